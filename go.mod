@@ -1,0 +1,3 @@
+module chatapp
+
+go 1.26

@@ -1,0 +1,134 @@
+package internal
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// rule says what one package of this module may import: others of this module, by their path below the module's
+// name, and modules from outside the standard library, by prefix. Test files may import more.
+type rule struct {
+	ours    []string
+	outside []string
+}
+
+// table is the architecture: every package has a line, and no import runs upwards. A package without a line fails
+// the test, so a new package is a decision and not an accident.
+var table = map[string]rule{
+	"cmd/worker":   {ours: []string{"internal/worker"}},
+	"cmd/emulator": {ours: []string{"internal/emulator", "internal/emulator/broker", "internal/worker"}},
+	"cmd/loadtest": {outside: []string{"github.com/gorilla/websocket"}},
+	"internal/worker": {
+		ours: []string{"internal/engineio", "internal/socketio", "internal/chat", "internal/backplane",
+			"internal/backplane/inprocess", "internal/backplane/servicebus", "web"},
+		outside: []string{"golang.org/x/sync", "github.com/Azure/azure-sdk-for-go/sdk/azidentity", "go.opentelemetry.io",
+			"github.com/prometheus/client_golang"},
+	},
+	"internal/engineio":                {outside: []string{"github.com/gorilla/websocket", "golang.org/x/sys"}},
+	"internal/socketio":                {ours: []string{"internal/engineio"}},
+	"internal/socketio/echoserver":     {ours: []string{"internal/engineio", "internal/socketio"}},
+	"internal/socketio/socketiotest":   {ours: []string{"internal/engineio", "internal/socketio"}, outside: []string{"github.com/gorilla/websocket"}},
+	"internal/chat":                    {ours: []string{"internal/socketio"}, outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"}},
+	"internal/backplane":               {outside: []string{"github.com/fxamacker/cbor"}},
+	"internal/backplane/inprocess":     {ours: []string{"internal/backplane"}},
+	"internal/backplane/backplanetest": {ours: []string{"internal/backplane"}},
+	"internal/backplane/servicebus":    {ours: []string{"internal/backplane"}, outside: []string{"github.com/Azure"}},
+	"internal/emulator":                {ours: []string{"internal/emulator/amqp", "internal/emulator/broker", "internal/emulator/management"}, outside: []string{"github.com/gorilla/websocket"}},
+	"internal/emulator/amqp":           {},
+	"internal/emulator/broker":         {},
+	"internal/emulator/management":     {ours: []string{"internal/emulator/broker"}},
+	"internal/emulator/emulatortest":   {ours: []string{"internal/emulator", "internal/emulator/broker"}},
+	"internal":                         {},
+	"web":                              {},
+}
+
+// codecs are the files that turn bytes into values and back: no I/O, locks, contexts or clocks in them.
+var codecs = []string{
+	"internal/engineio/packet.go", "internal/engineio/payload.go", "internal/socketio/packet.go",
+	"internal/emulator/amqp/*.go", "internal/backplane/envelope.go",
+}
+
+var codecBans = []string{"net", "net/http", "os", "sync", "sync/atomic", "context", "time", "log/slog"}
+
+// timeAllowed are codecs whose format has a timestamp type, so that they need the package time as a vocabulary.
+var timeAllowed = []string{"internal/emulator/amqp"}
+
+func TestImports(t *testing.T) {
+	root := ".."
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == ".git") {
+			return filepath.SkipDir
+		}
+		if entry.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		checkFile(t, filepath.ToSlash(rel), name)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkFile(t *testing.T, rel, name string) {
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkg := path.Dir(rel)
+	allowed, ok := table[pkg]
+	if !ok {
+		t.Errorf("%s: package %s has no line in the table of imports", rel, pkg)
+		return
+	}
+	isTest := strings.HasSuffix(rel, "_test.go")
+	for _, spec := range file.Imports {
+		imported := importPath(spec)
+		switch first, _, _ := strings.Cut(imported, "/"); {
+		case first == "chatapp":
+			ours := strings.TrimPrefix(imported, "chatapp/")
+			if !isTest && !slices.Contains(allowed.ours, ours) {
+				t.Errorf("%s imports %s: not in the table of imports", rel, ours)
+			}
+		case strings.Contains(first, "."):
+			if !isTest && !slices.ContainsFunc(allowed.outside, func(prefix string) bool { return strings.HasPrefix(imported, prefix) }) {
+				t.Errorf("%s imports %s: not in the table of imports", rel, imported)
+			}
+		case !isTest && isCodec(rel) && slices.Contains(codecBans, imported):
+			if imported == "time" && slices.Contains(timeAllowed, pkg) {
+				continue
+			}
+			t.Errorf("%s imports %s: a codec has no I/O, locks, contexts or clocks", rel, imported)
+		}
+	}
+}
+
+func importPath(spec *ast.ImportSpec) string {
+	value, err := strconv.Unquote(spec.Path.Value)
+	if err != nil {
+		panic(err) // the parser has accepted it
+	}
+	return value
+}
+
+func isCodec(rel string) bool {
+	return slices.ContainsFunc(codecs, func(pattern string) bool {
+		ok, _ := path.Match(pattern, rel)
+		return ok
+	})
+}
