@@ -1,0 +1,63 @@
+package engineio
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// clientAddress is the address a request came from and whether it came by TLS. Where the peer is a trusted proxy its
+// X-Forwarded-For is read from the right, past further trusted proxies, to the first address that is not one: everything left
+// of that could have been written by the client.
+func clientAddress(r *http.Request, trusted []netip.Prefix) (addr string, secure bool) {
+	secure = r.TLS != nil
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr, secure
+	}
+	ip := peer.Addr().Unmap()
+	if !contains(trusted, ip) {
+		return ip.String(), secure
+	}
+	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" {
+		secure = strings.EqualFold(proto, "https")
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		next, ok := parseHop(strings.TrimSpace(hop))
+		if !ok {
+			break
+		}
+		ip = next
+		if !contains(trusted, ip) {
+			break
+		}
+	}
+	return ip.String(), secure
+}
+
+// parseHop reads an element of X-Forwarded-For: an address, which some proxies write with its port.
+func parseHop(hop string) (netip.Addr, bool) {
+	if ip, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {
+		return ip.Unmap(), true
+	}
+	if withPort, err := netip.ParseAddrPort(hop); err == nil {
+		return withPort.Addr().Unmap(), true
+	}
+	return netip.Addr{}, false
+}
+
+func contains(prefixes []netip.Prefix, ip netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// requestHost is the host the client addressed, as far as trusted proxies pass it on.
+func requestHost(r *http.Request, trusted []netip.Prefix) string {
+	if host := r.Header.Get("X-Forwarded-Host"); host != "" {
+		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && contains(trusted, peer.Addr().Unmap()) {
+			return host
+		}
+	}
+	return r.Host
+}

@@ -1,0 +1,261 @@
+package engineio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// readBufferSize is what an idle WebSocket keeps for reading: enough for a ping's answer or a line of chat. Whoever sends
+// more at a time is read with a larger, borrowed buffer; see conn.Read.
+const readBufferSize = 256
+
+const burstSize = 16 << 10
+
+var bursts = sync.Pool{New: func() any { return new([burstSize]byte) }}
+
+// conn is a WebSocket. It stands between gorilla/websocket and the network, so that what gorilla writes of its own accord, the
+// handshake's response and control frames, goes the way of everything written: through the session's queue, where it cannot cut
+// another frame in two and may leave in one write with it. Until a session owns it, writes go straight through.
+type conn struct {
+	net.Conn
+	ws   *websocket.Conn
+	raw  syscall.RawConn // nil where writes must block; see tryWrite
+	form form
+
+	// Owned by the reader.
+	filled bool
+	burst  *[burstSize]byte
+	ahead  []byte // of burst, not read yet
+
+	// Set before the reader starts, or by it.
+	session   *Session
+	handshake []byte // gorilla's response, kept for the first write
+	opening   bool
+}
+
+// upgrader is all defaults but for memory: no write buffer is ever taken from the pool, as nothing is written through gorilla
+// but control frames. Origins are checked before.
+var upgrader = websocket.Upgrader{
+	ReadBufferSize:  readBufferSize,
+	WriteBufferSize: readBufferSize,
+	WriteBufferPool: &sync.Pool{},
+	CheckOrigin:     func(*http.Request) bool { return true },
+}
+
+var compressingUpgrader = func() websocket.Upgrader {
+	u := upgrader
+	u.EnableCompression = true
+	return u
+}()
+
+// upgrade makes a WebSocket of a request; what goes wrong it has answered. The response is not yet written but in c.handshake,
+// for the first write to take along.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, protocol Protocol) (*conn, error) {
+	u := &upgrader
+	if s.options.Compression {
+		u = &compressingUpgrader
+	}
+	c := &conn{opening: true}
+	ws, err := u.Upgrade(&hijacker{ResponseWriter: w, conn: c}, r, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.opening = false
+	c.ws = ws
+	ws.SetReadLimit(int64(s.options.MaxMessageSize))
+	ws.SetPingHandler(c.answerPing)
+	c.raw = rawConn(c.Conn)
+	compressed := bytes.Contains(c.handshake, []byte("permessage-deflate"))
+	switch {
+	case protocol == Bare && compressed:
+		c.form = formBareDeflate
+	case protocol == Bare:
+		c.form = formBare
+	case protocol == V3:
+		c.form = formV3
+	case compressed:
+		c.form = formV4Deflate
+	}
+	return c, nil
+}
+
+// hijacker gives gorilla our conn in place of the network's.
+type hijacker struct {
+	http.ResponseWriter
+	conn *conn
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	netConn, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.conn.Conn = netConn
+	return h.conn, brw, err
+}
+
+// Read reads at most what an idle connection's buffer holds; but where that was filled to the brim the peer sends faster, and
+// the next read takes all there is into a borrowed buffer that goes back once it is used up.
+func (c *conn) Read(p []byte) (int, error) {
+	if len(c.ahead) > 0 {
+		return c.takeAhead(p), nil
+	}
+	if !c.filled || len(p) >= burstSize {
+		n, err := c.Conn.Read(p)
+		c.filled = n == len(p)
+		return n, err
+	}
+	c.filled = false
+	c.burst = bursts.Get().(*[burstSize]byte)
+	n, err := c.Conn.Read(c.burst[:])
+	c.ahead = c.burst[:n]
+	if n == 0 {
+		c.returnBurst()
+		return 0, err
+	}
+	c.filled = n == burstSize
+	return c.takeAhead(p), nil
+}
+
+func (c *conn) takeAhead(p []byte) int {
+	n := copy(p, c.ahead)
+	c.ahead = c.ahead[n:]
+	if len(c.ahead) == 0 {
+		c.returnBurst()
+	}
+	return n
+}
+
+func (c *conn) returnBurst() {
+	bursts.Put(c.burst)
+	c.burst, c.ahead = nil, nil
+}
+
+// Write is called by gorilla alone. It keeps none of the bytes, which gorilla uses again.
+func (c *conn) Write(b []byte) (int, error) {
+	switch {
+	case c.opening:
+		c.handshake = append([]byte(nil), b...)
+	case c.session == nil:
+		return c.Conn.Write(b)
+	case len(b) > 0 && b[0] == frameClose:
+		c.session.sendClose(c, b)
+	default:
+		c.session.sendControlFrame(c, b)
+	}
+	return len(b), nil
+}
+
+// SetWriteDeadline ignores gorilla: its writes are queued, and deadlines are the writer's.
+func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline ignores gorilla, which only clears what net/http has set: hijacking has done that.
+func (c *conn) SetDeadline(time.Time) error { return nil }
+
+// answerPing answers a client's WebSocket ping.
+func (c *conn) answerPing(data string) error {
+	_, err := c.Write(appendFrame(make([]byte, 0, maxFrameHeader+len(data)), framePong, data, nil))
+	return err
+}
+
+// flushHandshake writes what gorilla left for the first write, for a WebSocket that no session owns yet.
+func (c *conn) flushHandshake() error {
+	b := c.handshake
+	c.handshake = nil
+	_, err := c.Conn.Write(b)
+	return err
+}
+
+// refuse tells a WebSocket that no session owns why, and closes it.
+func (c *conn) refuse(timeout time.Duration, reason error) {
+	code, text := closeCode(reason)
+	_ = c.Conn.SetDeadline(time.Now().Add(timeout))
+	if _, err := c.Conn.Write(appendCloseFrame(c.handshake, code, text)); err == nil {
+		c.closeWrite()
+		c.awaitEnd(timeout)
+	}
+	_ = c.Conn.Close()
+}
+
+// closeWrite tells the peer by TCP that nothing more comes.
+func (c *conn) closeWrite() {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+}
+
+// awaitEnd reads and forgets until the peer closes or the time is over. Closing a TCP connection with unread bytes resets it, and
+// a reset may take our close frame back from a peer that has not read it yet.
+func (c *conn) awaitEnd(timeout time.Duration) {
+	_ = c.Conn.SetReadDeadline(time.Now().Add(timeout))
+	_, _ = io.Copy(io.Discard, c.Conn)
+}
+
+var errMessageTooBig = protocolError(closeTooBig, "message too big")
+
+// messageBuffers are lent for the time of one message, so that an idle session holds none.
+var messageBuffers = sync.Pool{New: func() any { return &messageBuffer{b: make([]byte, 0, 1024)} }}
+
+const maxPooledMessage = 64 << 10
+
+type messageBuffer struct{ b []byte }
+
+func (m *messageBuffer) release() {
+	if cap(m.b) <= maxPooledMessage {
+		messageBuffers.Put(m)
+	}
+}
+
+// read reads one message into a lent buffer, which the caller releases. The limit counts what compression unfolds to, too.
+func (c *conn) read(limit int) (message *messageBuffer, binary bool, err error) {
+	kind, r, err := c.ws.NextReader()
+	if err != nil {
+		return nil, false, readError(err)
+	}
+	m := messageBuffers.Get().(*messageBuffer)
+	m.b = m.b[:0]
+	for {
+		if len(m.b) == cap(m.b) {
+			m.b = append(m.b, 0)[:len(m.b)]
+		}
+		n, err := r.Read(m.b[len(m.b):cap(m.b)])
+		m.b = m.b[:len(m.b)+n]
+		switch {
+		case len(m.b) > limit:
+			m.release()
+			return nil, false, errMessageTooBig
+		case err == io.EOF:
+			return m, kind == websocket.BinaryMessage, nil
+		case err != nil:
+			m.release()
+			return nil, false, readError(err)
+		}
+	}
+}
+
+// readError tells a client's mistake from a connection that ended. gorilla has answered the mistake with its close frame.
+func readError(err error) error {
+	var closed *websocket.CloseError
+	var network net.Error
+	switch {
+	case errors.Is(err, websocket.ErrReadLimit):
+		return errMessageTooBig
+	case errors.As(err, &closed):
+		return &transportError{err}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network):
+		return &transportError{err}
+	}
+	return &ProtocolError{Code: closeProtocolError, Reason: err.Error()}
+}
+
+// transportError is ErrTransportClosed with what the network said.
+type transportError struct{ err error }
+
+func (e *transportError) Error() string   { return ErrTransportClosed.Error() + ": " + e.err.Error() }
+func (e *transportError) Unwrap() []error { return []error{ErrTransportClosed, e.err} }

@@ -1,0 +1,30 @@
+// Package engineio is an Engine.IO server: it gives every client a [Session] that sends and receives messages, whatever
+// carries them.
+//
+// It speaks Engine.IO protocol 4 over HTTP long-polling and WebSocket, with the upgrade from one to the other; protocol 3
+// (Socket.IO 2.x clients) where [Options.Protocol3] allows it; and, through [Server.WebSocketHandler], a bare WebSocket whose
+// messages are the session's messages and whose heartbeat is the WebSocket's own ping and pong. Left out: WebTransport,
+// JSONP polling, and compressed polling responses.
+//
+// # Writing
+//
+// Nothing here waits for a socket. Send queues; a session with something to write is put on the list of one of a few
+// writers, which gathers everything a session has waiting into one write(2). While the list is worked off more gathers, so
+// the busier the server, the fewer writes a message costs, and on a quiet one a message leaves at once. A socket that
+// takes no more gets a goroutine of its own until it does, or until its queue is full and the session is closed as a slow
+// consumer. A message for many sessions is encoded once ([Prepare]) and only pointed to by their queues.
+//
+// # Concurrency
+//
+//	goroutine        started by                   owns alone                        ends when
+//	session reader   the upgrade request          reads, calls of the handler       connection ends
+//	writer           a send that finds it absent  writes of its share of sessions   nothing is left to write
+//	blocked writer   a writer at a full socket    writes of that one session        queue empty, or connection ends
+//	heartbeat        the first session            ping times of all sessions        no session is left
+//	finisher         Close from elsewhere         the call of Handler.Closed        that call returns
+//
+// [Server.Shutdown] waits for all of them. In long-polling a GET waits and a POST delivers on the request's own goroutine.
+// An idle WebSocket session is one goroutine, and holds no write buffer and no timer.
+//
+// Lock order: Session.dispatch, Session.mu, then the locks of writer, heartbeat and Server, none of which holds another.
+package engineio

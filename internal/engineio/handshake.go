@@ -1,0 +1,99 @@
+package engineio
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Handshake is what is known of a client from the request that opened its session. It never changes.
+type Handshake struct {
+	// RemoteAddr is the client's address without port, behind trusted proxies the one they tell.
+	RemoteAddr string
+	// Secure tells whether the client came by TLS, as far as this server or a trusted proxy knows.
+	Secure bool
+	// Time is when the session was opened.
+	Time time.Time
+
+	rawQuery string
+	headers  []string // name, value, name, value: a map would cost an idle session several times as much
+}
+
+// Query parses the request's query parameters.
+func (h *Handshake) Query() url.Values {
+	values, _ := url.ParseQuery(h.rawQuery) // what is malformed in it is left out
+	return values
+}
+
+// Header is a copy of the request's header, without the fields of the WebSocket handshake.
+func (h *Handshake) Header() http.Header {
+	header := make(http.Header, len(h.headers)/2)
+	for i := 0; i < len(h.headers); i += 2 {
+		header.Add(h.headers[i], h.headers[i+1])
+	}
+	return header
+}
+
+func newHandshake(r *http.Request, o *Options) Handshake {
+	addr, secure := clientAddress(r, o.TrustedProxies)
+	h := Handshake{RemoteAddr: addr, Secure: secure, Time: time.Now(), rawQuery: r.URL.RawQuery}
+	count := 0
+	for name, values := range r.Header {
+		if !connectionHeader(name) {
+			count += 2 * len(values)
+		}
+	}
+	if count == 0 {
+		return h
+	}
+	h.headers = make([]string, 0, count)
+	for name, values := range r.Header {
+		if connectionHeader(name) {
+			continue
+		}
+		for _, value := range values {
+			h.headers = append(h.headers, name, value)
+		}
+	}
+	return h
+}
+
+// connectionHeader tells the header fields that speak of one connection and not of the client.
+func connectionHeader(name string) bool {
+	switch name {
+	case "Connection", "Upgrade", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
+		return true
+	}
+	return false
+}
+
+// newSID makes an identifier that cannot be guessed: who knows a polling session's sid can speak as its client.
+func newSID() string {
+	var b [15]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// openPacket is the JSON of the packet that opens a session. Engine.IO v4, "Handshake".
+func (s *Server) openPacket(sid string, protocol Protocol, transport transport) []byte {
+	b := make([]byte, 0, 128)
+	b = append(b, byte(packetOpen))
+	b = append(b, `{"sid":"`...)
+	b = append(b, sid...)
+	b = append(b, `","upgrades":[`...)
+	if transport == polling {
+		b = append(b, `"websocket"`...)
+	}
+	b = append(b, `],"pingInterval":`...)
+	b = strconv.AppendInt(b, s.options.PingInterval.Milliseconds(), 10)
+	b = append(b, `,"pingTimeout":`...)
+	b = strconv.AppendInt(b, s.options.PingTimeout.Milliseconds(), 10)
+	if protocol == V4 { // protocol 3 knows no maxPayload
+		b = append(b, `,"maxPayload":`...)
+		b = strconv.AppendInt(b, int64(s.options.MaxMessageSize), 10)
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,127 @@
+package engineio
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// httpError is a refusal in the words of the protocol's reference server: a code, a message, and the HTTP status.
+type httpError struct {
+	status  int
+	code    int
+	message string
+}
+
+var (
+	errUnknownTransport = &httpError{http.StatusBadRequest, 0, "Transport unknown"}
+	errUnknownSID       = &httpError{http.StatusBadRequest, 1, "Session ID unknown"}
+	errHandshakeMethod  = &httpError{http.StatusBadRequest, 2, "Bad handshake method"}
+	errBadRequest       = &httpError{http.StatusBadRequest, 3, "Bad request"}
+	errForbidden        = &httpError{http.StatusForbidden, 4, "Forbidden"}
+	errVersion          = &httpError{http.StatusBadRequest, 5, "Unsupported protocol version"}
+	// Not of the protocol's list, so the nearest code and the status that says what it is.
+	errTooManySessions = &httpError{http.StatusTooManyRequests, 4, "Too many sessions from this address"}
+	errUnavailable     = &httpError{http.StatusServiceUnavailable, 4, "No more sessions accepted"}
+	errTooBig          = &httpError{http.StatusRequestEntityTooLarge, 3, "Payload too big"}
+)
+
+func (e *httpError) write(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	if e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests {
+		header.Set("Retry-After", "5")
+	}
+	w.WriteHeader(e.status)
+	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, e.code, e.message)
+}
+
+// ServeHTTP is the Engine.IO door: handshakes, polls, posts and WebSockets. The path is the caller's affair.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.originAllowed(r) {
+		errForbidden.write(w)
+		return
+	}
+	s.setCORS(w.Header(), r)
+	if r.Method == http.MethodOptions {
+		s.servePreflight(w, r)
+		return
+	}
+	if err := s.route(w, r); err != nil {
+		err.write(w)
+	}
+}
+
+// route sends a request where its query says, or refuses it. Engine.IO v4, "Protocol", "Handshake".
+func (s *Server) route(w http.ResponseWriter, r *http.Request) *httpError {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return errBadRequest
+	}
+	transport, ok := parseTransport(query.Get("transport"))
+	if !ok {
+		return errUnknownTransport
+	}
+	protocol, ok := s.parseProtocol(query.Get("EIO"))
+	if !ok {
+		return errVersion
+	}
+	upgrade := isUpgrade(r)
+	if transport == webSocket && !upgrade {
+		return errBadRequest
+	}
+	sid := query.Get("sid")
+	if sid == "" {
+		return s.open(w, r, protocol, transport, query)
+	}
+	session := s.lookup(sid)
+	if session == nil || session.protocol != protocol || session.expired() {
+		return errUnknownSID
+	}
+	if transport == webSocket {
+		return session.probe(w, r)
+	}
+	switch r.Method {
+	case http.MethodGet:
+		return session.servePoll(w, r)
+	case http.MethodPost:
+		return session.servePost(w, r)
+	}
+	return errBadRequest
+}
+
+func (s *Server) open(w http.ResponseWriter, r *http.Request, protocol Protocol, transport transport, query url.Values) *httpError {
+	switch {
+	case r.Method != http.MethodGet:
+		return errHandshakeMethod
+	case transport == webSocket:
+		return s.openWebSocket(w, r, protocol)
+	}
+	return s.openPolling(w, r, protocol, query.Has("b64"))
+}
+
+func parseTransport(name string) (transport, bool) {
+	switch name {
+	case "polling":
+		return polling, true
+	case "websocket":
+		return webSocket, true
+	}
+	return 0, false
+}
+
+func (s *Server) parseProtocol(version string) (Protocol, bool) {
+	switch version {
+	case "4":
+		return V4, true
+	case "3":
+		return V3, s.options.Protocol3
+	}
+	return 0, false
+}
+
+func isUpgrade(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}

@@ -1,0 +1,161 @@
+package engineio
+
+import "sync/atomic"
+
+// Message is one Engine.IO message, text or binary. Text is UTF-8.
+//
+// The Data of a received message is valid only until [Handler.Received] returns. The Data of a sent message belongs to this
+// package from then on: it may be shared by many sessions and must never change.
+type Message struct {
+	Data   []byte
+	Binary bool
+}
+
+// form is a way the bytes of a message stand on the wire. Engine.IO 3 differs from 4 on a WebSocket only in binary messages.
+type form uint8
+
+const (
+	formV4 form = iota
+	formV4Deflate
+	formV3
+	formBare
+	formBareDeflate
+	formPayload // a text payload of protocol 4, without separators around it
+	forms
+)
+
+// Prepared is one message, or several that stay together, ready to be sent to any number of sessions at once: every wire form
+// is encoded at most about once, when the first session needs it. It never changes; safe for concurrent use.
+type Prepared struct {
+	messages []Message
+	one      [1]Message
+	control  packetType // of a packet without data that is not a message, else 0
+	raw      []byte     // of bytes that go to a WebSocket as they are, else nil
+	size     int
+	wires    [forms]atomic.Pointer[[]byte]
+}
+
+// Prepare makes a [Prepared] of the messages, which it takes over: neither the slice nor the data may change afterwards.
+func Prepare(messages ...Message) *Prepared {
+	p := &Prepared{messages: messages}
+	p.size = sizeOf(messages)
+	return p
+}
+
+// prepareOne is Prepare without a slice of the caller's.
+func prepareOne(m Message) *Prepared {
+	p := &Prepared{one: [1]Message{m}}
+	p.messages = p.one[:]
+	p.size = sizeOf(p.messages)
+	return p
+}
+
+func prepareControl(kind packetType) *Prepared {
+	return &Prepared{control: kind, size: 3}
+}
+
+func prepareRaw(b []byte) *Prepared {
+	return &Prepared{raw: b, size: len(b)}
+}
+
+// frameOverhead is what a queued message is reckoned to cost beside its data: frame header, packet type, the queue's pointer.
+const frameOverhead = maxFrameHeader + 1 + 8
+
+func sizeOf(messages []Message) int {
+	size := 0
+	for i := range messages {
+		size += len(messages[i].Data) + frameOverhead
+	}
+	return size
+}
+
+// wire is the bytes to write for p in the given form; they are shared and must not be changed.
+func (p *Prepared) wire(f form) []byte {
+	if p.raw != nil {
+		return p.raw
+	}
+	if b := p.wires[f].Load(); b != nil {
+		return *b
+	}
+	b := p.encode(f)
+	if !p.wires[f].CompareAndSwap(nil, &b) {
+		return *p.wires[f].Load()
+	}
+	return b
+}
+
+func (p *Prepared) encode(f form) []byte {
+	b := make([]byte, 0, p.size)
+	if p.control != 0 {
+		return p.appendControl(b, f)
+	}
+	for i := range p.messages {
+		m := &p.messages[i]
+		switch f {
+		case formV4, formV3:
+			b = appendMessageFrame(b, m, "4", f == formV3, appendFrame)
+		case formBare:
+			b = appendMessageFrame(b, m, "", false, appendFrame)
+		case formV4Deflate:
+			b = appendMessageFrame(b, m, "4", false, frameAppender(m))
+		case formBareDeflate:
+			b = appendMessageFrame(b, m, "", false, frameAppender(m))
+		case formPayload:
+			if i > 0 {
+				b = append(b, recordSeparator)
+			}
+			b = appendPolled(b, m.packet())
+		}
+	}
+	return b
+}
+
+func (p *Prepared) appendControl(b []byte, f form) []byte {
+	switch {
+	case f == formPayload:
+		return append(b, byte(p.control))
+	case f < formBare:
+		return appendFrame(b, frameText, string(p.control), nil)
+	case p.control == packetPing:
+		return appendFrame(b, framePing, "", nil)
+	}
+	return b // a bare WebSocket knows no other control packet
+}
+
+type appendFrameFunc func(dst []byte, first byte, prefix string, data []byte) []byte
+
+func frameAppender(m *Message) appendFrameFunc {
+	if len(m.Data) < compressThreshold {
+		return appendFrame
+	}
+	return appendCompressedFrame
+}
+
+// appendMessageFrame appends a message as a WebSocket frame. A binary one has no packet type in protocol 4, and in protocol 3
+// the number 4 before it.
+func appendMessageFrame(b []byte, m *Message, textPrefix string, v3 bool, add appendFrameFunc) []byte {
+	switch {
+	case !m.Binary:
+		return add(b, frameText, textPrefix, m.Data)
+	case v3:
+		return add(b, frameBinary, "\x04", m.Data)
+	}
+	return add(b, frameBinary, "", m.Data)
+}
+
+func (m *Message) packet() packet {
+	return packet{kind: packetMessage, binary: m.Binary, data: m.Data}
+}
+
+// packets are the packets that p stands for, for encodings that are not worth keeping.
+func (p *Prepared) packets(yield func(packet) bool) {
+	if p.control != 0 {
+		yield(packet{kind: p.control})
+		return
+	}
+	for i := range p.messages {
+		if !yield(p.messages[i].packet()) {
+			return
+		}
+	}
+}

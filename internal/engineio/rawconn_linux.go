@@ -1,0 +1,57 @@
+package engineio
+
+import (
+	"errors"
+	"net"
+	"syscall"
+)
+
+// rawConn is how to write to c without waiting, or nil where only a blocking write is possible, as through TLS.
+func rawConn(c net.Conn) syscall.RawConn {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// tryWriter writes what a socket takes at once. It is one object with one closure, so that a write allocates nothing.
+type tryWriter struct {
+	b   []byte
+	n   int
+	err error
+	f   func(fd uintptr) bool
+}
+
+func newTryWriter() *tryWriter {
+	t := &tryWriter{}
+	t.f = func(fd uintptr) bool {
+		for {
+			t.n, t.err = syscall.Write(int(fd), t.b)
+			if !errors.Is(t.err, syscall.EINTR) {
+				return true // also where the socket is full: the caller goes on in its own way
+			}
+		}
+	}
+	return t
+}
+
+// write writes as much of b as the socket takes without waiting. That it is full is no error.
+func (t *tryWriter) write(raw syscall.RawConn, b []byte) (int, error) {
+	t.b = b
+	err := raw.Write(t.f)
+	t.b = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case t.err == syscall.EAGAIN:
+		return 0, nil
+	case t.err != nil:
+		return 0, t.err
+	}
+	return t.n, nil
+}

@@ -1,0 +1,224 @@
+package engineio
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Handler is told what sessions do. Calls for one session never overlap; those for different ones do. A handler that blocks holds
+// up its own session's reading and nothing else.
+type Handler interface {
+	// Opened is the first call for a session, before anything is received. What it sends follows the handshake at once.
+	Opened(*Session)
+	// Received is called on the goroutine that read. Text is valid UTF-8. The message's data is valid only until it returns.
+	Received(*Session, Message)
+	// Closed is the last call for a session, exactly once, with the reason: an error of this package, a *ProtocolError, or
+	// what Close was given.
+	Closed(*Session, error)
+}
+
+// Server opens sessions: as an http.Handler by Engine.IO, and by [Server.WebSocketHandler] on bare WebSockets. Its goroutines
+// live while sessions do, and Shutdown waits for them.
+type Server struct {
+	// Immutable.
+	handler   Handler
+	options   Options
+	start     time.Time
+	heartbeat *heartbeat
+	writers   []*writer
+
+	running       sync.WaitGroup // sessions whose handler has not been told of their end, and all goroutines
+	slowConsumers atomic.Uint64
+	opened        atomic.Uint64
+
+	mu sync.Mutex
+	// mu guards
+	sessions  map[string]*Session
+	addresses map[string]int     // sessions by client address; only where they are limited
+	conns     map[*conn]struct{} // WebSockets, to be cut when Shutdown must not wait
+	closing   bool
+}
+
+// NewServer makes a server that starts no goroutine before its first session.
+func NewServer(handler Handler, options Options) *Server {
+	s := &Server{
+		handler:   handler,
+		options:   options.withDefaults(),
+		start:     time.Now(),
+		sessions:  make(map[string]*Session),
+		addresses: make(map[string]int),
+		conns:     make(map[*conn]struct{}),
+	}
+	s.heartbeat = newHeartbeat(s)
+	for range runtime.GOMAXPROCS(0) {
+		s.writers = append(s.writers, &writer{server: s})
+	}
+	return s
+}
+
+func (s *Server) elapsed() time.Duration { return time.Since(s.start) }
+
+// newSession makes a session, holding its dispatch lock: the caller lets go of it when the handler has been told. The session is
+// known from here on.
+func (s *Server) newSession(protocol Protocol, transport transport, handshake Handshake) (*Session, *httpError) {
+	session := &Session{server: s, id: newSID(), protocol: protocol, transport: transport, handshake: handshake}
+	session.pulse.slot = -1
+	session.pulse.pinged = -1
+	session.alive()
+	session.dispatch.Lock()
+	if err := s.register(session); err != nil {
+		return nil, err
+	}
+	s.heartbeat.watch(session, s.options.PingInterval)
+	s.options.Logger.Debug("session opened", "sid", session.id, "remote", handshake.RemoteAddr, "protocol", protocol)
+	return session, nil
+}
+
+func (s *Server) register(session *Session) *httpError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	address := session.handshake.RemoteAddr
+	switch {
+	case s.closing, s.options.MaxSessions > 0 && len(s.sessions) >= s.options.MaxSessions:
+		return errUnavailable
+	case s.options.MaxSessionsPerAddress > 0 && s.addresses[address] >= s.options.MaxSessionsPerAddress:
+		return errTooManySessions
+	}
+	if s.options.MaxSessionsPerAddress > 0 {
+		s.addresses[address]++
+	}
+	s.sessions[session.id] = session
+	session.writer = s.writers[s.opened.Add(1)%uint64(len(s.writers))]
+	s.running.Add(1) // until finish
+	return nil
+}
+
+// remove makes a session unknown.
+func (s *Server) remove(session *Session) {
+	s.heartbeat.forget(session)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[session.id] != session {
+		return
+	}
+	delete(s.sessions, session.id)
+	if s.options.MaxSessionsPerAddress == 0 {
+		return
+	}
+	address := session.handshake.RemoteAddr
+	s.addresses[address]--
+	if s.addresses[address] == 0 {
+		delete(s.addresses, address)
+	}
+}
+
+func (s *Server) known(session *Session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[session.id] == session
+}
+
+func (s *Server) lookup(sid string) *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[sid]
+}
+
+// goWith runs f, which owns the WebSocket c, on a goroutine of its own; not at all where the server is closing.
+func (s *Server) goWith(c *conn, f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	s.running.Go(func() {
+		f()
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
+	})
+	return true
+}
+
+// all is every session there is.
+func (s *Server) all() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sessions := make([]*Session, 0, len(s.sessions))
+	for _, session := range s.sessions {
+		sessions = append(sessions, session)
+	}
+	return sessions
+}
+
+// Shutdown opens no more sessions, closes those there are with ErrServerClosed, and waits until their clients have been told, the
+// handler has heard of every end and all goroutines are gone. When ctx ends first it cuts the connections and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	for _, session := range s.all() {
+		session.Close(ErrServerClosed)
+	}
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.cut()
+	<-done
+	return ctx.Err()
+}
+
+// cut ends what is left without waiting for clients.
+func (s *Server) cut() {
+	for _, session := range s.all() {
+		s.remove(session)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_ = c.Conn.Close()
+	}
+}
+
+// Stats are figures of a server, for metrics.
+type Stats struct {
+	Sessions      int    // open now, those still telling their clients of their end among them
+	Opened        uint64 // sessions ever opened
+	QueuedBytes   int    // waiting to be sent
+	MessagesIn    uint64
+	BytesIn       uint64 // of messages
+	MessagesOut   uint64 // a message to two sessions counts two
+	BytesOut      uint64 // written to WebSockets, framing included, and in polling responses
+	Writes        uint64 // gathered writes to WebSockets: MessagesOut/Writes tells how much is gathered
+	SlowConsumers uint64 // sessions closed as such
+}
+
+// Stats counts; it visits every session.
+func (s *Server) Stats() Stats {
+	stats := Stats{Opened: s.opened.Load(), SlowConsumers: s.slowConsumers.Load()}
+	for _, session := range s.all() {
+		stats.Sessions++
+		session.mu.Lock()
+		stats.QueuedBytes += session.queued
+		session.mu.Unlock()
+	}
+	for _, w := range s.writers {
+		stats.MessagesIn += w.messagesIn.Load()
+		stats.BytesIn += w.bytesIn.Load()
+		stats.MessagesOut += w.messagesOut.Load()
+		stats.BytesOut += w.bytesOut.Load()
+		stats.Writes += w.writes.Load()
+	}
+	return stats
+}

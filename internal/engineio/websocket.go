@@ -1,0 +1,183 @@
+package engineio
+
+import (
+	"errors"
+	"net/http"
+	"unicode/utf8"
+)
+
+// WebSocketHandler is the bare door: each WebSocket is a session of protocol [Bare], its messages the session's messages.
+func (s *Server) WebSocketHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.originAllowed(r) {
+			errForbidden.write(w)
+			return
+		}
+		if !isUpgrade(r) {
+			w.Header().Set("Upgrade", "websocket")
+			http.Error(w, "this address speaks WebSocket", http.StatusUpgradeRequired)
+			return
+		}
+		if refusal := s.openWebSocket(w, r, Bare); refusal != nil {
+			refusal.write(w)
+		}
+	})
+}
+
+// openWebSocket opens a session on a WebSocket. The session is made first, so that a server that is full refuses with an HTTP
+// status, and reading goes on in a goroutine of its own, so that the request's memory is free again.
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, protocol Protocol) *httpError {
+	session, refusal := s.newSession(protocol, webSocket, newHandshake(r, &s.options))
+	if refusal != nil {
+		return refusal
+	}
+	c, err := s.upgrade(w, r, protocol)
+	if err != nil { // and answered
+		s.discard(session, err)
+		return nil
+	}
+	if !session.attach(c) { // closed meanwhile, by Shutdown
+		s.discard(session, ErrServerClosed)
+		c.refuse(s.options.CloseTimeout, ErrServerClosed)
+		return nil
+	}
+	started := s.goWith(c, func() {
+		session.open()
+		session.read(c)
+	})
+	if !started {
+		session.dispatch.Unlock()
+		session.leave(c, ErrServerClosed)
+	}
+	return nil
+}
+
+// discard forgets a session that the handler has not been told of.
+func (s *Server) discard(session *Session, err error) {
+	session.dispatch.Unlock()
+	if session.end(err) {
+		session.finish()
+	}
+}
+
+// attach gives a new session its WebSocket, with the handshake's bytes and the open packet as the first to be written, in one
+// write together with what the handler sends at once.
+func (s *Session) attach(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over.Load() {
+		return false
+	}
+	c.session = s
+	s.conn = c
+	first := c.handshake
+	c.handshake = nil
+	if s.protocol != Bare {
+		first = appendFrame(first, frameText, "", s.server.openPacket(s.id, s.protocol, webSocket))
+	} else {
+		c.ws.SetPongHandler(func(string) error { s.alive(); return nil })
+	}
+	s.pushLocked(prepareRaw(first))
+	s.busy = true
+	s.writer.add(s)
+	return true
+}
+
+// read reads until the connection ends. It owns reading.
+func (s *Session) read(c *conn) {
+	limit := s.server.options.MaxMessageSize
+	for {
+		m, binary, err := c.read(limit)
+		if err == nil {
+			err = s.receive(m.b, binary)
+			m.release()
+		}
+		if err != nil {
+			s.leave(c, err)
+			return
+		}
+	}
+}
+
+// leave ends the session, if it was not over before, and its connection: after a mistake, or when this side closes, the peer is
+// given time to read why.
+func (s *Session) leave(c *conn, err error) {
+	ended := s.end(err)
+	s.mu.Lock()
+	gone := errors.Is(err, ErrTransportClosed)
+	s.after = halfClose
+	if gone {
+		s.after = hangUp
+	}
+	s.endConnLocked()
+	s.mu.Unlock()
+	if ended {
+		s.finish()
+	}
+	if !gone {
+		c.awaitEnd(s.server.options.CloseTimeout)
+		_ = c.Conn.Close()
+	}
+}
+
+var errTextUTF8 = protocolError(closeInvalidData, "invalid UTF-8")
+
+// receive handles a WebSocket message.
+func (s *Session) receive(b []byte, binary bool) error {
+	if !binary && !utf8.Valid(b) {
+		return errTextUTF8 // RFC 6455 section 8.1
+	}
+	if s.protocol == Bare {
+		s.deliver(Message{Data: b, Binary: binary})
+		return nil
+	}
+	p, err := s.parse(b, binary)
+	if err != nil {
+		return err
+	}
+	return s.handle(p)
+}
+
+func (s *Session) parse(b []byte, binary bool) (packet, error) {
+	switch {
+	case !binary:
+		return parseText(b)
+	case s.protocol == V3:
+		return parseBinary3(b)
+	}
+	return packet{kind: packetMessage, binary: true, data: b}, nil
+}
+
+var errHeartbeatDirection = protocolError(closePolicyViolation, "heartbeat in the wrong direction")
+
+// handle does what a packet asks for. Engine.IO v4, "Packet types"; v3 for the heartbeat's other direction.
+func (s *Session) handle(p packet) error {
+	switch p.kind {
+	case packetMessage:
+		s.deliver(Message{Data: p.data, Binary: p.binary})
+	case packetPong:
+		if s.protocol == V3 {
+			return errHeartbeatDirection
+		}
+		s.alive()
+	case packetPing:
+		if s.protocol != V3 {
+			return errHeartbeatDirection
+		}
+		s.alive()
+		return ignoreClosed(s.SendPrepared(pongPacket))
+	case packetClose:
+		return ErrClientClosed
+	case packetNoop:
+	default: // open is the server's, upgrade has its time
+		return errPacketType
+	}
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
+}
