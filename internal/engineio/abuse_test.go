@@ -1,0 +1,226 @@
+package engineio
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func heapInUse() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// A client that never reads, yet answers the pings it knows must come: its queue is bounded, it is closed and told why as far as it
+// will hear, memory stays flat, and others are served meanwhile.
+func TestSlowReaderIsClosed(t *testing.T) {
+	h := serve(t, Options{MaxQueueBytes: 1 << 20, CloseTimeout: time.Second})
+	slow := h.webSocket(webSocketURL)
+	session := h.session()
+	other := h.webSocket(webSocketURL)
+	before := heapInUse()
+	message := Prepare(Message{Data: bytes.Repeat([]byte("x"), 32<<10)})
+	sent := 0
+	for ; session.SendPrepared(message) == nil; sent++ {
+		slow.send("3")
+		if sent%100 == 0 {
+			other.send("4x")
+			other.want("others are served meanwhile", "4x")
+		}
+		if sent > 100_000 {
+			t.Fatal("a client that does not read is sent to for ever")
+		}
+	}
+	h.wantClosed(slow.sid, ErrSlowConsumer)
+	if grown := heapInUse() - before; grown > 4<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	if got := h.server.Stats().SlowConsumers; got != 1 {
+		t.Errorf("SlowConsumers = %d, want 1", got)
+	}
+	_ = slow.conn.Close()
+	other.hangUp()
+}
+
+// Volatile messages are dropped for a client that lags, and it is not closed for them.
+func TestVolatileIsDroppedForLaggards(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: quickly})
+	slow := h.webSocket(webSocketURL)
+	session := h.session()
+	message := Prepare(Message{Data: bytes.Repeat([]byte("x"), 32<<10)})
+	dropped := false
+	for range 10_000 {
+		if !session.SendVolatile(message) {
+			dropped = true
+			break
+		}
+	}
+	if !dropped || session.Err() != nil {
+		t.Errorf("dropped %v, session ended with %v, want true and no end", dropped, session.Err())
+	}
+	_ = slow.conn.Close()
+	h.wantClosed(slow.sid, ErrTransportClosed)
+	if session.SendVolatile(message) {
+		t.Error("SendVolatile on a closed session = true")
+	}
+}
+
+// What a blocked socket could not take arrives when it is read again, whole and in order.
+func TestBlockedSocketLosesNothing(t *testing.T) {
+	h := serve(t, Options{MaxQueueBytes: 64 << 20, CloseTimeout: time.Second})
+	s := h.webSocket(webSocketURL)
+	session := h.session()
+	const count = 3000
+	for i := range count {
+		text := fmt.Appendf(nil, "%06d", i)
+		if i%3 == 0 {
+			text = append(text, bytes.Repeat([]byte("."), 20<<10)...)
+		}
+		if err := session.Send(Message{Data: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.waitFor("the socket is full", func() bool {
+		session.mu.Lock()
+		defer session.mu.Unlock()
+		return session.blocked
+	})
+	for i := range count {
+		if got := s.readText(); !strings.HasPrefix(got, fmt.Sprintf("4%06d", i)) {
+			t.Fatalf("message %d starts %.20q", i, got)
+		}
+	}
+	s.hangUp()
+}
+
+// Several may send to one session at once: each one's messages keep their order, and none is cut.
+func TestConcurrentSends(t *testing.T) {
+	h := serve(t, Options{})
+	s := h.webSocket(webSocketURL)
+	session := h.session()
+	const senders, each = 8, 500
+	var group sync.WaitGroup
+	for sender := range senders {
+		group.Go(func() {
+			for i := range each {
+				_ = session.Send(Message{Data: fmt.Appendf(nil, "%d %d", sender, i)}, Message{Data: []byte("and"), Binary: true})
+			}
+		})
+	}
+	next := make([]int, senders)
+	for range senders * each {
+		var sender, i int
+		if _, err := fmt.Sscanf(s.readText(), "4%d %d", &sender, &i); err != nil || next[sender] != i {
+			t.Fatalf("message %d of sender %d, %v, want %d", i, sender, err, next[sender])
+		}
+		next[sender]++
+		if first, payload, err := s.readFrame(); err != nil || first != frameBinary || string(payload) != "and" {
+			t.Fatalf("after it %#x %q, %v, want what was sent with it", first, payload, err)
+		}
+	}
+	group.Wait()
+	s.hangUp()
+}
+
+// A million tiny packets, in frames and in payloads, cost their handling and nothing more.
+func TestTinyPackets(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: quickly})
+	received := make(chan struct{})
+	count := 0
+	const total = 1_000_000
+	h.received = func(*Session, Message) {
+		if count++; count == total {
+			close(received)
+		}
+	}
+	s := h.webSocket(webSocketURL)
+	before := heapInUse()
+	burst := bytes.Repeat(clientFrame(frameText, []byte("4")), 10_000)
+	for range total / 10_000 {
+		s.write(burst)
+	}
+	<-received
+	if grown := heapInUse() - before; grown > 4<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	s.hangUp()
+
+	_, target := h.openPolling()
+	h.want("half a million empty messages in one POST", "POST", target, strings.Repeat("4\x1e", 499_999)+"4", 200, "ok")
+}
+
+// A client that pings at the level of WebSocket and does not read the answers cannot make us queue them without bound.
+func TestPingFloodWithoutReading(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: quickly})
+	s := h.webSocket(webSocketURL)
+	session := h.session()
+	flood := bytes.Repeat(clientFrame(framePing, make([]byte, 125)), 1000)
+	_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	for range 200 {
+		if _, err := s.conn.Write(flood); err != nil {
+			break
+		}
+		session.mu.Lock()
+		queued := session.queued
+		session.mu.Unlock()
+		if queued > maxControlBacklog+512 {
+			t.Fatalf("%d bytes of pongs are queued", queued)
+		}
+	}
+	_ = s.conn.Close()
+	h.wantClosed(s.sid, ErrTransportClosed)
+}
+
+// After 10,000 connects and disconnects, goroutines and heap are where they were.
+func TestNothingLeaks(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: quickly})
+	cycle := func(n int) {
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				for i := range n / 4 {
+					s := h.webSocket(webSocketURL)
+					s.send("4x")
+					s.want("an echo", "4x")
+					if i%2 == 0 {
+						_ = s.conn.Close()
+					} else {
+						s.hangUp()
+					}
+				}
+			})
+		}
+		group.Wait()
+		h.waitFor("all sessions are gone", func() bool { return h.server.Stats().Sessions == 0 })
+		h.mu.Lock()
+		clear(h.closed)
+		h.last = nil
+		h.mu.Unlock()
+	}
+	cycle(400)
+	goroutines, heap := runtime.NumGoroutine(), heapInUse()
+	cycle(10_000)
+	h.waitFor("goroutines have ended", func() bool { return runtime.NumGoroutine() <= goroutines+2 })
+	if grown := heapInUse() - heap; grown > 1<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+}
+
+// Connections that never finish their handshake, and sockets that close in the middle of a frame, leave no session behind.
+func TestHalfOpenConnections(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: quickly})
+	for range 50 {
+		s := h.webSocket(webSocketURL)
+		s.write(clientFrame(frameText, []byte("4 half of this"))[:9])
+		_ = s.conn.Close()
+		h.wantClosed(s.sid, ErrTransportClosed)
+	}
+	h.waitFor("all sessions are gone", func() bool { return h.server.Stats().Sessions == 0 })
+}

@@ -1,0 +1,431 @@
+package engineio
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestPollingEcho(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: quickly})
+	_, target := h.openPolling()
+	h.want("a POST is handled before it is answered", "POST", target, "4one\x1e4two\x1ebAQIDBA==\x1e4", 200, "ok")
+	h.want("one poll returns all that is there", "GET", target, "", 200, "4one\x1e4two\x1ebAQIDBA==\x1e4")
+}
+
+func TestPollingMistakesEndTheSession(t *testing.T) {
+	for _, row := range []struct {
+		why, body string
+		status    int
+		header    []string
+	}{
+		{"unknown packet", "abc", 400, nil},
+		{"empty body", "", 400, nil},
+		{"a good packet, then a bad one", "4a\x1e?", 400, nil},
+		{"invalid UTF-8", "4\xff", 400, nil},
+		{"too big", "4" + strings.Repeat("x", 1000), 413, nil},
+		{"binary body in protocol 4", "4x", 400, []string{"Content-Type", "application/octet-stream"}},
+		{"the server's ping", "2", 400, nil},
+		{"upgrade without WebSocket", "5", 400, nil},
+	} {
+		h := serve(t, Options{MaxMessageSize: 1000})
+		sid, target := h.openPolling()
+		if a := h.request(t.Context(), "POST", target, row.body, row.header...); a.status != row.status {
+			t.Errorf("%s: POST = %d %q, want %d", row.why, a.status, a.body, row.status)
+		}
+		h.wantClosed(sid, anyMistake)
+		h.want(row.why, "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
+	}
+}
+
+// poll polls in the background; bubbles know when it waits.
+func (h *host) poll(target string) <-chan answer {
+	answered := make(chan answer, 1)
+	go func() {
+		a, err := h.tryRequest(h.t.Context(), "GET", target, "")
+		if err != nil {
+			a.body = err.Error()
+		}
+		answered <- a
+	}()
+	return answered
+}
+
+func (h *host) wantAnswer(why string, answered <-chan answer, status int, body string) {
+	h.t.Helper()
+	if a := <-answered; a.status != status || a.body != body {
+		h.t.Errorf("%s: poll answered %d %q, want %d %q", why, a.status, a.body, status, body)
+	}
+}
+
+func TestSecondPollEndsTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{})
+		defer end()
+		sid, target := h.openPolling()
+		first := h.poll(target)
+		synctest.Wait()
+		h.want("the second is refused", "GET", target, "", 400, `{"code":3,"message":"Bad request"}`)
+		h.wantAnswer("the first is told of the end", first, 200, "1")
+		h.wantClosed(sid, anyMistake)
+		h.want("the session is gone", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
+	})
+}
+
+func TestCancelledPollEndsTheSession(t *testing.T) {
+	h := serve(t, Options{})
+	sid, target := h.openPolling()
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := make(chan struct{})
+	go func() {
+		defer close(waiting)
+		_, _ = h.tryRequest(ctx, "GET", target, "")
+	}()
+	h.waitFor("a poll waits", func() bool {
+		s := h.session()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.poll != nil
+	})
+	cancel()
+	<-waiting
+	h.wantClosed(sid, ErrTransportClosed)
+	h.want("the session is gone", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
+}
+
+// waitFor waits for a condition that nothing announces.
+func (h *host) waitFor(what string, condition func() bool) {
+	h.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !condition() {
+		if time.Now().After(deadline) {
+			h.t.Fatalf("waited in vain until %s", what)
+		}
+		tick := time.NewTimer(time.Millisecond)
+		<-tick.C
+	}
+}
+
+func TestPostsRaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{})
+		defer end()
+		release := make(chan struct{})
+		h.received = func(*Session, Message) { <-release }
+		sid, target := h.openPolling()
+		first := make(chan answer, 1)
+		go func() { first <- h.request(t.Context(), "POST", target, "4x") }()
+		synctest.Wait()
+		h.want("the second is refused", "POST", target, "4y", 400, `{"code":3,"message":"Bad request"}`)
+		close(release)
+		if a := <-first; a.status != 200 {
+			t.Errorf("first POST = %d %q, want 200", a.status, a.body)
+		}
+		h.wantClosed(sid, errPostsRaced)
+	})
+}
+
+func TestPostWhilePolling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{CloseTimeout: quickly})
+		defer end()
+		_, target := h.openPolling()
+		for range 50 {
+			poll := h.poll(target)
+			synctest.Wait()
+			h.want("the echo goes to the waiting poll", "POST", target, "4x", 200, "ok")
+			h.wantAnswer("at once", poll, 200, "4x")
+		}
+	})
+}
+
+// Engine.IO v4: a client closes by POST while its own poll waits, or is on its way. Both orders must be answered alike.
+func TestClientClosesByPost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{})
+		defer end()
+		for _, pollFirst := range []bool{true, false} {
+			sid, target := h.openPolling()
+			var poll <-chan answer
+			if pollFirst {
+				poll = h.poll(target)
+				synctest.Wait()
+			}
+			h.want("a close", "POST", target, "1", 200, "ok")
+			if !pollFirst {
+				poll = h.poll(target)
+			}
+			h.wantAnswer("the poll ends", poll, 200, "6")
+			h.wantClosed(sid, ErrClientClosed)
+			h.want("the session is gone", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
+		}
+	})
+}
+
+func TestServerClosesPolling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{})
+		defer end()
+		_, target := h.openPolling()
+		session := h.session()
+		_ = session.Send(Message{Data: []byte("last words")})
+		session.Close(nil)
+		h.want("the next poll hears what was sent, and the end", "GET", target, "", 200, "4last words\x1e1")
+		h.want("then it is gone", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
+
+		_, target = h.openPolling()
+		h.session().Close(nil)
+		time.Sleep(6 * time.Second)
+		h.want("nobody has asked in time", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
+		h.wantClosed(session.ID(), ErrClosed)
+	})
+}
+
+func TestHeartbeat(t *testing.T) {
+	for _, transport := range []string{"polling", "websocket", "bare", "websocket, protocol 3"} {
+		t.Run(transport, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, end := pipes(t, Options{Protocol3: true})
+				defer end()
+				start := time.Now()
+				sid := heartbeats[transport](h)
+				h.wantClosed(sid, ErrPingTimeout)
+				// Three heartbeats of 25 s that are answered at once, then 45 s of silence; late by ticks at most.
+				if got := time.Since(start); got < 120*time.Second || got > 125*time.Second {
+					t.Errorf("the session ended after %v, want about 120 s", got)
+				}
+			})
+		})
+	}
+}
+
+// heartbeats live through three heartbeats on each transport and then fall silent.
+var heartbeats = map[string]func(*host) string{
+	"polling": func(h *host) string {
+		sid, target := h.openPolling()
+		for range 3 {
+			h.want("a ping", "GET", target, "", 200, "2")
+			h.want("a pong", "POST", target, "3", 200, "ok")
+		}
+		return sid
+	},
+	"websocket": func(h *host) string {
+		s := h.webSocket(webSocketURL)
+		_ = s.conn.SetDeadline(time.Now().Add(time.Hour))
+		for range 3 {
+			s.want("a ping", "2")
+			s.send("3")
+		}
+		s.want("a last ping", "2")
+		s.wantClose("silence ends it", closeGoingAway)
+		return s.sid
+	},
+	"bare": func(h *host) string {
+		s := h.webSocket("/ws")
+		_ = s.conn.SetDeadline(time.Now().Add(time.Hour))
+		for range 4 {
+			first, _, err := s.readFrame()
+			if err != nil || first != framePing {
+				h.t.Fatalf("read %#x, %v, want a WebSocket ping", first, err)
+			}
+			if _, last := h.t.Context().Deadline(); last {
+				break
+			}
+			if time.Since(h.session().Handshake().Time) > 80*time.Second {
+				break
+			}
+			s.write(clientFrame(framePong, nil))
+		}
+		s.wantClose("silence ends it", closeGoingAway)
+		return h.session().ID()
+	},
+	"websocket, protocol 3": func(h *host) string {
+		s := h.webSocket("/engine.io/?EIO=3&transport=websocket")
+		_ = s.conn.SetDeadline(time.Now().Add(time.Hour))
+		for range 3 {
+			time.Sleep(25 * time.Second)
+			s.send("2")
+			s.want("the client pings", "3")
+		}
+		s.wantClose("silence ends it", closeGoingAway)
+		return s.sid
+	},
+}
+
+// The suite of the protocol asks at the very moment when interval and time-out are over: the answer must not hang on a tick.
+func TestExpiryIsExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond})
+		defer end()
+		_, target := h.openPolling()
+		time.Sleep(500 * time.Millisecond)
+		h.want("the sid is unknown", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
+	})
+}
+
+func TestUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{})
+		defer end()
+		sid, target := h.openPolling()
+		poll := h.poll(target)
+		synctest.Wait()
+		s := h.rawWebSocket(webSocketURL + "&sid=" + sid)
+		s.send("2probe")
+		s.want("the probe is answered", "3probe")
+		h.wantAnswer("the waiting poll is let go at once", poll, 200, "6")
+		_ = h.session().Send(Message{Data: []byte("while upgrading")})
+		s.send("5")
+		s.want("what waited comes by WebSocket", "4while upgrading")
+		s.send("4hello")
+		s.want("the session goes on", "4hello")
+		h.want("polling is over", "GET", target, "", 400, `{"code":3,"message":"Bad request"}`)
+
+		second := h.rawWebSocket(webSocketURL + "&sid=" + sid)
+		second.wantClose("another WebSocket is ignored", closePolicyViolation)
+		s.send("4still")
+		s.want("the first is unharmed", "4still")
+		s.hangUp()
+	})
+}
+
+func TestPollDuringUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{})
+		defer end()
+		sid, target := h.openPolling()
+		s := h.rawWebSocket(webSocketURL + "&sid=" + sid)
+		s.send("2probe")
+		s.want("the probe is answered", "3probe")
+		start := time.Now()
+		h.want("a poll on its way is let go", "GET", target, "", 200, "6")
+		if waited := time.Since(start); waited > probeGrace {
+			t.Errorf("the poll waited %v, want at most %v", waited, probeGrace)
+		}
+		late := h.poll(target)
+		synctest.Wait()
+		s.send("5")
+		h.wantAnswer("a poll that outlives the upgrade is a mistake", late, 400, `{"code":3,"message":"Bad request"}`)
+		s.send("4x")
+		s.want("the session lives", "4x")
+		s.hangUp()
+	})
+}
+
+func TestUpgradeThatFails(t *testing.T) {
+	for _, row := range []struct {
+		why   string
+		sends []string
+	}{
+		{"no probe but a message", []string{"4x"}},
+		{"a probe with other data", []string{"2other"}},
+		{"garbage", []string{"abc"}},
+		{"silence", nil},
+		{"silence after the probe", []string{"2probe"}},
+		{"no upgrade after the probe", []string{"2probe", "4x"}},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, end := pipes(t, Options{CloseTimeout: time.Second})
+				defer end()
+				sid, target := h.openPolling()
+				s := h.rawWebSocket(webSocketURL + "&sid=" + sid)
+				for _, text := range row.sends {
+					s.send(text)
+					if text == "2probe" {
+						s.want("the probe is answered", "3probe")
+					}
+				}
+				if _, _, err := s.readFrame(); err == nil {
+					t.Error("the WebSocket is still open")
+				}
+				_ = s.conn.Close()
+				h.want("the session stays with polling", "POST", target, "4x", 200, "ok")
+				h.want("and polls", "GET", target, "", 200, "4x")
+			})
+		})
+	}
+}
+
+func TestUpgradeRacedWithClose(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: quickly})
+	for range 50 {
+		sid, _ := h.openPolling()
+		s := h.rawWebSocket(webSocketURL + "&sid=" + sid)
+		s.send("2probe")
+		s.want("the probe is answered", "3probe")
+		session := h.session()
+		raced := make(chan struct{})
+		go func() {
+			session.Close(nil)
+			close(raced)
+		}()
+		_, _ = s.conn.Write(clientFrame(frameText, []byte("5"))) // the connection may be gone
+		<-raced
+		h.wantClosed(sid, ErrClosed)
+		_ = s.conn.Close()
+	}
+}
+
+func TestProtocol3Polling(t *testing.T) {
+	h := serve(t, Options{Protocol3: true, CloseTimeout: quickly})
+	const url = "/engine.io/?EIO=3&transport=polling"
+	a := h.get(url)
+	length, open, _ := strings.Cut(a.body, ":")
+	if length == "" || strings.Contains(open, "maxPayload") {
+		t.Errorf("open payload = %q", a.body)
+	}
+	target := url + "&sid=" + sidOf(t, open)
+	h.want("packets have lengths", "POST", target, "6:4hello2:4€", 200, "ok")
+	h.want("so has the echo", "GET", target, "", 200, "6:4hello2:4€")
+	b := h.request(t.Context(), "POST", target, "\x01\x03\xff\x04\x01\x02", "Content-Type", contentTypeBinary)
+	if b.status != 200 {
+		t.Fatalf("binary POST = %d %q", b.status, b.body)
+	}
+	c := h.get(target)
+	if !bytes.Equal([]byte(c.body), []byte("\x01\x03\xff\x04\x01\x02")) || c.header.Get("Content-Type") != contentTypeBinary {
+		t.Errorf("binary echo = %q as %s", c.body, c.header.Get("Content-Type"))
+	}
+	h.want("the client pings", "POST", target, "1:2", 200, "ok")
+	h.want("and hears a pong", "GET", target, "", 200, "1:3")
+	h.want("protocol 4 has another sid", "GET", pollingURL+"&sid="+sidOf(t, open), "", 400, `{"code":1,"message":"Session ID unknown"}`)
+}
+
+func TestShutdownTellsEverybody(t *testing.T) {
+	h := serve(t, Options{})
+	ws, bare := h.webSocket(webSocketURL), h.webSocket("/ws")
+	_, target := h.openPolling()
+	polling := h.session()
+	poll := h.poll(target)
+	h.waitFor("the poll waits", func() bool {
+		polling.mu.Lock()
+		defer polling.mu.Unlock()
+		return polling.poll != nil
+	})
+	done := make(chan error, 1)
+	go func() { done <- h.server.Shutdown(t.Context()) }()
+	h.wantAnswer("polling hears of it", poll, 200, "1")
+	ws.wantClose("so does a WebSocket", closeGoingAway)
+	bare.wantClose("and a bare one", closeGoingAway)
+	if err := <-done; err != nil {
+		t.Errorf("Shutdown = %v", err)
+	}
+	h.wantClosed(ws.sid, ErrServerClosed)
+	h.want("nobody is let in any more", "GET", pollingURL, "", 503, `{"code":4,"message":"No more sessions accepted"}`)
+}
+
+// A client that never answers the closing handshake does not hold up a server that has no time.
+func TestShutdownInAHurry(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: time.Hour})
+	s := h.webSocket(webSocketURL)
+	h.openPolling()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := h.server.Shutdown(ctx); err != context.DeadlineExceeded {
+		t.Errorf("Shutdown = %v, want %v", err, context.DeadlineExceeded)
+	}
+	_ = s.conn.Close()
+}
