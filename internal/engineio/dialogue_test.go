@@ -74,8 +74,8 @@ func (h *host) session() *Session {
 	return h.last
 }
 
-// anyMistake stands for any *ProtocolError.
-var anyMistake = errors.New("a protocol error")
+// errAnyMistake stands for any *ProtocolError.
+var errAnyMistake = errors.New("a protocol error")
 
 // wantClosed waits until a session has ended, and holds the reason against want.
 func (h *host) wantClosed(sid string, want error) {
@@ -87,7 +87,7 @@ func (h *host) wantClosed(sid string, want error) {
 		h.mu.Unlock()
 		if ok {
 			var mistake *ProtocolError
-			if !errors.Is(err, want) && !(want == anyMistake && errors.As(err, &mistake)) {
+			if !errors.Is(err, want) && !(want == errAnyMistake && errors.As(err, &mistake)) {
 				h.t.Errorf("session ended with %v, want %v", err, want)
 			}
 			return

@@ -36,7 +36,7 @@ func TestPollingMistakesEndTheSession(t *testing.T) {
 		if a := h.request(t.Context(), "POST", target, row.body, row.header...); a.status != row.status {
 			t.Errorf("%s: POST = %d %q, want %d", row.why, a.status, a.body, row.status)
 		}
-		h.wantClosed(sid, anyMistake)
+		h.wantClosed(sid, errAnyMistake)
 		h.want(row.why, "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
 	}
 }
@@ -70,7 +70,7 @@ func TestSecondPollEndsTheSession(t *testing.T) {
 		synctest.Wait()
 		h.want("the second is refused", "GET", target, "", 400, `{"code":3,"message":"Bad request"}`)
 		h.wantAnswer("the first is told of the end", first, 200, "1")
-		h.wantClosed(sid, anyMistake)
+		h.wantClosed(sid, errAnyMistake)
 		h.want("the session is gone", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
 	})
 }
