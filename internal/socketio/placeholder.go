@@ -1,0 +1,69 @@
+package socketio
+
+import "math"
+
+// placeholder is the place in an event's JSON where an attachment belongs: {"_placeholder":true,"num":0}.
+type placeholder struct {
+	span
+	num int // which attachment
+}
+
+// object is an object or array that findPlaceholders is inside of.
+type object struct {
+	start  int
+	inner  int // how many placeholders were found before it started
+	marked bool
+	num    int // -1: none that could be one
+}
+
+// findPlaceholders appends to found, in their order, the placeholders in text, JSON that has been checked before. As in
+// the reference implementation any object whose "_placeholder" is true is one, whatever else it holds; its "num" must
+// then be the number of an attachment. The last of several members of one name counts, as for JSON.parse.
+func findPlaceholders(text []byte, attachments int, found []placeholder) ([]placeholder, error) {
+	var few [16]object
+	open := few[:0]
+	for i := 0; i < len(text); {
+		switch text[i] {
+		case '{', '[':
+			open = append(open, object{start: i, inner: len(found), num: -1})
+			i++
+		case '"':
+			end := scanString(text, i)
+			value := skipSpace(text, end)
+			if value < len(text) && text[value] == ':' {
+				value = skipSpace(text, value+1)
+				open[len(open)-1].member(text[i:end], text[value:])
+			}
+			i = value
+		case '}', ']':
+			i++
+			top := open[len(open)-1]
+			open = open[:len(open)-1]
+			if !top.marked {
+				break
+			}
+			if top.num < 0 || top.num >= attachments {
+				return found, errPlaceholder
+			}
+			// What a placeholder holds besides is replaced with it.
+			found = append(found[:top.inner], placeholder{span{uint32(top.start), uint32(i)}, top.num})
+		default:
+			i++
+		}
+	}
+	return found, nil
+}
+
+// member notes one member of the object if it is one of a placeholder's. value starts with the member's value.
+func (o *object) member(key, value []byte) {
+	switch name, _ := unquote(key); name {
+	case "_placeholder":
+		o.marked = value[0] == 't'
+	case "num":
+		o.num = -1
+		n, rest, ok := cutNumber(value)
+		if ok && n <= math.MaxInt32 && len(rest) > 0 && rest[0] != '.' && rest[0] != 'e' && rest[0] != 'E' {
+			o.num = int(n)
+		}
+	}
+}
