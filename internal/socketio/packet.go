@@ -53,7 +53,7 @@ type limits struct {
 type packet struct {
 	kind        packetType
 	attachments int    // to come, for binary packets
-	namespace   []byte // "/" if the text names none
+	namespace   []byte // nil for the main one, "/"
 	id          uint64
 	hasID       bool
 	payload     []byte // JSON text; nil if none
@@ -108,7 +108,6 @@ func (p *packet) parseAttachments(text []byte, lim *limits) ([]byte, error) {
 
 func (p *packet) parseNamespace(text []byte, lim *limits) ([]byte, error) {
 	if len(text) == 0 || text[0] != '/' {
-		p.namespace = []byte(rootNamespace)
 		return text, nil
 	}
 	// The comma may be missing where nothing follows, as in "1/admin".
@@ -116,7 +115,9 @@ func (p *packet) parseNamespace(text []byte, lim *limits) ([]byte, error) {
 	if len(nsp) > lim.namespace {
 		return nil, errNamespaceLength
 	}
-	p.namespace = nsp
+	if string(nsp) != rootNamespace {
+		p.namespace = nsp
+	}
 	return rest, nil
 }
 
@@ -224,14 +225,14 @@ func isReserved(name string) bool {
 }
 
 // appendHeader appends everything of a packet that stands before its payload. attachments is written for binary types
-// alone, the id if hasID.
+// alone, the namespace unless it is the main one, the id if hasID.
 func appendHeader(dst []byte, kind packetType, attachments int, nsp string, id uint64, hasID bool) []byte {
 	dst = append(dst, byte(kind))
 	if kind == packetBinaryEvent || kind == packetBinaryAck {
 		dst = strconv.AppendInt(dst, int64(attachments), 10)
 		dst = append(dst, '-')
 	}
-	if nsp != rootNamespace {
+	if nsp != rootNamespace && nsp != "" {
 		dst = append(dst, nsp...)
 		dst = append(dst, ',')
 	}

@@ -17,37 +17,37 @@ var goldenPackets = []struct {
 	wire string
 }{
 	// Socket.IO v5, "Packet encoding", "Examples"
-	{"connect", packet{kind: packetConnect, namespace: []byte("/")}, nil, `0`},
+	{"connect", packet{kind: packetConnect}, nil, `0`},
 	{"connect to a namespace", packet{kind: packetConnect, namespace: []byte("/admin"), payload: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, nil,
 		`0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}`},
-	{"connect error", packet{kind: packetConnectError, namespace: []byte("/"), payload: []byte(`{"message":"Not authorized"}`)}, nil,
+	{"connect error", packet{kind: packetConnectError, payload: []byte(`{"message":"Not authorized"}`)}, nil,
 		`4{"message":"Not authorized"}`},
-	{"event", packet{kind: packetEvent, namespace: []byte("/"), payload: []byte(`["foo"]`)}, []string{`"foo"`}, `2["foo"]`},
+	{"event", packet{kind: packetEvent, payload: []byte(`["foo"]`)}, []string{`"foo"`}, `2["foo"]`},
 	{"event in a namespace", packet{kind: packetEvent, namespace: []byte("/admin"), payload: []byte(`["bar"]`)}, []string{`"bar"`}, `2/admin,["bar"]`},
-	{"binary event", packet{kind: packetBinaryEvent, attachments: 1, namespace: []byte("/"), payload: []byte(`["baz",{"_placeholder":true,"num":0}]`)},
+	{"binary event", packet{kind: packetBinaryEvent, attachments: 1, payload: []byte(`["baz",{"_placeholder":true,"num":0}]`)},
 		[]string{`"baz"`, `{"_placeholder":true,"num":0}`}, `51-["baz",{"_placeholder":true,"num":0}]`},
 	{"binary event with two attachments", packet{kind: packetBinaryEvent, attachments: 2, namespace: []byte("/admin"),
 		payload: []byte(`["baz",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)},
 		[]string{`"baz"`, `{"_placeholder":true,"num":0}`, `{"_placeholder":true,"num":1}`},
 		`52-/admin,["baz",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`},
-	{"event that wants an ack", packet{kind: packetEvent, namespace: []byte("/"), id: 12, hasID: true, payload: []byte(`["foo"]`)}, []string{`"foo"`}, `212["foo"]`},
+	{"event that wants an ack", packet{kind: packetEvent, id: 12, hasID: true, payload: []byte(`["foo"]`)}, []string{`"foo"`}, `212["foo"]`},
 	{"ack", packet{kind: packetAck, namespace: []byte("/admin"), id: 13, hasID: true, payload: []byte(`["bar"]`)}, []string{`"bar"`}, `3/admin,13["bar"]`},
-	{"empty ack", packet{kind: packetAck, namespace: []byte("/"), id: 0, hasID: true, payload: []byte(`[]`)}, nil, `30[]`},
-	{"binary ack", packet{kind: packetBinaryAck, attachments: 1, namespace: []byte("/"), id: 15, hasID: true, payload: []byte(`["bar",{"_placeholder":true,"num":0}]`)},
+	{"empty ack", packet{kind: packetAck, id: 0, hasID: true, payload: []byte(`[]`)}, nil, `30[]`},
+	{"binary ack", packet{kind: packetBinaryAck, attachments: 1, id: 15, hasID: true, payload: []byte(`["bar",{"_placeholder":true,"num":0}]`)},
 		[]string{`"bar"`, `{"_placeholder":true,"num":0}`}, `61-15["bar",{"_placeholder":true,"num":0}]`},
-	{"disconnect", packet{kind: packetDisconnect, namespace: []byte("/")}, nil, `1`},
+	{"disconnect", packet{kind: packetDisconnect}, nil, `1`},
 	{"disconnect from a namespace", packet{kind: packetDisconnect, namespace: []byte("/admin")}, nil, `1/admin,`},
 	// Socket.IO v5, "Sample session"
 	{"event with a namespace and an id", packet{kind: packetEvent, namespace: []byte("/admin"), id: 1, hasID: true, payload: []byte(`["tellme"]`)}, []string{`"tellme"`}, `2/admin,1["tellme"]`},
 	// The official test suite, "message"
-	{"event with several arguments", packet{kind: packetEvent, namespace: []byte("/"), payload: []byte(`["message",1,"2",{"3":[true]}]`)},
+	{"event with several arguments", packet{kind: packetEvent, payload: []byte(`["message",1,"2",{"3":[true]}]`)},
 		[]string{`"message"`, `1`, `"2"`, `{"3":[true]}`}, `2["message",1,"2",{"3":[true]}]`},
 	// Socket.IO protocol 4, spoken by 2.x clients
-	{"error of protocol 4", packet{kind: packetConnectError, namespace: []byte("/"), payload: []byte(`"Not authorized"`)}, nil, `4"Not authorized"`},
+	{"error of protocol 4", packet{kind: packetConnectError, payload: []byte(`"Not authorized"`)}, nil, `4"Not authorized"`},
 	{"connect with a query", packet{kind: packetConnect, namespace: []byte("/admin?a=b&c=d"), payload: nil}, nil, `0/admin?a=b&c=d,`},
 	// The reference implementation
-	{"event named by a number", packet{kind: packetEvent, namespace: []byte("/"), payload: []byte(`[1,2]`)}, []string{`1`, `2`}, `2[1,2]`},
-	{"greatest id", packet{kind: packetEvent, namespace: []byte("/"), id: maxID, hasID: true, payload: []byte(`["a"]`)}, []string{`"a"`}, `29007199254740991["a"]`},
+	{"event named by a number", packet{kind: packetEvent, payload: []byte(`[1,2]`)}, []string{`1`, `2`}, `2[1,2]`},
+	{"greatest id", packet{kind: packetEvent, id: maxID, hasID: true, payload: []byte(`["a"]`)}, []string{`"a"`}, `29007199254740991["a"]`},
 }
 
 func TestPacket(t *testing.T) {
