@@ -239,7 +239,10 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *httpError {
 	if refusal := s.startPost(); refusal != nil {
 		return refusal
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.server.options.RequestTimeout))
+	deadline := time.Now().Add(s.server.options.RequestTimeout)
+	controller := http.NewResponseController(w)
+	_ = controller.SetReadDeadline(deadline)
+	_ = controller.SetWriteDeadline(deadline)
 	err := s.readPost(w, r)
 	s.mu.Lock()
 	s.posting = false

@@ -3,6 +3,9 @@ package engineio
 import (
 	"bytes"
 	"context"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -428,4 +431,71 @@ func TestShutdownInAHurry(t *testing.T) {
 		t.Errorf("Shutdown = %v, want %v", err, context.DeadlineExceeded)
 	}
 	_ = s.conn.Close()
+}
+
+// A connection that is kept alive is used for polls and posts alike: a poll's deadline for writing must not be left to what comes
+// after it.
+func TestDeadlinesEndWithTheirRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{CloseTimeout: quickly})
+		defer end()
+		client := http.Client{Transport: &http.Transport{
+			DialContext:     func(context.Context, string, string) (net.Conn, error) { return h.dial() },
+			MaxConnsPerHost: 1,
+		}}
+		defer client.CloseIdleConnections()
+		do := func(method, target, body string) string {
+			r, _ := http.NewRequest(method, "http://chat.test"+target, strings.NewReader(body))
+			response, err := client.Do(r)
+			if err != nil {
+				t.Fatalf("%s after %v: %v", method, time.Since(h.server.start), err)
+			}
+			defer response.Body.Close()
+			b, _ := io.ReadAll(response.Body)
+			return string(b)
+		}
+		_, target := h.openPolling()
+		for range 4 {
+			if got := do("GET", target, ""); got != "2" {
+				t.Fatalf("poll = %q, want a ping", got)
+			}
+			time.Sleep(15 * time.Second)
+			if got := do("POST", target, "3"); got != "ok" {
+				t.Fatalf("POST = %q", got)
+			}
+			time.Sleep(25 * time.Second)
+		}
+	})
+}
+
+func TestDrainSpreadsTheClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{CloseTimeout: quickly})
+		defer end()
+		var sockets []*socket
+		for range 10 {
+			sockets = append(sockets, h.webSocket(webSocketURL))
+		}
+		start := time.Now()
+		ended := make(chan time.Duration, len(sockets))
+		for _, s := range sockets {
+			go func() {
+				s.wantClose("the server goes away", closeGoingAway)
+				ended <- time.Since(start)
+			}()
+		}
+		h.server.Drain(t.Context(), 10*time.Second)
+		h.want("nobody new is let in", "GET", pollingURL, "", 503, `{"code":4,"message":"No more sessions accepted"}`)
+		last := time.Duration(0)
+		for range sockets {
+			at := <-ended
+			if at-last > 1100*time.Millisecond {
+				t.Errorf("a client was closed at %v, the one before at %v, want one a second", at, last)
+			}
+			last = at
+		}
+		if last < 8*time.Second {
+			t.Errorf("the last was closed at %v, want near 10 s", last)
+		}
+	})
 }

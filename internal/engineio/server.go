@@ -155,6 +155,35 @@ func (s *Server) all() []*Session {
 	return sessions
 }
 
+// Drain opens no more sessions and closes those there are one by one, evenly spread over a time, so that the servers their clients go
+// to are not stormed. It returns when all are closed or ctx has ended; Shutdown must follow.
+func (s *Server) Drain(ctx context.Context, over time.Duration) {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	sessions := s.all()
+	if len(sessions) == 0 {
+		return
+	}
+	const step = 100 * time.Millisecond
+	ticker := time.NewTicker(step)
+	defer ticker.Stop()
+	steps := max(int(over/step), 1)
+	for i := range steps {
+		for _, session := range sessions[len(sessions)*i/steps : len(sessions)*(i+1)/steps] {
+			session.Close(ErrServerClosed)
+		}
+		if i == steps-1 {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Shutdown opens no more sessions, closes those there are with ErrServerClosed, and waits until their clients have been told, the
 // handler has heard of every end and all goroutines are gone. When ctx ends first it cuts the connections and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
