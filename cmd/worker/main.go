@@ -1,0 +1,35 @@
+// Command worker runs one worker role: the chat on the port that PORT names, until SIGTERM or Ctrl-C. The README has the table of the
+// environment variables it reads. It exits with 0 after a clean end, 1 after a failure, and 2 where its environment cannot be used.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"chatapp/internal/worker"
+)
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	config, err := worker.LoadConfig(os.Getenv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	log := worker.NewLogger(os.Stderr, config)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	// A second signal ends at once: from the first on, signals have their own way again.
+	context.AfterFunc(ctx, stop)
+	if err := worker.Run(ctx, config, log); err != nil {
+		log.Error("worker ended", "err", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,47 @@
+package worker
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"chatapp/web"
+)
+
+// requestTimeout is how long a request's body may take to arrive.
+const requestTimeout = 30 * time.Second
+
+func (w *Worker) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", w.engine)
+	mux.Handle("/ws", w.engine.WebSocketHandler())
+	mux.HandleFunc("GET /healthz", alive)
+	mux.HandleFunc("GET /readyz", w.ready)
+	mux.Handle("/", web.Handler())
+	return bounded(mux)
+}
+
+// bounded keeps a request that announces a body from taking for ever to send it.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(rw).SetReadDeadline(time.Now().Add(requestTimeout))
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// alive answers that the process serves. A platform that hears nothing starts it anew.
+func alive(rw http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(rw, "ok\n")
+}
+
+// ready tells whether new clients should be sent here.
+func (w *Worker) ready(rw http.ResponseWriter, _ *http.Request) {
+	select {
+	case <-w.draining:
+		http.Error(rw, "draining", http.StatusServiceUnavailable)
+	default:
+		_, _ = io.WriteString(rw, "ready\n")
+	}
+}
