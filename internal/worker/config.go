@@ -38,6 +38,10 @@ type Config struct {
 	// Replica is what the platform calls this replica, or "".
 	Replica string
 
+	// OTLP is the protocol by which metrics are sent: "grpc", "http/protobuf", or "" for not at all. Where to, and how, OpenTelemetry's
+	// exporters read themselves from the environment.
+	OTLP string
+
 	LogLevel  slog.Level
 	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
 }
@@ -66,6 +70,12 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		Replica:                    v.first("CONTAINER_APP_REPLICA_NAME", "WEBSITE_INSTANCE_ID"),
 		LogLevel:                   v.level("LOG_LEVEL"),
 		LogFormat:                  v.oneOf("LOG_FORMAT", "text", "json"),
+	}
+	if v.first("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") != "" {
+		c.OTLP = v.oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "grpc")
+		if c.OTLP == "" {
+			c.OTLP = "http/protobuf"
+		}
 	}
 	if c.ServiceBusConnectionString != "" && c.ServiceBusNamespace != "" {
 		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: one of them must go")

@@ -17,6 +17,7 @@ func (w *Worker) routes() http.Handler {
 	mux.Handle("/ws", w.engine.WebSocketHandler())
 	mux.HandleFunc("GET /healthz", alive)
 	mux.HandleFunc("GET /readyz", w.ready)
+	mux.HandleFunc("GET /metrics", w.serveMetrics)
 	mux.Handle("/", web.Handler())
 	return bounded(mux)
 }
@@ -36,12 +37,30 @@ func alive(rw http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(rw, "ok\n")
 }
 
-// ready tells whether new clients should be sent here.
+// ready tells whether new clients should be sent here, and else why not.
 func (w *Worker) ready(rw http.ResponseWriter, _ *http.Request) {
+	if why := w.notReady(); why != "" {
+		http.Error(rw, why, http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(rw, "ready\n")
+}
+
+// notReady is why no new clients should be sent here, or "".
+func (w *Worker) notReady() string {
 	select {
 	case <-w.draining:
-		http.Error(rw, "draining", http.StatusServiceUnavailable)
+		return "draining"
 	default:
-		_, _ = io.WriteString(rw, "ready\n")
+		return ""
 	}
+}
+
+// serveMetrics answers those who ask this instance itself. What comes through a proxy comes from outside, where nobody has to know.
+func (w *Worker) serveMetrics(rw http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-Forwarded-For") != "" {
+		http.NotFound(rw, r)
+		return
+	}
+	w.metrics.handler.ServeHTTP(rw, r)
 }

@@ -20,6 +20,7 @@ type Worker struct {
 	log      *slog.Logger
 	engine   *engineio.Server
 	sockets  *socketio.Server
+	metrics  *metrics
 	handler  http.Handler
 	draining chan struct{} // closed when the worker is told to stop
 }
@@ -52,6 +53,13 @@ func New(config Config, log *slog.Logger) (*Worker, error) {
 		Logger:                log,
 	})
 	joinRoomlessChat(w.sockets.Of("/"))
+	var err error
+	if w.metrics, err = newMetrics(context.Background(), config, config.Replica); err != nil {
+		return nil, err
+	}
+	if err := w.metrics.observe(w.engineMeasures()); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
 	w.handler = w.routes()
 	return w, nil
 }
@@ -100,5 +108,6 @@ func (w *Worker) shutdown(server *http.Server) error {
 		w.engine.Shutdown(ctx),
 		w.sockets.Close(),
 		server.Shutdown(ctx),
+		w.metrics.close(ctx),
 	)
 }
