@@ -43,7 +43,7 @@ type metrics struct {
 
 func newMetrics(ctx context.Context, config Config, instance string) (*metrics, error) {
 	registry := prometheus.NewRegistry()
-	scraped, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
+	scraped, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo())
 	if err != nil {
 		return nil, fmt.Errorf("make Prometheus exporter: %w", err)
 	}
