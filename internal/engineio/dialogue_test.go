@@ -36,11 +36,13 @@ type host struct {
 	closed map[string]error // why each session ended, by sid
 	notify chan struct{}    // size 1: closed has changed
 	last   *Session
+	count  int // of sessions opened
 }
 
 func (h *host) Opened(s *Session) {
 	h.mu.Lock()
 	h.last = s
+	h.count++
 	h.mu.Unlock()
 	if h.opened != nil {
 		h.opened(s)
@@ -66,6 +68,12 @@ func (h *host) Closed(s *Session, err error) {
 	case h.notify <- struct{}{}:
 	default:
 	}
+}
+
+func (h *host) openedCount() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
 }
 
 func (h *host) session() *Session {
@@ -262,10 +270,12 @@ type socket struct {
 	sid  string
 }
 
-// webSocket opens a WebSocket session and reads its open packet, if it has one.
+// webSocket opens a WebSocket session, reads its open packet, if it has one, and waits until the handler has been told.
 func (h *host) webSocket(target string, header ...string) *socket {
 	h.t.Helper()
+	before := h.openedCount()
 	s := h.rawWebSocket(target, header...)
+	h.waitFor("the handler is told", func() bool { return h.openedCount() > before })
 	if !strings.HasPrefix(target, "/ws") {
 		s.sid = sidOf(h.t, s.readText())
 	}

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,9 @@ func (w *writer) run() {
 	defer scratches.Put(scratch)
 	var list []*Session
 	for {
+		// Readers that can run go first: what they bring leaves in the same writes. Without it a writer runs after the first reader
+		// of many, and most of its writes carry one message. Where nobody else can run this returns at once.
+		runtime.Gosched()
 		list = w.next(list)
 		if list == nil {
 			return
