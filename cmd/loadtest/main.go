@@ -1,0 +1,88 @@
+// Loadtest puts load on a chat server and checks that it keeps its promises: every message reaches everybody but its
+// sender, once, undamaged, and in the order its sender sent them. It speaks to either door of chatapp, and to any
+// other Socket.IO server that uses the vocabulary of the Socket.IO chat example.
+//
+//	go run ./cmd/loadtest -clients 1000 -rate 20 http://localhost:3000
+//	go run ./cmd/loadtest -door ws -total-order -json http://localhost:3001 http://localhost:3002
+//
+// Several URLs are several instances of one chat: the clients are spread over them, and messages must cross.
+//
+// The modes:
+//
+//	chat     send -rate messages a second for -duration; verify, and report deliveries and their latency
+//	max      keep -window messages under way: as many deliveries as the server can make without loss
+//	idle     hold the connections, answer heartbeats: with -pid, memory and CPU time of an idle connection
+//	connect  connect, ask for a nickname and close, -connecting at a time, over and over
+//	storm    connect all clients at once
+//
+// A worker limits the messages of each user and, if told to, the sessions of each address: run the one under test with
+// MESSAGE_RATE=0. With -pid and the number of the server's process, on the same machine and Linux, the report tells
+// what each delivery, heartbeat and connect costs the server. For figures worth comparing give server and load program
+// a processor each (taskset -c 0, GOMAXPROCS=1) and compare with cmd/loadtest/floor in the same minute.
+//
+// A message is timed from just before it is written; one that is written more than 10 ms after it was due, from when
+// it was due. All clocks are this process's. Percentiles are exact to 1.6 %.
+//
+// The exit status is 0 if all went well, 1 if anything was lost, doubled, reordered, refused or cut off, and 2 for a
+// mistake on the command line.
+//
+// # Concurrency
+//
+// Each client is one goroutine, which dials, reads, verifies and answers heartbeats; it holds no buffer while it waits.
+// Clients share a few lanes: a lane's mutex guards its read buffer, its counters and its clients' ledgers. One
+// goroutine paces and writes the messages of all senders, one redraws the progress line. All end before run returns.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr, isTerminal(os.Stderr))
+	stop()
+	os.Exit(status)
+}
+
+// run is the program: it prints the report to stdout and returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, live bool) int {
+	cfg, err := parseConfig(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return 2
+	}
+	s := &session{ctx: ctx, cfg: cfg, fleet: newFleet(cfg), live: new(progress),
+		report: &report{Mode: cfg.mode, Door: cfg.doorName, Clients: cfg.clients, Problems: []string{}}}
+	if live && !cfg.json {
+		s.live = startProgress(stderr)
+	}
+	err = modes[cfg.mode](s)
+	s.live.finish()
+	if err != nil {
+		s.problem("%v", err)
+	}
+	s.report.OK = len(s.report.Problems) == 0
+	if cfg.json {
+		err = s.report.writeJSON(stdout)
+	} else {
+		s.report.writeText(stdout)
+	}
+	if err != nil || !s.report.OK {
+		return 1
+	}
+	return 0
+}
+
+// isTerminal reports whether f is a terminal, where a line can be written over.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
