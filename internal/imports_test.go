@@ -26,6 +26,7 @@ var table = map[string]rule{
 	"cmd/worker":         {ours: []string{"internal/worker"}},
 	"cmd/emulator":       {ours: []string{"internal/emulator", "internal/emulator/broker", "internal/worker"}},
 	"cmd/loadtest":       {},
+	"cmd/loadtest/floor": {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/worker": {
 		ours: []string{"internal/engineio", "internal/socketio", "internal/chat", "internal/backplane",
 			"internal/backplane/inprocess", "internal/backplane/servicebus", "web"},
