@@ -2,7 +2,9 @@ package socketio
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
 	"sync"
 
@@ -77,8 +79,7 @@ func (c *client) receive(m engineio.Message, in *incoming) error {
 	}
 	p := &in.packet
 	if c.v3() {
-		// A client of Socket.IO 2 may put a query string behind the namespace.
-		p.namespace, _, _ = bytes.Cut(p.namespace, []byte{'?'})
+		p.cutQuery()
 	}
 	socket := c.find(p.namespace)
 	switch p.kind {
@@ -106,6 +107,22 @@ func (c *client) receive(m engineio.Message, in *incoming) error {
 		socket.acked(p.id, &in.event.Args)
 	}
 	return nil
+}
+
+// cutQuery takes the query string off the namespace, where clients of Socket.IO 2 put what is the CONNECT packet's payload
+// today.
+func (p *packet) cutQuery() {
+	namespace, query, ok := bytes.Cut(p.namespace, []byte{'?'})
+	p.namespace = namespace
+	if !ok || p.kind != packetConnect {
+		return
+	}
+	values, _ := url.ParseQuery(string(query)) // what is malformed in it is left out
+	auth := make(map[string]string, len(values))
+	for name := range values {
+		auth[name] = values.Get(name)
+	}
+	p.payload, _ = json.Marshal(auth) // strings always can be
 }
 
 // find returns the client's socket in a namespace, which may have been ended by the server: what was under way then is

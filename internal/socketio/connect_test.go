@@ -1,0 +1,318 @@
+package socketio_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chatapp/internal/engineio"
+	"chatapp/internal/socketio"
+	"chatapp/internal/socketio/socketiotest"
+)
+
+// newEcho is the application of the official test suite.
+func newEcho(o socketio.Options) *socketio.Server {
+	server := socketio.NewServer(o)
+	for _, name := range []string{"/", "custom"} {
+		server.Of(name).OnConnect(func(s *socketio.Socket) { _ = s.Emit("auth", socketio.Raw(s.Auth())) })
+	}
+	server.Of("/").On("message", func(s *socketio.Socket, e *socketio.Event) { _ = s.Emit("message-back", e.Values()...) })
+	server.Of("/").On("message-with-ack", func(s *socketio.Socket, e *socketio.Event) { _ = e.Ack(e.Values()...) })
+	return server
+}
+
+func TestConnect(t *testing.T) {
+	host := socketiotest.Serve(t, newEcho(socketio.Options{}), engineio.Options{})
+	t.Run("main namespace", func(t *testing.T) {
+		c := host.Dial("")
+		c.Send(`0`)
+		c.Want("the client is let in", `0{"sid":"*"}`)
+		c.Want("its payload was empty", `2["auth",{}]`)
+	})
+	t.Run("with a payload", func(t *testing.T) {
+		c := host.Dial("")
+		c.Send(`0{"token":"123"}`)
+		c.Want("the client is let in", `0{"sid":"*"}`)
+		c.Want("its payload arrives as it was", `2["auth",{"token":"123"}]`)
+	})
+	t.Run("custom namespace", func(t *testing.T) {
+		c := host.Dial("")
+		c.Send(`0/custom,{"token":"abc"}`)
+		c.Want("the client is let in", `0/custom,{"sid":"*"}`)
+		c.Want("its payload arrives as it was", `2/custom,["auth",{"token":"abc"}]`)
+	})
+	t.Run("unknown namespace", func(t *testing.T) {
+		c := host.Dial("")
+		c.Send(`0/random`)
+		c.Want("there is no such namespace", `4/random,{"message":"Invalid namespace"}`)
+		c.Connect("/", "")
+	})
+	t.Run("several namespaces", func(t *testing.T) {
+		c := host.Dial("")
+		main := c.Connect("/", "")
+		c.Want("joined", `2["auth",{}]`)
+		custom := c.Connect("/custom", "")
+		c.Want("joined", `2/custom,["auth",{}]`)
+		if main == custom {
+			t.Errorf("both sockets have the id %q", main)
+		}
+		c.Send(`1/custom,`)
+		c.Send(`2["message","still here"]`)
+		c.Want("the main namespace goes on", `2["message-back","still here"]`)
+		c.Connect("/custom", "")
+	})
+	t.Run("after leaving the last one", func(t *testing.T) {
+		c := host.Dial("")
+		c.Connect("/", "")
+		c.Want("joined", `2["auth",{}]`)
+		c.Send(`1`)
+		c.Connect("/", "")
+	})
+}
+
+// TestConnectOutOfPlace has packets that are well-formed and out of place; the reference implementation closes the
+// connection at every one of them.
+func TestConnectOutOfPlace(t *testing.T) {
+	host := socketiotest.Serve(t, newEcho(socketio.Options{}), engineio.Options{})
+	for _, row := range []struct{ name, packet string }{
+		{"joining twice", `0`},
+		{"event of a namespace not joined", `2/custom,["message"]`},
+		{"ack of a namespace not joined", `3/custom,1[]`},
+		{"leaving a namespace not joined", `1/custom,`},
+		{"event of an unknown namespace", `2/random,["message"]`},
+		{"a server's packet", `4{"message":"no"}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c, other := host.Dial(""), host.Dial("")
+			c.Connect("/", "")
+			c.Want("joined", `2["auth",{}]`)
+			other.Connect("/", "")
+			other.Want("joined", `2["auth",{}]`)
+			c.Send(row.packet)
+			c.WantClose("the packet is out of place", 1008)
+			other.Send(`2["message"]`)
+			other.Want("others don't notice", `2["message-back"]`)
+		})
+	}
+	t.Run("event before joining", func(t *testing.T) {
+		c := host.Dial("")
+		c.Send(`2["message"]`)
+		c.WantClose("no namespace is joined", 1008)
+	})
+}
+
+func TestMiddleware(t *testing.T) {
+	server := newEcho(socketio.Options{})
+	var order []string
+	server.Of("guarded").Use(func(s *socketio.Socket) error {
+		order = append(order, "first")
+		if !strings.Contains(string(s.Auth()), "secret") {
+			return fmt.Errorf("check token: %w", &socketio.ConnectError{Message: "not authorized", Data: map[string]any{"code": 401}})
+		}
+		return nil
+	})
+	server.Of("guarded").Use(func(s *socketio.Socket) error {
+		order = append(order, "second")
+		if strings.Contains(string(s.Auth()), "broken") {
+			return errors.New("no connection to 10.0.0.1")
+		}
+		if s.Connected() {
+			t.Error("the socket is in the namespace while its middleware runs")
+		}
+		return nil
+	})
+	server.Of("guarded").OnConnect(func(*socketio.Socket) { order = append(order, "connected") })
+	c := socketiotest.Serve(t, server, engineio.Options{}).Dial("")
+	c.Send(`0/guarded,{"token":"wrong"}`)
+	c.Want("refused with message and data", `4/guarded,{"message":"not authorized","data":{"code":401}}`)
+	c.Send(`0/guarded,{"token":"secret","broken":1}`)
+	c.Want("what went wrong inside is not told", `4/guarded,{"message":"internal error"}`)
+	c.Connect("/guarded", `{"token":"secret"}`)
+	c.Connect("/", "")
+	if got, want := fmt.Sprint(order), "[first first second first second connected]"; got != want {
+		t.Errorf("called %s, want %s", got, want)
+	}
+	if n := server.Stats().ConnectErrors; n != 2 {
+		t.Errorf("%d clients refused, want 2", n)
+	}
+}
+
+func TestRefusalThatCannotBeEncoded(t *testing.T) {
+	server := socketio.NewServer(socketio.Options{})
+	server.Of("/").Use(func(*socketio.Socket) error { return &socketio.ConnectError{Message: "no", Data: func() {}} })
+	c := socketiotest.Serve(t, server, engineio.Options{}).Dial("")
+	c.Send(`0`)
+	c.Want("the message comes without its data", `4{"message":"no"}`)
+}
+
+func TestConnectTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newEcho(socketio.Options{ConnectTimeout: 45 * time.Second})
+		host := socketiotest.Pipe(t, server, engineio.Options{})
+		silent, refused, bare := host.Dial(""), host.Dial(""), host.DialBare("connect")
+		left, joined := host.Dial(""), host.Dial("")
+		refused.Send(`0/random`)
+		refused.Want("refused", `4/random,*`)
+		left.Connect("/", "")
+		left.Want("joined", `2["auth",{}]`)
+		left.Send(`1`)
+		joined.Connect("/", "")
+		joined.Want("joined", `2["auth",{}]`)
+		silent.WantNothing("there is time yet", 44*time.Second)
+		silent.WantClose("it joined no namespace", 1000)
+		refused.WantClose("it joined no namespace", 1000)
+		bare.WantClose("it joined no namespace", 1008)
+		left.WantNothing("it was in a namespace before", time.Hour)
+		joined.WantNothing("it is in a namespace", time.Hour)
+		if n := server.Stats().Clients; n != 2 {
+			t.Errorf("%d clients are left, want 2", n)
+		}
+	})
+}
+
+func TestServerDisconnect(t *testing.T) {
+	server := newEcho(socketio.Options{})
+	reasons := make(chan error, 4) // more than can come
+	server.Of("/").OnDisconnect(func(_ *socketio.Socket, err error) { reasons <- err })
+	server.Of("/").On("kick me", func(s *socketio.Socket, _ *socketio.Event) {
+		s.Disconnect()
+		s.Disconnect()
+		if s.Connected() {
+			t.Error("the socket is connected after Disconnect")
+		}
+		if err := s.Emit("news"); !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("Emit on a disconnected socket = %v, want %v", err, socketio.ErrDisconnected)
+		}
+	})
+	server.Of("custom").On("close me", func(s *socketio.Socket, _ *socketio.Event) { s.CloseConnection() })
+	host := socketiotest.Serve(t, server, engineio.Options{})
+	c := host.Dial("")
+	c.Connect("/", "")
+	c.Want("joined", `2["auth",{}]`)
+	c.Send(`2["kick me"]`)
+	c.Send(`2["message","too late, but sent before the client could know"]`)
+	c.Want("the client is told, so that it does not come back", `1`)
+	c.Connect("/custom", "")
+	c.Want("the connection serves other namespaces", `2/custom,["auth",{}]`)
+	c.Connect("/", "")
+	c.Want("it may join anew", `2["auth",{}]`)
+	c.Send(`2/custom,["close me"]`)
+	c.Want("both sockets are ended", `1*`)
+	c.Want("both sockets are ended", `1*`)
+	c.WantClose("and the connection", 1000)
+	for range 2 {
+		if err := <-reasons; !errors.Is(err, socketio.ErrServerDisconnect) {
+			t.Errorf("reason %v, want %v", err, socketio.ErrServerDisconnect)
+		}
+	}
+}
+
+// TestDisconnectReasons has every way a socket can end, and whether its client may come back to it.
+func TestDisconnectReasons(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		end  func(*socketiotest.Host, *socketiotest.Client)
+		want error
+		lost bool
+	}{
+		{"client leaves", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Send(`1`) }, socketio.ErrClientDisconnect, false},
+		{"connection breaks", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Close() }, engineio.ErrTransportClosed, true},
+		{"malformed packet", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Send(`2{}`) }, nil, false},
+		{"server shuts down", func(h *socketiotest.Host, _ *socketiotest.Client) { _ = h.Engine.Shutdown(t.Context()) }, engineio.ErrServerClosed, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			server := newEcho(socketio.Options{})
+			reasons := make(chan error, 1) // so that the handler returns
+			server.Of("/").OnDisconnect(func(_ *socketio.Socket, err error) { reasons <- err })
+			host := socketiotest.Serve(t, server, engineio.Options{})
+			c := host.Dial("")
+			c.Connect("/", "")
+			row.end(host, c)
+			select {
+			case err := <-reasons:
+				var protocol *engineio.ProtocolError
+				if row.want == nil && !errors.As(err, &protocol) || row.want != nil && !errors.Is(err, row.want) {
+					t.Errorf("reason %v, want %v", err, row.want)
+				}
+				if lost := socketio.Lost(err); lost != row.lost {
+					t.Errorf("Lost(%v) = %v, want %v", err, lost, row.lost)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("OnDisconnect is not called")
+			}
+		})
+	}
+}
+
+func TestNamespaceLimit(t *testing.T) {
+	server := newEcho(socketio.Options{MaxNamespaces: 2})
+	server.Of("third")
+	c := socketiotest.Serve(t, server, engineio.Options{}).Dial("")
+	c.Connect("/", "")
+	c.Want("joined", `2["auth",{}]`)
+	c.Connect("/custom", "")
+	c.Want("joined", `2/custom,["auth",{}]`)
+	c.Send(`0/third`)
+	c.Want("two is the limit", `4/third,{"message":"Too many namespaces"}`)
+	c.Send(`1/custom`)
+	c.Connect("/third", "")
+}
+
+func TestHandshake(t *testing.T) {
+	server := socketio.NewServer(socketio.Options{})
+	checked := make(chan struct{})
+	server.Of("/").OnConnect(func(s *socketio.Socket) {
+		defer close(checked)
+		h := s.Handshake()
+		if h.RemoteAddr != "127.0.0.1" || h.Query().Get("room") != "a b" || h.Secure || h.Time.IsZero() {
+			t.Errorf("handshake is %+v with query %v, want address 127.0.0.1 and room a b", h, h.Query())
+		}
+		if s.Door() != socketio.DoorSocketIO || s.Namespace().Name() != "/" || s.PrivateID() != "" || s.Recovered() || s.Offset() != "" {
+			t.Errorf("door %v, namespace %s, pid %q, offset %q", s.Door(), s.Namespace().Name(), s.PrivateID(), s.Offset())
+		}
+	})
+	c := socketiotest.Serve(t, server, engineio.Options{}).Dial("room=a+b")
+	sid := c.Connect("/", `{"token":1}`)
+	<-checked
+	socket := server.Of("/").Socket(sid)
+	if socket == nil || socket.ID() != sid {
+		t.Fatalf("Socket(%q) = %v, want the socket", sid, socket)
+	}
+	if socket := server.Of("/").Socket("nobody"); socket != nil {
+		t.Errorf("Socket of an unknown id = %v, want nil", socket)
+	}
+}
+
+// TestProtocol3 is a conversation with a client of Socket.IO 2, whose protocol lacks the CONNECT of the main namespace and
+// the payloads of CONNECT packets. Socket.IO v5, "Difference between v5 and v4".
+func TestProtocol3(t *testing.T) {
+	server := newEcho(socketio.Options{})
+	server.Of("guarded").Use(func(*socketio.Socket) error { return &socketio.ConnectError{Message: "not authorized"} })
+	server.Of("data").Use(func(*socketio.Socket) error {
+		return &socketio.ConnectError{Message: "not authorized", Data: map[string]int{"code": 401}}
+	})
+	host := socketiotest.Serve(t, server, engineio.Options{Protocol3: true})
+	c := host.DialProtocol3("")
+	c.Want("let in without asking", `0`)
+	c.Want("joined", `2["auth",{}]`)
+	c.Send(`2["message","hi"]`)
+	c.Want("events are the same", `2["message-back","hi"]`)
+	c.Send(`0/custom?token=abc,`)
+	c.Want("let in, without a payload", `0/custom,`)
+	c.Want("the query stands for a payload", `2/custom,["auth",{"token":"abc"}]`)
+	c.Send(`0/random`)
+	c.Want("the message alone", `4/random,"Invalid namespace"`)
+	c.Send(`0/guarded`)
+	c.Want("the message alone", `4/guarded,"not authorized"`)
+	c.Send(`0/data`)
+	c.Want("the data alone", `4/data,{"code":401}`)
+	c.Send(`51-["message",{"_placeholder":true,"num":0}]`)
+	c.SendBinary([]byte{1, 2, 3})
+	c.Want("binary too", `51-["message-back",{"_placeholder":true,"num":0}]`)
+	c.WantBinary("binary too", []byte{1, 2, 3})
+	c.Send(`27["message-with-ack",1]`)
+	c.Want("acknowledgements too", `37[1]`)
+}

@@ -1,0 +1,167 @@
+// Package socketiotest is a small client for tests of Socket.IO servers. It speaks in lines of a dialogue: Send says
+// something, Want names what must come back, and why.
+//
+//	host := socketiotest.Serve(t, server, engineio.Options{})
+//	c := host.Dial("")
+//	c.Connect("/", "")
+//	c.Send(`2["user message","hi"]`)
+//	c.Want("the message comes back", `2["user message","hi",*]`)
+//
+// A client has a goroutine that reads, and answers pings, until the connection ends; the test's clean-up waits for it.
+package socketiotest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"chatapp/internal/engineio"
+	"chatapp/internal/socketio"
+
+	"github.com/gorilla/websocket"
+)
+
+// shutdownTimeout bounds how long a test's clean-up waits for sessions to end.
+const shutdownTimeout = 10 * time.Second
+
+// Host is a server under test, reachable at both doors.
+type Host struct {
+	// Engine is the Engine.IO server, to be shut down by a test that is about that.
+	Engine *engineio.Server
+
+	t       testing.TB
+	address string
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Serve serves server on a loopback port until the test ends: Socket.IO at /socket.io/, plain WebSockets at /ws.
+func Serve(t testing.TB, server *socketio.Server, o engineio.Options) *Host {
+	h := &Host{t: t, Engine: engineio.NewServer(server, o)}
+	web := httptest.NewServer(h.handler())
+	h.address = web.Listener.Addr().String()
+	h.dial = new(net.Dialer).DialContext
+	t.Cleanup(func() {
+		h.end(server)
+		web.Close()
+	})
+	return h
+}
+
+// Pipe is Serve over net.Pipe instead of a socket, so that it works within a bubble of testing/synctest.
+func Pipe(t testing.TB, server *socketio.Server, o engineio.Options) *Host {
+	h := &Host{t: t, Engine: engineio.NewServer(server, o), address: "pipe"}
+	listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	web := &http.Server{Handler: h.handler()}
+	served := make(chan error, 1) // so that Serve can return before it is asked
+	go func() { served <- web.Serve(listener) }()
+	h.dial = listener.dial
+	t.Cleanup(func() {
+		h.end(server)
+		_ = web.Close() // of pipes, which have no error to tell
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return h
+}
+
+// Address returns host and port, for clients of other kinds.
+func (h *Host) Address() string { return h.address }
+
+func (h *Host) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", h.Engine)
+	mux.Handle("/ws", h.Engine.WebSocketHandler())
+	return mux
+}
+
+func (h *Host) end(server *socketio.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := h.Engine.Shutdown(ctx); err != nil {
+		h.t.Errorf("shut down: %v", err)
+	}
+	if err := server.Close(); err != nil {
+		h.t.Errorf("close: %v", err)
+	}
+}
+
+// Dial opens a session of Engine.IO 4 over a WebSocket; query is added to the address. The packet that opens the session
+// has been read when it returns.
+func (h *Host) Dial(query string) *Client {
+	h.t.Helper()
+	c := h.open("/socket.io/?EIO=4&transport=websocket&"+query, doorV4)
+	c.wantRaw("the session is opened", `0{*}`)
+	return c
+}
+
+// DialProtocol3 is Dial for a session of Engine.IO 3, as clients of Socket.IO 2 open it. Nobody pings on it.
+func (h *Host) DialProtocol3(query string) *Client {
+	h.t.Helper()
+	c := h.open("/socket.io/?EIO=3&transport=websocket&"+query, doorV3)
+	c.wantRaw("the session is opened", `0{*}`)
+	return c
+}
+
+// DialBare opens a plain WebSocket at /ws; query is added to the address.
+func (h *Host) DialBare(query string) *Client {
+	h.t.Helper()
+	return h.open("/ws?"+query, doorBare)
+}
+
+func (h *Host) open(path string, door door) *Client {
+	h.t.Helper()
+	dialer := websocket.Dialer{NetDialContext: h.dial, HandshakeTimeout: wait}
+	conn, _, err := dialer.Dial("ws://"+h.address+path, nil)
+	if err != nil {
+		h.t.Fatalf("dial %s: %v", path, err)
+	}
+	c := newClient(h.t, conn, door)
+	h.t.Cleanup(c.Close)
+	return c
+}
+
+// pipeListener accepts the server's ends of pipes.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
