@@ -1,6 +1,7 @@
 package socketiotest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -159,6 +160,30 @@ func (c *Client) SendBinary(data []byte) {
 	}
 	if err := c.write(websocket.BinaryMessage, data); err != nil {
 		c.t.Fatalf("send %d bytes: %v", len(data), err)
+	}
+}
+
+// Flood sends the same short text message n times, as fast as the server takes it.
+func (c *Client) Flood(text string, n int) {
+	c.t.Helper()
+	if c.door != doorBare {
+		text = "4" + text
+	}
+	if len(text) > 125 {
+		c.t.Fatalf("flood with %d bytes, want at most 125", len(text))
+	}
+	// RFC 6455, 5.2: a final text frame, masked with zeros.
+	frame := append([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...)
+	const batch = 1000
+	frames := bytes.Repeat(frame, batch)
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	for n > 0 {
+		count := min(n, batch)
+		if _, err := c.conn.NetConn().Write(frames[:count*len(frame)]); err != nil {
+			c.t.Fatalf("flood: %v", err)
+		}
+		n -= count
 	}
 }
 

@@ -100,6 +100,14 @@ func (h *Host) Dial(query string) *Client {
 	return c
 }
 
+// DialUnmanaged is Dial for tests with thousands of clients: the caller closes it, and nothing is kept of it.
+func (h *Host) DialUnmanaged(query string) *Client {
+	h.t.Helper()
+	c := h.connect("/socket.io/?EIO=4&transport=websocket&"+query, doorV4)
+	c.wantRaw("the session is opened", `0{*}`)
+	return c
+}
+
 // DialProtocol3 is Dial for a session of Engine.IO 3, as clients of Socket.IO 2 open it. Nobody pings on it.
 func (h *Host) DialProtocol3(query string) *Client {
 	h.t.Helper()
@@ -116,14 +124,19 @@ func (h *Host) DialBare(query string) *Client {
 
 func (h *Host) open(path string, door door) *Client {
 	h.t.Helper()
+	c := h.connect(path, door)
+	h.t.Cleanup(c.Close)
+	return c
+}
+
+func (h *Host) connect(path string, door door) *Client {
+	h.t.Helper()
 	dialer := websocket.Dialer{NetDialContext: h.dial, HandshakeTimeout: wait}
 	conn, _, err := dialer.Dial("ws://"+h.address+path, nil)
 	if err != nil {
 		h.t.Fatalf("dial %s: %v", path, err)
 	}
-	c := newClient(h.t, conn, door)
-	h.t.Cleanup(c.Close)
-	return c
+	return newClient(h.t, conn, door)
 }
 
 // pipeListener accepts the server's ends of pipes.

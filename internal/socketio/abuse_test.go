@@ -1,0 +1,133 @@
+package socketio_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"chatapp/internal/engineio"
+	"chatapp/internal/socketio"
+	"chatapp/internal/socketio/socketiotest"
+)
+
+// heap is how many bytes are in use after a collection.
+func heap() int {
+	runtime.GC()
+	runtime.GC() // what pools held at the first
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc)
+}
+
+// settle waits until there are no more goroutines than before, and tells if that does not happen.
+func settle(t *testing.T, before int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Errorf("%d goroutines, want at most the %d there were", runtime.NumGoroutine(), before)
+			return
+		}
+	}
+}
+
+// TestTinyPackets has a client send a million packets that mean nothing, and one that does.
+func TestTinyPackets(t *testing.T) {
+	server := newEcho(socketio.Options{})
+	host := socketiotest.Serve(t, server, engineio.Options{})
+	for _, row := range []struct{ name, packet string }{
+		{"events nobody handles", `2["a"]`},
+		{"acknowledgements nobody waits for", `39007199254740991[]`},
+		{"events of a namespace the server has ended", `2/ended,["a"]`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := host.Dial("")
+			c.Connect("/", "")
+			c.Want("joined", `2["auth",{}]`)
+			socket := server.Of("ended").Socket(c.Connect("/ended", ""))
+			socket.Disconnect()
+			c.Want("ended", `1/ended,`)
+			before, goroutines := heap(), runtime.NumGoroutine()
+			c.Flood(row.packet, 333_334)
+			c.Send(`2["message","and now?"]`)
+			c.Want("the client is served as before", `2["message-back","and now?"]`)
+			if grown := heap() - before; grown > 4<<20 {
+				t.Errorf("the heap has grown by %d bytes", grown)
+			}
+			settle(t, goroutines)
+		})
+	}
+}
+
+// TestNamespaceFlood has a client ask for namespaces that do not exist, and for all that do.
+func TestNamespaceFlood(t *testing.T) {
+	server := newEcho(socketio.Options{})
+	for i := range 100 {
+		server.Of(fmt.Sprint("n", i))
+	}
+	host := socketiotest.Serve(t, server, engineio.Options{})
+	c := host.Dial("")
+	before := heap()
+	for i := range 20_000 {
+		c.Send(fmt.Sprint(`0/random-`, i))
+		c.Want("no such namespace", fmt.Sprintf(`4/random-%d,{"message":"Invalid namespace"}`, i))
+	}
+	if grown := heap() - before; grown > 4<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	refused := 0
+	for i := range 100 {
+		c.Send(fmt.Sprint(`0/n`, i))
+		if strings.HasPrefix(c.Next("an answer"), "4") {
+			refused++
+		}
+	}
+	if refused != 84 || server.Stats().Sockets != 16 {
+		t.Errorf("%d of 100 namespaces refused, %d sockets, want 84 and 16", refused, server.Stats().Sockets)
+	}
+}
+
+// TestManyClients has clients come and go, in every way there is, and looks what they leave behind.
+func TestManyClients(t *testing.T) {
+	server := newEcho(socketio.Options{})
+	server.Of("/").OnConnect(func(s *socketio.Socket) {
+		s.Join("room", s.ID())
+		_ = s.EmitWithAck(time.Hour, func(*socketio.Args, error) {}, "question")
+	})
+	host := socketiotest.Pipe(t, server, engineio.Options{CloseTimeout: time.Second, RequestTimeout: time.Second, PingInterval: time.Second, PingTimeout: time.Second})
+	round := func(n int) {
+		for i := range n {
+			c := host.DialUnmanaged("")
+			c.Connect("/", "")
+			c.Want("joined", `2["auth",{}]`)
+			switch i % 3 {
+			case 0:
+				c.Send(`1`)
+			case 1:
+				c.Send(`malformed`)
+			}
+			c.Close()
+		}
+		for deadline := time.Now().Add(10 * time.Second); server.Stats().Clients > 0; runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d clients are left", server.Stats().Clients)
+			}
+		}
+	}
+	round(100)
+	before, goroutines := heap(), runtime.NumGoroutine()
+	round(10_000)
+	settle(t, goroutines)
+	// A closed net.Pipe is kept by the timers of its deadlines, CloseTimeout among them, until they fire.
+	grown := heap() - before
+	for deadline := time.Now().Add(15 * time.Second); grown > 2<<20 && time.Now().Before(deadline); grown = heap() - before {
+		runtime.Gosched()
+	}
+	if grown > 2<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	if n := server.Of("/").To("room").Len(); n != 0 || server.Stats().Sockets != 0 {
+		t.Errorf("%d sockets are left in the room, %d in all", n, server.Stats().Sockets)
+	}
+}
