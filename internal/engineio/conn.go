@@ -14,11 +14,13 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// readBufferSize is what an idle WebSocket keeps for reading: enough for a ping's answer or a line of chat. Whoever sends
-// more at a time is read with a larger, borrowed buffer; see conn.Read.
-const readBufferSize = 256
+// unusedWriteBuffer is the size of gorilla's write buffer, which is never made.
+const unusedWriteBuffer = 256
 
 const burstSize = 16 << 10
+
+// readBuffers are lent to gorilla while something is read. An idle connection has none.
+var readBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 2<<10) }}
 
 var bursts = sync.Pool{New: func() any { return new([burstSize]byte) }}
 
@@ -32,9 +34,12 @@ type conn struct {
 	form form
 
 	// Owned by the reader.
-	filled bool
-	burst  *[burstSize]byte
-	ahead  []byte // of burst, not read yet
+	buffer  bufio.Reader  // gorilla's; empty while lent is nil
+	lent    *bufio.Reader // whose buffer it has
+	tryRead func(fd uintptr) bool
+	filled  bool
+	burst   *[burstSize]byte
+	ahead   []byte // of burst, not read yet
 
 	// Set before the reader starts, or by it.
 	session   *Session
@@ -45,8 +50,7 @@ type conn struct {
 // upgrader is all defaults but for memory: no write buffer is ever taken from the pool, as nothing is written through gorilla
 // but control frames. Origins are checked before.
 var upgrader = websocket.Upgrader{
-	ReadBufferSize:  readBufferSize,
-	WriteBufferSize: readBufferSize,
+	WriteBufferSize: unusedWriteBuffer,
 	WriteBufferPool: &sync.Pool{},
 	CheckOrigin:     func(*http.Request) bool { return true },
 }
@@ -71,6 +75,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, protocol Protoc
 	}
 	c.opening = false
 	c.ws = ws
+	c.giveBack()
 	ws.SetReadLimit(int64(s.options.MaxMessageSize))
 	ws.SetPingHandler(c.answerPing)
 	c.raw = rawConn(c.Conn)
@@ -88,7 +93,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, protocol Protoc
 	return c, nil
 }
 
-// hijacker gives gorilla our conn in place of the network's.
+// hijacker gives gorilla our conn in place of the network's, and our read buffer.
 type hijacker struct {
 	http.ResponseWriter
 	conn *conn
@@ -96,12 +101,41 @@ type hijacker struct {
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	netConn, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
 	h.conn.Conn = netConn
-	return h.conn, brw, err
+	if brw.Reader.Buffered() == 0 { // else gorilla refuses: nobody may speak before the handshake is done
+		h.conn.borrow()
+		brw.Reader = &h.conn.buffer
+	}
+	return h.conn, brw, nil
 }
 
-// Read reads at most what an idle connection's buffer holds; but where that was filled to the brim the peer sends faster, and
-// the next read takes all there is into a borrowed buffer that goes back once it is used up.
+// borrow gives gorilla's reader a buffer.
+func (c *conn) borrow() {
+	if c.lent == nil {
+		c.lent = readBuffers.Get().(*bufio.Reader)
+		c.lent.Reset(c)
+		c.buffer = *c.lent
+	}
+}
+
+// giveBack takes the buffer, which is empty, from gorilla's reader.
+func (c *conn) giveBack() {
+	if c.lent != nil {
+		c.buffer = bufio.Reader{}
+		c.lent.Reset(nil)
+		readBuffers.Put(c.lent)
+		c.lent = nil
+	}
+}
+
+// waiting tells whether something that was read is not handled yet.
+func (c *conn) waiting() bool { return len(c.ahead) > 0 || c.buffer.Buffered() > 0 }
+
+// Read takes from what was read ahead, or from the network what gorilla's buffer holds; but where that was filled to the brim the peer
+// sends faster, and the next read takes all there is into a larger, borrowed one that goes back once it is used up.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.ahead) > 0 {
 		return c.takeAhead(p), nil
@@ -214,6 +248,7 @@ func (m *messageBuffer) release() {
 
 // read reads one message into a lent buffer, which the caller releases. The limit counts what compression unfolds to, too.
 func (c *conn) read(limit int) (message *messageBuffer, binary bool, err error) {
+	c.borrow()
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
 		return nil, false, readError(err)

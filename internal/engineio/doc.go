@@ -17,14 +17,18 @@
 // # Concurrency
 //
 //	goroutine        started by                   owns alone                        ends when
-//	session reader   the upgrade request          reads, calls of the handler       connection ends
+//	session waiter   the upgrade request          waiting for what its client sends  connection ends
+//	reader           a waiter, where none is idle reads, calls of the handler       idle ones at Shutdown, those above 64 when done
 //	writer           a send that finds it absent  writes of its share of sessions   nothing is left to write
 //	blocked writer   a writer at a full socket    writes of that one session        queue empty, or connection ends
 //	heartbeat        the first session            ping times of all sessions        no session is left
 //	finisher         Close from elsewhere         the call of Handler.Closed        that call returns
 //
 // [Server.Shutdown] waits for all of them. In long-polling a GET waits and a POST delivers on the request's own goroutine.
-// An idle WebSocket session is one goroutine, and holds no write buffer and no timer.
+// An idle WebSocket session is one goroutine with the smallest stack, and holds no buffer and no timer. Handling what a client sends
+// takes a deeper stack, which would never shrink to the smallest again: so that is done by readers, of which there are as many as
+// sessions have something to read at the same time. Measured at 10,000 idle clients with their Socket.IO state: 10.0 KB resident each
+// without readers and with buffers of their own, 6.0 KB as it is.
 //
 // Lock order: Session.dispatch, Session.mu, then the locks of writer, heartbeat and Server, none of which holds another.
 package engineio

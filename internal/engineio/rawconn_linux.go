@@ -19,6 +19,30 @@ func rawConn(c net.Conn) syscall.RawConn {
 	return raw
 }
 
+// await waits until something has come or the connection has ended, which the next Read will tell. It holds no buffer while it waits, and
+// needs so little stack that the smallest does.
+func (c *conn) await() {
+	if c.tryRead == nil {
+		c.tryRead = c.readAhead
+	}
+	_ = c.raw.Read(c.tryRead)
+}
+
+// readAhead reads what has come into a borrowed buffer; false if nothing has.
+func (c *conn) readAhead(fd uintptr) bool {
+	burst := bursts.Get().(*[burstSize]byte)
+	n, err := syscall.Read(int(fd), burst[:])
+	for err == syscall.EINTR {
+		n, err = syscall.Read(int(fd), burst[:])
+	}
+	if n > 0 {
+		c.burst, c.ahead = burst, burst[:n]
+		return true
+	}
+	bursts.Put(burst)
+	return err != syscall.EAGAIN
+}
+
 // tryWriter writes what a socket takes at once. It is one object with one closure, so that a write allocates nothing.
 type tryWriter struct {
 	b   []byte

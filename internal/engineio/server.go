@@ -29,6 +29,7 @@ type Server struct {
 	start     time.Time
 	heartbeat *heartbeat
 	writers   []*writer
+	readers   readers
 
 	running       sync.WaitGroup // sessions whose handler has not been told of their end, and all goroutines
 	slowConsumers atomic.Uint64
@@ -53,6 +54,7 @@ func NewServer(handler Handler, options Options) *Server {
 		conns:     make(map[*conn]struct{}),
 	}
 	s.heartbeat = newHeartbeat(s)
+	s.readers.server = s
 	for range runtime.GOMAXPROCS(0) {
 		s.writers = append(s.writers, &writer{server: s})
 	}
@@ -193,6 +195,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, session := range s.all() {
 		session.Close(ErrServerClosed)
 	}
+	s.readers.close()
 	done := make(chan struct{})
 	go func() {
 		s.running.Wait()

@@ -36,7 +36,7 @@ func (s *Session) readProbe(c *conn) {
 		s.abandonProbe(c)
 		return
 	}
-	s.read(c)
+	s.run(c, false)
 }
 
 // startProbe makes c the one that may take over. Only one may try at a time, and none when one has succeeded.

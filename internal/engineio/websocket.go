@@ -41,10 +41,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, protocol 
 		c.refuse(s.options.CloseTimeout, ErrServerClosed)
 		return nil
 	}
-	started := s.goWith(c, func() {
-		session.open()
-		session.read(c)
-	})
+	started := s.goWith(c, func() { session.run(c, true) })
 	if !started {
 		session.dispatch.Unlock()
 		session.leave(c, ErrServerClosed)
@@ -83,18 +80,48 @@ func (s *Session) attach(c *conn) bool {
 	return true
 }
 
-// read reads until the connection ends. It owns reading.
-func (s *Session) read(c *conn) {
-	limit := s.server.options.MaxMessageSize
+// run is the life of a session on a WebSocket. The goroutine waits, and a reader does the rest; where waiting alone is not possible,
+// as through TLS, it does everything itself.
+func (s *Session) run(c *conn, isNew bool) {
+	if c.raw == nil {
+		if isNew {
+			s.open()
+		}
+		for s.read(c) {
+		}
+		return
+	}
+	read := func() bool { return s.read(c) }
+	more := true
+	if isNew {
+		more = s.server.readers.do(func() bool {
+			s.open()
+			return !c.waiting() || s.read(c)
+		})
+	}
+	for more {
+		if !c.waiting() {
+			c.giveBack()
+			c.await()
+		}
+		more = s.server.readers.do(read)
+	}
+}
+
+// read handles the messages that have come, at least one, for which it waits; false when the connection has ended.
+func (s *Session) read(c *conn) bool {
 	for {
-		m, binary, err := c.read(limit)
+		m, binary, err := c.read(s.server.options.MaxMessageSize)
 		if err == nil {
 			err = s.receive(m.b, binary)
 			m.release()
 		}
 		if err != nil {
 			s.leave(c, err)
-			return
+			return false
+		}
+		if !c.waiting() {
+			return true
 		}
 	}
 }

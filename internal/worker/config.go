@@ -42,6 +42,9 @@ type Config struct {
 	// exporters read themselves from the environment.
 	OTLP string
 
+	// TuneGC: GOGC has not been set, so that the program may choose.
+	TuneGC bool
+
 	LogLevel  slog.Level
 	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
 }
@@ -68,6 +71,7 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		MaxSessionsPerAddress:      v.integer("MAX_SESSIONS_PER_ADDRESS", 0, 0, math.MaxInt32),
 		DrainTimeout:               v.duration("DRAIN_TIMEOUT", 20*time.Second, 0),
 		Replica:                    v.first("CONTAINER_APP_REPLICA_NAME", "WEBSITE_INSTANCE_ID"),
+		TuneGC:                     v.text("GOGC", "") == "",
 		LogLevel:                   v.level("LOG_LEVEL"),
 		LogFormat:                  v.oneOf("LOG_FORMAT", "text", "json"),
 	}

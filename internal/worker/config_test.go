@@ -23,7 +23,7 @@ func TestConfigDefaults(t *testing.T) {
 	got, err := LoadConfig(env())
 	want := Config{
 		Port: 3000, ServiceBusTopic: "chat", PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, MessageRate: 5,
-		MaxMessageLength: 4000, NameHold: 30 * time.Second, DrainTimeout: 20 * time.Second, LogLevel: slog.LevelInfo,
+		MaxMessageLength: 4000, NameHold: 30 * time.Second, DrainTimeout: 20 * time.Second, TuneGC: true, LogLevel: slog.LevelInfo,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig of nothing = %+v, %v, want %+v", got, err, want)
@@ -42,7 +42,7 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		AllowedOrigins: []string{"https://a.test", "http://b.test:8080", "*"}, PingInterval: time.Second, PingTimeout: 2 * time.Second,
 		SocketIOV2Clients: true, MessageRate: 0.5, NicknameHeader: "X-User",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
-		MaxSessions:    5, MaxSessionsPerAddress: 2, DrainTimeout: 3 * time.Second, Replica: "replica-1", LogLevel: slog.LevelDebug, LogFormat: "json",
+		MaxSessions:    5, MaxSessionsPerAddress: 2, DrainTimeout: 3 * time.Second, Replica: "replica-1", TuneGC: true, LogLevel: slog.LevelDebug, LogFormat: "json",
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig = %+v, %v, want %+v", got, err, want)

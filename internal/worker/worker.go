@@ -97,7 +97,7 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 // shutdownGrace is what shutting down may take once the clients have been released.
-const shutdownGrace = 5 * time.Second
+const shutdownGrace = 10 * time.Second
 
 func (w *Worker) shutdown(server *http.Server) error {
 	close(w.draining)
