@@ -1,0 +1,274 @@
+package backplane
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// The versions of the format in the package comment that this program writes and reads.
+const (
+	oldestVersion = 1
+	newestVersion = 1
+)
+
+// Kinds of envelope.
+const (
+	kindLog     = 1 // entries for the log; to all
+	kindChunk   = 2 // a part of a snapshot; addressed
+	kindMissing = 3 // "your entries from this number on have not come"; addressed
+)
+
+// Kinds of entry. An unknown kind, from a newer version, takes its number and place in the log and does nothing else.
+const (
+	entryBody    = 0 // the state machine's; all others are Node's own
+	entryBeat    = 1 // a sign of life
+	entryAsk     = 2 // asks for a snapshot at this place and opens an epoch, as its number 1
+	entryFound   = 3 // the same, by an instance that nobody answered: if nobody is in step, the log begins here
+	entryJoined  = 4 // the instance is in step and can answer others
+	entryProbe   = 5 // the instance named owes a sign of life
+	entryEvict   = 6 // the instance named leaves, unless it has said more than the evicting one had heard
+	entryGoodbye = 7 // the appending instance leaves
+	entryCompare = 8 // how far the sender has followed every instance; tells who has missed something
+)
+
+// Limits of decoding. A body's length bounds all the rest: CBOR is checked to be well-formed before anything is
+// allocated for it.
+const (
+	maxItems   = 1 << 17
+	maxMembers = 1 << 12
+	maxChunks  = 1 << 16
+	maxMap     = 64
+	maxNesting = 8
+)
+
+// clusterID tells apart clusters that were founded independently. The older one wins when they meet.
+type clusterID struct {
+	_       struct{} `cbor:",toarray"`
+	Stamp   uint64   // the founder's epoch
+	Founder string
+}
+
+func (c clusterID) olderThan(other clusterID) bool {
+	if c.Stamp != other.Stamp {
+		return c.Stamp < other.Stamp
+	}
+	return c.Founder < other.Founder
+}
+
+// item is an entry as it travels. Its number in the sender's epoch follows from the envelope's first; Seq is its number
+// in the life of the sender's process, which stays when it is published again in a later epoch.
+type item struct {
+	_    struct{} `cbor:",toarray"`
+	Kind uint8
+	Seq  uint64
+	Time int64 // Unix milliseconds at Append
+	Body []byte
+}
+
+// envelope is the body of one message on the bus.
+type envelope struct {
+	Version uint      `cbor:"1,keyasint"`
+	Needs   uint      `cbor:"2,keyasint"` // least version that a reader must know
+	Kind    uint8     `cbor:"3,keyasint"`
+	From    string    `cbor:"4,keyasint"`
+	Epoch   uint64    `cbor:"5,keyasint"`
+	First   uint64    `cbor:"6,keyasint,omitempty"`  // number of the first item; kindMissing: first number missed
+	Items   []item    `cbor:"7,keyasint,omitempty"`  // kindLog
+	Cluster clusterID `cbor:"8,keyasint"`            // zero with Place
+	Place   uint64    `cbor:"9,keyasint,omitempty"`  // entries the sender had accepted when it sealed this; 0: not in step
+	Hash    uint64    `cbor:"10,keyasint,omitempty"` // over the ids of these, in order
+	Chunk   *chunk    `cbor:"11,keyasint,omitempty"`
+	To      string    `cbor:"12,keyasint,omitempty"` // addressed kinds: whom, for a bus that doesn't filter
+}
+
+// chunk is one part of a snapshot.
+type chunk struct {
+	Epoch uint64 `cbor:"1,keyasint"` // the asker's, so that it names the ask which this answers
+	Index uint   `cbor:"2,keyasint"`
+	Count uint   `cbor:"3,keyasint"`
+	Data  []byte `cbor:"4,keyasint"`
+}
+
+// control is the body of Node's own entries; each kind uses some fields.
+type control struct {
+	Start    uint64 `cbor:"1,keyasint,omitempty"` // ask, found: first epoch of the asking process
+	Base     uint64 `cbor:"2,keyasint,omitempty"` // ask, found: epoch in which it was last in step; 0: never
+	BaseNext uint64 `cbor:"3,keyasint,omitempty"` // ask, found: how far it had seen its own entries of that epoch come back
+	Attempt  uint64 `cbor:"4,keyasint,omitempty"` // ask, found: from 1; chooses who answers
+	Speaks   uint   `cbor:"5,keyasint,omitempty"` // ask, found: newest version it reads and writes
+	Instance string `cbor:"6,keyasint,omitempty"` // probe, evict: who
+	Epoch    uint64 `cbor:"7,keyasint,omitempty"` // probe, evict: in which epoch
+	Next     uint64 `cbor:"8,keyasint,omitempty"` // evict: void if more than this has been accepted of it
+	Vector   []mark `cbor:"9,keyasint,omitempty"` // compare
+
+	Cluster clusterID `cbor:"10,keyasint"`           // ask, found: of the state that it has; zero with Place
+	Place   uint64    `cbor:"11,keyasint,omitempty"` // ask, found: how far that state has followed the log; 0: it has none
+}
+
+// mark tells how far an instance's entries were followed.
+type mark struct {
+	_        struct{} `cbor:",toarray"`
+	Instance string
+	Epoch    uint64
+	Next     uint64
+}
+
+// snapshot is what chunks add up to: the log's account of its members and the state machine's bytes.
+type snapshot struct {
+	Cluster clusterID `cbor:"1,keyasint"`
+	Place   uint64    `cbor:"2,keyasint"`
+	Hash    uint64    `cbor:"3,keyasint"`
+	Records []record  `cbor:"4,keyasint"`
+	State   []byte    `cbor:"5,keyasint"`
+}
+
+// record is what the log says of one instance; alike on every instance in step.
+type record struct {
+	Instance  string `cbor:"1,keyasint"`
+	Start     uint64 `cbor:"2,keyasint"`           // first epoch of the process
+	Epoch     uint64 `cbor:"3,keyasint"`           // present one
+	Next      uint64 `cbor:"4,keyasint"`           // number that is accepted next in this epoch
+	Seen      []span `cbor:"5,keyasint,omitempty"` // Seq of all that was accepted of this process, ascending
+	Rank      uint64 `cbor:"6,keyasint"`           // place of its ask: lower is senior
+	InStep    bool   `cbor:"7,keyasint,omitempty"`
+	Gone      bool   `cbor:"8,keyasint,omitempty"`
+	Speaks    uint   `cbor:"9,keyasint"`
+	GonePlace uint64 `cbor:"10,keyasint,omitempty"` // the one longest gone is forgotten first
+}
+
+// span is a run of numbers, both ends included.
+type span struct {
+	_     struct{} `cbor:",toarray"`
+	First uint64
+	Last  uint64
+}
+
+var (
+	// ErrVersion is wrapped by the error of Run when the log holds an envelope that only a newer version of
+	// this program can read. Newer versions write it only once no instance of the older is left in the cluster.
+	ErrVersion   = errors.New("backplane: log needs a newer version of this program")
+	errMalformed = errors.New("backplane: malformed envelope")
+)
+
+var encoder = func() cbor.EncMode {
+	mode, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		panic(err) // fixed options
+	}
+	return mode
+}()
+
+func decoder(maxArray int) cbor.DecMode {
+	mode, err := cbor.DecOptions{
+		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+		IndefLength:      cbor.IndefLengthForbidden,
+		TagsMd:           cbor.TagsForbidden,
+		MaxArrayElements: maxArray,
+		MaxMapPairs:      maxMap,
+		MaxNestedLevels:  maxNesting,
+	}.DecMode()
+	if err != nil {
+		panic(err) // fixed options
+	}
+	return mode
+}
+
+var (
+	envelopeDecoder = decoder(maxItems)
+	memberDecoder   = decoder(maxMembers)
+)
+
+func (e *envelope) encode() ([]byte, error) {
+	body, err := encoder.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("encode envelope: %w", err)
+	}
+	return body, nil
+}
+
+// decodeEnvelope returns an error that wraps ErrVersion for an envelope that needs a newer reader, and one that wraps
+// errMalformed for all else that is not an envelope. The result shares no memory with body.
+func decodeEnvelope(body []byte) (*envelope, error) {
+	e := new(envelope)
+	if err := envelopeDecoder.Unmarshal(body, e); err != nil {
+		// A newer version may have changed anything but the first two fields.
+		var head struct {
+			Version uint `cbor:"1,keyasint"`
+			Needs   uint `cbor:"2,keyasint"`
+		}
+		if envelopeDecoder.Unmarshal(body, &head) == nil && head.Needs > newestVersion {
+			return nil, fmt.Errorf("envelope of version %d: %w", head.Version, ErrVersion)
+		}
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	if e.Needs > newestVersion {
+		return nil, fmt.Errorf("envelope of version %d: %w", e.Version, ErrVersion)
+	}
+	if reason := e.invalid(); reason != "" {
+		return nil, fmt.Errorf("%w: %s", errMalformed, reason)
+	}
+	return e, nil
+}
+
+func (e *envelope) invalid() string {
+	const maxNumber = 1 << 62 // room for adding lengths
+	switch {
+	case e.Version < oldestVersion || e.Needs < oldestVersion || e.Needs > e.Version:
+		return "version out of range"
+	case e.From == "" || len(e.From) > MaxInstanceName || len(e.Cluster.Founder) > MaxInstanceName ||
+		len(e.To) > MaxInstanceName:
+		return "instance name out of range"
+	case e.Epoch == 0 || e.Epoch > maxNumber || e.First > maxNumber || e.Place > maxNumber:
+		return "number out of range"
+	}
+	switch e.Kind {
+	case kindLog:
+		if e.First == 0 || len(e.Items) == 0 {
+			return "log envelope without entries"
+		}
+	case kindChunk:
+		if c := e.Chunk; c == nil || c.Count == 0 || c.Count > maxChunks || c.Index >= c.Count || len(c.Data) == 0 {
+			return "chunk out of range"
+		}
+	}
+	return ""
+}
+
+func (c *control) encode() []byte {
+	body, err := encoder.Marshal(c)
+	if err != nil {
+		panic(err) // integers, strings and arrays of these encode always
+	}
+	return body
+}
+
+func decodeControl(body []byte) (*control, error) {
+	c := new(control)
+	if err := memberDecoder.Unmarshal(body, c); err != nil {
+		return nil, fmt.Errorf("%w: entry: %w", errMalformed, err)
+	}
+	return c, nil
+}
+
+func (s *snapshot) encode() ([]byte, error) {
+	body, err := encoder.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encode snapshot: %w", err)
+	}
+	return body, nil
+}
+
+func decodeSnapshot(body []byte) (*snapshot, error) {
+	s := new(snapshot)
+	if err := memberDecoder.Unmarshal(body, s); err != nil {
+		return nil, fmt.Errorf("%w: snapshot: %w", errMalformed, err)
+	}
+	for _, r := range s.Records {
+		if r.Instance == "" || len(r.Instance) > MaxInstanceName {
+			return nil, fmt.Errorf("%w: snapshot: instance name out of range", errMalformed)
+		}
+	}
+	return s, nil
+}

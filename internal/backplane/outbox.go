@@ -1,0 +1,160 @@
+package backplane
+
+import "time"
+
+// Own entries that were accepted stay in the outbox for a while, for the case that the instance must join again and the
+// cluster turns out not to have them.
+const (
+	keptEntries = 1024
+	keptBytes   = 1 << 20
+)
+
+// itemRoom bounds what an item needs in an envelope beside its body.
+const itemRoom = 24
+
+// outgoing is an own entry on its way to the log.
+type outgoing struct {
+	item
+	at   time.Time // of Append
+	told bool      // Local.Provisional was called
+}
+
+// outbox holds an instance's own entries, oldest first:
+//
+//	entries:  accepted, kept a while | published, not yet back | not yet published
+//	          0                      head                      sent            len
+//
+// Entry i has number first+i in the current epoch. It is a value guarded by Node.mu.
+type outbox struct {
+	entries []outgoing
+	first   uint64
+	seq     uint64 // of the entry appended last
+	head    int
+	sent    int
+	offset  int // entries before this index have been let go; the slice is compacted now and then
+
+	keptBytes    int // bodies before head
+	waitingCount int // state machine's entries from head on
+	waitingBytes int
+
+	headSent    time.Time // when the oldest not yet back was last published; zero: never
+	resend      time.Duration
+	resendHead  bool // publish the batch at head once more, though nothing is known of its fate
+	resentSince bool // a hole in the own numbers has led to sending all again, and nothing has come back since
+}
+
+// length of what is not yet back.
+func (o *outbox) waiting() int { return len(o.entries) - o.head }
+
+func (o *outbox) append(kind uint8, body []byte, at time.Time) {
+	o.seq++
+	o.entries = append(o.entries, outgoing{item: item{Kind: kind, Seq: o.seq, Time: at.UnixMilli(), Body: body}, at: at})
+	o.count(&o.entries[len(o.entries)-1], 1)
+}
+
+func (o *outbox) count(e *outgoing, sign int) {
+	if e.Kind == entryBody {
+		o.waitingCount += sign
+		o.waitingBytes += sign * len(e.Body)
+	}
+}
+
+// next is the number of the oldest entry that is not yet back.
+func (o *outbox) next() uint64 { return o.first + uint64(o.head) }
+
+// accepted notes that the oldest entry is back, and returns it.
+func (o *outbox) accepted(now time.Time) *outgoing {
+	e := &o.entries[o.head]
+	o.count(e, -1)
+	o.keptBytes += len(e.Body)
+	o.head++
+	o.sent = max(o.sent, o.head)
+	o.resentSince = false
+	o.resend = 0
+	if o.headSent = now; o.sent == o.head {
+		o.headSent = time.Time{}
+	}
+	for o.head-o.offset > keptEntries || o.keptBytes > keptBytes {
+		o.keptBytes -= len(o.entries[o.offset].Body)
+		o.entries[o.offset] = outgoing{}
+		o.offset++
+	}
+	return e
+}
+
+// compact gives back the room of entries let go. Pointers that accepted returned are invalid afterwards.
+func (o *outbox) compact() {
+	if o.offset < 2*keptEntries || o.offset < len(o.entries)/2 {
+		return
+	}
+	n := copy(o.entries, o.entries[o.offset:])
+	clear(o.entries[n:])
+	o.entries = o.entries[:n]
+	o.first += uint64(o.offset)
+	o.head -= o.offset
+	o.sent -= o.offset
+	o.offset = 0
+}
+
+// batch appends to items the next run of entries to publish, which fills room bytes at most, or is a single one. begin is
+// the index of the first. There is nothing to do if no items are returned.
+func (o *outbox) batch(items []item, room int) (batch []item, begin int) {
+	begin = o.sent
+	if o.resendHead && o.head < o.sent {
+		begin = o.head
+	}
+	o.resendHead = false
+	for end := begin; end < len(o.entries) && len(items) < maxItems/2; end++ {
+		room -= len(o.entries[end].Body) + itemRoom
+		if room < 0 && end > begin {
+			break
+		}
+		items = append(items, o.entries[end].item)
+	}
+	return items, begin
+}
+
+// published notes that the entries from number on, count of them, are with the bus.
+func (o *outbox) published(number uint64, count int, now time.Time) {
+	begin := int(number - o.first) // may be negative, if they are back already and let go
+	if begin <= o.sent {
+		o.sent = max(o.sent, begin+count) // else it was decided meanwhile to publish from an earlier one on
+	}
+	if begin <= o.head && begin+count > o.head {
+		o.headSent = now
+	}
+}
+
+// settle prepares for a new epoch, in which the entries take the numbers from 2 on. contained tells by its Seq whether the
+// cluster has an entry. Of those it has, the ones not yet back are returned, the others forgotten; those that it
+// hasn't are to be published.
+func (o *outbox) settle(contained func(seq uint64) bool) (settled []outgoing) {
+	keep := make([]outgoing, 0, o.waiting())
+	for i := o.offset; i < len(o.entries); i++ {
+		switch e := o.entries[i]; {
+		case e.Kind != entryBody:
+		case !contained(e.Seq):
+			keep = append(keep, e)
+		case i >= o.head:
+			settled = append(settled, e)
+		}
+	}
+	*o = outbox{entries: keep, first: 2, seq: o.seq}
+	for i := range o.entries {
+		o.count(&o.entries[i], 1)
+	}
+	return settled
+}
+
+// prepend puts entries ahead of all others; nothing has been published in this epoch yet.
+func (o *outbox) prepend(kind uint8, bodies [][]byte, at time.Time) {
+	if len(bodies) == 0 {
+		return
+	}
+	rest := o.entries
+	o.entries = make([]outgoing, 0, len(bodies)+len(rest))
+	for _, body := range bodies {
+		o.append(kind, body, at)
+	}
+	o.entries = append(o.entries, rest...)
+}

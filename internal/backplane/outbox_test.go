@@ -1,0 +1,125 @@
+package backplane
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+var someTime = time.UnixMilli(1795305600000)
+
+func testOutbox(bodies ...string) *outbox {
+	o := &outbox{first: 2}
+	for _, body := range bodies {
+		o.append(entryBody, []byte(body), someTime)
+	}
+	return o
+}
+
+func bodiesOf(items []item) []string {
+	var bodies []string
+	for _, it := range items {
+		bodies = append(bodies, string(it.Body))
+	}
+	return bodies
+}
+
+func TestOutboxBatches(t *testing.T) {
+	o := testOutbox("one", "two", "three", "four")
+	room := 2 * (itemRoom + 5)
+	items, begin := o.batch(nil, room)
+	if got := bodiesOf(items); begin != 0 || !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("batch = %q from %d, want what fits", got, begin)
+	}
+	if again, _ := o.batch(nil, room); len(again) != 2 {
+		t.Errorf("batch of what was not published = %q, want the same", bodiesOf(again))
+	}
+	o.published(2, 2, someTime)
+	items, begin = o.batch(nil, 1)
+	if got := bodiesOf(items); begin != 2 || !slices.Equal(got, []string{"three"}) {
+		t.Errorf("batch = %q from %d, want one entry however little room there is", got, begin)
+	}
+	o.published(4, 1, someTime)
+	o.published(5, 1, someTime)
+	if items, _ := o.batch(nil, room); len(items) != 0 {
+		t.Errorf("batch = %q, want nothing left", bodiesOf(items))
+	}
+	o.resendHead = true
+	items, begin = o.batch(nil, room)
+	if got := bodiesOf(items); begin != 0 || !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("batch = %q from %d, want the oldest again", got, begin)
+	}
+	if items, _ := o.batch(nil, room); len(items) != 0 {
+		t.Errorf("batch = %q, want them again only once", bodiesOf(items))
+	}
+}
+
+func TestOutboxComesBackBeforePublishReturns(t *testing.T) {
+	o := testOutbox("one", "two")
+	o.accepted(someTime)
+	o.accepted(someTime)
+	o.published(2, 2, someTime)
+	if o.sent != 2 || o.waiting() != 0 || !o.headSent.IsZero() {
+		t.Errorf("outbox is %+v, want nothing under way", o)
+	}
+}
+
+func TestOutboxSentAgainWhileOneIsUnderWay(t *testing.T) {
+	o := testOutbox("one", "two", "three")
+	o.published(2, 2, someTime)
+	_, begin := o.batch(nil, 1000)
+	o.sent = o.head // a hole was found: all again
+	o.published(o.first+uint64(begin), 1, someTime)
+	if items, begin := o.batch(nil, 1000); begin != 0 || len(items) != 3 {
+		t.Errorf("batch = %q from %d, want all again", bodiesOf(items), begin)
+	}
+}
+
+func TestOutboxSettles(t *testing.T) {
+	o := testOutbox("back", "back, but not contained", "contained", "waits")
+	o.append(entryBeat, nil, someTime)
+	o.published(2, 5, someTime)
+	o.accepted(someTime)
+	o.accepted(someTime)
+	settled := o.settle(func(seq uint64) bool { return seq == 1 || seq == 3 })
+	if len(settled) != 1 || string(settled[0].Body) != "contained" || settled[0].Seq != 3 {
+		t.Errorf("settled = %+v, want the one not back that the cluster has", settled)
+	}
+	o.prepend(entryBody, [][]byte{[]byte("first")}, someTime)
+	items, begin := o.batch(nil, 1000)
+	if got := bodiesOf(items); begin != 0 || o.first != 2 || !slices.Equal(got, []string{"first", "back, but not contained", "waits"}) {
+		t.Errorf("batch = %q from number %d, want what the cluster lacks, behind what was put first", got, o.first)
+	}
+	if items[0].Seq != 6 || items[1].Seq != 2 {
+		t.Errorf("names are %d and %d, want a new one and the old one", items[0].Seq, items[1].Seq)
+	}
+	if o.waitingCount != 3 || o.waitingBytes != len("first"+"back, but not contained"+"waits") {
+		t.Errorf("%d entries of %d bytes wait, want those three", o.waitingCount, o.waitingBytes)
+	}
+}
+
+func TestOutboxLetsGo(t *testing.T) {
+	o := &outbox{first: 2}
+	for n := range 20 * keptEntries {
+		o.append(entryBody, fmt.Append(nil, n), someTime)
+		items, begin := o.batch(nil, 1000)
+		if len(items) != 1 || o.first+uint64(begin) != uint64(n)+2 || string(items[0].Body) != fmt.Sprint(n) {
+			t.Fatalf("batch = %q from number %d, want entry %d", bodiesOf(items), o.first+uint64(begin), n)
+		}
+		o.published(uint64(n)+2, 1, someTime)
+		o.accepted(someTime)
+		o.compact()
+	}
+	if len(o.entries) > 4*keptEntries || o.waitingCount != 0 || o.waitingBytes != 0 {
+		t.Errorf("%d entries are kept, %d wait; want about %d and none", len(o.entries), o.waitingCount, keptEntries)
+	}
+	big := &outbox{first: 2}
+	for range 10 {
+		big.append(entryBody, make([]byte, keptBytes/4), someTime)
+		big.accepted(someTime)
+	}
+	if big.keptBytes > keptBytes {
+		t.Errorf("%d bytes are kept, want %d at most", big.keptBytes, keptBytes)
+	}
+}
