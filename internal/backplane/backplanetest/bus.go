@@ -1,0 +1,207 @@
+package backplanetest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"chatapp/internal/backplane"
+)
+
+// Bus is a member of a Topic. It meets backplane.Bus.
+type Bus struct {
+	topic    *Topic
+	instance string
+
+	// Guarded by topic.mu.
+	changed chan struct{} // closed, and replaced, when one of the following changes
+	queue   []queued
+	stalled bool
+	cut     bool
+	gap     bool
+	silent  bool // the Receive under way delivers nothing any more
+}
+
+type queued struct {
+	body []byte
+	due  time.Time
+}
+
+var _ backplane.Bus = (*Bus)(nil)
+
+func (b *Bus) queueLocked(m backplane.Message) {
+	due := time.Now().Add(b.topic.timeLocked(b.topic.faults.DeliverTime))
+	if n := len(b.queue); n > 0 && due.Before(b.queue[n-1].due) {
+		due = b.queue[n-1].due
+	}
+	b.queue = append(b.queue, queued{body: m.Body, due: due})
+	b.changedLocked()
+}
+
+func (b *Bus) changedLocked() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// Stall makes the member's calls hang, as a paused process or a silent connection does, until it is called
+// with false. What is published meanwhile is kept for it.
+func (b *Bus) Stall(stalled bool) {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	b.stalled = stalled
+	b.changedLocked()
+}
+
+// Cut makes the member's calls fail, as a network partition does, until it is called with false. What is published
+// meanwhile is kept for it.
+func (b *Bus) Cut(cut bool) {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	b.cut = cut
+	b.changedLocked()
+}
+
+// Silence makes the Receive under way deliver nothing any more, without an error, as a link does that the broker has
+// forgotten. The next call of Receive works.
+func (b *Bus) Silence() {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	b.silent = true
+}
+
+// LoseSubscription loses what the member has not been given yet, and tells it by ErrGap.
+func (b *Bus) LoseSubscription() {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	b.queue, b.gap = nil, true
+	b.changedLocked()
+}
+
+// Expire loses what the member has not been given yet, and doesn't tell: worse than the contract allows.
+func (b *Bus) Expire() {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	b.queue = nil
+}
+
+// Instance is the name given to Join.
+func (b *Bus) Instance() string { return b.instance }
+
+// MaxBody is what NewTopic was given.
+func (b *Bus) MaxBody() int { return b.topic.maxBody }
+
+// Publish puts the message in the topic, if no fault prevents it.
+func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
+	if len(m.Body) > b.topic.maxBody {
+		return fmt.Errorf("publish %d bytes: more than the limit of %d", len(m.Body), b.topic.maxBody)
+	}
+	if err := b.passable(ctx); err != nil {
+		return err
+	}
+	t := b.topic
+	t.mu.Lock()
+	onWay := t.timeLocked(t.faults.PublishTime)
+	t.mu.Unlock()
+	if err := sleep(ctx, onWay); err != nil {
+		return err
+	}
+	if err := b.passable(ctx); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch f := t.faults; {
+	case t.chanceLocked(f.Refuse):
+		return errFault
+	case t.chanceLocked(f.Busy):
+		return fmt.Errorf("publish: %w", backplane.ErrBusy)
+	case t.chanceLocked(f.LoseForAll):
+		return nil
+	case t.chanceLocked(f.Ambiguous):
+		t.storeLocked(m)
+		return errFault
+	}
+	t.storeLocked(m)
+	return nil
+}
+
+// passable waits while the member is stalled, and fails while it is cut.
+func (b *Bus) passable(ctx context.Context) error {
+	for {
+		b.topic.mu.Lock()
+		stalled, cut, changed := b.stalled, b.cut, b.changed
+		b.topic.mu.Unlock()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case cut:
+			return errFault
+		case !stalled:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Receive delivers what is queued for the member, when it is due.
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte)) error {
+	b.topic.mu.Lock()
+	b.silent = false
+	b.topic.mu.Unlock()
+	for {
+		if err := b.passable(ctx); err != nil {
+			return err
+		}
+		body, wait, changed, err := b.next()
+		switch {
+		case err != nil:
+			return err
+		case body != nil:
+			deliver(body)
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// next takes the message that is due, or tells how long there is to wait.
+func (b *Bus) next() (body []byte, wait time.Duration, changed <-chan struct{}, err error) {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	if b.gap {
+		b.gap = false
+		return nil, 0, nil, fmt.Errorf("receive as %q: %w", b.instance, backplane.ErrGap)
+	}
+	if len(b.queue) == 0 || b.silent {
+		return nil, time.Hour, b.changed, nil
+	}
+	if wait := time.Until(b.queue[0].due); wait > 0 {
+		return nil, wait, b.changed, nil
+	}
+	body = b.queue[0].body
+	b.queue = b.queue[1:]
+	return body, 0, nil, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

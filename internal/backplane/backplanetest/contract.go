@@ -1,0 +1,271 @@
+// Package backplanetest holds the contract of backplane.Bus as a test suite, Run, and a bus with faults, Topic, on
+// which to test what has to survive them.
+package backplanetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"chatapp/internal/backplane"
+)
+
+// Run checks that a kind of bus keeps the contract of backplane.Bus. newBus makes one bus per name, all on one
+// topic that nobody else uses, and cleans up after itself; it may shorten the names it is given or add to them, so
+// long as Instance tells. It is called once for each test.
+func Run(t *testing.T, newBus func(t *testing.T, names ...string) []backplane.Bus) {
+	for _, test := range []struct {
+		name    string
+		members []string
+		run     func(*testing.T, []*member)
+	}{
+		{"says its name and limit", []string{"a"}, testProperties},
+		{"keeps what is published before Receive", []string{"a", "b"}, testKeeps},
+		{"delivers to all in one order, oneself included", []string{"a", "b", "c"}, testOrder},
+		{"delivers addressed messages to their instance", []string{"a", "b"}, testAddressed},
+		{"takes a body of the size it says", []string{"a", "b"}, testLargest},
+		{"keeps bodies apart", []string{"a", "b"}, testBodies},
+		{"resumes where it stopped", []string{"a", "b"}, testResumes},
+		{"stops when its context ends", []string{"a"}, testContext},
+		{"waits for a slow deliver", []string{"a", "b"}, testSlow},
+		{"tells an evicted instance of the gap", []string{"a", "b"}, testEvict},
+		{"says at most one is alone", []string{"a", "b"}, testAlone},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var members []*member
+			for _, bus := range newBus(t, test.members...) {
+				members = append(members, &member{t: t, Bus: bus, arrived: make(chan struct{}, 1)})
+			}
+			if len(members) != len(test.members) {
+				t.Fatalf("newBus made %d buses, want %d", len(members), len(test.members))
+			}
+			test.run(t, members)
+		})
+	}
+}
+
+func testProperties(t *testing.T, m []*member) {
+	if name := m[0].Instance(); name == "" || len(name) > backplane.MaxInstanceName {
+		t.Errorf("Instance() = %q, want 1 to %d bytes", name, backplane.MaxInstanceName)
+	}
+	if size := m[0].MaxBody(); size < backplane.MinBody {
+		t.Errorf("MaxBody() = %d, want %d at least", size, backplane.MinBody)
+	}
+}
+
+func testKeeps(t *testing.T, m []*member) {
+	m[0].publish("early")
+	m[1].receive()
+	m[1].want("b was there when it was published", 1)
+	m[0].receive()
+	m[0].want("its publisher gets it, too", 1)
+}
+
+func testOrder(t *testing.T, m []*member) {
+	const each = 20
+	for _, m := range m {
+		m.receive()
+	}
+	var publishers sync.WaitGroup
+	for _, m := range m {
+		publishers.Go(func() {
+			for i := range each {
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				if err := m.Publish(ctx, backplane.Message{Body: fmt.Appendf(nil, "%s %02d", m.Instance(), i)}); err != nil {
+					t.Errorf("Publish by %s: %v", m.Instance(), err)
+				}
+				cancel()
+			}
+		})
+	}
+	publishers.Wait()
+	first := m[0].want("all get all", each*len(m))
+	for _, other := range m[1:] {
+		if got := other.want("all get all", each*len(m)); !slices.Equal(got, first) {
+			t.Errorf("%s has\n%q, want the order of %s\n%q", other.Instance(), got, m[0].Instance(), first)
+		}
+	}
+	last := make(map[string]string)
+	for _, body := range first {
+		publisher := body[:len(body)-3]
+		if body <= last[publisher] {
+			t.Errorf("%q comes behind %q, want the order in which they were published", body, last[publisher])
+		}
+		last[publisher] = body
+	}
+}
+
+func testAddressed(t *testing.T, m []*member) {
+	m[0].receive()
+	m[1].receive()
+	m[0].send(backplane.Message{To: m[1].Instance(), Body: []byte("to b")})
+	m[0].send(backplane.Message{To: m[0].Instance(), Body: []byte("to a")})
+	m[0].publish("to all")
+	if got := m[1].want("b gets its own and the common one", 2); !slices.Contains(got, "to b") || got[len(got)-1] != "to all" {
+		t.Errorf("b has %q, want \"to b\" and then \"to all\"", got)
+	}
+	if got := m[0].want("one may address oneself", 2); !slices.Contains(got, "to a") || got[len(got)-1] != "to all" {
+		t.Errorf("a has %q, want \"to a\" and then \"to all\"", got)
+	}
+}
+
+func testLargest(t *testing.T, m []*member) {
+	m[1].receive()
+	body := string(bytes.Repeat([]byte("0123456789abcdef"), m[0].MaxBody()/16+1)[:m[0].MaxBody()])
+	m[0].publish(body)
+	if got := m[1].want("a body of MaxBody bytes arrives", 1); got[0] != body {
+		t.Errorf("a body of %d bytes arrives as another of %d", len(body), len(got[0]))
+	}
+	m[0].send(backplane.Message{To: m[1].Instance(), Body: []byte(body[1:])})
+	if got := m[1].want("an addressed one arrives, too", 2); got[1] != body[1:] {
+		t.Errorf("a body of %d bytes arrives as another of %d", len(body)-1, len(got[1]))
+	}
+}
+
+func testBodies(t *testing.T, m []*member) {
+	m[1].receive()
+	var bodies []string
+	for i := range 50 {
+		bodies = append(bodies, string(binary.BigEndian.AppendUint32([]byte{0, 0xff, 0xc3}, uint32(i))))
+		m[0].publish(bodies[i])
+	}
+	if got := m[1].want("bodies are any bytes, and may be kept", len(bodies)); !slices.Equal(got, bodies) {
+		t.Errorf("got %q, want %q", got, bodies)
+	}
+}
+
+func testResumes(t *testing.T, m []*member) {
+	stop := m[1].receive()
+	m[0].publish("one")
+	m[1].want("before", 1)
+	stop()
+	m[0].publish("two")
+	m[0].publish("three")
+	stop = m[1].receive()
+	if got := m[1].want("what came between two calls of Receive", 3); !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("got %q, want one, two, three", got)
+	}
+	stop()
+}
+
+func testContext(t *testing.T, m []*member) {
+	stop := m[0].receive()
+	m[0].publish("hello")
+	m[0].want("it receives", 1)
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Errorf("Receive returns %v, want the context's error", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := m[0].Publish(ctx, backplane.Message{Body: []byte("late")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Publish with an ended context returns %v, want the context's error", err)
+	}
+}
+
+func testSlow(t *testing.T, m []*member) {
+	const count = 30
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	var delivering sync.Mutex
+	release := make(chan struct{})
+	group.Go(func() {
+		m[1].Receive(ctx, func(body []byte) {
+			if !delivering.TryLock() {
+				t.Error("deliver is called while another call of it is under way")
+				return
+			}
+			defer delivering.Unlock()
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+			m[1].take(body)
+		})
+	})
+	m[0].receive()
+	for i := range count {
+		m[0].publish(fmt.Sprintf("%02d", i))
+	}
+	m[0].want("a slow instance holds up nobody else", count)
+	close(release)
+	if got := m[1].want("and gets everything in the end", count); !slices.IsSorted(got) {
+		t.Errorf("got %q, want them in order", got)
+	}
+}
+
+func testEvict(t *testing.T, m []*member) {
+	evictor, ok := m[0].Bus.(backplane.Evictor)
+	if !ok {
+		t.Skip("the bus keeps nothing that would have to be removed")
+	}
+	stopped := make(chan error, 1) // so that it ends though nobody asks
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	go func() { stopped <- m[1].Receive(ctx, m[1].take) }()
+	m[0].publish("before")
+	m[1].want("b is there", 1)
+	for range 2 {
+		if err := evictor.Evict(ctx, m[1].Instance()); err != nil {
+			t.Fatalf("Evict(b) = %v, want no error, the second time neither", err)
+		}
+	}
+	m[0].publish("nudge") // some buses notice only when there is something to deliver
+	if err := <-stopped; !errors.Is(err, backplane.ErrGap) {
+		t.Fatalf("Receive of an evicted instance returns %v, want ErrGap", err)
+	}
+	m[0].publish("behind")
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for !slices.Contains(m[1].messages(), "behind") {
+		again, end := context.WithCancel(ctx)
+		done := make(chan error, 1) // likewise
+		go func() { done <- m[1].Receive(again, m[1].take) }()
+		select {
+		case <-m[1].arrived:
+		case err := <-done: // a second gap, of the second eviction
+			if !errors.Is(err, backplane.ErrGap) {
+				t.Errorf("Receive behind the gap returns %v", err)
+			}
+			m[0].publish("behind")
+			end()
+			continue
+		case <-deadline.C:
+			t.Error("nothing is delivered behind the gap")
+			end()
+			<-done
+			return
+		}
+		end()
+		<-done
+	}
+}
+
+func testAlone(t *testing.T, m []*member) {
+	var alone []string
+	for _, m := range m {
+		aloner, ok := m.Bus.(backplane.Aloner)
+		if !ok {
+			t.Skip("the bus can't tell")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		is, err := aloner.Alone(ctx)
+		cancel()
+		if err != nil {
+			t.Fatalf("Alone() of %s: %v", m.Instance(), err)
+		}
+		if is {
+			alone = append(alone, m.Instance())
+		}
+	}
+	if len(alone) > 0 {
+		t.Errorf("%q were told to be alone, want none while both are there", alone)
+	}
+}

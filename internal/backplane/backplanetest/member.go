@@ -1,0 +1,105 @@
+package backplanetest
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"chatapp/internal/backplane"
+)
+
+// patience is how long the suite waits for a message that must come.
+const patience = 20 * time.Second
+
+// member is a bus and what it has delivered, repeats dropped.
+type member struct {
+	backplane.Bus
+	t       *testing.T
+	arrived chan struct{} // size 1: got has grown
+
+	mu   sync.Mutex
+	got  []string
+	seen map[string]bool
+}
+
+// receive runs Receive until stop is called, which returns its error.
+func (m *member) receive() (stop func() error) {
+	m.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1) // so that it ends though nobody asks
+	go func() { done <- m.Receive(ctx, m.take) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(patience):
+			m.t.Errorf("Receive of %s goes on though its context has ended", m.Instance())
+			return context.Canceled
+		}
+	})
+	m.t.Cleanup(func() { stop() })
+	return stop
+}
+
+func (m *member) take(body []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seen == nil {
+		m.seen = make(map[string]bool)
+	}
+	if !m.seen[string(body)] {
+		m.seen[string(body)] = true
+		m.got = append(m.got, string(body))
+	}
+	select {
+	case m.arrived <- struct{}{}:
+	default:
+	}
+}
+
+func (m *member) messages() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.got)
+}
+
+// want waits until count messages have come, and returns all.
+func (m *member) want(reason string, count int) []string {
+	m.t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		if got := m.messages(); len(got) >= count {
+			return got
+		}
+		select {
+		case <-m.arrived:
+		case <-deadline.C:
+			m.t.Fatalf("%s: %s has %q, want %d messages", reason, m.Instance(), abbreviate(m.messages()), count)
+		}
+	}
+}
+
+func abbreviate(bodies []string) []string {
+	for i, body := range bodies {
+		bodies[i] = body[:min(len(body), 40)]
+	}
+	return bodies
+}
+
+func (m *member) publish(body string) {
+	m.t.Helper()
+	m.send(backplane.Message{Body: []byte(body)})
+}
+
+func (m *member) send(message backplane.Message) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := m.Publish(ctx, message); err != nil {
+		m.t.Fatalf("Publish(%d bytes) by %s: %v", len(message.Body), m.Instance(), err)
+	}
+}

@@ -1,0 +1,242 @@
+// Package inprocess is a backplane.Bus inside one process: every member of a Hub gets what any of them publishes. A
+// worker that is alone uses it as its log; tests join many instances by it.
+//
+// It starts no goroutine.
+package inprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"chatapp/internal/backplane"
+)
+
+// ErrClosed is returned by the methods of a Bus once it is closed.
+var ErrClosed = errors.New("inprocess: bus is closed")
+
+// Options adjust a Hub; zero fields take the defaults named.
+type Options struct {
+	MaxBody int // bytes of one message; 256 KiB
+
+	// MaxBacklog is how many bytes are kept for the member that is furthest behind, who loses them beyond that and is
+	// told by ErrGap; 64 MiB. It should be several times the length of a snapshot.
+	MaxBacklog int
+}
+
+// Hub is the topic. Its methods may be called concurrently.
+type Hub struct {
+	options Options
+
+	mu       sync.Mutex // guards what follows, and every Bus's cursor
+	log      []message  // the log's part that somebody has yet to be given, oldest first
+	first    uint64     // place of log[0]
+	bytes    int        // of log's bodies
+	trimAt   int        // length of log at which to look for what everybody has
+	members  map[*Bus]bool
+	everMany bool // there have been two members at once
+}
+
+type message struct {
+	to   string
+	body []byte
+}
+
+// NewHub returns a hub without members.
+func NewHub(options Options) *Hub {
+	if options.MaxBody <= 0 {
+		options.MaxBody = 256 << 10
+	}
+	if options.MaxBacklog <= 0 {
+		options.MaxBacklog = 64 << 20
+	}
+	return &Hub{options: options, members: make(map[*Bus]bool)}
+}
+
+// Join adds a member, who gets what is published from now on. The caller closes it.
+func (h *Hub) Join(instance string) *Bus {
+	b := &Bus{hub: h, instance: instance, wake: make(chan struct{}, 1)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b.cursor = h.first + uint64(len(h.log))
+	h.members[b] = true
+	h.everMany = h.everMany || len(h.members) > 1
+	return b
+}
+
+// Bus is a member of a Hub. It meets backplane.Bus, Evictor and Aloner.
+type Bus struct {
+	hub      *Hub
+	instance string
+	wake     chan struct{} // size 1: there may be something to deliver
+
+	// Guarded by hub.mu.
+	cursor uint64 // place of the message delivered next
+	gap    bool   // messages before cursor were lost
+	closed bool
+}
+
+var (
+	_ backplane.Bus     = (*Bus)(nil)
+	_ backplane.Evictor = (*Bus)(nil)
+	_ backplane.Aloner  = (*Bus)(nil)
+)
+
+// Instance is the name given to Join.
+func (b *Bus) Instance() string { return b.instance }
+
+// MaxBody is the hub's Options.MaxBody.
+func (b *Bus) MaxBody() int { return b.hub.options.MaxBody }
+
+// Publish puts the message in the log at once; the bytes are shared by all members. It never reports ErrBusy.
+func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	h := b.hub
+	if len(m.Body) > h.options.MaxBody {
+		return fmt.Errorf("publish %d bytes: more than the limit of %d", len(m.Body), h.options.MaxBody)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if b.closed {
+		return ErrClosed
+	}
+	h.log = append(h.log, message{to: m.To, body: m.Body})
+	h.bytes += len(m.Body)
+	for h.bytes > h.options.MaxBacklog && len(h.log) > 1 {
+		h.dropLocked(1)
+	}
+	if len(h.log) >= h.trimAt {
+		h.trimLocked()
+	}
+	for member := range h.members {
+		if m.To == "" || m.To == member.instance {
+			member.wakeUp()
+		}
+	}
+	return nil
+}
+
+func (b *Bus) wakeUp() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// dropLocked lets go of the oldest count messages; who has not been given them has lost them.
+func (h *Hub) dropLocked(count int) {
+	for i := range count {
+		h.bytes -= len(h.log[i].body)
+		h.log[i] = message{}
+	}
+	h.log = h.log[count:]
+	h.first += uint64(count)
+	for member := range h.members {
+		if member.cursor < h.first {
+			member.cursor, member.gap = h.first+uint64(len(h.log)), true
+		}
+	}
+}
+
+// trimLocked lets go of what every member has been given, and looks again when the rest has doubled.
+func (h *Hub) trimLocked() {
+	least := h.first + uint64(len(h.log))
+	for member := range h.members {
+		least = min(least, member.cursor)
+	}
+	h.dropLocked(int(least - h.first))
+	h.trimAt = 2*len(h.log) + 64
+}
+
+// Receive delivers the log's messages to this member as they come.
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte)) error {
+	var messages []message
+	for {
+		var err error
+		if messages, err = b.next(messages[:0]); err != nil {
+			return err
+		}
+		if len(messages) == 0 {
+			select {
+			case <-b.wake:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		for _, m := range messages {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if m.to == "" || m.to == b.instance {
+				deliver(m.body)
+			}
+			if !b.delivered() {
+				break
+			}
+		}
+		clear(messages)
+	}
+}
+
+// delivered moves the cursor on, or reports false if meanwhile it was moved over a gap.
+func (b *Bus) delivered() bool {
+	b.hub.mu.Lock()
+	defer b.hub.mu.Unlock()
+	if b.gap {
+		return false
+	}
+	b.cursor++
+	return true
+}
+
+// next appends to messages what is there for the member, some of it at least.
+func (b *Bus) next(messages []message) ([]message, error) {
+	const most = 64
+	h := b.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case b.closed:
+		return nil, ErrClosed
+	case b.gap:
+		b.gap = false
+		return nil, fmt.Errorf("receive as %q: %w", b.instance, backplane.ErrGap)
+	}
+	from := int(b.cursor - h.first)
+	return append(messages, h.log[from:min(from+most, len(h.log))]...), nil
+}
+
+// Evict has the members of that name lose what they have not been given yet.
+func (b *Bus) Evict(_ context.Context, instance string) error {
+	h := b.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for member := range h.members {
+		if member.instance == instance {
+			member.cursor, member.gap = h.first+uint64(len(h.log)), true
+			member.wakeUp()
+		}
+	}
+	return nil
+}
+
+// Alone reports that the hub never had another member beside this one.
+func (b *Bus) Alone(context.Context) (bool, error) {
+	h := b.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.everMany, nil
+}
+
+// Close ends the membership. A Receive under way returns ErrClosed.
+func (b *Bus) Close() {
+	h := b.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b.closed = true
+	delete(h.members, b)
+	b.wakeUp()
+}
