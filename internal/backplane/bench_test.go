@@ -1,0 +1,111 @@
+package backplane_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"chatapp/internal/backplane"
+	"chatapp/internal/backplane/inprocess"
+)
+
+// counting is a state machine that only counts.
+type counting struct{ applied atomic.Int64 }
+
+func (s *counting) Apply(backplane.Entry)        { s.applied.Add(1) }
+func (s *counting) Gone(backplane.Entry, string) {}
+func (s *counting) Snapshot() []byte             { return nil }
+func (s *counting) Restore([]byte) error         { return nil }
+
+// BenchmarkEntries measures what an entry costs from Append on one instance to Apply on all.
+func BenchmarkEntries(b *testing.B) {
+	for _, instances := range []int{1, 3} {
+		for _, size := range []int{100, 1000} {
+			b.Run(fmt.Sprintf("instances=%d/bytes=%d", instances, size), func(b *testing.B) {
+				benchmarkEntries(b, instances, size)
+			})
+		}
+	}
+}
+
+func benchmarkEntries(b *testing.B, instances, size int) {
+	hub := inprocess.NewHub(inprocess.Options{})
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error, instances) // so that all end though they are asked one after another
+	nodes, states := make([]*backplane.Node, instances), make([]*counting, instances)
+	for i := range nodes {
+		bus := hub.Join(fmt.Sprintf("i%d", i))
+		defer bus.Close()
+		states[i] = &counting{}
+		nodes[i] = backplane.New(bus, states[i], backplane.Options{})
+		go func() { done <- nodes[i].Run(ctx) }()
+		for !nodes[i].Status().Ready {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	var appended int64
+	body := make([]byte, size)
+	behind := func(s *counting, by int64) bool { return s.applied.Load()+by < appended }
+	b.ReportAllocs()
+	b.SetBytes(int64(size))
+	for b.Loop() {
+		for errors.Is(nodes[0].Append(body), backplane.ErrFull) {
+			runtime.Gosched()
+		}
+		if appended++; appended%4096 != 0 {
+			continue
+		}
+		for _, s := range states { // an instance far behind would lose the backlog
+			for behind(s, 32768) {
+				runtime.Gosched()
+			}
+		}
+	}
+	for _, s := range states {
+		for behind(s, 0) {
+			runtime.Gosched()
+		}
+	}
+	b.StopTimer()
+	count := nodes[0].Counters()
+	b.ReportMetric(float64(count.Appended)/float64(count.Batches), "entries/batch")
+	cancel()
+	for range nodes {
+		<-done
+	}
+}
+
+// BenchmarkRoundTrip is one entry at a time, from Append to Apply.
+func BenchmarkRoundTrip(b *testing.B) {
+	hub := inprocess.NewHub(inprocess.Options{})
+	bus := hub.Join("a")
+	defer bus.Close()
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error)
+	back := make(chan struct{}, 1)
+	node := backplane.New(bus, &signalling{back: back}, backplane.Options{})
+	go func() { done <- node.Run(ctx) }()
+	body := make([]byte, 100)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := node.Append(body); err != nil {
+			b.Fatal(err)
+		}
+		<-back
+	}
+	b.StopTimer()
+	cancel()
+	<-done
+}
+
+// signalling is a state machine that tells of each entry.
+type signalling struct {
+	counting
+	back chan struct{}
+}
+
+func (s *signalling) Apply(backplane.Entry) { s.back <- struct{}{} }

@@ -1,0 +1,170 @@
+package backplane_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chatapp/internal/backplane"
+	"chatapp/internal/backplane/backplanetest"
+)
+
+// cluster is some instances on one topic, in a synctest bubble.
+type cluster struct {
+	t         *testing.T
+	topic     *backplanetest.Topic
+	options   backplane.Options
+	instances []*instance // dead ones included
+}
+
+type instance struct {
+	name      string
+	node      *backplane.Node
+	toy       *toy
+	bus       *backplanetest.Bus
+	stop      context.CancelFunc
+	done      chan error // gets Run's error
+	dead      bool
+	impaired  bool      // by the test: stalled, cut
+	healed    time.Time // when it was last so no more
+	lossAfter uint64    // Counters.Joins when the test took its subscription
+	said      int
+}
+
+func newCluster(t *testing.T, seed uint64, names ...string) *cluster {
+	c := &cluster{t: t, topic: backplanetest.NewTopic(seed, backplane.MinBody)}
+	if os.Getenv("BACKPLANE_TEST_LOG") != "" {
+		c.options.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	t.Cleanup(c.stop)
+	for _, name := range names {
+		c.start(name)
+	}
+	return c
+}
+
+// start runs one more instance.
+func (c *cluster) start(name string) *instance {
+	i := &instance{name: name, toy: newToy(name), bus: c.topic.Join(name), done: make(chan error, 1)}
+	options := c.options
+	options.Local = i.toy
+	if options.Logger != nil {
+		options.Logger = options.Logger.With("at", name)
+	}
+	i.node = backplane.New(i.bus, i.toy, options)
+	ctx, stop := context.WithCancel(context.Background())
+	i.stop = stop
+	go func() { i.done <- i.node.Run(ctx) }()
+	c.instances = append(c.instances, i)
+	return i
+}
+
+// kill ends an instance without a goodbye, as kill -9 does.
+func (c *cluster) kill(i *instance) {
+	i.dead = true
+	i.bus.Stall(false)
+	i.bus.Cut(true)
+	i.stop()
+	<-i.done
+	c.topic.Leave(i.name)
+}
+
+// leave ends an instance as SIGTERM does.
+func (c *cluster) leave(i *instance) error {
+	i.dead = true
+	i.stop()
+	err := <-i.done
+	c.topic.Leave(i.name)
+	return err
+}
+
+func (c *cluster) stop() {
+	for _, i := range c.instances {
+		if !i.dead {
+			c.kill(i)
+		}
+	}
+}
+
+func (c *cluster) live() []*instance {
+	var live []*instance
+	for _, i := range c.instances {
+		if !i.dead {
+			live = append(live, i)
+		}
+	}
+	return live
+}
+
+// say appends a text that is like no other.
+func (i *instance) say() (string, error) {
+	i.said++
+	text := fmt.Sprintf("%s says %d", i.name, i.said)
+	return text, i.node.Append([]byte(text))
+}
+
+// sleep lets virtual time pass, and then all that is due happen.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// wantReady waits until every live instance is ready.
+func (c *cluster) wantReady(within time.Duration) {
+	c.t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		why := ""
+		for _, i := range c.live() {
+			if status := i.node.Status(); !status.Ready {
+				why += fmt.Sprintf("\n%s: %s", i.name, status.Why)
+			}
+		}
+		if why == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("not all are ready after %v:%s", within, why)
+		}
+		sleep(100 * time.Millisecond)
+	}
+}
+
+// wantAlike checks that all live instances have the same state, and returns its history.
+func (c *cluster) wantAlike() []string {
+	c.t.Helper()
+	live := c.live()
+	for _, i := range live[1:] {
+		if got, want := i.toy.encoded(), live[0].toy.encoded(); got != want {
+			c.t.Errorf("%s and %s have different states:\n%s\n%s", i.name, live[0].name, got, want)
+		}
+	}
+	return live[0].toy.texts()
+}
+
+// wantEachOnce checks that each text is in the history once.
+func (c *cluster) wantEachOnce(history, texts []string) {
+	c.t.Helper()
+	count := make(map[string]int)
+	for _, text := range history {
+		count[text]++
+	}
+	for _, text := range texts {
+		if count[text] != 1 {
+			c.t.Errorf("%q is in the history %d times, want once", text, count[text])
+		}
+	}
+}
+
+func (i *instance) mustSay(t *testing.T) string {
+	t.Helper()
+	text, err := i.say()
+	if err != nil {
+		t.Fatalf("Append at %s: %v", i.name, err)
+	}
+	return text
+}

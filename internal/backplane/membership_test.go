@@ -1,0 +1,249 @@
+package backplane_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chatapp/internal/backplane"
+	"chatapp/internal/backplane/backplanetest"
+)
+
+// count says how often text is in texts.
+func count(texts []string, text string) int {
+	n := 0
+	for _, t := range texts {
+		if t == text {
+			n++
+		}
+	}
+	return n
+}
+
+func TestKilledInstanceIsEvicted(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		suspect bool
+		within  time.Duration
+	}{
+		{"when suspected, in seconds", true, 7 * time.Second},
+		{"when silent, in minutes", false, 3 * time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, 1, "a", "b", "c")
+				a, b, killed := c.instances[0], c.instances[1], c.instances[2]
+				c.wantReady(30 * time.Second)
+				said := killed.mustSay(t)
+				sleep(2 * time.Second)
+				c.kill(killed)
+				if test.suspect {
+					b.node.Suspect("c")
+				}
+				sleep(test.within)
+				history := c.wantAlike()
+				if !slices.Equal(history, []string{said, "gone c"}) {
+					t.Errorf("history is %q, want what it said and that it is gone, once", history)
+				}
+				if members := a.node.Status().Members; len(members) != 2 {
+					t.Errorf("members are %+v, want the two that live", members)
+				}
+				if got := a.node.Counters().Evictions; got != 1 {
+					t.Errorf("Counters().Evictions = %d, want 1", got)
+				}
+			})
+		})
+	}
+}
+
+func TestSuspectedInstanceThatLivesStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b")
+		a, b := c.instances[0], c.instances[1]
+		c.wantReady(30 * time.Second)
+		sleep(30 * time.Second)
+		a.node.Suspect("b")
+		a.node.Suspect("a")
+		a.node.Suspect("nobody")
+		sleep(10 * time.Second)
+		if history := c.wantAlike(); len(history) != 0 {
+			t.Errorf("history is %q, want nobody gone", history)
+		}
+		for _, m := range a.node.Status().Members {
+			if m.Instance == "b" && time.Since(m.Heard) > 11*time.Second {
+				t.Errorf("b was heard %v ago, want its sign of life", time.Since(m.Heard))
+			}
+		}
+		if got := b.node.Counters().Joins; got != 1 {
+			t.Errorf("b has joined %d times, want once", got)
+		}
+	})
+}
+
+// An instance that was paused without being missed goes on as if nothing had been.
+func TestPausedInstanceGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b")
+		a, b := c.instances[0], c.instances[1]
+		c.wantReady(30 * time.Second)
+		b.bus.Stall(true)
+		var said []string
+		for range 30 {
+			said = append(said, a.mustSay(t))
+			sleep(time.Second)
+		}
+		b.bus.Stall(false)
+		sleep(10 * time.Second)
+		c.wantReady(0)
+		if history := c.wantAlike(); !slices.Equal(history, said) {
+			t.Errorf("history is %q, want %q", history, said)
+		}
+		if got := b.node.Counters().Joins; got != 1 {
+			t.Errorf("b has joined %d times, want once", got)
+		}
+	})
+}
+
+// One that was evicted while paused comes back: with what waited, and behind what its owner puts first.
+func TestEvictedInstanceComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b", "c")
+		a, b := c.instances[0], c.instances[1]
+		c.wantReady(30 * time.Second)
+		b.node.Append([]byte("claim name/b-1"))
+		sleep(time.Second)
+		b.bus.Stall(true)
+		waiting := b.mustSay(t)
+		sleep(2 * time.Second)
+		a.node.Suspect("b")
+		sleep(10 * time.Second)
+		if got := a.toy.texts(); count(got, "gone b") != 1 {
+			t.Fatalf("history is %q, want b gone", got)
+		}
+		a.node.Append([]byte("claim name/a-1"))
+		b.toy.look(func(s *toy) { s.first = [][]byte{[]byte("claim name/b-2"), []byte("claim other/b-2")} })
+		sleep(time.Second)
+		b.bus.Stall(false)
+		sleep(20 * time.Second)
+		c.wantReady(0)
+		history := c.wantAlike()
+		c.wantEachOnce(history, []string{"gone b", "claim name/b-2", "claim other/b-2", waiting})
+		if slices.Index(history, "claim other/b-2") > slices.Index(history, waiting) {
+			t.Errorf("history is %q, want what Joined returned ahead of what waited", history)
+		}
+		a.toy.look(func(s *toy) {
+			if got := s.state.Holders; got["name"] != "a-1" || got["other"] != "b-2" {
+				t.Errorf("holders are %v, want a-1, who came first after b was gone, and b-2", got)
+			}
+		})
+		if got := b.node.Counters().Joins; got != 2 {
+			t.Errorf("b has joined %d times, want twice", got)
+		}
+	})
+}
+
+// One that lost even the news of its eviction is told.
+func TestEvictedInstanceThatMissedItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b", "c")
+		a, b := c.instances[0], c.instances[1]
+		c.wantReady(30 * time.Second)
+		sleep(2 * time.Second)
+		b.bus.Stall(true)
+		a.node.Suspect("b")
+		sleep(15 * time.Second)
+		b.bus.Expire()
+		b.bus.Stall(false)
+		said := b.mustSay(t)
+		sleep(20 * time.Second)
+		c.wantReady(0)
+		c.wantEachOnce(c.wantAlike(), []string{said, "gone b"})
+	})
+}
+
+func TestRestartUnderTheSameName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b")
+		b := c.instances[1]
+		c.wantReady(30 * time.Second)
+		said := []string{b.mustSay(t)}
+		sleep(time.Second)
+		c.kill(b)
+		again := c.start("b")
+		said = append(said, again.mustSay(t))
+		c.wantReady(10 * time.Second)
+		sleep(time.Second)
+		history := c.wantAlike()
+		c.wantEachOnce(history, []string{"b says 1", "gone b"}[1:])
+		if count(history, "b says 1") != 2 || history[1] != "gone b" {
+			t.Errorf("history is %q, want %q of the first process, gone, the same of the second", history, said[0])
+		}
+		again.toy.look(func(s *toy) {
+			if first, second := s.state.History[0], s.state.History[2]; first.Epoch >= second.Epoch {
+				t.Errorf("epochs are %d and %d, want the second process's greater", first.Epoch, second.Epoch)
+			}
+		})
+	})
+}
+
+// Cut from each other, neither of two may evict the other as soon as the bus is back: both live.
+func TestNobodyIsEvictedByASlowBus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b")
+		a, b := c.instances[0], c.instances[1]
+		c.wantReady(30 * time.Second)
+		sleep(3 * time.Second)
+		a.bus.Stall(true)
+		b.bus.Stall(true)
+		a.node.Suspect("b")
+		b.node.Suspect("a")
+		sleep(5 * time.Minute)
+		a.bus.Stall(false)
+		b.bus.Stall(false)
+		sleep(30 * time.Second)
+		c.wantReady(0)
+		if history := c.wantAlike(); len(history) != 0 {
+			t.Errorf("history is %q, want nobody gone", history)
+		}
+	})
+}
+
+// evictor is a bus that keeps something for every instance.
+type evictor struct {
+	*backplanetest.Bus
+	evicted chan string
+}
+
+func (b evictor) Evict(_ context.Context, instance string) error {
+	b.evicted <- instance
+	return nil
+}
+
+func TestSurvivorRemovesWhatTheBusKeeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b")
+		killed := c.instances[1]
+		c.wantReady(30 * time.Second)
+		bus := evictor{Bus: c.topic.Join("d"), evicted: make(chan string, 10)} // more than once would be an error
+		node := backplane.New(bus, newToy("d"), backplane.Options{})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- node.Run(ctx) }()
+		sleep(10 * time.Second)
+		c.kill(killed)
+		node.Suspect("b")
+		sleep(20 * time.Second)
+		stop()
+		<-done
+		close(bus.evicted)
+		var got []string
+		for name := range bus.evicted {
+			got = append(got, name)
+		}
+		if !slices.Equal(got, []string{"b"}) {
+			t.Errorf("evicted on the bus are %q, want b, once", got)
+		}
+	})
+}
