@@ -1,0 +1,250 @@
+// Package broker is the inside of an Azure Service Bus namespace: queues, topics, subscriptions and their messages. It
+// knows no AMQP and no HTTP; those are for the packages that serve it.
+package broker
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Tier decides the limits of a namespace.
+type Tier int
+
+// The tiers an emulator can play.
+const (
+	Standard Tier = iota
+	Premium
+)
+
+func (t Tier) String() string {
+	if t == Premium {
+		return "Premium"
+	}
+	return "Standard"
+}
+
+// maxMessageSize is the limit of one message in bytes ("Service Bus quotas").
+func (t Tier) maxMessageSize() int {
+	if t == Premium {
+		return 100 << 20
+	}
+	return 256 << 10
+}
+
+func (t Tier) maxBatchSize() int {
+	if t == Premium {
+		return 1 << 20
+	}
+	return 256 << 10
+}
+
+// Options of a [Broker]. The zero value is a Standard namespace as Microsoft's emulator has it.
+type Options struct {
+	Namespace        string // its name; "sbemulatorns" if empty
+	Tier             Tier
+	MaxEntities      int                 // queues and topics; 10,000 if 0, as the service has
+	MaxSubscriptions int                 // per topic; 2,000 if 0
+	MaxReceivers     int                 // per source; 5,000 if 0
+	Keys             []AuthorizationRule // of the namespace; RootManageSharedAccessKey with SAS_KEY_VALUE if nil
+	RefuseJWT        bool                // refuse every JWT, as if Entra ID did not know it
+}
+
+// Broker is one namespace. Its methods may be called from any goroutine. Time is the time package's, so that a
+// testing/synctest bubble around a Broker controls it.
+//
+// Lock order, outermost first: Broker.mu, Target.mu, Source.mu of an entity, Source.mu of its subqueues.
+type Broker struct {
+	// immutable
+	options Options
+	created time.Time
+	meter   meter
+
+	running runners
+
+	mu sync.Mutex
+	// mu guards
+	queues map[string]*queue // by lower-case name
+	topics map[string]*topic
+	closed bool
+}
+
+type queue struct {
+	description QueueDescription // broker.mu guards
+	target      *Target
+	main        *Source
+	life        *life
+}
+
+type topic struct {
+	description TopicDescription // broker.mu guards
+	target      *Target
+	subs        map[string]*subscription // by lower-case name; broker.mu guards
+	life        *life
+}
+
+// New returns an empty namespace. Close it to end its timers and goroutines.
+func New(options Options) *Broker {
+	if options.Namespace == "" {
+		options.Namespace = "sbemulatorns"
+	}
+	if options.MaxEntities == 0 {
+		options.MaxEntities = 10000
+	}
+	if options.MaxSubscriptions == 0 {
+		options.MaxSubscriptions = 2000
+	}
+	if options.MaxReceivers == 0 {
+		options.MaxReceivers = 5000
+	}
+	if options.Keys == nil {
+		options.Keys = []AuthorizationRule{{KeyName: "RootManageSharedAccessKey", PrimaryKey: "SAS_KEY_VALUE", Claims: Manage}}
+	}
+	b := &Broker{options: options, created: time.Now(), queues: make(map[string]*queue), topics: make(map[string]*topic)}
+	b.meter.now = b.now
+	return b
+}
+
+func (b *Broker) now() int64 { return time.Now().UnixNano() }
+
+// runners are the goroutines that forward messages.
+type runners struct {
+	sync.WaitGroup
+
+	mu     sync.Mutex // innermost of all
+	closed bool
+}
+
+// begin registers a goroutine, unless the broker is closed.
+func (r *runners) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.Add(1)
+	}
+	return !r.closed
+}
+
+func (r *runners) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+}
+
+// Namespace returns the namespace's name.
+func (b *Broker) Namespace() string { return b.options.Namespace }
+
+// Tier returns the tier the broker plays.
+func (b *Broker) Tier() Tier { return b.options.Tier }
+
+// CreatedAt is when New was called.
+func (b *Broker) CreatedAt() time.Time { return b.created }
+
+// Close deletes every entity, which detaches all senders and receivers, and waits for the broker's goroutines.
+func (b *Broker) Close() {
+	b.running.close()
+	b.mu.Lock()
+	b.closed = true
+	for _, q := range b.queues {
+		q.close()
+	}
+	for _, t := range b.topics {
+		t.close()
+	}
+	clear(b.queues)
+	clear(b.topics)
+	b.mu.Unlock()
+	b.running.Wait()
+}
+
+// Target returns the queue or topic of the given name, in any letter case, or an error of code [CodeNotFound].
+func (b *Broker) Target(name string) (*Target, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := entityKey(name)
+	if q := b.queues[key]; q != nil {
+		return q.target, nil
+	}
+	if t := b.topics[key]; t != nil {
+		return t.target, nil
+	}
+	return nil, errNotFound(name)
+}
+
+// Source returns what stands at an address, in any letter case: "queue", "topic/Subscriptions/name" or either with
+// "/$DeadLetterQueue" or "/$Transfer/$DeadLetterQueue" at its end. A topic itself is not a source.
+func (b *Broker) Source(address string) (*Source, error) {
+	entity, subqueue := splitSubqueue(strings.Trim(address, "/"))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var main *Source
+	if topicName, subName, ok := splitSubscription(entity); ok {
+		if t := b.topics[entityKey(topicName)]; t != nil {
+			if sub := t.subs[entityKey(subName)]; sub != nil {
+				main = sub.main
+			}
+		}
+	} else if q := b.queues[entityKey(entity)]; q != nil {
+		main = q.main
+	}
+	switch {
+	case main == nil && b.topics[entityKey(entity)] != nil:
+		return nil, errorf(CodeNotAllowed, "The entity '%s' is a topic: messages are received from its subscriptions.", entity)
+	case main == nil:
+		return nil, errNotFound(address)
+	case subqueue == deadLetterQueue:
+		return main.deadLetters, nil
+	case subqueue == transferDeadLetterQueue:
+		return main.transferDeadLetters, nil
+	}
+	return main, nil
+}
+
+// Exists reports whether an address names an entity or a subqueue.
+func (b *Broker) Exists(address string) bool {
+	if _, err := b.Target(address); err == nil {
+		return true
+	}
+	_, err := b.Source(address)
+	return err == nil
+}
+
+const (
+	deadLetterQueue         = "/$DeadLetterQueue"
+	transferDeadLetterQueue = "/$Transfer/$DeadLetterQueue"
+	subscriptionsSegment    = "/Subscriptions/"
+)
+
+func splitSubqueue(address string) (entity, subqueue string) {
+	for _, suffix := range []string{transferDeadLetterQueue, deadLetterQueue} {
+		if n := len(address) - len(suffix); n > 0 && strings.EqualFold(address[n:], suffix) {
+			return address[:n], suffix
+		}
+	}
+	return address, ""
+}
+
+func splitSubscription(entity string) (topic, subscription string, ok bool) {
+	i := strings.LastIndex(strings.ToLower(entity), strings.ToLower(subscriptionsSegment))
+	if i < 0 || len(strings.ToLower(entity)) != len(entity) {
+		return "", "", false
+	}
+	return entity[:i], entity[i+len(subscriptionsSegment):], true
+}
+
+func entityKey(name string) string { return strings.ToLower(strings.Trim(name, "/")) }
+
+// sortedKeys returns the keys of m in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func errDisabled(path string, status Status) *Error {
+	return errorf(CodeEntityDisabled, "Messaging entity '%s' is currently disabled: its status is %s.", path, status)
+}

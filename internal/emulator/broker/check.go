@@ -1,0 +1,142 @@
+package broker
+
+import (
+	"strings"
+	"time"
+)
+
+const (
+	minLock         = 5 * time.Second
+	maxLock         = 5 * time.Minute
+	minIdle         = 5 * time.Minute
+	minDuplicates   = 20 * time.Second
+	maxDuplicates   = 7 * 24 * time.Hour
+	maxMetadata     = 1024
+	maxPath         = 260
+	maxSubName      = 50
+	maxDeliverCount = 2000
+)
+
+// checkQueue fills in what is not set and refuses what the service refuses.
+func (b *Broker) checkQueue(d *QueueDescription) error {
+	def := DefaultQueue(d.Name)
+	fill(&d.LockDuration, def.LockDuration)
+	fill(&d.MaxSizeInMegabytes, def.MaxSizeInMegabytes)
+	fill(&d.DefaultMessageTimeToLive, Unlimited)
+	fill(&d.DuplicateDetectionHistoryTimeWindow, def.DuplicateDetectionHistoryTimeWindow)
+	fill(&d.MaxDeliveryCount, def.MaxDeliveryCount)
+	fill(&d.AutoDeleteOnIdle, Unlimited)
+	fill(&d.MaxMessageSizeInKilobytes, b.defaultMessageKilobytes())
+	if err := checkPath(d.Name); err != nil {
+		return err
+	}
+	if err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata); err != nil {
+		return err
+	}
+	if err := b.checkSizes(d.MaxSizeInMegabytes, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow); err != nil {
+		return err
+	}
+	return checkForwards(d.Name, d.ForwardTo, d.ForwardDeadLetteredMessagesTo, d.RequiresSession)
+}
+
+func (b *Broker) checkTopic(d *TopicDescription) error {
+	def := DefaultTopic(d.Name)
+	fill(&d.MaxSizeInMegabytes, def.MaxSizeInMegabytes)
+	fill(&d.DefaultMessageTimeToLive, Unlimited)
+	fill(&d.DuplicateDetectionHistoryTimeWindow, def.DuplicateDetectionHistoryTimeWindow)
+	fill(&d.AutoDeleteOnIdle, Unlimited)
+	fill(&d.MaxMessageSizeInKilobytes, b.defaultMessageKilobytes())
+	if err := checkPath(d.Name); err != nil {
+		return err
+	}
+	if err := checkLimits(minLock, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, 1, d.UserMetadata); err != nil {
+		return err
+	}
+	return b.checkSizes(d.MaxSizeInMegabytes, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow)
+}
+
+func (b *Broker) checkSubscription(d *SubscriptionDescription) error {
+	def := DefaultSubscription(d.Topic, d.Name)
+	fill(&d.LockDuration, def.LockDuration)
+	fill(&d.DefaultMessageTimeToLive, Unlimited)
+	fill(&d.MaxDeliveryCount, def.MaxDeliveryCount)
+	fill(&d.AutoDeleteOnIdle, Unlimited)
+	if err := checkName("subscription", d.Name, maxSubName); err != nil {
+		return err
+	}
+	if strings.Contains(d.Name, "/") {
+		return errorf(CodeInvalidArgument, "The name of the subscription '%s' contains a slash.", d.Name)
+	}
+	if err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata); err != nil {
+		return err
+	}
+	return checkForwards(d.Topic+subscriptionsSegment+d.Name, d.ForwardTo, d.ForwardDeadLetteredMessagesTo, d.RequiresSession)
+}
+
+func fill[T comparable](field *T, value T) {
+	if *field == *new(T) {
+		*field = value
+	}
+}
+
+func (b *Broker) defaultMessageKilobytes() int {
+	if b.options.Tier == Premium {
+		return 1024
+	}
+	return 256
+}
+
+func checkPath(name string) error {
+	if err := checkName("entity", name, maxPath); err != nil {
+		return err
+	}
+	if strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "$") || strings.Contains(name, "//") {
+		return errorf(CodeInvalidArgument, "'%s' is not a valid entity name.", name)
+	}
+	if _, _, is := splitSubscription(name); is {
+		return errorf(CodeInvalidArgument, "'%s' is the name of a subscription.", name)
+	}
+	return nil
+}
+
+func checkLimits(lock, ttl, idle time.Duration, deliveries int, metadata string) error {
+	switch {
+	case lock < minLock || lock > maxLock:
+		return errorf(CodeArgumentOutOfRange, "The value supplied for LockDuration must be between %s and %s, not %s.", minLock, maxLock, lock)
+	case ttl < time.Second:
+		return errorf(CodeArgumentOutOfRange, "The value supplied for DefaultMessageTimeToLive must be at least 1s, not %s.", ttl)
+	case idle < minIdle:
+		return errorf(CodeArgumentOutOfRange, "The value supplied for AutoDeleteOnIdle must be at least %s, not %s.", minIdle, idle)
+	case deliveries < 1 || deliveries > maxDeliverCount:
+		return errorf(CodeArgumentOutOfRange, "The value supplied for MaxDeliveryCount must be between 1 and %d, not %d.", maxDeliverCount, deliveries)
+	case len(metadata) > maxMetadata:
+		return errorf(CodeArgumentOutOfRange, "The length of UserMetadata exceeds %d characters.", maxMetadata)
+	}
+	return nil
+}
+
+func (b *Broker) checkSizes(megabytes, messageKilobytes int, window time.Duration) error {
+	limitMB, limitKB := 5120, 256
+	if b.options.Tier == Premium {
+		limitMB, limitKB = 81920, 100<<10
+	}
+	switch {
+	case megabytes < 1 || megabytes > limitMB:
+		return errorf(CodeInvalidArgument, "The value for the MaxSizeInMegabytes property must be between 1 and %d, not %d.", limitMB, megabytes)
+	case messageKilobytes < 1 || messageKilobytes > limitKB:
+		return errorf(CodeInvalidArgument, "The value for the MaxMessageSizeInKilobytes property must be between 1 and %d, not %d.", limitKB, messageKilobytes)
+	case window < minDuplicates || window > maxDuplicates:
+		return errorf(CodeArgumentOutOfRange, "The value supplied for DuplicateDetectionHistoryTimeWindow must be between %s and %s, not %s.", minDuplicates, maxDuplicates, window)
+	}
+	return nil
+}
+
+func checkForwards(path, to, deadLettersTo string, sessions bool) error {
+	switch {
+	case entityKey(to) == entityKey(path) || entityKey(deadLettersTo) == entityKey(path):
+		return errorf(CodeInvalidArgument, "The entity '%s' cannot forward messages to itself.", path)
+	case sessions && to != "":
+		return errorf(CodeInvalidArgument, "Auto-forwarding is not supported for the session-enabled entity '%s'.", path)
+	}
+	return nil
+}

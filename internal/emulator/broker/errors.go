@@ -1,0 +1,61 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code says what kind of refusal an [Error] is. The AMQP side maps it to a condition, the management side to a status.
+type Code int
+
+// The kinds of refusal, each with the AMQP condition and the HTTP status the service uses for it.
+const (
+	CodeInternal              Code = iota // amqp:internal-error, 500
+	CodeNotFound                          // amqp:not-found, 404: no such entity
+	CodeAlreadyExists                     // com.microsoft:entity-already-exists, 409
+	CodeConflict                          // 409 with SubCode 40901: changed concurrently
+	CodeInvalidArgument                   // com.microsoft:argument-error, 400
+	CodeArgumentOutOfRange                // com.microsoft:argument-out-of-range, 400
+	CodeNotAllowed                        // amqp:not-allowed, 400: the entity's kind or settings forbid it
+	CodeNotImplemented                    // amqp:not-implemented, 501: the emulator lacks it
+	CodeUnauthorized                      // amqp:unauthorized-access, 401
+	CodeQuotaExceeded                     // amqp:resource-limit-exceeded, 403: an entity is full or there are too many
+	CodeMessageTooLarge                   // amqp:link:message-size-exceeded, 413
+	CodeServerBusy                        // com.microsoft:server-busy, 503
+	CodeEntityDisabled                    // com.microsoft:entity-disabled, 403
+	CodeLockLost                          // com.microsoft:message-lock-lost, 410
+	CodeSessionLockLost                   // com.microsoft:session-lock-lost, 410
+	CodeSessionCannotBeLocked             // com.microsoft:session-cannot-be-locked, 410 in $management: another receiver has it
+	CodeMessageNotFound                   // com.microsoft:message-not-found, 404
+	CodeTimeout                           // com.microsoft:timeout, 408
+	CodeDetached                          // amqp:link:detach-forced: the entity was changed, deleted or the broker closed
+)
+
+// Error is a refusal by the broker. It is the only error type its methods return.
+type Error struct {
+	Code Code
+	Text string // what the service says; meant for the peer
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// CodeOf returns the code of the first [Error] in err's tree, CodeInternal if there is none.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+func errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+func errLockLost() *Error {
+	return &Error{CodeLockLost, "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue, " +
+		"or was received by a different receiver instance."}
+}
+
+func errNotFound(entity string) *Error {
+	return errorf(CodeNotFound, "The messaging entity '%s' could not be found.", entity)
+}

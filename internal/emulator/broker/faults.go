@@ -1,0 +1,62 @@
+package broker
+
+import "time"
+
+// sourceFaults are the ways in which a source misbehaves on request. Its mutex guards them.
+type sourceFaults struct {
+	twice        int
+	stalledUntil int64
+}
+
+func (f *sourceFaults) stalled(now int64) bool {
+	if f.stalledUntil == 0 {
+		return false
+	}
+	if f.stalledUntil <= now {
+		f.stalledUntil = 0
+		return false
+	}
+	return true
+}
+
+// DeliverTwice makes the next n messages of the source come twice, with the same sequence number.
+func (s *Source) DeliverTwice(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.twice = n
+}
+
+// Stall stops delivery for a while, whatever credit receivers give. 0 ends it.
+func (s *Source) Stall(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.broker.now()
+	s.faults.stalledUntil = 0
+	if d > 0 {
+		s.faults.stalledUntil = addTime(now, d)
+	}
+	s.settledLocked(now)
+}
+
+// LoseLocks ends every lock of the source at once, as if its time were over, and returns how many there were.
+// Receivers of sessions are detached.
+func (s *Source) LoseLocks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, n := s.broker.now(), 0
+	for s.locks.first != nil {
+		s.giveBackLocked(s.locks.first, true, now)
+		n++
+	}
+	for sess := s.sessions.firstHeld(); sess != nil; sess = s.sessions.firstHeld() {
+		s.loseSessionLocked(sess, now)
+		n++
+	}
+	s.settledLocked(now)
+	return n
+}
+
+// ServerBusy makes the namespace refuse sends and management operations for a while with [CodeServerBusy]. 0 ends it.
+func (b *Broker) ServerBusy(d time.Duration) {
+	b.meter.busyUntil.Store(addTime(b.now(), d))
+}

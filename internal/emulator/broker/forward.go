@@ -1,0 +1,98 @@
+package broker
+
+// startForwardingLocked lets a goroutine empty the outbox, unless one does already. It ends when the outbox is empty
+// and is waited for by [Broker.Close].
+func (s *Source) startForwardingLocked() {
+	if s.forwarding || !s.broker.running.begin() {
+		return
+	}
+	s.forwarding = true
+	go func() {
+		defer s.broker.running.Done()
+		for s.forwardOne() {
+		}
+	}()
+}
+
+// forwardOne moves the oldest record of the outbox to its destination. What cannot go there goes to the transfer
+// dead-letter queue.
+func (s *Source) forwardOne() bool {
+	s.mu.Lock()
+	for len(s.outbox) > 0 && s.outbox[0].place != transfer {
+		s.outbox = s.outbox[1:]
+	}
+	if len(s.outbox) == 0 || s.closed != nil {
+		s.outbox, s.forwarding = nil, false
+		s.mu.Unlock()
+		return false
+	}
+	rec, to := s.outbox[0], s.settings.forwardTo
+	s.outbox = s.outbox[1:]
+	s.mu.Unlock()
+
+	err := s.broker.forward(rec, to)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rec.place != transfer {
+		return true // the entity was deleted or rerouted meanwhile
+	}
+	now := s.broker.now()
+	switch {
+	case err == nil:
+		s.removeLocked(rec)
+	case s.transferDeadLetters != nil:
+		s.intoSubqueueLocked(s.transferDeadLetters, rec, forwardFailure(rec), err.Error(), nil)
+	default:
+		s.removeLocked(rec)
+	}
+	s.settledLocked(now)
+	return true
+}
+
+func forwardFailure(rec *record) string {
+	if rec.hops >= maxHops {
+		return "MaxTransferHopCountExceeded"
+	}
+	return "TransferFailed"
+}
+
+func (b *Broker) forward(rec *record, to string) error {
+	if rec.hops >= maxHops {
+		return errorf(CodeNotAllowed, "The message was forwarded %d times, the most that is allowed.", maxHops)
+	}
+	t, err := b.Target(to)
+	if err != nil {
+		return err
+	}
+	a := arrival{msg: rec.msg, enqueuedSeq: rec.enqueuedSeq, hops: rec.hops + 1, deadLetterSource: rec.deadLetterSource}
+	if a.enqueuedSeq == 0 {
+		a.enqueuedSeq = rec.seq
+	}
+	if !a.msg.ScheduledEnqueueTime.IsZero() {
+		c := *a.msg
+		c.ScheduledEnqueueTime = unixTime(0) // it was due already
+		a.msg = &c
+	}
+	return t.accept([]arrival{a}, b.now(), nil)
+}
+
+// rerouteLocked applies a change of ForwardTo to what the source holds: messages ready to be received start on their
+// way, or those on their way stay.
+func (s *Source) rerouteLocked(now int64) {
+	for _, rec := range s.log.items {
+		switch {
+		case rec.place == ready && s.settings.forwardTo != "":
+			s.deadlines.remove(rec)
+			s.moveLocked(rec, transfer)
+			s.outbox = append(s.outbox, rec)
+		case rec.place == transfer && s.settings.forwardTo == "":
+			s.moveLocked(rec, ready)
+			s.backlogOf(rec).giveBack(rec)
+			s.offeredLocked(rec)
+		}
+	}
+	if len(s.outbox) > 0 {
+		s.startForwardingLocked()
+	}
+}

@@ -1,0 +1,82 @@
+package broker
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// life is when an entity was used, and its end when it was not for the time of AutoDeleteOnIdle.
+type life struct {
+	parent   *life // a subscription's topic: using one uses the other
+	expire   func()
+	accessed atomic.Int64 // 0 until first used
+	now      func() int64
+
+	mu sync.Mutex
+	// mu guards
+	created, updated int64
+	idle             time.Duration // Unlimited means never
+	timer            *time.Timer
+	ended            bool
+}
+
+func newLife(parent *life, now func() int64, idle time.Duration, expire func()) *life {
+	l := &life{parent: parent, now: now, expire: expire, created: now()}
+	l.updated = l.created
+	l.change(idle)
+	return l
+}
+
+// used notes an operation of a client, or a message.
+func (l *life) used(now int64) {
+	l.accessed.Store(now)
+	if l.parent != nil {
+		l.parent.used(now)
+	}
+}
+
+// change notes an update by management.
+func (l *life) change(idle time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.updated, l.idle = l.now(), idle
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
+	}
+	if idle != Unlimited && !l.ended {
+		l.timer = time.AfterFunc(idle, l.tick)
+	}
+}
+
+func (l *life) tick() {
+	l.mu.Lock()
+	if l.ended || l.idle == Unlimited {
+		l.mu.Unlock()
+		return
+	}
+	end := addTime(max(l.updated, l.accessed.Load()), l.idle)
+	if left := end - l.now(); left > 0 {
+		l.timer.Reset(time.Duration(left))
+		l.mu.Unlock()
+		return
+	}
+	l.mu.Unlock()
+	l.expire()
+}
+
+func (l *life) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+func (l *life) times() Times {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Times{CreatedAt: unixTime(l.created), UpdatedAt: unixTime(l.updated), AccessedAt: unixTime(l.accessed.Load())}
+}

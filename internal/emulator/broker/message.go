@@ -1,0 +1,116 @@
+package broker
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"time"
+)
+
+// Message is what a sender hands over. The broker shares one Message among all subscriptions that get it and never
+// changes it, nor may the sender after Send: a copy with changes (a rule's action, properties modified on abandon) is
+// a new Message with Modified set.
+type Message struct {
+	ID               string // message-id as text; at most 128 characters; duplicate detection looks at it
+	SessionID        string // group-id; meaningful if HasSession, because the empty string is a session as well
+	HasSession       bool
+	PartitionKey     string
+	CorrelationID    string // correlation-id as text
+	To               string
+	ReplyTo          string
+	ReplyToSessionID string // reply-to-group-id
+	Subject          string // called Label in filters
+	ContentType      string
+
+	// TTL is the header's time to live; 0 means none given, so that the entity's default applies.
+	TTL time.Duration
+	// ScheduledEnqueueTime is when the message becomes active; zero or past means at once.
+	ScheduledEnqueueTime time.Time
+	// Properties are the application properties. Filters understand values of type nil, bool, string, the integer and
+	// float types, time.Time, UUID and []byte; others compare as unknown.
+	Properties map[string]any
+
+	// Size is the number of bytes counted against the limits of message and entity.
+	Size int
+	// Payload is whatever the sender's protocol needs to write the message again. The broker does not look at it.
+	Payload any
+	// Modified says that Properties or another field above differs from what Payload holds, and has to be written anew.
+	Modified bool
+}
+
+// clone returns a copy that may be changed: the property map is its own.
+func (m *Message) clone() *Message {
+	c := *m
+	c.Modified = true
+	c.Properties = make(map[string]any, len(m.Properties)+2)
+	for k, v := range m.Properties {
+		c.Properties[k] = v
+	}
+	return &c
+}
+
+// withProperties returns m with the given application properties set over its own.
+func (m *Message) withProperties(changes map[string]any) *Message {
+	if len(changes) == 0 {
+		return m
+	}
+	c := m.clone()
+	for k, v := range changes {
+		c.Properties[k] = v
+	}
+	return c
+}
+
+// State is where a message stands in its entity; the numbers are those of the annotation x-opt-message-state.
+type State int
+
+// The states that peeking shows.
+const (
+	Active State = iota
+	Deferred
+	Scheduled
+)
+
+// Delivery is a message as one entity holds it, at the moment of being received or peeked.
+type Delivery struct {
+	Message        *Message
+	SequenceNumber int64 // of this queue or subscription, from 1
+	// EnqueuedSequenceNumber is the number at the point of submission: the topic's for a message in a subscription, the
+	// first entity's for a forwarded one, and 0 for one sent straight to its queue. A topic's numbers never agree with
+	// those of its subscriptions.
+	EnqueuedSequenceNumber int64
+	EnqueuedTime           time.Time
+	ScheduledTime          time.Time     // when a scheduled message was or will be due; zero if it was not scheduled
+	TTL                    time.Duration // what holds here, the entity's default included; 0 means none
+	DeliveryCount          uint32        // earlier failed deliveries: 0 on the first
+	LockToken              UUID          // zero for peeked and ReceiveAndDelete messages
+	LockedUntil            time.Time     // zero like LockToken
+	State                  State
+	DeadLetterSource       string // the entity it was dead-lettered from, once moved on or peeked in a dead-letter queue
+}
+
+// UUID identifies a lock. Its bytes stand in the order of RFC 4122; a delivery tag has the order of .NET.
+type UUID [16]byte
+
+// String returns the 36-character form.
+func (u UUID) String() string {
+	var b [36]byte
+	hex.Encode(b[0:], u[0:4])
+	hex.Encode(b[9:], u[4:6])
+	hex.Encode(b[14:], u[6:8])
+	hex.Encode(b[19:], u[8:10])
+	hex.Encode(b[24:], u[10:16])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}
+
+// newUUID returns a random UUID of version 4. It need be unique only, so the fast source does.
+func newUUID() UUID {
+	var u UUID
+	a, b := rand.Uint64(), rand.Uint64()
+	for i := range 8 {
+		u[i], u[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
+	}
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	return u
+}

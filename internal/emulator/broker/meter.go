@@ -1,0 +1,119 @@
+package broker
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Usage counts operations of a namespace since its start.
+type Usage struct {
+	Sent      int64 // messages sent, each of a batch
+	Received  int64 // messages handed to receivers
+	Completed int64 // messages completed
+	Settled   int64 // messages abandoned, deferred, dead-lettered or released
+	Peeked    int64 // messages peeked
+	Filters   int64 // filters evaluated
+	Managed   int64 // management operations
+	// Credits are what the Standard tier would charge: 1 for a message sent, received or settled and for a filter
+	// evaluated, 10 for a management operation ("Throttling operations on Azure Service Bus").
+	Credits int64
+}
+
+// meter counts, and throttles if asked to.
+type meter struct {
+	sent, received_, completed, settled_, peeked_, filters, managed, credits atomic.Int64
+
+	busyUntil atomic.Int64
+	now       func() int64
+
+	mu sync.Mutex
+	// mu guards
+	limit  int64 // credits per second; 0 means no throttling
+	second int64 // the one that spent belongs to
+	spent  int64
+}
+
+func (m *meter) charge(credits int64, refusable bool) error {
+	now := m.now()
+	if refusable && m.busyUntil.Load() > now {
+		return errBusy()
+	}
+	m.credits.Add(credits)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.limit == 0 {
+		return nil
+	}
+	if second := now / 1e9; second != m.second {
+		m.second, m.spent = second, 0
+	}
+	if refusable && m.spent >= m.limit {
+		m.credits.Add(-credits)
+		return errBusy()
+	}
+	m.spent += credits
+	return nil
+}
+
+func errBusy() *Error {
+	return &Error{CodeServerBusy, "The request was terminated because the namespace is being throttled. Error code : 50009. " +
+		"Please wait 2 seconds and try again."}
+}
+
+func (m *meter) sending(messages int, evaluations int) error {
+	if err := m.charge(int64(messages+messages*evaluations), true); err != nil {
+		return err
+	}
+	m.sent.Add(int64(messages))
+	m.filters.Add(int64(messages * evaluations))
+	return nil
+}
+
+// received, settled and peeked charge for what has happened already, which cannot be refused.
+func (m *meter) received(n int) {
+	m.received_.Add(int64(n))
+	_ = m.charge(int64(n), false)
+}
+
+func (m *meter) peeked(n int) {
+	m.peeked_.Add(int64(n))
+	_ = m.charge(int64(n), false)
+}
+
+func (m *meter) settled(how Outcome) {
+	if how == Complete {
+		m.completed.Add(1)
+	} else {
+		m.settled_.Add(1)
+	}
+	_ = m.charge(1, false)
+}
+
+func (m *meter) management() error {
+	if err := m.charge(10, true); err != nil {
+		return err
+	}
+	m.managed.Add(1)
+	return nil
+}
+
+// Usage returns the counts so far.
+func (b *Broker) Usage() Usage {
+	m := &b.meter
+	return Usage{
+		Sent: m.sent.Load(), Received: m.received_.Load(), Completed: m.completed.Load(), Settled: m.settled_.Load(),
+		Peeked: m.peeked_.Load(), Filters: m.filters.Load(), Managed: m.managed.Load(), Credits: m.credits.Load(),
+	}
+}
+
+// Throttle limits the namespace to so many credits a second, as Standard does with 1,000; 0 ends it. What exceeds
+// them is refused with [CodeServerBusy]; deliveries and settlements are charged but not refused.
+func (b *Broker) Throttle(creditsPerSecond int) {
+	b.meter.mu.Lock()
+	defer b.meter.mu.Unlock()
+	b.meter.limit = int64(creditsPerSecond)
+}
+
+// ChargeManagement counts one management operation, and refuses it while the namespace is busy. The methods of
+// [Broker] do not count themselves: whoever serves a client's request does.
+func (b *Broker) ChargeManagement() error { return b.meter.management() }

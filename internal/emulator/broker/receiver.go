@@ -1,0 +1,320 @@
+package broker
+
+import "slices"
+
+// Mode says when a message is settled.
+type Mode int
+
+// The two ways to receive.
+const (
+	PeekLock         Mode = iota // locked until settled or the lock ends
+	ReceiveAndDelete             // gone when taken
+)
+
+// ReceiverOptions are fixed for the life of a [Receiver].
+type ReceiverOptions struct {
+	Mode Mode
+	// Wake is called when Take has something again after it had nothing, when a session was accepted, and when the
+	// receiver was detached. It runs on any goroutine, possibly under the broker's locks: it must neither block nor
+	// call the broker. A send on a channel of size 1 with default is what it is for. Not nil.
+	Wake func()
+	// Session selects among the sessions of an entity that requires them, and must be nil elsewhere.
+	Session *SessionRequest
+}
+
+// SessionRequest asks for the lock of one session.
+type SessionRequest struct {
+	// ID names the session; Next asks for any that has messages and no receiver instead.
+	ID   string
+	Next bool
+}
+
+// Receiver is one link's claim on the messages of a [Source]. Receivers with credit are served in the order in which
+// their credit arrived. Its methods may be called from any goroutine.
+type Receiver struct {
+	// immutable
+	source  *Source
+	options ReceiverOptions
+
+	// source.mu guards
+	credit     int // how many more messages Take may return
+	inbox      []handed
+	head       int // of inbox
+	waiting    bool
+	prev, next *Receiver // in source.waiters
+	session    *session  // once accepted
+	err        *Error    // why it ended; nil while it is open
+}
+
+// handed is a message that the broker has taken for a receiver. The token tells whether it still is that receiver's.
+type handed struct {
+	rec   *record
+	token UUID
+}
+
+// NewReceiver attaches a receiver. It has no credit. On an entity that requires sessions it may still wait for one:
+// see Session.
+func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed != nil:
+		return nil, s.closed
+	case !s.settings.status.admitsReceive():
+		return nil, errDisabled(s.path, s.settings.status)
+	case s.settings.forwardTo != "":
+		return nil, errorf(CodeNotAllowed, "Can not create a message receiver on an entity with auto-forwarding enabled.")
+	case s.settings.requiresSession && options.Session == nil:
+		return nil, errorf(CodeNotAllowed, "It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
+	case !s.settings.requiresSession && options.Session != nil:
+		return nil, errorf(CodeNotAllowed, "A sessionful message receiver cannot be created on an entity that does not require sessions. "+
+			"Ensure RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior.")
+	case len(s.receivers) >= s.broker.options.MaxReceivers:
+		return nil, errorf(CodeServerBusy, "The maximum number of %d receivers of '%s' is reached.", s.broker.options.MaxReceivers, s.path)
+	}
+	now := s.broker.now()
+	r := &Receiver{source: s, options: options}
+	if options.Session != nil {
+		if err := s.acceptLocked(r, now); err != nil {
+			return nil, err
+		}
+	}
+	s.life.used(now)
+	s.receivers[r] = struct{}{}
+	s.settledLocked(now)
+	return r, nil
+}
+
+// Source returns what the receiver is attached to.
+func (r *Receiver) Source() *Source { return r.source }
+
+// Err returns nil while the receiver is open, and afterwards why it was detached: code [CodeDetached] after a change
+// or deletion of the entity, [CodeSessionLockLost] after the loss of the session.
+func (r *Receiver) Err() error {
+	r.source.mu.Lock()
+	defer r.source.mu.Unlock()
+	if r.err == nil {
+		return nil
+	}
+	return r.err
+}
+
+// SetCredit sets how many messages Take may return from now on, those included that are ready to be taken. Less than
+// those gives the rest back to the entity. For a drain, set the credit, Take until nothing comes, and set it to 0:
+// what is available is handed out before SetCredit returns.
+func (r *Receiver) SetCredit(n int) error {
+	s := r.source
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
+	now := s.broker.now()
+	s.life.used(now)
+	r.credit = max(n, 0)
+	for len(r.inbox)-r.head > r.credit {
+		last := len(r.inbox) - 1
+		h := r.inbox[last]
+		r.inbox[last] = handed{}
+		r.inbox = r.inbox[:last]
+		if r.owns(h) {
+			s.giveBackLocked(h.rec, false, now)
+		}
+	}
+	s.queueLocked(r)
+	s.settledLocked(now)
+	return nil
+}
+
+// Credit returns how many messages Take may still return.
+func (r *Receiver) Credit() int {
+	r.source.mu.Lock()
+	defer r.source.mu.Unlock()
+	return r.credit
+}
+
+// Take fills dst with messages for this receiver and returns how many. It never waits; call it until it returns less
+// than len(dst), then again after the next Wake. Messages taken in PeekLock mode stay locked when the receiver closes.
+func (r *Receiver) Take(dst []Delivery) int {
+	s := r.source
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, stale := 0, false
+	for n < len(dst) && r.head < len(r.inbox) {
+		h := r.inbox[r.head]
+		r.inbox[r.head] = handed{}
+		r.head++
+		if !r.owns(h) {
+			stale = true
+			continue
+		}
+		if r.options.Mode == ReceiveAndDelete {
+			s.removeLocked(h.rec)
+		}
+		dst[n] = h.rec.delivery()
+		n++
+	}
+	if r.head == len(r.inbox) {
+		r.inbox, r.head = r.inbox[:0], 0
+	}
+	r.credit -= n
+	if n > 0 {
+		s.broker.meter.received(n)
+	}
+	if stale && r.err == nil {
+		now := s.broker.now()
+		s.queueLocked(r)
+		s.settledLocked(now)
+	}
+	return n
+}
+
+func (r *Receiver) owns(h handed) bool {
+	return h.rec.place == locked && h.rec.holder == r && h.rec.token == h.token
+}
+
+// Close detaches the receiver. Messages not yet taken go back to the entity, as does a session with all its messages;
+// messages taken under a lock of their own keep it until settled or expired.
+func (r *Receiver) Close() {
+	s := r.source
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.err != nil {
+		return
+	}
+	now := s.broker.now()
+	s.closeReceiverLocked(r, errorf(CodeDetached, "The receiver is closed."), now)
+	s.settledLocked(now)
+}
+
+func (s *Source) closeReceiverLocked(r *Receiver, why *Error, now int64) {
+	r.err = why
+	delete(s.receivers, r)
+	s.waiters.remove(r)
+	s.sessions.acceptors = slices.DeleteFunc(s.sessions.acceptors, func(a *Receiver) bool { return a == r })
+	for _, h := range r.inbox[r.head:] {
+		if r.owns(h) {
+			s.giveBackLocked(h.rec, false, now)
+		}
+	}
+	r.inbox, r.head, r.credit = nil, 0, 0
+	if sess := r.session; sess != nil && sess.holder == r {
+		s.releaseSessionLocked(sess, false, now)
+	}
+}
+
+// demand is how many more messages the broker may hand to r.
+func (r *Receiver) demand() int { return r.credit - (len(r.inbox) - r.head) }
+
+// queueLocked puts r among the waiters if it wants more, or takes it out. A receiver of a session needs no queueing.
+func (s *Source) queueLocked(r *Receiver) {
+	if r.options.Session != nil {
+		return
+	}
+	if r.demand() > 0 {
+		s.waiters.add(r)
+	} else {
+		s.waiters.remove(r)
+	}
+}
+
+// dispatchLocked hands ready messages to receivers with credit.
+func (s *Source) dispatchLocked(now int64) {
+	if s.faults.stalled(now) || s.closed != nil || !s.settings.status.admitsReceive() {
+		return
+	}
+	if s.settings.requiresSession {
+		s.dispatchSessionsLocked(now)
+		return
+	}
+	for r := s.waiters.first; r != nil; r = s.waiters.first {
+		if !s.handNextLocked(&s.backlog, r, now) {
+			return
+		}
+		if r.demand() <= 0 {
+			s.waiters.remove(r)
+		}
+	}
+}
+
+// handNextLocked hands the first message of b to r, and reports false if there is none.
+func (s *Source) handNextLocked(b *backlog, r *Receiver, now int64) bool {
+	for rec := b.peek(); rec != nil; rec = b.peek() {
+		b.pop()
+		if rec.expires != 0 && rec.expires <= now {
+			s.expireLocked(rec)
+			continue
+		}
+		if s.faults.twice > 0 && !rec.unlisted {
+			s.faults.twice--
+			again := *rec
+			again.unlisted, again.heapIndex = true, -1
+			b.giveBack(&again)
+		}
+		s.lockLocked(rec, r.options.Mode, r, now)
+		if r.head == len(r.inbox) {
+			r.options.Wake()
+		}
+		r.inbox = append(r.inbox, handed{rec, rec.token})
+		return true
+	}
+	return false
+}
+
+// lockLocked marks rec as taken. In ReceiveAndDelete mode that lock has no end and no token: it lasts until Take.
+func (s *Source) lockLocked(rec *record, mode Mode, r *Receiver, now int64) {
+	s.moveLocked(rec, locked)
+	rec.holder = r
+	if mode == ReceiveAndDelete {
+		return
+	}
+	rec.token = newLockToken(rec.seq)
+	rec.lockedUntil = addTime(now, s.settings.lockDuration)
+	if rec.session != nil {
+		rec.lockedUntil = rec.session.lockedUntil
+	}
+	s.lockListOf(rec).add(rec)
+	if rec.unlisted {
+		if s.copies == nil {
+			s.copies = make(map[UUID]*record)
+		}
+		s.copies[rec.token] = rec
+	}
+}
+
+// waiterList is a queue of receivers.
+type waiterList struct {
+	first, last *Receiver
+}
+
+func (l *waiterList) add(r *Receiver) {
+	if r.waiting {
+		return
+	}
+	r.waiting = true
+	r.prev, r.next = l.last, nil
+	if l.last != nil {
+		l.last.next = r
+	} else {
+		l.first = r
+	}
+	l.last = r
+}
+
+func (l *waiterList) remove(r *Receiver) {
+	if !r.waiting {
+		return
+	}
+	r.waiting = false
+	if r.prev != nil {
+		r.prev.next = r.next
+	} else {
+		l.first = r.next
+	}
+	if r.next != nil {
+		r.next.prev = r.prev
+	} else {
+		l.last = r.prev
+	}
+	r.prev, r.next = nil, nil
+}

@@ -1,0 +1,201 @@
+package broker
+
+import (
+	"container/heap"
+	"slices"
+	"sort"
+)
+
+// seqLog holds the records of a source in the order of their sequence numbers. Removed ones stay as gaps until they
+// are half of it, so that adding at the end and removing anywhere cost O(1).
+type seqLog struct {
+	items []*record
+	live  int
+}
+
+func (l *seqLog) add(rec *record) {
+	l.live++
+	if n := len(l.items); n == 0 || l.items[n-1].seq < rec.seq {
+		l.items = append(l.items, rec)
+		return
+	}
+	i := l.search(rec.seq)
+	l.items = slices.Insert(l.items, i, rec)
+}
+
+// removed notes that a record's place has become gone.
+func (l *seqLog) removed() {
+	l.live--
+	if l.live == 0 {
+		clear(l.items)
+		l.items = l.items[:0]
+		if cap(l.items) > 4096 {
+			l.items = nil
+		}
+		return
+	}
+	if len(l.items) > 64 && l.live < len(l.items)/2 {
+		l.items = slices.DeleteFunc(l.items, func(rec *record) bool { return rec.place == gone })
+		if cap(l.items) > 4*len(l.items) {
+			l.items = slices.Clip(slices.Clone(l.items))
+		}
+	}
+}
+
+// search returns the index of the first record with at least the given number.
+func (l *seqLog) search(seq int64) int {
+	return sort.Search(len(l.items), func(i int) bool { return l.items[i].seq >= seq })
+}
+
+func (l *seqLog) find(seq int64) *record {
+	for i := l.search(seq); i < len(l.items) && l.items[i].seq == seq; i++ {
+		if l.items[i].place != gone {
+			return l.items[i]
+		}
+	}
+	return nil
+}
+
+// backlog holds the records waiting for a receiver: fresh ones in a ring, returned ones in a heap by sequence number,
+// so that what comes back is handed out before what is younger. A record whose place is no longer ready is skipped.
+type backlog struct {
+	fresh    []*record
+	head     int
+	returned seqHeap
+}
+
+func (b *backlog) push(rec *record) {
+	if n := len(b.fresh); n > b.head && b.fresh[n-1].seq > rec.seq {
+		heap.Push(&b.returned, rec)
+		return
+	}
+	b.fresh = append(b.fresh, rec)
+}
+
+func (b *backlog) giveBack(rec *record) { heap.Push(&b.returned, rec) }
+
+// peek returns the first record still ready without taking it out, nil if there is none.
+func (b *backlog) peek() *record {
+	for b.head < len(b.fresh) && b.fresh[b.head].place != ready {
+		b.dropFresh()
+	}
+	for len(b.returned) > 0 && b.returned[0].place != ready {
+		heap.Pop(&b.returned)
+	}
+	if len(b.returned) > 0 && (b.head == len(b.fresh) || b.returned[0].seq < b.fresh[b.head].seq) {
+		return b.returned[0]
+	}
+	if b.head < len(b.fresh) {
+		return b.fresh[b.head]
+	}
+	return nil
+}
+
+// pop takes out the record that peek returned.
+func (b *backlog) pop() {
+	if len(b.returned) > 0 && (b.head == len(b.fresh) || b.returned[0].seq < b.fresh[b.head].seq) {
+		heap.Pop(&b.returned)
+		return
+	}
+	b.dropFresh()
+}
+
+func (b *backlog) dropFresh() {
+	b.fresh[b.head] = nil
+	b.head++
+	switch {
+	case b.head == len(b.fresh):
+		b.fresh, b.head = b.fresh[:0], 0
+		if cap(b.fresh) > 4096 {
+			b.fresh = nil
+		}
+	case b.head > 1024 && b.head > len(b.fresh)/2:
+		n := copy(b.fresh, b.fresh[b.head:])
+		clear(b.fresh[n:])
+		b.fresh, b.head = b.fresh[:n], 0
+	}
+}
+
+type seqHeap []*record
+
+func (h seqHeap) Len() int           { return len(h) }
+func (h seqHeap) Less(i, j int) bool { return h[i].seq < h[j].seq }
+func (h seqHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *seqHeap) Push(x any)        { *h = append(*h, x.(*record)) }
+func (h *seqHeap) Pop() any {
+	old := *h
+	rec := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return rec
+}
+
+// deadlines is a heap of records by the time something happens to them by itself: a scheduled one becomes due, any
+// other expires. Records know their index, so that one can be taken out of the middle.
+type deadlines []*record
+
+func (rec *record) deadline() int64 {
+	if rec.place == scheduled {
+		return rec.due
+	}
+	return rec.expires
+}
+
+func (h deadlines) Len() int { return len(h) }
+func (h deadlines) Less(i, j int) bool {
+	a, b := h[i].deadline(), h[j].deadline()
+	return a < b || a == b && h[i].seq < h[j].seq
+}
+func (h deadlines) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].heapIndex, h[j].heapIndex = int32(i), int32(j)
+}
+func (h *deadlines) Push(x any) {
+	rec := x.(*record)
+	rec.heapIndex = int32(len(*h))
+	*h = append(*h, rec)
+}
+func (h *deadlines) Pop() any {
+	old := *h
+	rec := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	rec.heapIndex = -1
+	return rec
+}
+
+func (h *deadlines) remove(rec *record) {
+	if rec.heapIndex >= 0 {
+		heap.Remove(h, int(rec.heapIndex))
+	}
+}
+
+// lockList holds locked records in the order their locks end. All locks of a source last equally long, so the newest
+// goes to the end.
+type lockList struct {
+	first, last *record
+}
+
+func (l *lockList) add(rec *record) {
+	rec.prev, rec.next = l.last, nil
+	if l.last != nil {
+		l.last.next = rec
+	} else {
+		l.first = rec
+	}
+	l.last = rec
+}
+
+func (l *lockList) remove(rec *record) {
+	if rec.prev != nil {
+		rec.prev.next = rec.next
+	} else {
+		l.first = rec.next
+	}
+	if rec.next != nil {
+		rec.next.prev = rec.prev
+	} else {
+		l.last = rec.prev
+	}
+	rec.prev, rec.next = nil, nil
+}

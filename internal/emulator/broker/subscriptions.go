@@ -1,0 +1,246 @@
+package broker
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// CreateSubscription adds a subscription with its default rule. It gets what is sent from now on.
+func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
+	if err := b.checkSubscription(&d); err != nil {
+		return err
+	}
+	first := RuleDescription{Name: DefaultRuleName, Filter: TrueFilter{}}
+	if d.DefaultRule != nil {
+		first = *d.DefaultRule
+		if first.Name == "" {
+			first.Name = DefaultRuleName
+		}
+	}
+	compiled, err := compileRule(first, time.Now())
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topics[entityKey(d.Topic)]
+	switch {
+	case t == nil:
+		return errNotFound(d.Topic)
+	case t.subs[entityKey(d.Name)] != nil:
+		return errorf(CodeAlreadyExists, "SubCode=40900. Conflict. The messaging entity '%s' already exists.", d.Topic+subscriptionsSegment+d.Name)
+	case len(t.subs) >= b.options.MaxSubscriptions:
+		return errorf(CodeQuotaExceeded, "The topic '%s' has reached the limit of %d subscriptions.", d.Topic, b.options.MaxSubscriptions)
+	}
+	d.Topic, d.DefaultRule = t.description.Name, nil
+	sub := &subscription{description: d, rules: []*rule{compiled}}
+	sub.ruleCount.Store(1)
+	sub.life = newLife(t.life, b.now, d.AutoDeleteOnIdle, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) })
+	sub.life.used(b.now())
+	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.account, sub.life)
+	sub.apply(nil)
+	t.subs[entityKey(d.Name)] = sub
+	t.target.mu.Lock()
+	t.target.subscriptions = append(t.target.subscriptions, sub)
+	t.target.mu.Unlock()
+	return nil
+}
+
+func (sub *subscription) apply(why *Error) {
+	d := sub.description
+	sub.main.mu.Lock()
+	sub.deadLetterFails = d.DeadLetteringOnFilterEvaluationExceptions
+	sub.main.mu.Unlock()
+	sub.main.changeAll(settings{
+		lockDuration: d.LockDuration, ttl: d.DefaultMessageTimeToLive, maxDeliveryCount: d.MaxDeliveryCount,
+		requiresSession: d.RequiresSession, deadLetterOnExpiry: d.DeadLetteringOnMessageExpiration, status: d.Status,
+		forwardTo: d.ForwardTo,
+	}, d.ForwardDeadLetteredMessagesTo, why)
+}
+
+func (sub *subscription) close() {
+	sub.life.end()
+	sub.main.closeAll(errDeleted(sub.main.path))
+}
+
+// UpdateSubscription changes a subscription, which detaches its receivers and ends its locks.
+func (b *Broker) UpdateSubscription(d SubscriptionDescription) error {
+	if err := b.checkSubscription(&d); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sub, err := b.subscriptionLocked(d.Topic, d.Name)
+	if err != nil {
+		return err
+	}
+	was := sub.description
+	if d.RequiresSession != was.RequiresSession {
+		return errorf(CodeInvalidArgument, "The value for the RequiresSession property of an existing Subscription cannot be changed")
+	}
+	d.Topic, d.Name, d.DefaultRule = was.Topic, was.Name, nil
+	sub.description = d
+	sub.apply(errUpdated(sub.main.path))
+	sub.life.change(d.AutoDeleteOnIdle)
+	return nil
+}
+
+func (b *Broker) subscriptionLocked(topicName, name string) (*subscription, error) {
+	t := b.topics[entityKey(topicName)]
+	if t == nil {
+		return nil, errNotFound(topicName)
+	}
+	sub := t.subs[entityKey(name)]
+	if sub == nil {
+		return nil, errNotFound(t.description.Name + subscriptionsSegment + name)
+	}
+	return sub, nil
+}
+
+// DeleteSubscription removes a subscription with its messages.
+func (b *Broker) DeleteSubscription(topic, name string) error {
+	return b.deleteSubscription(topic, name, nil)
+}
+
+func (b *Broker) deleteSubscription(topicName, name string, only *subscription) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sub, err := b.subscriptionLocked(topicName, name)
+	if err != nil {
+		return err
+	}
+	if only != nil && sub != only {
+		return errNotFound(name)
+	}
+	t := b.topics[entityKey(topicName)]
+	delete(t.subs, entityKey(name))
+	t.target.mu.Lock()
+	t.target.subscriptions = slices.DeleteFunc(t.target.subscriptions, func(s *subscription) bool { return s == sub })
+	t.target.mu.Unlock()
+	sub.close()
+	return nil
+}
+
+// Subscription returns a subscription with its state.
+func (b *Broker) Subscription(topic, name string) (SubscriptionInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sub, err := b.subscriptionLocked(topic, name)
+	if err != nil {
+		return SubscriptionInfo{}, err
+	}
+	return sub.info(), nil
+}
+
+func (sub *subscription) info() SubscriptionInfo {
+	return SubscriptionInfo{SubscriptionDescription: sub.description, Counts: sub.main.countAll(), Times: sub.life.times()}
+}
+
+// Subscriptions returns all subscriptions of a topic, by name.
+func (b *Broker) Subscriptions(topic string) ([]SubscriptionInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topics[entityKey(topic)]
+	if t == nil {
+		return nil, errNotFound(topic)
+	}
+	infos := make([]SubscriptionInfo, 0, len(t.subs))
+	for _, key := range sortedKeys(t.subs) {
+		infos = append(infos, t.subs[key].info())
+	}
+	return infos, nil
+}
+
+// CreateRule adds a rule to a subscription; it decides about what is sent from now on.
+func (b *Broker) CreateRule(topic, subName string, d RuleDescription) error {
+	if err := checkName("rule", d.Name, 50); err != nil {
+		return err
+	}
+	compiled, err := compileRule(d, time.Now())
+	if err != nil {
+		return err
+	}
+	return b.changeRules(topic, subName, func(sub *subscription) error {
+		if sub.index(d.Name) >= 0 {
+			return errorf(CodeAlreadyExists, "SubCode=40900. Conflict. The messaging entity '%s' already exists.", d.Name)
+		}
+		if len(sub.rules) >= maxRules {
+			return errorf(CodeQuotaExceeded, "The subscription has reached the limit of %d rules.", maxRules)
+		}
+		sub.rules = append(sub.rules, compiled)
+		return nil
+	})
+}
+
+const maxRules = 2000
+
+// UpdateRule replaces a rule.
+func (b *Broker) UpdateRule(topic, subName string, d RuleDescription) error {
+	return b.changeRules(topic, subName, func(sub *subscription) error {
+		i := sub.index(d.Name)
+		if i < 0 {
+			return errNotFound(d.Name)
+		}
+		d.Name, d.CreatedAt = sub.rules[i].description.Name, sub.rules[i].description.CreatedAt
+		compiled, err := compileRule(d, time.Now())
+		if err != nil {
+			return err
+		}
+		sub.rules[i] = compiled
+		return nil
+	})
+}
+
+// DeleteRule removes a rule. A subscription without rules gets nothing.
+func (b *Broker) DeleteRule(topic, subName, name string) error {
+	return b.changeRules(topic, subName, func(sub *subscription) error {
+		i := sub.index(name)
+		if i < 0 {
+			return errNotFound(name)
+		}
+		sub.rules = slices.Delete(sub.rules, i, i+1)
+		return nil
+	})
+}
+
+// Rules returns the rules of a subscription in the order of their creation.
+func (b *Broker) Rules(topic, subName string) ([]RuleDescription, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sub, err := b.subscriptionLocked(topic, subName)
+	if err != nil {
+		return nil, err
+	}
+	return sub.ruleDescriptions(), nil
+}
+
+func (sub *subscription) ruleDescriptions() []RuleDescription {
+	sub.main.mu.Lock()
+	defer sub.main.mu.Unlock()
+	rules := make([]RuleDescription, len(sub.rules))
+	for i, r := range sub.rules {
+		rules[i] = r.description
+	}
+	return rules
+}
+
+// changeRules calls change with the subscription locked.
+func (b *Broker) changeRules(topicName, name string, change func(*subscription) error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sub, err := b.subscriptionLocked(topicName, name)
+	if err != nil {
+		return err
+	}
+	sub.main.mu.Lock()
+	defer sub.main.mu.Unlock()
+	sub.life.used(b.now())
+	defer func() { sub.ruleCount.Store(int32(len(sub.rules))) }()
+	return change(sub)
+}
+
+// index returns where the rule of that name stands, in any letter case, or -1.
+func (sub *subscription) index(name string) int {
+	return slices.IndexFunc(sub.rules, func(r *rule) bool { return strings.EqualFold(r.description.Name, name) })
+}
