@@ -80,8 +80,12 @@ type queue struct {
 type topic struct {
 	description TopicDescription // broker.mu guards
 	target      *Target
-	subs        map[string]*subscription // by lower-case name; broker.mu guards
 	life        *life
+
+	// broker.mu guards
+	subs               map[string]*subscription // by lower-case name
+	sqlFilters         int
+	correlationFilters int
 }
 
 // New returns an empty namespace. Close it to end its timers and goroutines.

@@ -33,8 +33,11 @@ func (b *Broker) checkQueue(d *QueueDescription) error {
 	if err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata); err != nil {
 		return err
 	}
-	if err := b.checkSizes(d.MaxSizeInMegabytes, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow); err != nil {
+	if err := b.checkSizes(d.MaxSizeInMegabytes, d.EnablePartitioning, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow); err != nil {
 		return err
+	}
+	if d.ForwardTo != "" {
+		d.AutoDeleteOnIdle = Unlimited // forwarding counts as receiving ("Chaining Service Bus entities with autoforwarding")
 	}
 	return checkForwards(d.Name, d.ForwardTo, d.ForwardDeadLetteredMessagesTo, d.RequiresSession)
 }
@@ -52,7 +55,7 @@ func (b *Broker) checkTopic(d *TopicDescription) error {
 	if err := checkLimits(minLock, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, 1, d.UserMetadata); err != nil {
 		return err
 	}
-	return b.checkSizes(d.MaxSizeInMegabytes, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow)
+	return b.checkSizes(d.MaxSizeInMegabytes, d.EnablePartitioning, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow)
 }
 
 func (b *Broker) checkSubscription(d *SubscriptionDescription) error {
@@ -69,6 +72,9 @@ func (b *Broker) checkSubscription(d *SubscriptionDescription) error {
 	}
 	if err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata); err != nil {
 		return err
+	}
+	if d.ForwardTo != "" {
+		d.AutoDeleteOnIdle = Unlimited
 	}
 	return checkForwards(d.Topic+subscriptionsSegment+d.Name, d.ForwardTo, d.ForwardDeadLetteredMessagesTo, d.RequiresSession)
 }
@@ -115,10 +121,19 @@ func checkLimits(lock, ttl, idle time.Duration, deliveries int, metadata string)
 	return nil
 }
 
-func (b *Broker) checkSizes(megabytes, messageKilobytes int, window time.Duration) error {
+// partitions is how many parts a partitioned entity of the Standard tier has, each of the size asked for: the size
+// reported is that of all. An update repeats the size reported.
+const partitions = 16
+
+func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes int, window time.Duration) error {
 	limitMB, limitKB := 5120, 256
-	if b.options.Tier == Premium {
+	switch {
+	case b.options.Tier == Premium && partitioned:
+		return errorf(CodeInvalidArgument, "Partitioned entities are not supported in a Premium namespace.")
+	case b.options.Tier == Premium:
 		limitMB, limitKB = 81920, 100<<10
+	case partitioned:
+		limitMB *= partitions
 	}
 	switch {
 	case megabytes < 1 || megabytes > limitMB:
@@ -131,12 +146,22 @@ func (b *Broker) checkSizes(megabytes, messageKilobytes int, window time.Duratio
 	return nil
 }
 
+// checkDestinationsLocked refuses to forward to what does not exist.
+func (b *Broker) checkDestinationsLocked(names ...string) error {
+	for _, name := range names {
+		if key := entityKey(name); key != "" && b.queues[key] == nil && b.topics[key] == nil {
+			return errorf(CodeInvalidArgument, "SubCode=40400. The auto forwarding destination entity '%s' does not exist.", name)
+		}
+	}
+	return nil
+}
+
 func checkForwards(path, to, deadLettersTo string, sessions bool) error {
 	switch {
 	case entityKey(to) == entityKey(path) || entityKey(deadLettersTo) == entityKey(path):
-		return errorf(CodeInvalidArgument, "The entity '%s' cannot forward messages to itself.", path)
+		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. The entity '%s' cannot forward messages to itself.", path)
 	case sessions && to != "":
-		return errorf(CodeInvalidArgument, "Auto-forwarding is not supported for the session-enabled entity '%s'.", path)
+		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. Auto-forwarding is not supported for the session-enabled entity '%s'.", path)
 	}
 	return nil
 }

@@ -15,6 +15,12 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	if err := b.admitLocked(d.Name); err != nil {
 		return err
 	}
+	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
+		return err
+	}
+	if d.EnablePartitioning {
+		d.MaxSizeInMegabytes *= partitions
+	}
 	q := &queue{description: d}
 	q.life = newLife(nil, b.now, d.AutoDeleteOnIdle, func() { _ = b.deleteQueue(d.Name, q) })
 	acc := &account{}
@@ -23,6 +29,7 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	if d.RequiresDuplicateDetection {
 		q.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
 	}
+	q.life.busy = func() bool { return q.main.count().Scheduled > 0 }
 	q.apply(nil)
 	b.queues[entityKey(d.Name)] = q
 	return nil
@@ -106,6 +113,9 @@ func (b *Broker) UpdateQueue(d QueueDescription) error {
 		return errorf(CodeInvalidArgument, "The value for the RequiresDuplicateDetection property of an existing Queue cannot be changed")
 	case d.EnablePartitioning != was.EnablePartitioning:
 		return errorf(CodeInvalidArgument, "Partitioning cannot be changed for Queue. ")
+	}
+	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
+		return err
 	}
 	d.Name = was.Name
 	q.description = d
@@ -202,6 +212,9 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	if err := b.admitLocked(d.Name); err != nil {
 		return err
 	}
+	if d.EnablePartitioning {
+		d.MaxSizeInMegabytes *= partitions
+	}
 	t := &topic{description: d, subs: make(map[string]*subscription)}
 	t.life = newLife(nil, b.now, d.AutoDeleteOnIdle, func() { _ = b.deleteTopic(d.Name, t) })
 	t.target = &Target{broker: b, path: d.Name, kind: "Topic", account: &account{}, life: t.life, senders: make(map[*Sender]struct{})}
@@ -209,6 +222,7 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	if d.RequiresDuplicateDetection {
 		t.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
 	}
+	t.life.busy = t.target.hasScheduled
 	t.apply(nil)
 	b.topics[entityKey(d.Name)] = t
 	return nil
@@ -291,16 +305,9 @@ func (b *Broker) Topics() []TopicInfo {
 }
 
 func (t *topic) info() TopicInfo {
-	info := TopicInfo{TopicDescription: t.description, Times: t.life.times(), Subscriptions: len(t.subs)}
-	for _, sub := range t.subs {
-		for _, r := range sub.ruleDescriptions() {
-			switch r.Filter.(type) {
-			case SQLFilter, TrueFilter, FalseFilter:
-				info.SQLFilters++
-			case CorrelationFilter:
-				info.CorrelationFilters++
-			}
-		}
+	info := TopicInfo{
+		TopicDescription: t.description, Times: t.life.times(), Subscriptions: len(t.subs),
+		SQLFilters: t.sqlFilters, CorrelationFilters: t.correlationFilters,
 	}
 	t.target.mu.Lock()
 	defer t.target.mu.Unlock()

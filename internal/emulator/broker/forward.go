@@ -14,8 +14,9 @@ func (s *Source) startForwardingLocked() {
 	}()
 }
 
-// forwardOne moves the oldest record of the outbox to its destination. What cannot go there goes to the transfer
-// dead-letter queue.
+// forwardOne moves the oldest record of the outbox to its destination. What cannot go there becomes a dead letter of
+// this entity ("Chaining Service Bus entities with autoforwarding"); a dead letter itself goes to the transfer dead-letter
+// queue.
 func (s *Source) forwardOne() bool {
 	s.mu.Lock()
 	for len(s.outbox) > 0 && s.outbox[0].place != transfer {
@@ -41,6 +42,8 @@ func (s *Source) forwardOne() bool {
 	switch {
 	case err == nil:
 		s.removeLocked(rec)
+	case s.deadLetters != nil:
+		s.deadLetterLocked(rec, forwardFailure(rec), err.Error(), nil)
 	case s.transferDeadLetters != nil:
 		s.intoSubqueueLocked(s.transferDeadLetters, rec, forwardFailure(rec), err.Error(), nil)
 	default:

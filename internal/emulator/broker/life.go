@@ -8,7 +8,8 @@ import (
 
 // life is when an entity was used, and its end when it was not for the time of AutoDeleteOnIdle.
 type life struct {
-	parent   *life // a subscription's topic: using one uses the other
+	parent   *life       // a subscription's topic: using one uses the other
+	busy     func() bool // whether messages are scheduled, which keeps an entity alive; nil means none can be
 	expire   func()
 	accessed atomic.Int64 // 0 until first used
 	now      func() int64
@@ -50,11 +51,16 @@ func (l *life) change(idle time.Duration) {
 	}
 }
 
+// tick ends the entity if it has been idle for long enough ("Message expiration", "Idleness"), else it looks again when
+// it may have been.
 func (l *life) tick() {
 	l.mu.Lock()
 	if l.ended || l.idle == Unlimited {
 		l.mu.Unlock()
 		return
+	}
+	if l.busy != nil && l.busy() {
+		l.accessed.Store(l.now())
 	}
 	end := addTime(max(l.updated, l.accessed.Load()), l.idle)
 	if left := end - l.now(); left > 0 {

@@ -63,7 +63,7 @@ func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
 	case !s.settings.status.admitsReceive():
 		return nil, errDisabled(s.path, s.settings.status)
 	case s.settings.forwardTo != "":
-		return nil, errorf(CodeNotAllowed, "Can not create a message receiver on an entity with auto-forwarding enabled.")
+		return nil, errorf(CodeNotAllowed, "Cannot create a message receiver on an entity with auto-forwarding enabled.")
 	case s.settings.requiresSession && options.Session == nil:
 		return nil, errorf(CodeNotAllowed, "It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
 	case !s.settings.requiresSession && options.Session != nil:
@@ -206,9 +206,12 @@ func (s *Source) closeReceiverLocked(r *Receiver, why *Error, now int64) {
 // demand is how many more messages the broker may hand to r.
 func (r *Receiver) demand() int { return r.credit - (len(r.inbox) - r.head) }
 
-// queueLocked puts r among the waiters if it wants more, or takes it out. A receiver of a session needs no queueing.
+// queueLocked puts r among the waiters if it wants more, or takes it out. A receiver of a session has no rivals.
 func (s *Source) queueLocked(r *Receiver) {
 	if r.options.Session != nil {
+		if r.session != nil {
+			s.sessions.heat(r.session)
+		}
 		return
 	}
 	if r.demand() > 0 {

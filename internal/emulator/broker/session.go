@@ -17,6 +17,7 @@ type session struct {
 	lockedUntil int64
 	held        *list.Element // in sessions.held while it has a holder
 	offered     bool          // stands in sessions.available
+	hot         bool          // stands in sessions.hot
 	state       []byte
 	hasState    bool
 	stateSet    int64 // when the state was last set
@@ -26,6 +27,7 @@ type session struct {
 type sessions struct {
 	byID      map[string]*session
 	available []*session // with messages and no receiver, oldest first; may hold some no longer so
+	hot       []*session // with a receiver that may be due messages
 	held      list.List  // of *session, by the end of their locks
 	acceptors []*Receiver
 }
@@ -49,11 +51,22 @@ func (ss *sessions) forget(sess *session) {
 	}
 }
 
-// offer notes that a session has a message ready, so that a receiver asking for any gets it.
+// offer notes that a session has a message ready, for its receiver or for one that asks for any session.
 func (ss *sessions) offer(sess *session) {
-	if !sess.offered && sess.holder == nil {
+	switch {
+	case sess.holder != nil:
+		ss.heat(sess)
+	case !sess.offered:
 		sess.offered = true
 		ss.available = append(ss.available, sess)
+	}
+}
+
+// heat notes that a session's receiver may be due messages.
+func (ss *sessions) heat(sess *session) {
+	if !sess.hot {
+		sess.hot = true
+		ss.hot = append(ss.hot, sess)
 	}
 }
 
@@ -114,6 +127,7 @@ func (s *Source) lockSessionLocked(sess *session, r *Receiver, now int64) {
 	sess.holder, r.session = r, sess
 	sess.lockedUntil = addTime(now, s.settings.lockDuration)
 	sess.held = s.sessions.held.PushBack(sess)
+	s.sessions.heat(sess)
 }
 
 // releaseSessionLocked frees a session and all its locked messages.
@@ -142,6 +156,7 @@ func errSessionLockLost() *Error {
 	return &Error{CodeSessionLockLost, "The session lock has expired on the MessageSession. Accept a new MessageSession."}
 }
 
+// dispatchSessionsLocked gives free sessions to receivers that wait for one, and messages to those that hold one.
 func (s *Source) dispatchSessionsLocked(now int64) {
 	for len(s.sessions.acceptors) > 0 {
 		sess := s.sessions.nextAvailable()
@@ -153,11 +168,13 @@ func (s *Source) dispatchSessionsLocked(now int64) {
 		s.lockSessionLocked(sess, r, now)
 		r.options.Wake()
 	}
-	for e := s.sessions.held.Front(); e != nil; e = e.Next() {
-		sess := e.Value.(*session)
-		for sess.holder.demand() > 0 && s.handNextLocked(&sess.backlog, sess.holder, now) {
+	for _, sess := range s.sessions.hot {
+		sess.hot = false
+		for sess.holder != nil && sess.holder.demand() > 0 && s.handNextLocked(&sess.backlog, sess.holder, now) {
 		}
 	}
+	clear(s.sessions.hot)
+	s.sessions.hot = s.sessions.hot[:0]
 }
 
 // Session returns the session the receiver holds and when its lock ends. It reports false while none is accepted.

@@ -140,6 +140,9 @@ func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) 
 	if s.closed != nil {
 		return nil, s.closed
 	}
+	if s.settings.forwardTo != "" {
+		return nil, errorf(CodeNotAllowed, "Cannot create a message browser on an entity with auto-forwarding enabled.")
+	}
 	if n <= 0 {
 		return nil, errorf(CodeArgumentOutOfRange, "The number of messages to peek must be positive, not %d.", n)
 	}
@@ -160,7 +163,8 @@ func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) 
 }
 
 // ReceiveDeferred takes deferred messages by their sequence numbers; where sessions are required a receiver must hold
-// the session named. All must be there, else the code is [CodeMessageNotFound] and none is taken.
+// the session named. All must be there, else the code is [CodeMessageNotFound] and none is taken. A deferred message does
+// not expire ("Overview of Service Bus dead-letter queues", "Time to live").
 func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) ([]Delivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,11 +189,7 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 	records := make([]*record, 0, len(numbers))
 	for _, seq := range numbers {
 		rec := s.log.find(seq)
-		if rec != nil && rec.place == deferred && rec.expires != 0 && rec.expires <= now {
-			s.expireLocked(rec)
-		}
 		if rec == nil || rec.place != deferred || rec.session != nil && rec.session.id != *sessionID {
-			s.settledLocked(now)
 			return nil, errorf(CodeMessageNotFound, "Failed to lock one or more specified messages. The message does not exist.")
 		}
 		records = append(records, rec)

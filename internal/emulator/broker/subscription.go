@@ -1,9 +1,6 @@
 package broker
 
-import (
-	"sync/atomic"
-	"time"
-)
+import "sync/atomic"
 
 // subscription is a topic's reader: a source behind rules.
 type subscription struct {
@@ -36,113 +33,46 @@ func (sub *subscription) offer(arrivals []arrival, now int64) {
 }
 
 // offerOneLocked applies the rules: those without an action give one copy together, each with an action one of its own
-// ("Topic filters and actions").
+// ("Topic filters and actions"). It reports whether the subscription took anything.
 func (sub *subscription) offerOneLocked(a arrival, now int64) bool {
 	plain, took := false, false
 	for _, r := range sub.rules {
 		if r.action == nil && plain {
 			continue
 		}
+		copied := a
 		matches, err := r.matches(a.msg)
-		if err != nil {
-			if sub.deadLetterFails {
-				sub.deadLetterFailureLocked(a, err, now)
-				took = true
-			}
-			continue
+		if err == nil && matches && r.action != nil {
+			copied.msg, err = r.apply(a.msg)
 		}
-		if !matches {
-			continue
-		}
-		if r.action == nil {
-			plain = true
-			sub.takeLocked(a, now)
+		switch {
+		case err != nil && sub.deadLetterFails:
+			sub.deadLetterFailureLocked(a, err, now)
 			took = true
-			continue
+		case err != nil || !matches:
+		default:
+			plain = plain || r.action == nil
+			sub.takeLocked(copied, now)
+			took = true
 		}
-		changed := a
-		changed.msg, err = r.apply(a.msg)
-		if err != nil {
-			if sub.deadLetterFails {
-				sub.deadLetterFailureLocked(a, err, now)
-				took = true
-			}
-			continue
-		}
-		sub.takeLocked(changed, now)
-		took = true
 	}
 	return took
 }
 
-func (sub *subscription) takeLocked(a arrival, now int64) *record {
-	if sub.main.settings.requiresSession && !a.msg.HasSession {
-		return nil // a subscription with sessions has no place for it
-	}
+// takeLocked enqueues a copy. One without a session goes to the dead letters where sessions are required ("Overview of
+// Service Bus dead-letter queues").
+func (sub *subscription) takeLocked(a arrival, now int64) {
 	a.share.refs.Add(1)
-	return sub.main.enqueueLocked(a, now)
+	rec := sub.main.enqueueLocked(a, now)
+	if sub.main.settings.requiresSession && !a.msg.HasSession {
+		sub.main.deadLetterLocked(rec, "Session ID is null.",
+			"Session enabled entity doesn't allow a message whose session identifier is null.", nil)
+	}
 }
 
+// deadLetterFailureLocked keeps a message on which a rule failed. No document names the reason the service gives.
 func (sub *subscription) deadLetterFailureLocked(a arrival, why error, now int64) {
-	if rec := sub.takeLocked(a, now); rec != nil {
-		sub.main.deadLetterLocked(rec, "FilterEvaluationException", why.Error(), nil)
-	}
-}
-
-// rule is a description ready for use.
-type rule struct {
-	description RuleDescription
-	matches     func(*Message) (bool, error)
-	action      func(*Message) error // changes its argument; nil means none
-}
-
-// apply returns a copy of m changed by the action, with the rule's name on it.
-func (r *rule) apply(m *Message) (*Message, error) {
-	c := m.clone()
-	c.Properties["RuleName"] = r.description.Name
-	if err := r.action(c); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-func compileRule(d RuleDescription, now time.Time) (*rule, error) {
-	if d.Filter == nil {
-		d.Filter = TrueFilter{}
-	}
-	if d.CreatedAt.IsZero() {
-		d.CreatedAt = now
-	}
-	r := &rule{description: d}
-	switch f := d.Filter.(type) {
-	case TrueFilter:
-		r.matches = func(*Message) (bool, error) { return true, nil }
-	case FalseFilter, UnknownFilter:
-		r.matches = func(*Message) (bool, error) { return false, nil }
-	case CorrelationFilter:
-		r.matches = f.compile()
-	case SQLFilter:
-		return nil, errorf(CodeNotImplemented, "SQL filters are not implemented by this emulator.")
-	}
-	if d.Action != "" {
-		return nil, errorf(CodeNotImplemented, "SQL actions are not implemented by this emulator.")
-	}
-	return r, nil
-}
-
-func (f CorrelationFilter) compile() func(*Message) (bool, error) {
-	return func(m *Message) (bool, error) {
-		agrees := func(want, have string) bool { return want == "" || want == have }
-		if !agrees(f.CorrelationID, m.CorrelationID) || !agrees(f.MessageID, m.ID) || !agrees(f.To, m.To) ||
-			!agrees(f.ReplyTo, m.ReplyTo) || !agrees(f.Subject, m.Subject) || !agrees(f.SessionID, m.SessionID) ||
-			!agrees(f.ReplyToSessionID, m.ReplyToSessionID) || !agrees(f.ContentType, m.ContentType) {
-			return false, nil
-		}
-		for key, want := range f.Properties {
-			if have, ok := m.Properties[key]; !ok || have != want {
-				return false, nil
-			}
-		}
-		return true, nil
-	}
+	a.share.refs.Add(1)
+	rec := sub.main.enqueueLocked(a, now)
+	sub.main.deadLetterLocked(rec, "FilterEvaluationException", why.Error(), nil)
 }

@@ -1,10 +1,6 @@
 package broker
 
-import (
-	"slices"
-	"strings"
-	"time"
-)
+import "slices"
 
 // CreateSubscription adds a subscription with its default rule. It gets what is sent from now on.
 func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
@@ -18,7 +14,7 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 			first.Name = DefaultRuleName
 		}
 	}
-	compiled, err := compileRule(first, time.Now())
+	compiled, err := compileRule(first)
 	if err != nil {
 		return err
 	}
@@ -33,6 +29,9 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	case len(t.subs) >= b.options.MaxSubscriptions:
 		return errorf(CodeQuotaExceeded, "The topic '%s' has reached the limit of %d subscriptions.", d.Topic, b.options.MaxSubscriptions)
 	}
+	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
+		return err
+	}
 	d.Topic, d.DefaultRule = t.description.Name, nil
 	sub := &subscription{description: d, rules: []*rule{compiled}}
 	sub.ruleCount.Store(1)
@@ -41,6 +40,7 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.account, sub.life)
 	sub.apply(nil)
 	t.subs[entityKey(d.Name)] = sub
+	t.countRule(compiled, +1)
 	t.target.mu.Lock()
 	t.target.subscriptions = append(t.target.subscriptions, sub)
 	t.target.mu.Unlock()
@@ -79,6 +79,9 @@ func (b *Broker) UpdateSubscription(d SubscriptionDescription) error {
 	if d.RequiresSession != was.RequiresSession {
 		return errorf(CodeInvalidArgument, "The value for the RequiresSession property of an existing Subscription cannot be changed")
 	}
+	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
+		return err
+	}
 	d.Topic, d.Name, d.DefaultRule = was.Topic, was.Name, nil
 	sub.description = d
 	sub.apply(errUpdated(sub.main.path))
@@ -115,6 +118,9 @@ func (b *Broker) deleteSubscription(topicName, name string, only *subscription) 
 	}
 	t := b.topics[entityKey(topicName)]
 	delete(t.subs, entityKey(name))
+	for _, r := range sub.rules {
+		t.countRule(r, -1)
+	}
 	t.target.mu.Lock()
 	t.target.subscriptions = slices.DeleteFunc(t.target.subscriptions, func(s *subscription) bool { return s == sub })
 	t.target.mu.Unlock()
@@ -150,97 +156,4 @@ func (b *Broker) Subscriptions(topic string) ([]SubscriptionInfo, error) {
 		infos = append(infos, t.subs[key].info())
 	}
 	return infos, nil
-}
-
-// CreateRule adds a rule to a subscription; it decides about what is sent from now on.
-func (b *Broker) CreateRule(topic, subName string, d RuleDescription) error {
-	if err := checkName("rule", d.Name, 50); err != nil {
-		return err
-	}
-	compiled, err := compileRule(d, time.Now())
-	if err != nil {
-		return err
-	}
-	return b.changeRules(topic, subName, func(sub *subscription) error {
-		if sub.index(d.Name) >= 0 {
-			return errorf(CodeAlreadyExists, "SubCode=40900. Conflict. The messaging entity '%s' already exists.", d.Name)
-		}
-		if len(sub.rules) >= maxRules {
-			return errorf(CodeQuotaExceeded, "The subscription has reached the limit of %d rules.", maxRules)
-		}
-		sub.rules = append(sub.rules, compiled)
-		return nil
-	})
-}
-
-const maxRules = 2000
-
-// UpdateRule replaces a rule.
-func (b *Broker) UpdateRule(topic, subName string, d RuleDescription) error {
-	return b.changeRules(topic, subName, func(sub *subscription) error {
-		i := sub.index(d.Name)
-		if i < 0 {
-			return errNotFound(d.Name)
-		}
-		d.Name, d.CreatedAt = sub.rules[i].description.Name, sub.rules[i].description.CreatedAt
-		compiled, err := compileRule(d, time.Now())
-		if err != nil {
-			return err
-		}
-		sub.rules[i] = compiled
-		return nil
-	})
-}
-
-// DeleteRule removes a rule. A subscription without rules gets nothing.
-func (b *Broker) DeleteRule(topic, subName, name string) error {
-	return b.changeRules(topic, subName, func(sub *subscription) error {
-		i := sub.index(name)
-		if i < 0 {
-			return errNotFound(name)
-		}
-		sub.rules = slices.Delete(sub.rules, i, i+1)
-		return nil
-	})
-}
-
-// Rules returns the rules of a subscription in the order of their creation.
-func (b *Broker) Rules(topic, subName string) ([]RuleDescription, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	sub, err := b.subscriptionLocked(topic, subName)
-	if err != nil {
-		return nil, err
-	}
-	return sub.ruleDescriptions(), nil
-}
-
-func (sub *subscription) ruleDescriptions() []RuleDescription {
-	sub.main.mu.Lock()
-	defer sub.main.mu.Unlock()
-	rules := make([]RuleDescription, len(sub.rules))
-	for i, r := range sub.rules {
-		rules[i] = r.description
-	}
-	return rules
-}
-
-// changeRules calls change with the subscription locked.
-func (b *Broker) changeRules(topicName, name string, change func(*subscription) error) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	sub, err := b.subscriptionLocked(topicName, name)
-	if err != nil {
-		return err
-	}
-	sub.main.mu.Lock()
-	defer sub.main.mu.Unlock()
-	sub.life.used(b.now())
-	defer func() { sub.ruleCount.Store(int32(len(sub.rules))) }()
-	return change(sub)
-}
-
-// index returns where the rule of that name stands, in any letter case, or -1.
-func (sub *subscription) index(name string) int {
-	return slices.IndexFunc(sub.rules, func(r *rule) bool { return strings.EqualFold(r.description.Name, name) })
 }

@@ -336,6 +336,12 @@ func (t *Target) Cancel(numbers []int64) error {
 	return nil
 }
 
+func (t *Target) hasScheduled() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.scheduled) > 0
+}
+
 // evaluationsLocked is how many filters one message is held against.
 func (t *Target) evaluationsLocked() int {
 	n := 0

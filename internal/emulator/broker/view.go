@@ -1,0 +1,146 @@
+package broker
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	"chatapp/internal/emulator/broker/sqlfilter"
+)
+
+// view shows a message to a SQL filter, and lets an action change it. It is one pointer, so that handing it over as an
+// interface allocates nothing.
+type view struct{ m *Message }
+
+var _ sqlfilter.Editor = view{}
+
+// User finds an application property as written, or else without regard to letter case.
+func (v view) User(name string) (any, bool) {
+	if value, ok := v.m.Properties[name]; ok {
+		return value, true
+	}
+	if key, ok := v.key(name); ok {
+		return v.m.Properties[key], true
+	}
+	return nil, false
+}
+
+func (v view) key(name string) (string, bool) {
+	if _, ok := v.m.Properties[name]; ok {
+		return name, true
+	}
+	for key := range v.m.Properties {
+		if strings.EqualFold(key, name) {
+			return key, true
+		}
+	}
+	return "", false
+}
+
+func (v view) SetUser(name string, value any) {
+	if key, ok := v.key(name); ok {
+		name = key
+	}
+	v.m.Properties[name] = value
+}
+
+func (v view) RemoveUser(name string) {
+	maps.DeleteFunc(v.m.Properties, func(key string, _ any) bool { return strings.EqualFold(key, name) })
+}
+
+func (v view) NewID() any { return newUUID() }
+
+// System gives the properties of BrokeredMessage that exist before a message is in a subscription. A text not set is
+// nil, which a filter takes as unknown.
+func (v view) System(name string) (any, bool) {
+	switch name {
+	case "timetolive":
+		if v.m.TTL == 0 {
+			return nil, true
+		}
+		return v.m.TTL, true
+	case "scheduledenqueuetimeutc":
+		if v.m.ScheduledEnqueueTime.IsZero() {
+			return nil, true
+		}
+		return v.m.ScheduledEnqueueTime, true
+	case "enqueuedtimeutc":
+		return time.Now(), true
+	case "size":
+		return v.m.Size, true
+	case "sessionid":
+		if v.m.HasSession {
+			return v.m.SessionID, true
+		}
+		return nil, true
+	}
+	field := v.field(name)
+	if field == nil {
+		return nil, false
+	}
+	if *field == "" {
+		return nil, true
+	}
+	return *field, true
+}
+
+// field returns the text of that name, nil if there is none.
+func (v view) field(name string) *string {
+	switch name {
+	case "messageid":
+		return &v.m.ID
+	case "label", "subject":
+		return &v.m.Subject
+	case "correlationid":
+		return &v.m.CorrelationID
+	case "contenttype":
+		return &v.m.ContentType
+	case "to":
+		return &v.m.To
+	case "replyto":
+		return &v.m.ReplyTo
+	case "replytosessionid":
+		return &v.m.ReplyToSessionID
+	case "sessionid":
+		return &v.m.SessionID
+	case "partitionkey":
+		return &v.m.PartitionKey
+	}
+	return nil
+}
+
+// SetSystem sets a property. ScheduledEnqueueTimeUtc is taken but has no effect in a subscription ("Topic filters and
+// actions", "Actions").
+func (v view) SetSystem(name string, value any) error {
+	switch name {
+	case "timetolive":
+		ttl, ok := value.(time.Duration)
+		if !ok && value != nil {
+			return wrongType(name)
+		}
+		v.m.TTL = ttl
+		return nil
+	case "scheduledenqueuetimeutc":
+		if _, ok := value.(time.Time); !ok && value != nil {
+			return wrongType(name)
+		}
+		return nil
+	}
+	field := v.field(name)
+	if field == nil {
+		return errorf(CodeInvalidArgument, "The system property 'sys.%s' does not exist or cannot be set.", name)
+	}
+	text, ok := value.(string)
+	if !ok && value != nil {
+		return wrongType(name)
+	}
+	*field = text
+	if name == "sessionid" {
+		v.m.HasSession = value != nil
+	}
+	return nil
+}
+
+func wrongType(name string) error {
+	return errorf(CodeInvalidArgument, "The value is not of the type of 'sys.%s'.", name)
+}
