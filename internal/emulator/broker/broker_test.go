@@ -1,84 +1,167 @@
 package broker
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
-func newBroker(t *testing.T) *Broker {
-	t.Helper()
-	b := New(Options{})
-	t.Cleanup(b.Close)
-	return b
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is a broker under test, with helpers that fail the test.
+type bench struct {
+	testing.TB
+	*Broker
 }
 
-func mustQueue(t *testing.T, b *Broker, d QueueDescription) (*Target, *Source) {
+// inBubble runs f with a new broker and virtual time.
+func inBubble(t *testing.T, f func(b bench)) {
 	t.Helper()
-	if err := b.CreateQueue(d); err != nil {
-		t.Fatal(err)
-	}
-	target, err := b.Target(d.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err := b.Source(d.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return target, source
+	synctest.Test(t, func(t *testing.T) {
+		b := New(Options{})
+		defer b.Close()
+		f(bench{t, b})
+	})
 }
 
-func receiver(t *testing.T, s *Source, mode Mode) *Receiver {
-	t.Helper()
+func (b bench) ok(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// refused checks that an error has a code and contains a text.
+func (b bench) refused(what string, err error, code Code, text string) {
+	b.Helper()
+	if err == nil || CodeOf(err) != code || !strings.Contains(err.Error(), text) {
+		b.Errorf("%s: %v (code %d), want code %d with %q", what, err, CodeOf(err), code, text)
+	}
+}
+
+func (b bench) queue(name string, change func(*QueueDescription)) (*Target, *Source) {
+	b.Helper()
+	d := DefaultQueue(name)
+	if change != nil {
+		change(&d)
+	}
+	b.ok(b.CreateQueue(d))
+	return b.target(name), b.source(name)
+}
+
+func (b bench) topic(name string, subs ...string) *Target {
+	b.Helper()
+	b.ok(b.CreateTopic(DefaultTopic(name)))
+	for _, sub := range subs {
+		b.ok(b.CreateSubscription(DefaultSubscription(name, sub)))
+	}
+	return b.target(name)
+}
+
+func (b bench) target(name string) *Target {
+	b.Helper()
+	t, err := b.Target(name)
+	b.ok(err)
+	return t
+}
+
+func (b bench) source(address string) *Source {
+	b.Helper()
+	s, err := b.Source(address)
+	b.ok(err)
+	return s
+}
+
+func (b bench) receiver(s *Source, mode Mode) *Receiver {
+	b.Helper()
 	r, err := s.NewReceiver(ReceiverOptions{Mode: mode, Wake: func() {}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.Close)
+	b.ok(err)
+	b.Cleanup(r.Close)
 	return r
 }
 
-// take gives credit for n messages and returns the ids of those that are there.
-func take(t *testing.T, r *Receiver, n int) (ids []string, deliveries []Delivery) {
-	t.Helper()
-	if err := r.SetCredit(n); err != nil {
-		t.Fatal(err)
-	}
-	deliveries = make([]Delivery, n)
+// take gives credit for n messages, returns what is there, and withdraws the credit.
+func (b bench) take(r *Receiver, n int) []Delivery {
+	b.Helper()
+	b.ok(r.SetCredit(n))
+	deliveries := make([]Delivery, n)
 	deliveries = deliveries[:r.Take(deliveries)]
-	for _, d := range deliveries {
-		ids = append(ids, d.Message.ID)
+	b.ok(r.SetCredit(0))
+	return deliveries
+}
+
+// wantTake checks the ids of what take returns.
+func (b bench) wantTake(what string, r *Receiver, n int, want ...string) []Delivery {
+	b.Helper()
+	got := b.take(r, n)
+	if !slices.Equal(ids(got), want) {
+		b.Fatalf("%s: took %q, want %q", what, ids(got), want)
 	}
-	return ids, deliveries
+	return got
+}
+
+// wantPeek checks ids and states, written like "a a:deferred a:scheduled".
+func (b bench) wantPeek(what string, s *Source, want ...string) []Delivery {
+	b.Helper()
+	found, err := s.Peek(0, MaxPeek, nil)
+	b.ok(err)
+	var got []string
+	for _, d := range found {
+		got = append(got, d.Message.ID+[...]string{"", ":deferred", ":scheduled"}[d.State])
+	}
+	if !slices.Equal(got, want) {
+		b.Fatalf("%s: peeked %q, want %q", what, got, want)
+	}
+	return found
+}
+
+func (b bench) wantCounts(what string, name string, want Counts) {
+	b.Helper()
+	info, err := b.Queue(name)
+	b.ok(err)
+	if info.Counts != want {
+		b.Errorf("%s: counts %+v, want %+v", what, info.Counts, want)
+	}
+}
+
+func (b bench) settle(s *Source, d Delivery, how Outcome) {
+	b.Helper()
+	b.ok(s.Settle(d.LockToken, Settlement{Outcome: how}))
+}
+
+func ids(deliveries []Delivery) []string {
+	var list []string
+	for _, d := range deliveries {
+		list = append(list, d.Message.ID)
+	}
+	return list
 }
 
 func msg(id string) *Message { return &Message{ID: id, Size: 100} }
 
-func TestQueueLocksExpire(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := New(Options{})
-		defer b.Close()
-		target, source := mustQueue(t, b, DefaultQueue("q"))
-		if err := target.Send([]*Message{msg("a"), msg("b")}); err != nil {
-			t.Fatal(err)
-		}
-		r := receiver(t, source, PeekLock)
-		ids, ds := take(t, r, 2)
-		if len(ids) != 2 || ids[0] != "a" || ids[1] != "b" {
-			t.Fatalf("took %q, want a, b", ids)
-		}
-		if err := source.Settle(ds[0].LockToken, Settlement{Outcome: Complete}); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(61 * time.Second)
-		synctest.Wait()
-		if err := source.Settle(ds[1].LockToken, Settlement{Outcome: Complete}); CodeOf(err) != CodeLockLost {
-			t.Errorf("settling after a minute: %v, want code %d", err, CodeLockLost)
-		}
-		ids, ds = take(t, r, 2)
-		if len(ids) != 1 || ids[0] != "b" || ds[0].DeliveryCount != 1 {
-			t.Errorf("took %q with count %d, want b with 1", ids, ds[0].DeliveryCount)
-		}
-	})
+func msgs(list ...string) []*Message {
+	var all []*Message
+	for _, id := range list {
+		all = append(all, msg(id))
+	}
+	return all
+}
+
+// wait lets virtual time pass and everything due happen.
+func wait(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func numbers(from, n int) []string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprint(from+i))
+	}
+	return list
 }

@@ -45,7 +45,7 @@ func (s *Source) LoseLocks() int {
 	defer s.mu.Unlock()
 	now, n := s.broker.now(), 0
 	for s.locks.first != nil {
-		s.giveBackLocked(s.locks.first, true, now)
+		s.loseLockLocked(s.locks.first, now)
 		n++
 	}
 	for sess := s.sessions.firstHeld(); sess != nil; sess = s.sessions.firstHeld() {

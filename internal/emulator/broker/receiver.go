@@ -37,19 +37,13 @@ type Receiver struct {
 	options ReceiverOptions
 
 	// source.mu guards
-	credit     int // how many more messages Take may return
-	inbox      []handed
-	head       int // of inbox
+	credit     int       // how many more messages Take may return
+	inbox      []*record // locked for this receiver, from head on
+	head       int
 	waiting    bool
 	prev, next *Receiver // in source.waiters
 	session    *session  // once accepted
 	err        *Error    // why it ended; nil while it is open
-}
-
-// handed is a message that the broker has taken for a receiver. The token tells whether it still is that receiver's.
-type handed struct {
-	rec   *record
-	token UUID
 }
 
 // NewReceiver attaches a receiver. It has no credit. On an entity that requires sessions it may still wait for one:
@@ -114,12 +108,10 @@ func (r *Receiver) SetCredit(n int) error {
 	r.credit = max(n, 0)
 	for len(r.inbox)-r.head > r.credit {
 		last := len(r.inbox) - 1
-		h := r.inbox[last]
-		r.inbox[last] = handed{}
+		rec := r.inbox[last]
+		r.inbox[last] = nil
 		r.inbox = r.inbox[:last]
-		if r.owns(h) {
-			s.giveBackLocked(h.rec, false, now)
-		}
+		s.giveBackLocked(rec, false, now)
 	}
 	s.queueLocked(r)
 	s.settledLocked(now)
@@ -139,20 +131,16 @@ func (r *Receiver) Take(dst []Delivery) int {
 	s := r.source
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, stale := 0, false
+	n := 0
 	for n < len(dst) && r.head < len(r.inbox) {
-		h := r.inbox[r.head]
-		r.inbox[r.head] = handed{}
+		rec := r.inbox[r.head]
+		r.inbox[r.head] = nil
 		r.head++
-		if !r.owns(h) {
-			stale = true
-			continue
-		}
-		if r.options.Mode == ReceiveAndDelete {
-			s.removeLocked(h.rec)
-		}
-		dst[n] = h.rec.delivery()
+		dst[n] = rec.delivery()
 		n++
+		if r.options.Mode == ReceiveAndDelete {
+			s.removeLocked(rec)
+		}
 	}
 	if r.head == len(r.inbox) {
 		r.inbox, r.head = r.inbox[:0], 0
@@ -161,16 +149,7 @@ func (r *Receiver) Take(dst []Delivery) int {
 	if n > 0 {
 		s.broker.meter.received(n)
 	}
-	if stale && r.err == nil {
-		now := s.broker.now()
-		s.queueLocked(r)
-		s.settledLocked(now)
-	}
 	return n
-}
-
-func (r *Receiver) owns(h handed) bool {
-	return h.rec.place == locked && h.rec.holder == r && h.rec.token == h.token
 }
 
 // Close detaches the receiver. Messages not yet taken go back to the entity, as does a session with all its messages;
@@ -192,10 +171,8 @@ func (s *Source) closeReceiverLocked(r *Receiver, why *Error, now int64) {
 	delete(s.receivers, r)
 	s.waiters.remove(r)
 	s.sessions.acceptors = slices.DeleteFunc(s.sessions.acceptors, func(a *Receiver) bool { return a == r })
-	for _, h := range r.inbox[r.head:] {
-		if r.owns(h) {
-			s.giveBackLocked(h.rec, false, now)
-		}
+	for _, rec := range r.inbox[r.head:] {
+		s.giveBackLocked(rec, false, now)
 	}
 	r.inbox, r.head, r.credit = nil, 0, 0
 	if sess := r.session; sess != nil && sess.holder == r {
@@ -258,7 +235,7 @@ func (s *Source) handNextLocked(b *backlog, r *Receiver, now int64) bool {
 		if r.head == len(r.inbox) {
 			r.options.Wake()
 		}
-		r.inbox = append(r.inbox, handed{rec, rec.token})
+		r.inbox = append(r.inbox, rec)
 		return true
 	}
 	return false
@@ -283,6 +260,18 @@ func (s *Source) lockLocked(rec *record, mode Mode, r *Receiver, now int64) {
 		}
 		s.copies[rec.token] = rec
 	}
+}
+
+// loseLockLocked ends a lock whose time is over. A message its receiver has not taken yet leaves that receiver's inbox,
+// and the credit it had used counts again.
+func (s *Source) loseLockLocked(rec *record, now int64) {
+	if r := rec.holder; r != nil {
+		if i := slices.Index(r.inbox[r.head:], rec); i >= 0 {
+			r.inbox = slices.Delete(r.inbox, r.head+i, r.head+i+1)
+			s.queueLocked(r)
+		}
+	}
+	s.giveBackLocked(rec, true, now)
 }
 
 // waiterList is a queue of receivers.

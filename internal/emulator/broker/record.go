@@ -30,7 +30,7 @@ type record struct {
 	lockedUntil int64
 	token       UUID
 	session     *session
-	holder      *Receiver // the receiver that took it, to tell inbox entries apart; may be closed by now
+	holder      *Receiver // that it is locked for; may be closed by now
 	prev, next  *record   // in the lockList
 
 	deadLetterSource string

@@ -283,7 +283,7 @@ func (s *Source) elapseLocked(now int64) {
 		// A locked or deferred record is looked at again when it comes back.
 	}
 	for s.locks.first != nil && s.locks.first.lockedUntil <= now {
-		s.giveBackLocked(s.locks.first, true, now)
+		s.loseLockLocked(s.locks.first, now)
 	}
 	for sess := s.sessions.firstEnding(now); sess != nil; sess = s.sessions.firstEnding(now) {
 		s.loseSessionLocked(sess, now)
