@@ -108,7 +108,7 @@ func TestActionsAreAppliedToACopy(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target := b.topic("t", "s")
 		b.ok(b.CreateSubscription(SubscriptionDescription{Topic: "t", Name: "changed", DefaultRule: &RuleDescription{
-			Action: "SET Quantity = quantity / 2; REMOVE color; SET sys.CorrelationId = 'low'; SET sys.To = 'x'; SET sys.TimeToLive = @ttl; SET n = sys.SessionId",
+			Action:           "SET Quantity = quantity / 2; REMOVE color; SET sys.CorrelationId = 'low'; SET sys.To = 'x'; SET sys.TimeToLive = @ttl; SET n = sys.SessionId",
 			ActionParameters: map[string]any{"ttl": time.Minute},
 		}}))
 		sent := &Message{ID: "a", Size: 1, Properties: map[string]any{"color": "red", "quantity": int32(10)}}

@@ -1,0 +1,191 @@
+package management
+
+import (
+	"bytes"
+	"encoding/xml"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatapp/internal/emulator/broker"
+)
+
+const (
+	entryType = "application/atom+xml;type=entry;charset=utf-8"
+	feedType  = "application/atom+xml;type=feed;charset=utf-8"
+
+	atomSchema     = "http://www.w3.org/2005/Atom"
+	busSchema      = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"
+	countSchema    = "http://schemas.microsoft.com/netservices/2011/06/servicebus"
+	instanceSchema = "http://www.w3.org/2001/XMLSchema-instance"
+	typeSchema     = "http://www.w3.org/2001/XMLSchema"
+)
+
+// writer writes XML whose names and attributes are ours, so that only text needs escaping. Clients read the
+// elements of a description in the order in which the service writes them.
+type writer struct {
+	bytes.Buffer
+}
+
+func (w *writer) text(name, text string) {
+	w.WriteString("<" + name + ">")
+	w.escape(text)
+	w.WriteString("</" + name + ">")
+}
+
+func (w *writer) escape(text string) { w.WriteString(escape(text)) }
+
+// escape makes text fit for elements and for attributes in double quotes. Apostrophes stay, because the service leaves them:
+// clients look for its sentences in the raw answer.
+func escape(text string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(text)) // a Builder does not fail
+	return strings.ReplaceAll(b.String(), "&#39;", "'")
+}
+
+// optional writes an element unless its text is empty.
+func (w *writer) optional(name, text string) {
+	if text != "" {
+		w.text(name, text)
+	}
+}
+
+func (w *writer) number(name string, n int64)           { w.text(name, strconv.FormatInt(n, 10)) }
+func (w *writer) boolean(name string, b bool)           { w.text(name, strconv.FormatBool(b)) }
+func (w *writer) duration(name string, d time.Duration) { w.text(name, broker.FormatDuration(d)) }
+
+// time writes a moment, or .NET's zero for one that never was.
+func (w *writer) time(name string, t time.Time) { w.text(name, formatTime(t)) }
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return "0001-01-01T00:00:00"
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.0000000Z")
+}
+
+// entry is one element of the API's answers.
+type entry struct {
+	path     string // below the namespace
+	title    string
+	created  time.Time
+	updated  time.Time
+	describe func(*writer) // writes the content
+}
+
+// writeEntry writes an entry; the outermost element of a document names its schema.
+func (r *request) writeEntry(w *writer, e entry, outermost bool) {
+	if outermost {
+		w.WriteString(`<entry xmlns="` + atomSchema + `">`)
+	} else {
+		w.WriteString("<entry>")
+	}
+	id := r.baseURL() + e.path
+	if version := r.URL.Query().Get("api-version"); version != "" {
+		id += "?api-version=" + version
+	}
+	w.text("id", id)
+	w.WriteString(`<title type="text">`)
+	w.escape(e.title)
+	w.WriteString("</title>")
+	if !e.created.IsZero() {
+		w.text("published", e.created.UTC().Format(time.RFC3339))
+	}
+	w.text("updated", e.updated.UTC().Format(time.RFC3339))
+	w.WriteString("<author>")
+	w.text("name", r.broker().Namespace())
+	w.WriteString(`</author><link rel="self" href="`)
+	w.escape(id)
+	w.WriteString(`"/><content type="application/xml">`)
+	e.describe(w)
+	w.WriteString("</content></entry>")
+}
+
+// one answers with a single entry.
+func (r *request) one(status int, e entry) answer {
+	var w writer
+	r.writeEntry(&w, e, true)
+	return answer{status, entryType, w.Bytes()}
+}
+
+// feed answers with a page of entries.
+func (r *request) feed(title, path string, entries []entry, next string) answer {
+	var w writer
+	w.WriteString(`<feed xmlns="` + atomSchema + `"><title type="text">`)
+	w.escape(title)
+	w.WriteString("</title>")
+	id := r.baseURL() + path
+	w.text("id", id)
+	w.text("updated", time.Now().UTC().Format(time.RFC3339))
+	w.WriteString(`<link rel="self" href="`)
+	w.escape(id)
+	w.WriteString(`"/>`)
+	if next != "" {
+		w.WriteString(`<link rel="next" href="`)
+		w.escape(id + "?" + next)
+		w.WriteString(`"/>`)
+	}
+	for _, e := range entries {
+		r.writeEntry(&w, e, false)
+	}
+	w.WriteString("</feed>")
+	return answer{http.StatusOK, feedType, w.Bytes()}
+}
+
+// publiclyListed is what the service answers to a GET of a queue or topic that does not exist.
+func (r *request) publiclyListed() answer {
+	return r.feed("Publicly Listed Services", r.place.entity, nil, "")
+}
+
+// describe opens and closes a description's element around what body writes.
+func describe(name string, body func(*writer)) func(*writer) {
+	return func(w *writer) {
+		w.WriteString("<" + name + ` xmlns="` + busSchema + `" xmlns:i="` + instanceSchema + `">`)
+		body(w)
+		w.WriteString("</" + name + ">")
+	}
+}
+
+func (w *writer) counts(c broker.Counts) {
+	w.WriteString(`<CountDetails xmlns:d2p1="` + countSchema + `">`)
+	w.number("d2p1:ActiveMessageCount", c.Active)
+	w.number("d2p1:DeadLetterMessageCount", c.DeadLetter)
+	w.number("d2p1:ScheduledMessageCount", c.Scheduled)
+	w.number("d2p1:TransferMessageCount", c.Transfer)
+	w.number("d2p1:TransferDeadLetterMessageCount", c.TransferDeadLetter)
+	w.WriteString("</CountDetails>")
+}
+
+func (w *writer) authorizationRules(rules []broker.AuthorizationRule) {
+	w.WriteString("<AuthorizationRules>")
+	for _, rule := range rules {
+		w.WriteString(`<AuthorizationRule i:type="SharedAccessAuthorizationRule">`)
+		w.text("ClaimType", "SharedAccessKey")
+		w.text("ClaimValue", "None")
+		w.WriteString("<Rights>")
+		for _, right := range rights {
+			if rule.Claims.Has(right.claims) {
+				w.text("AccessRights", right.name)
+			}
+		}
+		w.WriteString("</Rights>")
+		w.text("KeyName", rule.KeyName)
+		w.text("PrimaryKey", rule.PrimaryKey)
+		w.optional("SecondaryKey", rule.SecondaryKey)
+		w.WriteString("</AuthorizationRule>")
+	}
+	w.WriteString("</AuthorizationRules>")
+}
+
+var rights = []struct {
+	name   string
+	claims broker.Claims
+}{{"Manage", broker.Manage}, {"Send", broker.Send}, {"Listen", broker.Listen}}
+
+// forward writes where an entity forwards to as the address that clients give.
+func (r *request) forward(w *writer, name, destination string) {
+	if destination != "" {
+		w.text(name, "sb://"+r.Host+"/"+destination)
+	}
+}

@@ -1,0 +1,72 @@
+package management
+
+import (
+	"net/http"
+	"strings"
+
+	"chatapp/internal/emulator/broker"
+)
+
+// authorize checks the request's token: all of this API needs the Manage right. The refusals are those the service
+// gives; its SDKs' tests know them.
+func (r *request) authorize() error {
+	token := r.Header.Get("Authorization")
+	if token == "" {
+		return unauthorized("MissingToken: The request has no Authorization header.")
+	}
+	access, err := r.access(token)
+	if err != nil {
+		return err
+	}
+	if access.Claims.Has(broker.Manage) {
+		return nil
+	}
+	write := r.Method != http.MethodGet
+	switch r.place.kind {
+	case subscription, subscriptionList, rule:
+		return unauthorized("401 SubCode=40100: Unauthorized : Unauthorized access for '" + r.operation() + "' operation on endpoint 'sb://" +
+			r.Host + "/" + r.place.path() + "'.")
+	case entity:
+		switch {
+		case r.Method == http.MethodDelete:
+			return unauthorized("Authorization failed for specified action: Manage,EntityDelete.")
+		case write:
+			return unauthorized("Authorization failed for specified action: Manage,EntityWrite.")
+		case !r.broker().Exists(r.place.entity):
+			return nil // what is not there is not there for anyone
+		}
+	}
+	return unauthorized("Manage,EntityRead claims required for this operation.")
+}
+
+// access reads the token: a shared access signature, or a JWT with or without the word Bearer.
+func (r *request) access(token string) (broker.Access, error) {
+	if _, jwt, ok := strings.Cut(token, "Bearer "); ok {
+		token = jwt
+	}
+	if strings.HasPrefix(token, "SharedAccessSignature") {
+		return r.broker().VerifySAS(token, r.URL.Path)
+	}
+	return r.broker().VerifyJWT(token)
+}
+
+// operation is the service's name of what the request does.
+func (r *request) operation() string {
+	object := "Subscription"
+	if r.place.kind == rule {
+		object = "Rule"
+	}
+	switch {
+	case r.Method == http.MethodPut:
+		return "CreateOrUpdate" + object
+	case r.Method == http.MethodDelete:
+		return "Delete" + object
+	case r.place.kind == subscriptionList, r.place.kind == rule && r.place.rule == "":
+		return "Enumerate" + object + "s"
+	}
+	return "Get" + object
+}
+
+func unauthorized(text string) error {
+	return &broker.Error{Code: broker.CodeUnauthorized, Text: text}
+}

@@ -1,0 +1,167 @@
+package management
+
+import (
+	"strings"
+	"time"
+
+	"chatapp/internal/emulator/broker"
+)
+
+// content is what a PUT's entry may hold. Elements are matched without regard to their namespaces, which clients write
+// in several ways; what is missing takes its default.
+type content struct {
+	Queue        *queueXML        `xml:"QueueDescription"`
+	Topic        *topicXML        `xml:"TopicDescription"`
+	Subscription *subscriptionXML `xml:"SubscriptionDescription"`
+	Rule         *ruleXML         `xml:"RuleDescription"`
+}
+
+type queueXML struct {
+	LockDuration                        isoDuration
+	MaxSizeInMegabytes                  *int
+	RequiresDuplicateDetection          bool
+	RequiresSession                     bool
+	DefaultMessageTimeToLive            isoDuration
+	DeadLetteringOnMessageExpiration    bool
+	DuplicateDetectionHistoryTimeWindow isoDuration
+	MaxDeliveryCount                    *int
+	EnableBatchedOperations             *bool
+	AuthorizationRules                  []authorizationXML `xml:"AuthorizationRules>AuthorizationRule"`
+	Status                              string
+	ForwardTo                           string
+	UserMetadata                        string
+	AutoDeleteOnIdle                    isoDuration
+	EnablePartitioning                  bool
+	ForwardDeadLetteredMessagesTo       string
+	EnableExpress                       bool
+	MaxMessageSizeInKilobytes           *int
+}
+
+type topicXML struct {
+	DefaultMessageTimeToLive            isoDuration
+	MaxSizeInMegabytes                  *int
+	RequiresDuplicateDetection          bool
+	DuplicateDetectionHistoryTimeWindow isoDuration
+	EnableBatchedOperations             *bool
+	FilteringMessagesBeforePublishing   bool
+	AuthorizationRules                  []authorizationXML `xml:"AuthorizationRules>AuthorizationRule"`
+	Status                              string
+	UserMetadata                        string
+	SupportOrdering                     *bool
+	AutoDeleteOnIdle                    isoDuration
+	EnablePartitioning                  bool
+	EnableSubscriptionPartitioning      bool
+	EnableExpress                       bool
+	MaxMessageSizeInKilobytes           *int
+}
+
+type subscriptionXML struct {
+	LockDuration                              isoDuration
+	RequiresSession                           bool
+	DefaultMessageTimeToLive                  isoDuration
+	DeadLetteringOnMessageExpiration          bool
+	DeadLetteringOnFilterEvaluationExceptions *bool
+	DefaultRuleDescription                    *ruleXML
+	MaxDeliveryCount                          *int
+	EnableBatchedOperations                   *bool
+	Status                                    string
+	ForwardTo                                 string
+	UserMetadata                              string
+	ForwardDeadLetteredMessagesTo             string
+	AutoDeleteOnIdle                          isoDuration
+}
+
+type authorizationXML struct {
+	Rights       []string `xml:"Rights>AccessRights"`
+	KeyName      string
+	PrimaryKey   string
+	SecondaryKey string
+}
+
+// isoDuration is a duration of ISO 8601; empty means not set, which is 0.
+type isoDuration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler for encoding/xml.
+func (d *isoDuration) UnmarshalText(text []byte) error {
+	trimmed := strings.TrimSpace(string(text))
+	if trimmed == "" {
+		return nil
+	}
+	parsed, err := broker.ParseDuration(trimmed)
+	*d = isoDuration(parsed)
+	if err == nil && parsed == 0 {
+		*d = -1 // given as nothing at all, which is not the same as not given
+	}
+	return err
+}
+
+// set puts a value into a field of a description if it was given.
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func setDuration(field *time.Duration, value isoDuration) {
+	if value != 0 {
+		*field = time.Duration(value)
+	}
+}
+
+// explicit turns a number given as 0, which a description takes as not set, into one that is refused.
+func explicit(n *int) *int {
+	if n != nil && *n == 0 {
+		refused := -1
+		return &refused
+	}
+	return n
+}
+
+func parseStatus(text string) (broker.Status, error) {
+	if text == "" {
+		return broker.StatusActive, nil
+	}
+	status, ok := broker.ParseStatus(text)
+	if !ok {
+		return 0, badRequest("The value '%.50s' of Status is not Active, Disabled, SendDisabled or ReceiveDisabled.", text)
+	}
+	return status, nil
+}
+
+// destination returns the entity's name in the address of a forward, "sb://host/name" or the name alone.
+func destination(address string) string {
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		_, address, _ = strings.Cut(rest, "/")
+	}
+	return strings.Trim(address, "/")
+}
+
+// maxAuthorizationRules is how many one entity may have ("Service Bus quotas").
+const maxAuthorizationRules = 12
+
+func parseAuthorization(list []authorizationXML) ([]broker.AuthorizationRule, error) {
+	if len(list) > maxAuthorizationRules {
+		return nil, badRequest("An entity may have at most %d authorization rules.", maxAuthorizationRules)
+	}
+	var rules []broker.AuthorizationRule
+	for _, x := range list {
+		rule := broker.AuthorizationRule{KeyName: x.KeyName, PrimaryKey: x.PrimaryKey, SecondaryKey: x.SecondaryKey}
+		for _, name := range x.Rights {
+			known := false
+			for _, right := range rights {
+				if right.name == name {
+					rule.Claims |= right.claims
+					known = true
+				}
+			}
+			if !known {
+				return nil, badRequest("The right '%.50s' is not Manage, Send or Listen.", name)
+			}
+		}
+		if rule.KeyName == "" || rule.Claims == 0 {
+			return nil, badRequest("An authorization rule has no KeyName or no Rights.")
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}

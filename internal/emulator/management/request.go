@@ -1,0 +1,287 @@
+package management
+
+import (
+	"crypto/rand"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatapp/internal/emulator/broker"
+)
+
+// kind is what a path names.
+type kind int
+
+const (
+	entity           kind = iota // a queue or a topic
+	queueList                    // /$Resources/Queues
+	topicList                    // /$Resources/Topics
+	namespaceInfo                // /$namespaceinfo
+	subscription                 // /topic/Subscriptions/name
+	subscriptionList             // /topic/Subscriptions
+	rule                         // /topic/Subscriptions/name/Rules/name, where the last name may be missing
+	nothing                      // not a path of the API
+)
+
+// place is a parsed path.
+type place struct {
+	kind                       kind
+	entity, subscription, rule string
+}
+
+// parsePath reads a path. The words of the API are taken in any letter case; an entity's name may contain slashes.
+func parsePath(path string) place {
+	path = strings.TrimPrefix(path, "/")
+	trimmed := strings.TrimSuffix(path, "/")
+	switch strings.ToLower(trimmed) {
+	case "":
+		return place{kind: nothing}
+	case "$resources/queues":
+		return place{kind: queueList}
+	case "$resources/topics":
+		return place{kind: topicList}
+	case "$namespaceinfo":
+		return place{kind: namespaceInfo}
+	}
+	segments := strings.Split(trimmed, "/")
+	at := -1
+	for i, s := range segments {
+		if i > 0 && strings.EqualFold(s, "subscriptions") {
+			at = i
+			break
+		}
+	}
+	if at < 0 {
+		if strings.HasPrefix(trimmed, "$") || strings.EqualFold(segments[len(segments)-1], "messages") || strings.EqualFold(segments[len(segments)-1], "head") {
+			return place{kind: nothing}
+		}
+		return place{kind: entity, entity: trimmed}
+	}
+	p := place{entity: strings.Join(segments[:at], "/")}
+	switch rest := segments[at+1:]; {
+	case len(rest) == 0:
+		p.kind = subscriptionList
+	case len(rest) == 1:
+		p.kind, p.subscription = subscription, rest[0]
+	case len(rest) <= 3 && strings.EqualFold(rest[1], "rules"):
+		p.kind, p.subscription = rule, rest[0]
+		if len(rest) == 3 {
+			p.rule = rest[2]
+		}
+	default:
+		p.kind = nothing
+	}
+	return p
+}
+
+// path returns the place without words for lists, as tokens name it.
+func (p place) path() string {
+	switch p.kind {
+	case subscription, subscriptionList, rule:
+		if p.subscription == "" {
+			return p.entity
+		}
+		return p.entity + "/Subscriptions/" + p.subscription
+	}
+	return p.entity
+}
+
+// request is one request on its way.
+type request struct {
+	*http.Request
+	handler *Handler
+	place   place
+}
+
+// answer is a successful response.
+type answer struct {
+	status      int
+	contentType string
+	body        []byte
+}
+
+var errMethod = &broker.Error{Code: broker.CodeNotImplemented, Text: "SubCode=40500. The method is not allowed here."}
+
+func (r *request) serve(body io.Reader) (answer, error) {
+	if err := r.authorize(); err != nil {
+		return answer{}, err
+	}
+	if err := r.broker().ChargeManagement(); err != nil {
+		return answer{}, err
+	}
+	switch r.place.kind {
+	case entity:
+		return r.serveEntity(body)
+	case queueList:
+		return r.listQueues()
+	case topicList:
+		return r.listTopics()
+	case namespaceInfo:
+		return r.describeNamespace()
+	case subscription:
+		return r.serveSubscription(body)
+	case subscriptionList:
+		return r.listSubscriptions()
+	case rule:
+		return r.serveRule(body)
+	}
+	return answer{}, &broker.Error{Code: broker.CodeNotImplemented, Text: "This path is not implemented by this emulator."}
+}
+
+func (r *request) broker() *broker.Broker { return r.handler.broker }
+
+// serveEntity serves a queue or a topic: only a PUT's body and what exists tell which.
+func (r *request) serveEntity(body io.Reader) (answer, error) {
+	b, name := r.broker(), r.place.entity
+	_, notQueue := b.Queue(name)
+	_, notTopic := b.Topic(name)
+	switch r.Method {
+	case http.MethodGet:
+		switch {
+		case notQueue == nil:
+			return r.queue(name, http.StatusOK)
+		case notTopic == nil:
+			return r.topic(name, http.StatusOK)
+		}
+		return r.publiclyListed(), nil
+	case http.MethodDelete:
+		err := notTopic
+		switch {
+		case notQueue == nil:
+			err = b.DeleteQueue(name)
+		case notTopic == nil:
+			err = b.DeleteTopic(name)
+		}
+		return answer{status: http.StatusOK, contentType: entryType}, err
+	case http.MethodPut:
+		content, err := readEntry(body)
+		switch {
+		case err != nil:
+			return answer{}, err
+		case content.Queue != nil:
+			return r.putQueue(content.Queue)
+		case content.Topic != nil:
+			return r.putTopic(content.Topic)
+		}
+		return answer{}, badRequest("The body of the request contains neither a QueueDescription nor a TopicDescription.")
+	}
+	return answer{}, errMethod
+}
+
+// updates reports whether a PUT changes what exists, rather than creating it.
+func (r *request) updates() bool { return r.Header.Get("If-Match") != "" }
+
+// readEntry reads the content of an ATOM entry.
+func readEntry(body io.Reader) (content, error) {
+	var e struct {
+		XMLName xml.Name `xml:"entry"`
+		Content content  `xml:"content"`
+	}
+	data, err := io.ReadAll(body)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return content{}, badRequest("The body of the request has more than %d bytes.", tooLarge.Limit)
+	}
+	if err != nil {
+		return content{}, badRequest("The body of the request could not be read: %v.", err)
+	}
+	if err := xml.Unmarshal(data, &e); err != nil {
+		return content{}, badRequest("The body of the request is not a valid ATOM entry: %v.", err)
+	}
+	return e.Content, nil
+}
+
+func badRequest(format string, args ...any) error {
+	return &broker.Error{Code: broker.CodeInvalidArgument, Text: fmt.Sprintf(format, args...)}
+}
+
+// Page sizes of lists. The service gives 100 entries if not asked otherwise.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+// page returns which part of n entries to list, by $skip and $top, and the query of the next part if there is more.
+func (r *request) page(n int) (from, to int, next string, err error) {
+	query := r.URL.Query()
+	skip, err := count(query, "$skip", 0)
+	if err != nil {
+		return 0, 0, "", err
+	}
+	top, err := count(query, "$top", defaultPage)
+	if err != nil {
+		return 0, 0, "", err
+	}
+	from = min(skip, n)
+	to = min(from+min(top, maxPage), n)
+	if to == n || top == 0 {
+		return from, to, "", nil
+	}
+	more := url.Values{"$skip": {strconv.Itoa(to)}, "$top": {strconv.Itoa(top)}}
+	if version := query.Get("api-version"); version != "" {
+		more.Set("api-version", version)
+	}
+	return from, to, more.Encode(), nil
+}
+
+func count(query url.Values, key string, absent int) (int, error) {
+	text := query.Get(key)
+	if text == "" {
+		return absent, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, badRequest("The value '%.20s' of %s is not a number of entries.", text, key)
+	}
+	return n, nil
+}
+
+// baseURL is how the client wrote the namespace's address.
+func (r *request) baseURL() string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + "/"
+}
+
+// statusOf is the HTTP status of a refusal.
+func statusOf(code broker.Code) int {
+	switch code {
+	case broker.CodeNotFound, broker.CodeMessageNotFound:
+		return http.StatusNotFound
+	case broker.CodeAlreadyExists, broker.CodeConflict:
+		return http.StatusConflict
+	case broker.CodeInvalidArgument, broker.CodeArgumentOutOfRange, broker.CodeNotAllowed:
+		return http.StatusBadRequest
+	case broker.CodeUnauthorized:
+		return http.StatusUnauthorized
+	case broker.CodeQuotaExceeded, broker.CodeEntityDisabled:
+		return http.StatusForbidden
+	case broker.CodeNotImplemented:
+		return http.StatusNotImplemented
+	case broker.CodeServerBusy:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// writeError answers with a refusal in the service's form.
+func (r *request) writeError(w http.ResponseWriter, err error) {
+	status := statusOf(broker.CodeOf(err))
+	if errors.Is(err, errMethod) {
+		status = http.StatusMethodNotAllowed
+	}
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // it does not fail
+	trace := fmt.Sprintf(" TrackingId:%x-%x-%x-%x-%x_G0, SystemTracker:%s:%s, Timestamp:%s", id[:4], id[4:6], id[6:8], id[8:10], id[10:],
+		r.broker().Namespace(), r.place.path(), time.Now().UTC().Format("2006-01-02T15:04:05"))
+	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "<Error><Code>%d</Code><Detail>%s</Detail></Error>", status, escape(err.Error()+trace)) // the client may be gone
+}

@@ -1,0 +1,297 @@
+package management
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatapp/internal/emulator/broker"
+)
+
+type ruleXML struct {
+	Filter *filterXML
+	Action *actionXML
+	Name   string
+}
+
+type filterXML struct {
+	Type string `xml:"type,attr"` // i:type
+
+	SQLExpression string `xml:"SqlExpression"`
+	Parameters    pairsXML
+
+	CorrelationID    string `xml:"CorrelationId"`
+	MessageID        string `xml:"MessageId"`
+	To               string
+	ReplyTo          string
+	Label            string
+	SessionID        string `xml:"SessionId"`
+	ReplyToSessionID string `xml:"ReplyToSessionId"`
+	ContentType      string
+	Properties       pairsXML
+
+	Inner string `xml:",innerxml"`
+}
+
+type actionXML struct {
+	Type          string `xml:"type,attr"` // i:type
+	SQLExpression string `xml:"SqlExpression"`
+	Parameters    pairsXML
+}
+
+type pairsXML struct {
+	Pairs []struct {
+		Key   string
+		Value struct {
+			Type string `xml:"type,attr"` // i:type, a name of XML Schema with a prefix
+			Text string `xml:",chardata"`
+		}
+	} `xml:"KeyValueOfstringanyType"`
+}
+
+// emptyAction is how an answer says that a rule has no action; the Go SDK cannot do without.
+const emptyAction = "EmptyRuleAction"
+
+func (r *request) serveRule(body io.Reader) (answer, error) {
+	b, topic, sub, name := r.broker(), r.place.entity, r.place.subscription, r.place.rule
+	switch {
+	case r.Method == http.MethodGet && name == "":
+		return r.listRules()
+	case r.Method == http.MethodGet:
+		return r.rule(name, http.StatusOK)
+	case r.Method == http.MethodDelete:
+		return answer{status: http.StatusOK, contentType: entryType}, b.DeleteRule(topic, sub, name)
+	case r.Method != http.MethodPut:
+		return answer{}, errMethod
+	}
+	content, err := readEntry(body)
+	if err != nil {
+		return answer{}, err
+	}
+	if content.Rule == nil {
+		return answer{}, badRequest("The body of the request contains no RuleDescription.")
+	}
+	d, err := content.Rule.description()
+	if err != nil {
+		return answer{}, err
+	}
+	if name != "" {
+		d.Name = name
+	}
+	if d.Name == "" {
+		d.Name = broker.DefaultRuleName
+	}
+	if r.updates() {
+		if err := b.UpdateRule(topic, sub, d); err != nil {
+			return answer{}, err
+		}
+		return r.rule(d.Name, http.StatusOK)
+	}
+	if err := b.CreateRule(topic, sub, d); err != nil {
+		return answer{}, err
+	}
+	return r.rule(d.Name, http.StatusCreated)
+}
+
+func (r *request) rule(name string, status int) (answer, error) {
+	rules, err := r.broker().Rules(r.place.entity, r.place.subscription)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, d := range rules {
+		if strings.EqualFold(d.Name, name) {
+			return r.one(status, r.ruleEntry(d)), nil
+		}
+	}
+	return answer{}, &broker.Error{Code: broker.CodeNotFound, Text: fmt.Sprintf("The messaging entity '%s/Rules/%s' could not be found.", r.place.path(), name)}
+}
+
+func (r *request) listRules() (answer, error) {
+	rules, err := r.broker().Rules(r.place.entity, r.place.subscription)
+	if err != nil {
+		return answer{}, err
+	}
+	from, to, next, err := r.page(len(rules))
+	if err != nil {
+		return answer{}, err
+	}
+	var entries []entry
+	for _, d := range rules[from:to] {
+		entries = append(entries, r.ruleEntry(d))
+	}
+	return r.feed("Rules", r.place.path()+"/Rules/", entries, next), nil
+}
+
+func (x *ruleXML) description() (broker.RuleDescription, error) {
+	d := broker.RuleDescription{Name: x.Name}
+	var err error
+	if x.Filter != nil {
+		if d.Filter, err = x.Filter.filter(); err != nil {
+			return d, err
+		}
+	}
+	if x.Action == nil {
+		return d, nil
+	}
+	switch x.Action.Type {
+	case emptyAction, "":
+	case "SqlRuleAction":
+		if x.Action.SQLExpression == "" {
+			return d, badRequest("A SqlRuleAction has no SqlExpression.")
+		}
+		d.Action = x.Action.SQLExpression
+		d.ActionParameters, err = x.Action.Parameters.values()
+	default:
+		return d, &broker.Error{Code: broker.CodeNotImplemented, Text: fmt.Sprintf("Actions of type '%.50s' are not implemented by this emulator.", x.Action.Type)}
+	}
+	return d, err
+}
+
+func (x *filterXML) filter() (broker.Filter, error) {
+	switch x.Type {
+	case "TrueFilter", "":
+		return broker.TrueFilter{}, nil
+	case "FalseFilter":
+		return broker.FalseFilter{}, nil
+	case "SqlFilter":
+		parameters, err := x.Parameters.values()
+		return broker.SQLFilter{Expression: x.SQLExpression, Parameters: parameters}, err
+	case "CorrelationFilter":
+		properties, err := x.Properties.values()
+		return broker.CorrelationFilter{
+			CorrelationID: x.CorrelationID, MessageID: x.MessageID, To: x.To, ReplyTo: x.ReplyTo, Subject: x.Label,
+			SessionID: x.SessionID, ReplyToSessionID: x.ReplyToSessionID, ContentType: x.ContentType, Properties: properties,
+		}, err
+	}
+	return broker.UnknownFilter{Type: x.Type, XML: x.Inner}, nil
+}
+
+// values reads typed values; the types are those of XML Schema, under whatever prefix.
+func (x pairsXML) values() (map[string]any, error) {
+	if len(x.Pairs) == 0 {
+		return nil, nil
+	}
+	values := make(map[string]any, len(x.Pairs))
+	for _, pair := range x.Pairs {
+		name := pair.Value.Type[strings.LastIndexByte(pair.Value.Type, ':')+1:]
+		value, err := parseValue(name, pair.Value.Text)
+		if err != nil {
+			return nil, badRequest("The value '%.50s' of '%.50s' is not of the type '%.50s'.", pair.Value.Text, pair.Key, name)
+		}
+		values[pair.Key] = value
+	}
+	return values, nil
+}
+
+func parseValue(typeName, text string) (any, error) {
+	switch typeName {
+	case "string":
+		return text, nil
+	case "int":
+		n, err := strconv.ParseInt(text, 10, 32)
+		return int32(n), err
+	case "long":
+		return strconv.ParseInt(text, 10, 64)
+	case "double":
+		return strconv.ParseFloat(text, 64)
+	case "boolean":
+		return strconv.ParseBool(text)
+	case "dateTime":
+		return time.Parse(time.RFC3339Nano, text)
+	case "duration":
+		return broker.ParseDuration(text)
+	}
+	return nil, fmt.Errorf("type %q is not known", typeName)
+}
+
+func (r *request) ruleEntry(d broker.RuleDescription) entry {
+	return entry{r.place.path() + "/Rules/" + d.Name, d.Name, d.CreatedAt, d.CreatedAt, describe("RuleDescription", func(w *writer) {
+		w.filter(d.Filter)
+		if d.Action == "" {
+			w.WriteString(`<Action i:type="` + emptyAction + `"/>`)
+		} else {
+			w.WriteString(`<Action i:type="SqlRuleAction">`)
+			w.text("SqlExpression", d.Action)
+			w.number("CompatibilityLevel", compatibilityLevel)
+			w.pairs("Parameters", d.ActionParameters)
+			w.WriteString("</Action>")
+		}
+		w.time("CreatedAt", d.CreatedAt)
+		w.text("Name", d.Name)
+	})}
+}
+
+const compatibilityLevel = 20
+
+func (w *writer) filter(filter broker.Filter) {
+	switch f := filter.(type) {
+	case broker.TrueFilter:
+		w.sqlFilter("TrueFilter", "1=1", nil)
+	case broker.FalseFilter:
+		w.sqlFilter("FalseFilter", "1=0", nil)
+	case broker.SQLFilter:
+		w.sqlFilter("SqlFilter", f.Expression, f.Parameters)
+	case broker.CorrelationFilter:
+		w.WriteString(`<Filter i:type="CorrelationFilter">`)
+		w.optional("CorrelationId", f.CorrelationID)
+		w.optional("MessageId", f.MessageID)
+		w.optional("To", f.To)
+		w.optional("ReplyTo", f.ReplyTo)
+		w.optional("Label", f.Subject)
+		w.optional("SessionId", f.SessionID)
+		w.optional("ReplyToSessionId", f.ReplyToSessionID)
+		w.optional("ContentType", f.ContentType)
+		w.pairs("Properties", f.Properties)
+		w.WriteString("</Filter>")
+	case broker.UnknownFilter:
+		w.WriteString(`<Filter i:type="`)
+		w.escape(f.Type)
+		w.WriteString(`">` + f.XML + "</Filter>") // it came as XML
+	}
+}
+
+func (w *writer) sqlFilter(typeName, expression string, parameters map[string]any) {
+	w.WriteString(`<Filter i:type="` + typeName + `">`)
+	w.text("SqlExpression", expression)
+	w.number("CompatibilityLevel", compatibilityLevel)
+	w.pairs("Parameters", parameters)
+	w.WriteString("</Filter>")
+}
+
+// pairs writes typed values in the order of their names.
+func (w *writer) pairs(name string, values map[string]any) {
+	w.WriteString("<" + name + ">")
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		typeName, text := formatValue(values[key])
+		w.WriteString("<KeyValueOfstringanyType>")
+		w.text("Key", key)
+		w.WriteString(`<Value i:type="d6p1:` + typeName + `" xmlns:d6p1="` + typeSchema + `">`)
+		w.escape(text)
+		w.WriteString("</Value></KeyValueOfstringanyType>")
+	}
+	w.WriteString("</" + name + ">")
+}
+
+// formatValue is the inverse of parseValue; values that came over AMQP may be of more types.
+func formatValue(v any) (typeName, text string) {
+	switch x := v.(type) {
+	case int64, uint32, uint64, int, uint:
+		return "long", fmt.Sprint(x)
+	case int32, int16, int8, uint16, uint8:
+		return "int", fmt.Sprint(x)
+	case float64, float32:
+		return "double", fmt.Sprint(x)
+	case bool:
+		return "boolean", strconv.FormatBool(x)
+	case time.Time:
+		return "dateTime", x.UTC().Format(time.RFC3339Nano)
+	case time.Duration:
+		return "duration", broker.FormatDuration(x)
+	}
+	return "string", fmt.Sprint(v)
+}
