@@ -9,7 +9,7 @@ const (
 	minLock         = 5 * time.Second
 	maxLock         = 5 * time.Minute
 	minIdle         = 5 * time.Minute
-	minDuplicates   = 20 * time.Second
+	minDuplicates   = 5 * time.Second // as Microsoft's emulator allows; the service has 20 s
 	maxDuplicates   = 7 * 24 * time.Hour
 	maxMetadata     = 1024
 	maxPath         = 260

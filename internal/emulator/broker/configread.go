@@ -1,0 +1,376 @@
+package broker
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// configReader walks a configuration and keeps the first error.
+type configReader struct {
+	config *Config
+	err    error
+}
+
+// node is a value in the configuration and its place.
+type node struct {
+	value any
+	place string
+}
+
+func (c *configReader) fail(n node, format string, args ...any) {
+	if c.err == nil {
+		c.err = configError("%s: %s", n.place, fmt.Sprintf(format, args...))
+	}
+}
+
+// object calls read for each member, in the order of their names; read reports whether it knows the name.
+// Names are taken in any letter case, as .NET does.
+func (c *configReader) object(n node, read func(name string, member node) bool) {
+	if n.value == nil {
+		return
+	}
+	members, ok := n.value.(map[string]any)
+	if !ok {
+		c.fail(n, "is %s, not an object", jsonKind(n.value))
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		member := node{members[name], name}
+		if n.place != "" {
+			member.place = n.place + "." + name
+		}
+		if !read(strings.ToLower(name), member) {
+			c.config.Ignored = append(c.config.Ignored, member.place)
+		}
+	}
+}
+
+func (c *configReader) array(n node, read func(node)) {
+	if n.value == nil {
+		return
+	}
+	items, ok := n.value.([]any)
+	if !ok {
+		c.fail(n, "is %s, not an array", jsonKind(n.value))
+		return
+	}
+	for i, item := range items {
+		read(node{item, n.place + "[" + strconv.Itoa(i) + "]"})
+	}
+}
+
+func (c *configReader) text(n node) string {
+	if n.value == nil {
+		return ""
+	}
+	s, ok := n.value.(string)
+	if !ok {
+		c.fail(n, "is %s, not a string", jsonKind(n.value))
+	}
+	return s
+}
+
+// boolean accepts the words as strings, too; empty means no.
+func (c *configReader) boolean(n node) bool {
+	switch v := n.value.(type) {
+	case nil:
+	case bool:
+		return v
+	case string:
+		if v == "" {
+			return false
+		}
+		if b, err := strconv.ParseBool(strings.ToLower(v)); err == nil {
+			return b
+		}
+		c.fail(n, "is %q, not true or false", v)
+	default:
+		c.fail(n, "is %s, not a boolean", jsonKind(n.value))
+	}
+	return false
+}
+
+// integer accepts digits in a string, too; empty leaves the default.
+func (c *configReader) integer(n node, into *int) {
+	switch v := n.value.(type) {
+	case nil:
+	case float64:
+		if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
+			c.fail(n, "is %v, not a whole number", v)
+			return
+		}
+		*into = int(v)
+	case string:
+		if v == "" {
+			return
+		}
+		i, err := strconv.Atoi(v)
+		if err != nil {
+			c.fail(n, "is %q, not a whole number", v)
+			return
+		}
+		*into = i
+	default:
+		c.fail(n, "is %s, not a number", jsonKind(n.value))
+	}
+}
+
+func (c *configReader) duration(n node, into *time.Duration) {
+	text := c.text(n)
+	if text == "" {
+		return
+	}
+	d, err := ParseDuration(text)
+	if err != nil {
+		c.fail(n, "%v", err)
+		return
+	}
+	*into = d
+}
+
+func (c *configReader) read(root node) {
+	c.object(root, func(name string, member node) bool {
+		if name != "userconfig" {
+			return false
+		}
+		c.object(member, func(name string, member node) bool {
+			switch name {
+			case "namespaces":
+				c.namespaces(member)
+			case "logging": // this emulator logs where its command says
+			default:
+				return false
+			}
+			return true
+		})
+		return true
+	})
+}
+
+func (c *configReader) namespaces(n node) {
+	count := 0
+	c.array(n, func(item node) {
+		if count++; count > configMaxNamespaces {
+			c.fail(item, "is one namespace too many: an emulator has one")
+			return
+		}
+		c.object(item, func(name string, member node) bool {
+			switch name {
+			case "name":
+				c.config.Namespace = c.text(member)
+			case "queues":
+				c.array(member, c.queue)
+			case "topics":
+				c.array(member, c.topic)
+			default:
+				return false
+			}
+			return true
+		})
+	})
+}
+
+func (c *configReader) queue(n node) {
+	d := DefaultQueue("")
+	d.DefaultMessageTimeToLive, d.MaxDeliveryCount, d.DuplicateDetectionHistoryTimeWindow = configTTL, configDeliveries, configDuplicates
+	c.named(n, &d.Name, func(name string, member node) bool {
+		switch name {
+		case "requiresduplicatedetection":
+			d.RequiresDuplicateDetection = c.boolean(member)
+		case "duplicatedetectionhistorytimewindow":
+			c.duration(member, &d.DuplicateDetectionHistoryTimeWindow)
+		default:
+			return c.receiving(name, member, &receiving{
+				&d.LockDuration, &d.DefaultMessageTimeToLive, &d.MaxDeliveryCount, &d.RequiresSession,
+				&d.DeadLetteringOnMessageExpiration, &d.ForwardTo, &d.ForwardDeadLetteredMessagesTo,
+			})
+		}
+		return true
+	}, nil)
+	c.config.Queues = append(c.config.Queues, d)
+}
+
+// named reads an entity: its name, its properties, and what else it has.
+func (c *configReader) named(n node, into *string, property func(string, node) bool, other func(string, node) bool) {
+	c.object(n, func(name string, member node) bool {
+		switch {
+		case name == "name":
+			*into = c.text(member)
+		case name == "properties":
+			c.object(member, property)
+		case other == nil || !other(name, member):
+			return false
+		}
+		return true
+	})
+	if *into == "" {
+		c.fail(n, "has no Name")
+	}
+}
+
+// receiving are the properties that queues and subscriptions share.
+type receiving struct {
+	lock, ttl                       *time.Duration
+	deliveries                      *int
+	sessions, deadLetterOnExpiry    *bool
+	forwardTo, forwardDeadLettersTo *string
+}
+
+func (c *configReader) receiving(name string, member node, into *receiving) bool {
+	switch name {
+	case "lockduration":
+		c.duration(member, into.lock)
+	case "defaultmessagetimetolive":
+		c.duration(member, into.ttl)
+	case "maxdeliverycount":
+		c.integer(member, into.deliveries)
+	case "requiressession":
+		*into.sessions = c.boolean(member)
+	case "deadletteringonmessageexpiration":
+		*into.deadLetterOnExpiry = c.boolean(member)
+	case "forwardto":
+		*into.forwardTo = c.text(member)
+	case "forwarddeadletteredmessagesto":
+		*into.forwardDeadLettersTo = c.text(member)
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *configReader) topic(n node) {
+	d := DefaultTopic("")
+	d.DefaultMessageTimeToLive, d.DuplicateDetectionHistoryTimeWindow = configTTL, configDuplicates
+	firstSubscription, firstRule := len(c.config.Subscriptions), len(c.config.Rules)
+	c.named(n, &d.Name, func(name string, member node) bool {
+		switch name {
+		case "defaultmessagetimetolive":
+			c.duration(member, &d.DefaultMessageTimeToLive)
+		case "requiresduplicatedetection":
+			d.RequiresDuplicateDetection = c.boolean(member)
+		case "duplicatedetectionhistorytimewindow":
+			c.duration(member, &d.DuplicateDetectionHistoryTimeWindow)
+		default:
+			return false
+		}
+		return true
+	}, func(name string, member node) bool {
+		if name != "subscriptions" {
+			return false
+		}
+		c.array(member, c.subscription)
+		return true
+	})
+	// The topic's name may come after its subscriptions.
+	for i := range c.config.Subscriptions[firstSubscription:] {
+		c.config.Subscriptions[firstSubscription+i].Topic = d.Name
+	}
+	for i := range c.config.Rules[firstRule:] {
+		c.config.Rules[firstRule+i].Topic = d.Name
+	}
+	c.config.Topics = append(c.config.Topics, d)
+}
+
+func (c *configReader) subscription(n node) {
+	d := DefaultSubscription("", "")
+	d.DefaultMessageTimeToLive, d.MaxDeliveryCount = configTTL, configDeliveries
+	var rules []RuleDescription
+	c.named(n, &d.Name, func(name string, member node) bool {
+		return c.receiving(name, member, &receiving{
+			&d.LockDuration, &d.DefaultMessageTimeToLive, &d.MaxDeliveryCount, &d.RequiresSession,
+			&d.DeadLetteringOnMessageExpiration, &d.ForwardTo, &d.ForwardDeadLetteredMessagesTo,
+		})
+	}, func(name string, member node) bool {
+		if name != "rules" {
+			return false
+		}
+		c.array(member, func(item node) { rules = append(rules, c.rule(item)) })
+		return true
+	})
+	if len(rules) > 0 { // they stand instead of the rule $Default
+		d.DefaultRule = &rules[0]
+		for _, rule := range rules[1:] {
+			c.config.Rules = append(c.config.Rules, ConfigRule{Subscription: d.Name, RuleDescription: rule})
+		}
+	}
+	c.config.Subscriptions = append(c.config.Subscriptions, d)
+}
+
+func (c *configReader) rule(n node) RuleDescription {
+	var d RuleDescription
+	var kind string
+	var sql SQLFilter
+	var correlation CorrelationFilter
+	expression := func(member node, into *string) {
+		c.object(member, func(name string, member node) bool {
+			if name == "sqlexpression" {
+				*into = c.text(member)
+			}
+			return name == "sqlexpression"
+		})
+	}
+	c.named(n, &d.Name, func(name string, member node) bool {
+		switch name {
+		case "filtertype":
+			kind = c.text(member)
+		case "sqlfilter":
+			expression(member, &sql.Expression)
+		case "correlationfilter":
+			correlation = c.correlation(member)
+		case "action":
+			expression(member, &d.Action)
+		default:
+			return false
+		}
+		return true
+	}, nil)
+	switch strings.ToLower(kind) {
+	case "sql":
+		d.Filter = sql
+	case "correlation":
+		d.Filter = correlation
+	case "true", "":
+		d.Filter = TrueFilter{}
+	case "false":
+		d.Filter = FalseFilter{}
+	default:
+		c.fail(n, "has the FilterType %q, which is not Sql or Correlation", kind)
+	}
+	return d
+}
+
+func (c *configReader) correlation(n node) CorrelationFilter {
+	var f CorrelationFilter
+	fields := map[string]*string{
+		"contenttype": &f.ContentType, "correlationid": &f.CorrelationID, "label": &f.Subject, "subject": &f.Subject,
+		"messageid": &f.MessageID, "replyto": &f.ReplyTo, "replytosessionid": &f.ReplyToSessionID, "sessionid": &f.SessionID, "to": &f.To,
+	}
+	c.object(n, func(name string, member node) bool {
+		if field := fields[name]; field != nil {
+			*field = c.text(member)
+			return true
+		}
+		if name != "properties" {
+			return false
+		}
+		properties, ok := member.value.(map[string]any)
+		if !ok && member.value != nil {
+			c.fail(member, "is %s, not an object", jsonKind(member.value))
+		}
+		for key, value := range properties {
+			switch value.(type) {
+			case string, bool, float64:
+			default:
+				c.fail(node{place: member.place + "." + key}, "is %s, not a string, number or boolean", jsonKind(value))
+			}
+		}
+		f.Properties = properties
+		return true
+	})
+	return f
+}
