@@ -23,17 +23,17 @@ type Access struct {
 
 // EntityPath returns the path an audience or token scope is about: without scheme, host, port and query, without
 // slashes at its ends, and without "/$management". Clients come through proxies and port maps, so that host and port
-// mean nothing; a bare host is the empty path, the namespace.
+// mean nothing; a bare host is the empty path, the namespace. Without a scheme, localhost and what has a port or two dots
+// is a host, because names of entities often have one dot.
 func EntityPath(audience string) string {
-	rest := audience
-	if _, after, ok := strings.Cut(rest, "://"); ok {
-		rest = after
-		_, path, _ := strings.Cut(rest, "/")
-		rest = path
-	} else if host, path, ok := strings.Cut(rest, "/"); ok && strings.ContainsAny(host, ".:") {
-		rest = path
-	} else if !ok && strings.ContainsAny(host, ".:") {
-		rest = ""
+	_, rest, hasHost := strings.Cut(audience, "://")
+	if !hasHost {
+		rest = audience
+		host, _, _ := strings.Cut(rest, "/")
+		hasHost = strings.EqualFold(host, "localhost") || strings.Contains(host, ":") || strings.Count(host, ".") > 1
+	}
+	if hasHost {
+		_, rest, _ = strings.Cut(rest, "/")
 	}
 	rest, _, _ = strings.Cut(rest, "?")
 	rest = strings.Trim(rest, "/")

@@ -125,8 +125,22 @@ func checkLimits(lock, ttl, idle time.Duration, deliveries int, metadata string)
 // reported is that of all. An update repeats the size reported.
 const partitions = 16
 
+const maxMegabytes = 5120 // of one part
+
+// partition turns the size asked for at creation into that of all parts.
+func partition(partitioned bool, megabytes *int) error {
+	if !partitioned {
+		return nil
+	}
+	if *megabytes > maxMegabytes {
+		return errorf(CodeInvalidArgument, "The value for the MaxSizeInMegabytes property must be between 1 and %d, not %d.", maxMegabytes, *megabytes)
+	}
+	*megabytes *= partitions
+	return nil
+}
+
 func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes int, window time.Duration) error {
-	limitMB, limitKB := 5120, 256
+	limitMB, limitKB := maxMegabytes, 256
 	switch {
 	case b.options.Tier == Premium && partitioned:
 		return errorf(CodeInvalidArgument, "Partitioned entities are not supported in a Premium namespace.")

@@ -18,8 +18,8 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
 		return err
 	}
-	if d.EnablePartitioning {
-		d.MaxSizeInMegabytes *= partitions
+	if err := partition(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
+		return err
 	}
 	q := &queue{description: d}
 	q.life = newLife(nil, b.now, d.AutoDeleteOnIdle, func() { _ = b.deleteQueue(d.Name, q) })
@@ -212,8 +212,8 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	if err := b.admitLocked(d.Name); err != nil {
 		return err
 	}
-	if d.EnablePartitioning {
-		d.MaxSizeInMegabytes *= partitions
+	if err := partition(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
+		return err
 	}
 	t := &topic{description: d, subs: make(map[string]*subscription)}
 	t.life = newLife(nil, b.now, d.AutoDeleteOnIdle, func() { _ = b.deleteTopic(d.Name, t) })
