@@ -3,6 +3,7 @@ package broker
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
@@ -17,8 +18,8 @@ const maxToken = 16 << 10
 // Access is what a token proves.
 type Access struct {
 	Claims  Claims
-	Expires time.Time
-	KeyName string // empty for a JWT
+	Expires time.Time // zero for a key itself
+	KeyName string    // empty for a JWT
 }
 
 // EntityPath returns the path an audience or token scope is about: without scheme, host, port and query, without
@@ -86,6 +87,22 @@ func (b *Broker) keyFor(sas sasToken, path string) (AuthorizationRule, bool) {
 		}
 	}
 	return AuthorizationRule{}, false
+}
+
+// VerifyKey checks a key itself, as SASL PLAIN gives it: the user is the name of a key of the namespace, the password
+// the primary or secondary key. The error's code is [CodeUnauthorized]. The access does not expire.
+func (b *Broker) VerifyKey(keyName, key string) (Access, error) {
+	for _, rule := range b.options.Keys {
+		if rule.KeyName == keyName && (sameKey(rule.PrimaryKey, key) || sameKey(rule.SecondaryKey, key)) {
+			return Access{Claims: rule.Claims, KeyName: keyName}, nil
+		}
+	}
+	return Access{}, errorf(CodeUnauthorized, "InvalidSignature: The key name or the key is not valid.")
+}
+
+// sameKey compares in a time that tells nothing about the key. An empty key opens nothing.
+func sameKey(key, given string) bool {
+	return key != "" && subtle.ConstantTimeCompare([]byte(key), []byte(given)) == 1
 }
 
 // entityKeys returns the authorization rules of the queue or topic that path is or lies below.

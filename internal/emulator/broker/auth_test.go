@@ -73,6 +73,20 @@ func TestVerifySAS(t *testing.T) {
 	}
 }
 
+func TestVerifyKey(t *testing.T) {
+	b := bench{t, New(Options{Keys: []AuthorizationRule{{KeyName: "k", PrimaryKey: "p", SecondaryKey: "s", Claims: Send}, {KeyName: "empty", Claims: Manage}}})}
+	defer b.Close()
+	for _, key := range []string{"p", "s"} {
+		if access, err := b.VerifyKey("k", key); err != nil || access != (Access{Claims: Send, KeyName: "k"}) {
+			t.Errorf("VerifyKey(k, %s) = %+v, %v", key, access, err)
+		}
+	}
+	for name, key := range map[string]string{"k": "x", "K": "p", "empty": "", "": "p"} {
+		_, err := b.VerifyKey(name, key)
+		b.refused(name+"/"+key, err, CodeUnauthorized, "")
+	}
+}
+
 func TestClaims(t *testing.T) {
 	if !Manage.Has(Send) || !Manage.Has(Listen) || Send.Has(Listen) || (Send | Listen).Has(Manage) {
 		t.Error("Manage must include the others, and not be made of them")

@@ -163,16 +163,24 @@ func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes in
 // checkDestinationsLocked refuses to forward to what does not exist.
 func (b *Broker) checkDestinationsLocked(names ...string) error {
 	for _, name := range names {
-		if key := entityKey(name); key != "" && b.queues[key] == nil && b.topics[key] == nil {
+		if key := entityKey(destination(name)); key != "" && b.queues[key] == nil && b.topics[key] == nil {
 			return errorf(CodeInvalidArgument, "SubCode=40400. The auto forwarding destination entity '%s' does not exist.", name)
 		}
 	}
 	return nil
 }
 
+// destination returns the name of the entity that ForwardTo gives by its address or its name.
+func destination(forwardTo string) string {
+	if _, rest, ok := strings.Cut(forwardTo, "://"); ok {
+		_, forwardTo, _ = strings.Cut(rest, "/")
+	}
+	return strings.Trim(forwardTo, "/")
+}
+
 func checkForwards(path, to, deadLettersTo string, sessions bool) error {
 	switch {
-	case entityKey(to) == entityKey(path) || entityKey(deadLettersTo) == entityKey(path):
+	case entityKey(destination(to)) == entityKey(path) || entityKey(destination(deadLettersTo)) == entityKey(path):
 		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. The entity '%s' cannot forward messages to itself.", path)
 	case sessions && to != "":
 		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. Auto-forwarding is not supported for the session-enabled entity '%s'.", path)

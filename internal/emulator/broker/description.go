@@ -64,11 +64,11 @@ type QueueDescription struct {
 	EnableBatchedOperations             bool
 	AuthorizationRules                  []AuthorizationRule
 	Status                              Status
-	ForwardTo                           string // name of a queue or topic; empty means none
+	ForwardTo                           string // a queue or topic by its name or address ("sb://host/name"); empty means none
 	UserMetadata                        string // at most 1024 characters
 	AutoDeleteOnIdle                    time.Duration
 	EnablePartitioning                  bool   // fixed at creation; kept, without effect on order or numbers
-	ForwardDeadLetteredMessagesTo       string // name of a queue or topic; empty means none
+	ForwardDeadLetteredMessagesTo       string // like ForwardTo
 	EnableExpress                       bool
 	MaxMessageSizeInKilobytes           int
 }

@@ -42,8 +42,8 @@ func (q *queue) apply(why *Error) {
 	q.main.changeAll(settings{
 		lockDuration: d.LockDuration, ttl: d.DefaultMessageTimeToLive, maxDeliveryCount: d.MaxDeliveryCount,
 		requiresSession: d.RequiresSession, deadLetterOnExpiry: d.DeadLetteringOnMessageExpiration, status: d.Status,
-		forwardTo: d.ForwardTo,
-	}, d.ForwardDeadLetteredMessagesTo, why)
+		forwardTo: destination(d.ForwardTo),
+	}, destination(d.ForwardDeadLetteredMessagesTo), why)
 }
 
 // newSource returns a source with its subqueues, without settings.

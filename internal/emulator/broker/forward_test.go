@@ -11,7 +11,7 @@ func TestForward(t *testing.T) {
 		_, end := b.queue("end", nil)
 		b.topic("hub")
 		d := DefaultSubscription("hub", "s")
-		d.ForwardTo, d.AutoDeleteOnIdle = "END", 5*time.Minute
+		d.ForwardTo, d.AutoDeleteOnIdle = "https://host:5671/END", 5*time.Minute
 		b.ok(b.CreateSubscription(d))
 		start, source := b.queue("start", func(d *QueueDescription) { d.ForwardTo = "hub" })
 		b.ok(start.Send(msgs("a", "b")))

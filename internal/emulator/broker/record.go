@@ -67,10 +67,10 @@ func unixTime(ns int64) time.Time {
 }
 
 func (rec *record) state() State {
-	switch rec.place {
-	case deferred:
+	switch {
+	case rec.place == deferred, rec.place == locked && rec.wasDeferred:
 		return Deferred
-	case scheduled:
+	case rec.place == scheduled:
 		return Scheduled
 	}
 	return Active

@@ -251,7 +251,7 @@ func (s *Source) SetSessionState(id string, state []byte) error {
 }
 
 // Sessions lists the ids of sessions, sorted: those whose state was set after the given time, or, with the zero time,
-// those that have messages.
+// those that have messages or a state.
 func (s *Source) Sessions(stateSetAfter time.Time) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -260,7 +260,7 @@ func (s *Source) Sessions(stateSetAfter time.Time) ([]string, error) {
 	}
 	var ids []string
 	for id, sess := range s.sessions.byID {
-		if stateSetAfter.IsZero() && sess.records > 0 || !stateSetAfter.IsZero() && sess.hasState && sess.stateSet > instant(stateSetAfter) {
+		if stateSetAfter.IsZero() && (sess.records > 0 || sess.hasState) || !stateSetAfter.IsZero() && sess.hasState && sess.stateSet > instant(stateSetAfter) {
 			ids = append(ids, id)
 		}
 	}

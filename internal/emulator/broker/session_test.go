@@ -141,7 +141,7 @@ func TestSessionState(t *testing.T) {
 		for _, c := range []struct {
 			after time.Time
 			want  []string
-		}{{time.Time{}, []string{"b", "c"}}, {set, []string{"a"}}, {time.Now(), nil}} {
+		}{{time.Time{}, []string{"a", "b", "c"}}, {set, []string{"a"}}, {time.Now(), nil}} {
 			ids, err := source.Sessions(c.after)
 			b.ok(err)
 			if !slices.Equal(ids, c.want) {

@@ -200,11 +200,9 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 		if rec.place != deferred {
 			continue // named twice
 		}
-		s.lockLocked(rec, mode, holder, now)
 		rec.wasDeferred = true
-		d := rec.delivery()
-		d.State = Deferred
-		taken = append(taken, d)
+		s.lockLocked(rec, mode, holder, now)
+		taken = append(taken, rec.delivery())
 		if mode == ReceiveAndDelete {
 			s.removeLocked(rec)
 		}

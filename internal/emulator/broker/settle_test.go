@@ -143,6 +143,7 @@ func TestDefer(t *testing.T) {
 		if !slices.Equal(ids(got), []string{"c", "a"}) || got[0].State != Deferred || got[0].Message.Properties["later"] != true {
 			t.Fatalf("received %+v", got)
 		}
+		b.wantPeek("they stay deferred under their locks", source, "a:deferred", "b:deferred", "c:deferred")
 		_, err = source.ReceiveDeferred([]int64{1}, PeekLock, nil)
 		b.refused("while locked", err, CodeMessageNotFound, "")
 		b.settle(source, got[0], Complete)

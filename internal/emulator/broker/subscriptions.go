@@ -55,8 +55,8 @@ func (sub *subscription) apply(why *Error) {
 	sub.main.changeAll(settings{
 		lockDuration: d.LockDuration, ttl: d.DefaultMessageTimeToLive, maxDeliveryCount: d.MaxDeliveryCount,
 		requiresSession: d.RequiresSession, deadLetterOnExpiry: d.DeadLetteringOnMessageExpiration, status: d.Status,
-		forwardTo: d.ForwardTo,
-	}, d.ForwardDeadLetteredMessagesTo, why)
+		forwardTo: destination(d.ForwardTo),
+	}, destination(d.ForwardDeadLetteredMessagesTo), why)
 }
 
 func (sub *subscription) close() {

@@ -183,9 +183,10 @@ var rights = []struct {
 	claims broker.Claims
 }{{"Manage", broker.Manage}, {"Send", broker.Send}, {"Listen", broker.Listen}}
 
-// forward writes where an entity forwards to as the address that clients give.
+// forward writes where an entity forwards to: the address as it was given, or one made of a name.
 func (r *request) forward(w *writer, name, destination string) {
-	if destination != "" {
-		w.text(name, "sb://"+r.Host+"/"+destination)
+	if destination != "" && !strings.Contains(destination, "://") {
+		destination = "sb://" + r.Host + "/" + destination
 	}
+	w.optional(name, destination)
 }

@@ -128,14 +128,6 @@ func parseStatus(text string) (broker.Status, error) {
 	return status, nil
 }
 
-// destination returns the entity's name in the address of a forward, "sb://host/name" or the name alone.
-func destination(address string) string {
-	if _, rest, ok := strings.Cut(address, "://"); ok {
-		_, address, _ = strings.Cut(rest, "/")
-	}
-	return strings.Trim(address, "/")
-}
-
 // maxAuthorizationRules is how many one entity may have ("Service Bus quotas").
 const maxAuthorizationRules = 12
 

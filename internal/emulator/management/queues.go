@@ -2,6 +2,7 @@ package management
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"chatapp/internal/emulator/broker"
@@ -60,11 +61,11 @@ func (x *queueXML) description(name string) (broker.QueueDescription, error) {
 	setDuration(&d.DuplicateDetectionHistoryTimeWindow, x.DuplicateDetectionHistoryTimeWindow)
 	set(&d.MaxDeliveryCount, explicit(x.MaxDeliveryCount))
 	set(&d.EnableBatchedOperations, x.EnableBatchedOperations)
-	d.ForwardTo = destination(x.ForwardTo)
+	d.ForwardTo = strings.TrimSpace(x.ForwardTo)
 	d.UserMetadata = x.UserMetadata
 	setDuration(&d.AutoDeleteOnIdle, x.AutoDeleteOnIdle)
 	d.EnablePartitioning = x.EnablePartitioning
-	d.ForwardDeadLetteredMessagesTo = destination(x.ForwardDeadLetteredMessagesTo)
+	d.ForwardDeadLetteredMessagesTo = strings.TrimSpace(x.ForwardDeadLetteredMessagesTo)
 	d.EnableExpress = x.EnableExpress
 	set(&d.MaxMessageSizeInKilobytes, explicit(x.MaxMessageSizeInKilobytes))
 	var err error

@@ -174,7 +174,7 @@ func TestSDKTopicsAndSubscriptions(t *testing.T) {
 		LockDuration: ptr("PT3M"), RequiresSession: ptr(false), DefaultMessageTimeToLive: ptr("PT7M"), DeadLetteringOnMessageExpiration: ptr(true),
 		EnableDeadLetteringOnFilterEvaluationExceptions: ptr(false), MaxDeliveryCount: ptr(int32(11)), Status: ptr(admin.EntityStatusActive),
 		EnableBatchedOperations: ptr(false), AutoDeleteOnIdle: ptr("PT11M"), UserMetadata: ptr("user metadata"),
-		ForwardDeadLetteredMessagesTo: ptr("sb://" + server.Listener.Addr().String() + "/archive"),
+		ForwardDeadLetteredMessagesTo: ptr("https://" + server.Listener.Addr().String() + "/archive"),
 	}
 	made, err := client.CreateSubscription(ctx, "chat", "a", &admin.CreateSubscriptionOptions{Properties: &full})
 	if err != nil || made.TopicName != "chat" || made.SubscriptionName != "a" || !reflect.DeepEqual(made.SubscriptionProperties, full) {

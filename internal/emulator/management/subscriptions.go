@@ -3,6 +3,7 @@ package management
 import (
 	"io"
 	"net/http"
+	"strings"
 
 	"chatapp/internal/emulator/broker"
 )
@@ -76,9 +77,9 @@ func (x *subscriptionXML) description(topic, name string) (broker.SubscriptionDe
 	set(&d.DeadLetteringOnFilterEvaluationExceptions, x.DeadLetteringOnFilterEvaluationExceptions)
 	set(&d.MaxDeliveryCount, explicit(x.MaxDeliveryCount))
 	set(&d.EnableBatchedOperations, x.EnableBatchedOperations)
-	d.ForwardTo = destination(x.ForwardTo)
+	d.ForwardTo = strings.TrimSpace(x.ForwardTo)
 	d.UserMetadata = x.UserMetadata
-	d.ForwardDeadLetteredMessagesTo = destination(x.ForwardDeadLetteredMessagesTo)
+	d.ForwardDeadLetteredMessagesTo = strings.TrimSpace(x.ForwardDeadLetteredMessagesTo)
 	setDuration(&d.AutoDeleteOnIdle, x.AutoDeleteOnIdle)
 	var err error
 	if d.Status, err = parseStatus(x.Status); err != nil {
