@@ -243,6 +243,36 @@ func TestMessageLimits(t *testing.T) {
 	}
 }
 
+func TestSmallMessagesFillAQueue(t *testing.T) {
+	b := bench{t, New(Options{})}
+	defer b.Close()
+	target, source := b.queue("q", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1 })
+	sent := 0
+	for target.Send(msgs(numbers(0, 64)...)) == nil {
+		sent += 64
+	}
+	if sent != 4096 {
+		t.Errorf("a queue of 1 MB took %d messages of 100 bytes, want 4096 of 256 each", sent)
+	}
+	b.take(b.receiver(source, ReceiveAndDelete), 64)
+	b.ok(target.Send(msgs(numbers(0, 64)...)))
+}
+
+func TestPropertiesAreBounded(t *testing.T) {
+	inBubble(t, func(b bench) {
+		target, source := b.queue("q", nil)
+		b.ok(target.Send(msgs("a")))
+		r := b.receiver(source, PeekLock)
+		large := map[string]any{"x": strings.Repeat("x", 40<<10)}
+		d := b.take(r, 1)[0]
+		b.ok(source.Settle(d.LockToken, Settlement{Outcome: Abandon, Properties: large}))
+		d = b.take(r, 1)[0]
+		b.refused("as much again", source.Settle(d.LockToken, Settlement{Outcome: Defer, Properties: map[string]any{"y": make([]byte, 40<<10)}}), CodeMessageTooLarge, "65536")
+		b.refused("a long reason", source.Settle(d.LockToken, Settlement{Outcome: DeadLetter, Reason: strings.Repeat("x", 4097)}), CodeInvalidArgument, "4096")
+		b.settle(source, d, Complete)
+	})
+}
+
 func TestReceiverLimit(t *testing.T) {
 	b := bench{t, New(Options{MaxReceivers: 2})}
 	defer b.Close()

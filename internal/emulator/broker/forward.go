@@ -35,8 +35,11 @@ func (s *Source) forwardOne() bool {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed != nil {
+		return false
+	}
 	if rec.place != transfer {
-		return true // the entity was deleted or rerouted meanwhile
+		return true // the entity was rerouted meanwhile: the message is in both places
 	}
 	now := s.broker.now()
 	switch {

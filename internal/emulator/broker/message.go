@@ -60,6 +60,38 @@ func (m *Message) withProperties(changes map[string]any) *Message {
 	return c
 }
 
+// maxProperties is how many bytes the application properties of a message may have after a receiver or a rule changed
+// them ("Service Bus quotas").
+const maxProperties = 64 << 10
+
+// checkProperties refuses changes that would make the properties of m too large.
+func (m *Message) checkProperties(changes map[string]any) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	total := propertiesSize(m.Properties) + propertiesSize(changes)
+	if total > maxProperties {
+		return errorf(CodeMessageTooLarge, "The application properties would have %d bytes; the limit is %d.", total, maxProperties)
+	}
+	return nil
+}
+
+// propertiesSize is about what properties need when encoded.
+func propertiesSize(properties map[string]any) int {
+	const fixed = 8 // of a number or a time
+	total := 0
+	for name, value := range properties {
+		total += len(name) + fixed
+		switch v := value.(type) {
+		case string:
+			total += len(v)
+		case []byte:
+			total += len(v)
+		}
+	}
+	return total
+}
+
 // State is where a message stands in its entity; the numbers are those of the annotation x-opt-message-state.
 type State int
 

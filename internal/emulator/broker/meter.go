@@ -21,33 +21,35 @@ type Usage struct {
 
 // meter counts, and throttles if asked to.
 type meter struct {
-	sent, received_, completed, settled_, peeked_, filters, managed, credits atomic.Int64
+	sends, receives, completions, settlements, peeks, filters, managed, credits atomic.Int64
 
 	busyUntil atomic.Int64
+	limit     atomic.Int64 // credits per second; 0 means no throttling
 	now       func() int64
 
 	mu sync.Mutex
 	// mu guards
-	limit  int64 // credits per second; 0 means no throttling
 	second int64 // the one that spent belongs to
 	spent  int64
 }
 
+// charge spends credits. A refusable operation is refused while the namespace is busy or has spent its second's credits;
+// the others have happened already.
 func (m *meter) charge(credits int64, refusable bool) error {
-	now := m.now()
-	if refusable && m.busyUntil.Load() > now {
+	if refusable && m.busyUntil.Load() > m.now() {
 		return errBusy()
 	}
 	m.credits.Add(credits)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.limit == 0 {
+	limit := m.limit.Load()
+	if limit == 0 {
 		return nil
 	}
-	if second := now / 1e9; second != m.second {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if second := m.now() / 1e9; second != m.second {
 		m.second, m.spent = second, 0
 	}
-	if refusable && m.spent >= m.limit {
+	if refusable && m.spent >= limit {
 		m.credits.Add(-credits)
 		return errBusy()
 	}
@@ -64,27 +66,27 @@ func (m *meter) sending(messages int, evaluations int) error {
 	if err := m.charge(int64(messages+messages*evaluations), true); err != nil {
 		return err
 	}
-	m.sent.Add(int64(messages))
+	m.sends.Add(int64(messages))
 	m.filters.Add(int64(messages * evaluations))
 	return nil
 }
 
 // received, settled and peeked charge for what has happened already, which cannot be refused.
 func (m *meter) received(n int) {
-	m.received_.Add(int64(n))
+	m.receives.Add(int64(n))
 	_ = m.charge(int64(n), false)
 }
 
 func (m *meter) peeked(n int) {
-	m.peeked_.Add(int64(n))
+	m.peeks.Add(int64(n))
 	_ = m.charge(int64(n), false)
 }
 
 func (m *meter) settled(how Outcome) {
 	if how == Complete {
-		m.completed.Add(1)
+		m.completions.Add(1)
 	} else {
-		m.settled_.Add(1)
+		m.settlements.Add(1)
 	}
 	_ = m.charge(1, false)
 }
@@ -101,17 +103,15 @@ func (m *meter) management() error {
 func (b *Broker) Usage() Usage {
 	m := &b.meter
 	return Usage{
-		Sent: m.sent.Load(), Received: m.received_.Load(), Completed: m.completed.Load(), Settled: m.settled_.Load(),
-		Peeked: m.peeked_.Load(), Filters: m.filters.Load(), Managed: m.managed.Load(), Credits: m.credits.Load(),
+		Sent: m.sends.Load(), Received: m.receives.Load(), Completed: m.completions.Load(), Settled: m.settlements.Load(),
+		Peeked: m.peeks.Load(), Filters: m.filters.Load(), Managed: m.managed.Load(), Credits: m.credits.Load(),
 	}
 }
 
 // Throttle limits the namespace to so many credits a second, as Standard does with 1,000; 0 ends it. What exceeds
 // them is refused with [CodeServerBusy]; deliveries and settlements are charged but not refused.
 func (b *Broker) Throttle(creditsPerSecond int) {
-	b.meter.mu.Lock()
-	defer b.meter.mu.Unlock()
-	b.meter.limit = int64(creditsPerSecond)
+	b.meter.limit.Store(int64(creditsPerSecond))
 }
 
 // ChargeManagement counts one management operation, and refuses it while the namespace is busy. The methods of

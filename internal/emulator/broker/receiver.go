@@ -162,21 +162,23 @@ func (r *Receiver) Close() {
 		return
 	}
 	now := s.broker.now()
-	s.closeReceiverLocked(r, errorf(CodeDetached, "The receiver is closed."), now)
+	s.closeReceiverLocked(r, errorf(CodeDetached, "The receiver is closed."), false, now)
 	s.settledLocked(now)
 }
 
-func (s *Source) closeReceiverLocked(r *Receiver, why *Error, now int64) {
+// closeReceiverLocked ends a receiver and its session, if it has one. What goes back counts as a failed delivery only if
+// failed says so.
+func (s *Source) closeReceiverLocked(r *Receiver, why *Error, failed bool, now int64) {
 	r.err = why
 	delete(s.receivers, r)
 	s.waiters.remove(r)
 	s.sessions.acceptors = slices.DeleteFunc(s.sessions.acceptors, func(a *Receiver) bool { return a == r })
 	for _, rec := range r.inbox[r.head:] {
-		s.giveBackLocked(rec, false, now)
+		s.giveBackLocked(rec, failed, now)
 	}
 	r.inbox, r.head, r.credit = nil, 0, 0
 	if sess := r.session; sess != nil && sess.holder == r {
-		s.releaseSessionLocked(sess, false, now)
+		s.releaseSessionLocked(sess, failed, now)
 	}
 }
 

@@ -50,7 +50,17 @@ type share struct {
 
 // account counts the bytes of an entity: a queue with its subqueues, or a topic with its subscriptions.
 type account struct {
-	used atomic.Int64
+	used    atomic.Int64 // bytes of messages, each counted once, and of session states
+	records atomic.Int64 // copies of messages
+}
+
+// recordOverhead is the least that a copy of a message counts against the size of an entity, in bytes, so that
+// the smallest messages cannot use up the memory. It is about what a record needs.
+const recordOverhead = 256
+
+// admits reports whether the entity has room for more bytes and copies.
+func (a *account) admits(bytes, copies, limit int64) bool {
+	return a.used.Load()+bytes <= limit && (a.records.Load()+copies)*recordOverhead <= limit
 }
 
 func (a *account) release(rec *record) {

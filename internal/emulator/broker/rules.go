@@ -29,6 +29,9 @@ func (r *rule) apply(m *Message) (*Message, error) {
 	if err := r.action.Apply(view{c}); err != nil {
 		return nil, err
 	}
+	if n := propertiesSize(c.Properties); n > maxProperties {
+		return nil, errorf(CodeMessageTooLarge, "The action made %d bytes of application properties; the limit is %d.", n, maxProperties)
+	}
 	return c, nil
 }
 

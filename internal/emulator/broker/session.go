@@ -147,8 +147,7 @@ func (s *Source) releaseSessionLocked(sess *session, failed bool, now int64) {
 // failed ("Message sessions", "Impact of delivery count").
 func (s *Source) loseSessionLocked(sess *session, now int64) {
 	r := sess.holder
-	s.releaseSessionLocked(sess, true, now)
-	s.closeReceiverLocked(r, errSessionLockLost(), now)
+	s.closeReceiverLocked(r, errSessionLockLost(), true, now)
 	r.options.Wake()
 }
 
@@ -245,9 +244,21 @@ func (s *Source) SetSessionState(id string, state []byte) error {
 	if limit := s.broker.options.Tier.maxMessageSize(); len(state) > limit {
 		return errorf(CodeMessageTooLarge, "The session state has %d bytes; the limit is %d.", len(state), limit)
 	}
-	s.account.used.Add(int64(len(state) - len(sess.state)))
+	before := sess.stateSize()
 	sess.state, sess.hasState, sess.stateSet = state, state != nil, now
+	s.account.used.Add(sess.stateSize() - before)
 	return nil
+}
+
+// stateOverhead is what an empty state counts, so that no number of them is free.
+const stateOverhead = 256
+
+// stateSize is what the session's state counts towards the size of its entity.
+func (sess *session) stateSize() int64 {
+	if !sess.hasState {
+		return 0
+	}
+	return int64(len(sess.state) + stateOverhead)
 }
 
 // Sessions lists the ids of sessions, sorted: those whose state was set after the given time, or, with the zero time,

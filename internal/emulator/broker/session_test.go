@@ -113,6 +113,24 @@ func TestSessionLocks(t *testing.T) {
 	})
 }
 
+func TestSessionLockEndsBeforeTake(t *testing.T) {
+	inBubble(t, func(b bench) {
+		target, source := b.sessionQueue()
+		b.ok(target.Send([]*Message{sessionMsg("a", "a1"), sessionMsg("a", "a2"), sessionMsg("a", "a3")}))
+		r, err := b.accept(source, "a", false)
+		b.ok(err)
+		b.ok(r.SetCredit(2))
+		var one [1]Delivery
+		r.Take(one[:]) // a2 stays in the inbox
+		wait(time.Minute)
+		again, err := b.accept(source, "a", false)
+		b.ok(err)
+		if got := b.wantTake("each once", again, 9, "a1", "a2", "a3"); got[0].DeliveryCount != 1 || got[1].DeliveryCount != 1 || got[2].DeliveryCount != 0 {
+			t.Errorf("counts %d, %d, %d; want 1, 1 and 0", got[0].DeliveryCount, got[1].DeliveryCount, got[2].DeliveryCount)
+		}
+	})
+}
+
 func TestSessionState(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.sessionQueue()
@@ -153,6 +171,9 @@ func TestSessionState(t *testing.T) {
 		}
 		b.ok(source.SetSessionState("a", nil))
 		r.Close()
+		if used := source.account.used.Load(); used != 20 {
+			t.Errorf("%d bytes are counted, want those of the two messages", used)
+		}
 		if n := len(source.sessions.byID); n != 2 {
 			t.Errorf("%d sessions are kept, want the 2 with messages", n)
 		}

@@ -41,6 +41,9 @@ func (u UUID) seq() int64 {
 	return int64(binary.LittleEndian.Uint64(b[:]))
 }
 
+// maxReason is the most characters of a dead-letter reason or description, as the SDKs document it.
+const maxReason = 4096
+
 // lockedBy returns the record under the given lock.
 func (s *Source) lockedBy(token UUID, now int64) (*record, error) {
 	if s.closed != nil {
@@ -68,6 +71,12 @@ func (s *Source) Settle(token UUID, how Settlement) error {
 	rec, err := s.lockedBy(token, now)
 	if err != nil {
 		return err
+	}
+	if err := rec.msg.checkProperties(how.Properties); err != nil {
+		return err
+	}
+	if len(how.Reason) > maxReason || len(how.Description) > maxReason {
+		return errorf(CodeInvalidArgument, "The dead-letter reason or description is longer than %d characters.", maxReason)
 	}
 	s.life.used(now)
 	s.broker.meter.settled(how.Outcome)

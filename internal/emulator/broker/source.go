@@ -97,6 +97,7 @@ func (s *Source) enqueueLocked(a arrival, now int64) *record {
 // insertLocked puts a record with a number where it belongs: the outbox, a session's backlog or the common one.
 func (s *Source) insertLocked(rec *record) {
 	s.log.add(rec)
+	s.account.records.Add(1)
 	s.bytes += int64(rec.msg.Size)
 	if s.settings.requiresSession {
 		rec.session = s.sessions.named(rec.msg.SessionID)
@@ -159,6 +160,7 @@ func (s *Source) detachLocked(rec *record) {
 		return
 	}
 	s.log.removed()
+	s.account.records.Add(-1)
 	s.bytes -= int64(rec.msg.Size)
 	if rec.session != nil {
 		rec.session.records--
@@ -323,7 +325,7 @@ func (s *Source) armLocked(now int64) {
 	s.timer.Reset(wait)
 }
 
-// closeLocked ends the source: its receivers are told, its messages forgotten.
+// close ends the source: its receivers are told, its messages forgotten.
 func (s *Source) close(why *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -338,7 +340,11 @@ func (s *Source) close(why *Error) {
 	for _, rec := range s.log.items {
 		if rec.place != gone {
 			s.account.release(rec)
+			s.account.records.Add(-1)
 		}
+	}
+	for _, sess := range s.sessions.byID {
+		s.account.used.Add(-sess.stateSize())
 	}
 	s.log, s.backlog, s.deadlines, s.locks, s.outbox = seqLog{}, backlog{}, nil, lockList{}, nil
 	s.sessions, s.counts, s.bytes = sessions{}, [gone]int64{}, 0
@@ -356,9 +362,6 @@ func (s *Source) change(to settings, why *Error) {
 	for s.locks.first != nil {
 		s.giveBackLocked(s.locks.first, false, now)
 	}
-	for sess := s.sessions.firstHeld(); sess != nil; sess = s.sessions.firstHeld() {
-		s.releaseSessionLocked(sess, false, now)
-	}
 	was := s.settings
 	s.settings = to
 	if to.forwardTo != was.forwardTo {
@@ -370,7 +373,7 @@ func (s *Source) change(to settings, why *Error) {
 func (s *Source) detachReceiversLocked(why *Error) {
 	now := s.broker.now()
 	for r := range s.receivers {
-		s.closeReceiverLocked(r, why, now)
+		s.closeReceiverLocked(r, why, false, now)
 		r.options.Wake()
 	}
 }

@@ -34,69 +34,6 @@ type Target struct {
 	topicSettings // of a topic
 }
 
-// topicSettings is what a topic has beyond a queue. The target's mutex guards it.
-type topicSettings struct {
-	ttl           time.Duration
-	lastSeq       int64
-	subscriptions []*subscription // in order of their creation
-	scheduled     map[int64]*record
-	deadlines     deadlines
-	timer         *time.Timer
-}
-
-// Sender is one link's right to send to a [Target].
-type Sender struct {
-	target *Target
-	wake   func()
-	err    *Error // target.mu guards
-}
-
-// NewSender attaches a sender. wake is called when it is detached, under the rules of [ReceiverOptions].Wake.
-func (t *Target) NewSender(wake func()) (*Sender, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed != nil {
-		return nil, t.closed
-	}
-	if !t.status.admitsSend() {
-		return nil, errDisabled(t.path, t.status)
-	}
-	sender := &Sender{target: t, wake: wake}
-	t.senders[sender] = struct{}{}
-	return sender, nil
-}
-
-// Target returns what the sender is attached to.
-func (s *Sender) Target() *Target { return s.target }
-
-// Err returns nil while the sender is open, and afterwards why it was detached, with code [CodeDetached].
-func (s *Sender) Err() error {
-	s.target.mu.Lock()
-	defer s.target.mu.Unlock()
-	if s.err == nil {
-		return nil
-	}
-	return s.err
-}
-
-// Send is [Target.Send] for as long as the sender is attached.
-func (s *Sender) Send(msgs []*Message) error {
-	if err := s.Err(); err != nil {
-		return err
-	}
-	return s.target.Send(msgs)
-}
-
-// Close detaches the sender.
-func (s *Sender) Close() {
-	s.target.mu.Lock()
-	defer s.target.mu.Unlock()
-	if s.err == nil {
-		s.err = errorf(CodeDetached, "The sender is closed.")
-		delete(s.target.senders, s)
-	}
-}
-
 // Path returns the entity's name as it was created.
 func (t *Target) Path() string { return t.path }
 
@@ -153,9 +90,9 @@ func (t *Target) accept(arrivals []arrival, now int64, numbers *[]int64) error {
 		}
 		total += int64(a.msg.Size)
 	}
-	if used := t.account.used.Load(); used+total > t.maxBytes {
+	if !t.account.admits(total, int64(len(arrivals)*max(1, len(t.subscriptions))), t.maxBytes) {
 		return errorf(CodeQuotaExceeded, "The maximum entity size has been reached or exceeded for %s: '%s'. "+
-			"Size of entity in bytes:%d, Max entity size in bytes:%d.", t.kind, t.path, used+total, t.maxBytes)
+			"Size of entity in bytes:%d, Max entity size in bytes:%d.", t.kind, t.path, t.account.used.Load()+total, t.maxBytes)
 	}
 	if err := t.broker.meter.sending(len(arrivals), t.evaluationsLocked()); err != nil {
 		return err
@@ -213,93 +150,11 @@ func (s *Source) scheduleLocked(a arrival, due int64) *record {
 	s.lastSeq++
 	rec := &record{msg: a.msg, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, due: due, place: scheduled, heapIndex: -1}
 	s.log.add(rec)
+	s.account.records.Add(1)
 	s.bytes += int64(a.msg.Size)
 	s.counts[scheduled]++
 	heap.Push(&s.deadlines, rec)
 	return rec
-}
-
-// intoTopicLocked gives arrivals their numbers and copies them to the subscriptions.
-func (t *Target) intoTopicLocked(arrivals []arrival, now int64, numbers *[]int64) {
-	active := make([]arrival, 0, len(arrivals))
-	for _, a := range arrivals {
-		t.lastSeq++
-		if numbers != nil {
-			*numbers = append(*numbers, t.lastSeq)
-		}
-		if due := instant(a.msg.ScheduledEnqueueTime); due > now {
-			t.scheduleLocked(a, due)
-			continue
-		}
-		if a.enqueuedSeq == 0 {
-			a.enqueuedSeq = t.lastSeq
-		}
-		a.ttl = t.ttl
-		active = append(active, a)
-	}
-	t.publishLocked(active, now)
-}
-
-// publishLocked copies messages to the subscriptions. The bytes count once, for as long as any copy exists.
-func (t *Target) publishLocked(active []arrival, now int64) {
-	if len(active) == 0 {
-		return
-	}
-	shares := make([]share, len(active))
-	for i := range active {
-		t.account.used.Add(int64(active[i].msg.Size))
-		active[i].share = &shares[i]
-		shares[i].refs.Store(1) // this function's own
-	}
-	for _, sub := range t.subscriptions {
-		sub.offer(active, now)
-	}
-	for i := range active {
-		t.account.release(&record{msg: active[i].msg, share: &shares[i]})
-	}
-}
-
-func (t *Target) scheduleLocked(a arrival, due int64) {
-	rec := &record{msg: a.msg, seq: t.lastSeq, enqueuedSeq: a.enqueuedSeq, due: due, place: scheduled, heapIndex: -1}
-	t.account.used.Add(int64(a.msg.Size))
-	if t.scheduled == nil {
-		t.scheduled = make(map[int64]*record)
-	}
-	t.scheduled[rec.seq] = rec
-	heap.Push(&t.deadlines, rec)
-	t.armLocked()
-}
-
-func (t *Target) armLocked() {
-	if len(t.deadlines) == 0 {
-		return
-	}
-	wait := time.Duration(max(t.deadlines[0].due-t.broker.now(), 0))
-	if t.timer == nil {
-		t.timer = time.AfterFunc(wait, t.tick)
-		return
-	}
-	t.timer.Reset(wait)
-}
-
-// tick publishes the scheduled messages of a topic that are due.
-func (t *Target) tick() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed != nil {
-		return
-	}
-	now := t.broker.now()
-	var active []arrival
-	for len(t.deadlines) > 0 && t.deadlines[0].due <= now {
-		rec := heap.Pop(&t.deadlines).(*record)
-		delete(t.scheduled, rec.seq)
-		t.account.release(rec)
-		t.lastSeq++
-		active = append(active, arrival{msg: rec.msg, enqueuedSeq: t.lastSeq, ttl: t.ttl})
-	}
-	t.publishLocked(active, now)
-	t.armLocked()
 }
 
 // Cancel takes back scheduled messages by the numbers that Schedule returned. If one is no longer there, nothing is
@@ -316,6 +171,7 @@ func (t *Target) Cancel(numbers []int64) error {
 		t.deadlines.remove(rec)
 		delete(t.scheduled, rec.seq)
 		t.account.release(rec)
+		t.account.records.Add(-1)
 	}
 	if s := t.queue; s != nil {
 		s.mu.Lock()
@@ -334,21 +190,6 @@ func (t *Target) Cancel(numbers []int64) error {
 		remove(rec)
 	}
 	return nil
-}
-
-func (t *Target) hasScheduled() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.scheduled) > 0
-}
-
-// evaluationsLocked is how many filters one message is held against.
-func (t *Target) evaluationsLocked() int {
-	n := 0
-	for _, sub := range t.subscriptions {
-		n += int(sub.ruleCount.Load())
-	}
-	return n
 }
 
 // change applies new limits and tells the senders.
@@ -376,38 +217,4 @@ func (t *Target) close(why *Error) {
 		t.timer.Stop()
 	}
 	t.scheduled, t.deadlines, t.subscriptions = nil, nil, nil
-}
-
-// duplicates remembers message ids for a while.
-type duplicates struct {
-	window time.Duration
-	seen   map[string]struct{}
-	order  []seenID
-}
-
-type seenID struct {
-	id string
-	at int64
-}
-
-// drop returns the arrivals whose ids were not seen within the window, and remembers them.
-func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
-	expired := 0
-	for expired < len(d.order) && d.order[expired].at <= now-int64(d.window) {
-		delete(d.seen, d.order[expired].id)
-		expired++
-	}
-	d.order = d.order[expired:]
-	fresh := make([]arrival, 0, len(arrivals))
-	for _, a := range arrivals {
-		if id := a.msg.ID; id != "" {
-			if _, twice := d.seen[id]; twice {
-				continue
-			}
-			d.seen[id] = struct{}{}
-			d.order = append(d.order, seenID{id, now})
-		}
-		fresh = append(fresh, a)
-	}
-	return fresh
 }

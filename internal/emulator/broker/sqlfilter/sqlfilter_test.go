@@ -226,7 +226,7 @@ func TestActions(t *testing.T) {
 			t.Errorf("ParseAction(%q) succeeded", text)
 		}
 	}
-	for _, text := range []string{"SET a = 1/0", "SET sys.nothing = 1", "SET a = sys.nothing", "REMOVE sys.nothing"} {
+	for _, text := range []string{"SET color = color + color + color + color" + strings.Repeat(" SET color = color + color + color + color", 20), "SET a = 1/0", "SET sys.nothing = 1", "SET a = sys.nothing", "REMOVE sys.nothing"} {
 		a, err := ParseAction(text, nil)
 		if err != nil {
 			t.Fatalf("ParseAction(%q): %v", text, err)

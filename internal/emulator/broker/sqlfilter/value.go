@@ -226,7 +226,7 @@ func (v value) combined(op byte, w value) (value, error) {
 	case v.numeric() && w.numeric():
 		return doubles(op, v.number(), w.number()), nil
 	case op == '+' && (v.kind == text || w.kind == text):
-		return value{kind: text, s: v.text() + w.text()}, nil
+		return joined(v.text(), w.text())
 	case op == '+' && v.kind == instant && w.kind == span:
 		return valueOf(v.a.(time.Time).Add(time.Duration(w.n))), nil
 	case op == '-' && v.kind == instant && w.kind == span:
@@ -239,6 +239,17 @@ func (v value) combined(op byte, w value) (value, error) {
 		return value{kind: span, n: v.n - w.n}, nil
 	}
 	return value{}, mismatch(string(op), v, w)
+}
+
+// maxText bounds what + makes, in bytes: statement by statement an action could double a text for ever. No property may be
+// larger ("Service Bus quotas").
+const maxText = 32 << 10
+
+func joined(a, b string) (value, error) {
+	if len(a)+len(b) > maxText {
+		return value{}, evalError(fmt.Sprintf("The result of + has more than %d bytes.", maxText))
+	}
+	return value{kind: text, s: a + b}, nil
 }
 
 func integers(op byte, a, b int64) (value, error) {

@@ -1,0 +1,40 @@
+package broker
+
+import "time"
+
+// maxRemembered bounds what duplicate detection remembers; the oldest ids are forgotten first.
+const maxRemembered = 1 << 20
+
+// duplicates remembers message ids for a while.
+type duplicates struct {
+	window time.Duration
+	seen   map[string]struct{}
+	order  []seenID
+}
+
+type seenID struct {
+	id string
+	at int64
+}
+
+// drop returns the arrivals whose ids were not seen within the window, and remembers them.
+func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
+	expired := 0
+	for expired < len(d.order) && (d.order[expired].at <= now-int64(d.window) || len(d.order)-expired > maxRemembered) {
+		delete(d.seen, d.order[expired].id)
+		expired++
+	}
+	d.order = d.order[expired:]
+	fresh := make([]arrival, 0, len(arrivals))
+	for _, a := range arrivals {
+		if id := a.msg.ID; id != "" {
+			if _, twice := d.seen[id]; twice {
+				continue
+			}
+			d.seen[id] = struct{}{}
+			d.order = append(d.order, seenID{id, now})
+		}
+		fresh = append(fresh, a)
+	}
+	return fresh
+}

@@ -1,0 +1,116 @@
+package broker
+
+import (
+	"container/heap"
+	"time"
+)
+
+// topicSettings is what a topic has beyond a queue. The target's mutex guards it.
+type topicSettings struct {
+	ttl           time.Duration
+	lastSeq       int64
+	subscriptions []*subscription // in order of their creation
+	scheduled     map[int64]*record
+	deadlines     deadlines
+	timer         *time.Timer
+}
+
+// intoTopicLocked gives arrivals their numbers and copies them to the subscriptions.
+func (t *Target) intoTopicLocked(arrivals []arrival, now int64, numbers *[]int64) {
+	active := make([]arrival, 0, len(arrivals))
+	for _, a := range arrivals {
+		t.lastSeq++
+		if numbers != nil {
+			*numbers = append(*numbers, t.lastSeq)
+		}
+		if due := instant(a.msg.ScheduledEnqueueTime); due > now {
+			t.scheduleLocked(a, due)
+			continue
+		}
+		if a.enqueuedSeq == 0 {
+			a.enqueuedSeq = t.lastSeq
+		}
+		a.ttl = t.ttl
+		active = append(active, a)
+	}
+	t.publishLocked(active, now)
+}
+
+// publishLocked copies messages to the subscriptions. The bytes count once, for as long as any copy exists.
+func (t *Target) publishLocked(active []arrival, now int64) {
+	if len(active) == 0 {
+		return
+	}
+	shares := make([]share, len(active))
+	for i := range active {
+		t.account.used.Add(int64(active[i].msg.Size))
+		active[i].share = &shares[i]
+		shares[i].refs.Store(1) // this function's own
+	}
+	for _, sub := range t.subscriptions {
+		sub.offer(active, now)
+	}
+	for i := range active {
+		t.account.release(&record{msg: active[i].msg, share: &shares[i]})
+	}
+}
+
+func (t *Target) scheduleLocked(a arrival, due int64) {
+	rec := &record{msg: a.msg, seq: t.lastSeq, enqueuedSeq: a.enqueuedSeq, due: due, place: scheduled, heapIndex: -1}
+	t.account.used.Add(int64(a.msg.Size))
+	if t.scheduled == nil {
+		t.scheduled = make(map[int64]*record)
+	}
+	t.scheduled[rec.seq] = rec
+	t.account.records.Add(1)
+	heap.Push(&t.deadlines, rec)
+	t.armLocked()
+}
+
+func (t *Target) armLocked() {
+	if len(t.deadlines) == 0 {
+		return
+	}
+	wait := time.Duration(max(t.deadlines[0].due-t.broker.now(), 0))
+	if t.timer == nil {
+		t.timer = time.AfterFunc(wait, t.tick)
+		return
+	}
+	t.timer.Reset(wait)
+}
+
+// tick publishes the scheduled messages of a topic that are due.
+func (t *Target) tick() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed != nil {
+		return
+	}
+	now := t.broker.now()
+	var active []arrival
+	for len(t.deadlines) > 0 && t.deadlines[0].due <= now {
+		rec := heap.Pop(&t.deadlines).(*record)
+		delete(t.scheduled, rec.seq)
+		t.account.release(rec)
+		t.account.records.Add(-1)
+		t.lastSeq++
+		active = append(active, arrival{msg: rec.msg, enqueuedSeq: t.lastSeq, ttl: t.ttl})
+	}
+	t.publishLocked(active, now)
+	t.armLocked()
+}
+
+func (t *Target) hasScheduled() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.scheduled) > 0
+}
+
+// evaluationsLocked is how many filters one message is held against.
+func (t *Target) evaluationsLocked() int {
+	n := 0
+	for _, sub := range t.subscriptions {
+		n += int(sub.ruleCount.Load())
+	}
+	return n
+}

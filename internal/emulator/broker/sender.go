@@ -1,0 +1,54 @@
+package broker
+
+// Sender is one link's right to send to a [Target].
+type Sender struct {
+	target *Target
+	wake   func()
+	err    *Error // target.mu guards
+}
+
+// NewSender attaches a sender. wake is called when it is detached, under the rules of [ReceiverOptions].Wake.
+func (t *Target) NewSender(wake func()) (*Sender, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed != nil {
+		return nil, t.closed
+	}
+	if !t.status.admitsSend() {
+		return nil, errDisabled(t.path, t.status)
+	}
+	sender := &Sender{target: t, wake: wake}
+	t.senders[sender] = struct{}{}
+	return sender, nil
+}
+
+// Target returns what the sender is attached to.
+func (s *Sender) Target() *Target { return s.target }
+
+// Err returns nil while the sender is open, and afterwards why it was detached, with code [CodeDetached].
+func (s *Sender) Err() error {
+	s.target.mu.Lock()
+	defer s.target.mu.Unlock()
+	if s.err == nil {
+		return nil
+	}
+	return s.err
+}
+
+// Send is [Target.Send] for as long as the sender is attached.
+func (s *Sender) Send(msgs []*Message) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	return s.target.Send(msgs)
+}
+
+// Close detaches the sender.
+func (s *Sender) Close() {
+	s.target.mu.Lock()
+	defer s.target.mu.Unlock()
+	if s.err == nil {
+		s.err = errorf(CodeDetached, "The sender is closed.")
+		delete(s.target.senders, s)
+	}
+}
