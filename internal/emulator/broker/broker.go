@@ -1,5 +1,3 @@
-// Package broker is the inside of an Azure Service Bus namespace: queues, topics, subscriptions and their messages. It
-// knows no AMQP and no HTTP; those are for the packages that serve it.
 package broker
 
 import (
@@ -51,8 +49,7 @@ type Options struct {
 	RefuseJWT        bool                // refuse every JWT, as if Entra ID did not know it
 }
 
-// Broker is one namespace. Its methods may be called from any goroutine. Time is the time package's, so that a
-// testing/synctest bubble around a Broker controls it.
+// Broker is one namespace. Its methods may be called from any goroutine.
 //
 // Lock order, outermost first: Broker.mu, Target.mu, Source.mu of an entity, Source.mu of its subqueues.
 type Broker struct {

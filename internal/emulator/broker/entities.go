@@ -22,15 +22,15 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 		return err
 	}
 	q := &queue{description: d}
-	q.life = newLife(nil, b.now, d.AutoDeleteOnIdle, func() { _ = b.deleteQueue(d.Name, q) })
+	q.life = newLife(nil, b.now)
 	acc := &account{}
 	q.main = b.newSource(d.Name, acc, q.life)
 	q.target = &Target{broker: b, path: d.Name, kind: "Queue", queue: q.main, account: acc, life: q.life, sessions: d.RequiresSession, senders: make(map[*Sender]struct{})}
 	if d.RequiresDuplicateDetection {
 		q.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
 	}
-	q.life.busy = func() bool { return q.main.count().Scheduled > 0 }
 	q.apply(nil)
+	q.life.begin(d.AutoDeleteOnIdle, func() bool { return q.main.count().Scheduled > 0 }, func() { _ = b.deleteQueue(d.Name, q) })
 	b.queues[entityKey(d.Name)] = q
 	return nil
 }
@@ -216,14 +216,14 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 		return err
 	}
 	t := &topic{description: d, subs: make(map[string]*subscription)}
-	t.life = newLife(nil, b.now, d.AutoDeleteOnIdle, func() { _ = b.deleteTopic(d.Name, t) })
+	t.life = newLife(nil, b.now)
 	t.target = &Target{broker: b, path: d.Name, kind: "Topic", account: &account{}, life: t.life, senders: make(map[*Sender]struct{})}
 	t.target.lastSeq = topicSeqOffset
 	if d.RequiresDuplicateDetection {
 		t.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
 	}
-	t.life.busy = t.target.hasScheduled
 	t.apply(nil)
+	t.life.begin(d.AutoDeleteOnIdle, t.target.hasScheduled, func() { _ = b.deleteTopic(d.Name, t) })
 	b.topics[entityKey(d.Name)] = t
 	return nil
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -51,19 +52,19 @@ func TestRepeatsExpireWithTheirLock(t *testing.T) {
 func TestStall(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
-		woken := 0
-		r, err := source.NewReceiver(ReceiverOptions{Mode: ReceiveAndDelete, Wake: func() { woken++ }})
+		var woken atomic.Int32
+		r, err := source.NewReceiver(ReceiverOptions{Mode: ReceiveAndDelete, Wake: func() { woken.Add(1) }})
 		b.ok(err)
 		source.Stall(time.Hour)
 		b.ok(r.SetCredit(5))
 		b.ok(target.Send(msgs("a")))
 		wait(59 * time.Minute)
-		if woken != 0 {
+		if woken.Load() != 0 {
 			t.Error("a stalled queue delivered")
 		}
 		wait(time.Minute)
-		if woken != 1 {
-			t.Errorf("woken %d times after the hour, want once", woken)
+		if n := woken.Load(); n != 1 {
+			t.Errorf("woken %d times after the hour, want once", n)
 		}
 		source.Stall(time.Hour)
 		b.ok(target.Send(msgs("b")))

@@ -8,11 +8,13 @@ import (
 
 // life is when an entity was used, and its end when it was not for the time of AutoDeleteOnIdle.
 type life struct {
-	parent   *life       // a subscription's topic: using one uses the other
-	busy     func() bool // whether messages are scheduled, which keeps an entity alive; nil means none can be
-	expire   func()
+	// immutable once begun
+	parent *life // a subscription's topic: using one uses the other
+	now    func() int64
+	busy   func() bool
+	expire func()
+
 	accessed atomic.Int64 // 0 until first used
-	now      func() int64
 
 	mu sync.Mutex
 	// mu guards
@@ -22,11 +24,19 @@ type life struct {
 	ended            bool
 }
 
-func newLife(parent *life, now func() int64, idle time.Duration, expire func()) *life {
-	l := &life{parent: parent, now: now, expire: expire, created: now()}
+func newLife(parent *life, now func() int64) *life {
+	l := &life{parent: parent, now: now, created: now(), idle: Unlimited}
 	l.updated = l.created
-	l.change(idle)
 	return l
+}
+
+// begin starts to watch for idleness. busy tells whether messages are scheduled, which keeps an entity alive; nil means
+// none can be.
+func (l *life) begin(idle time.Duration, busy func() bool, expire func()) {
+	l.busy, l.expire = busy, expire
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watchLocked(idle)
 }
 
 // used notes an operation of a client, or a message.
@@ -41,7 +51,12 @@ func (l *life) used(now int64) {
 func (l *life) change(idle time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.updated, l.idle = l.now(), idle
+	l.updated = l.now()
+	l.watchLocked(idle)
+}
+
+func (l *life) watchLocked(idle time.Duration) {
+	l.idle = idle
 	if l.timer != nil {
 		l.timer.Stop()
 		l.timer = nil

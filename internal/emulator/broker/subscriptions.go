@@ -35,10 +35,11 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	d.Topic, d.DefaultRule = t.description.Name, nil
 	sub := &subscription{description: d, rules: []*rule{compiled}}
 	sub.ruleCount.Store(1)
-	sub.life = newLife(t.life, b.now, d.AutoDeleteOnIdle, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) })
+	sub.life = newLife(t.life, b.now)
 	sub.life.used(b.now())
 	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.account, sub.life)
 	sub.apply(nil)
+	sub.life.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) }) // gone already if it fails
 	t.subs[entityKey(d.Name)] = sub
 	t.countRule(compiled, +1)
 	t.target.mu.Lock()
