@@ -61,14 +61,17 @@ func (b *Broker) VerifySAS(token, path string) (Access, error) {
 		return Access{}, errExpired(sas.expires)
 	}
 	if !scopeCovers(EntityPath(sas.scope), path) {
-		return Access{}, errorf(CodeUnauthorized, "InvalidAudience: The authorization header contains a token for '%s', which does not cover '%s'.", sas.scope, path)
+		return Access{}, errorf(CodeUnauthorized, "InvalidAudience: The token is for '%s', which does not cover '%s'.", sas.scope, path)
 	}
 	return Access{Claims: rule.Claims, Expires: sas.expires, KeyName: rule.KeyName}, nil
 }
 
 func errExpired(at time.Time) *Error {
-	return errorf(CodeUnauthorized, "ExpiredToken: The token is expired. Expiration time: %s.", at.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
+	return errorf(CodeUnauthorized, "ExpiredToken: The token is expired. Expiration time: %s.", at.UTC().Format(http1123))
 }
+
+// http1123 is the form of a time in HTTP, which the service uses in its texts.
+const http1123 = "Mon, 02 Jan 2006 15:04:05 GMT"
 
 // scopeCovers reports whether a token for scope is good for path: the same entity or one below it.
 func scopeCovers(scope, path string) bool {
@@ -213,7 +216,10 @@ func (b *Broker) VerifyJWT(token string) (Access, error) {
 		Expires   *float64 `json:"exp"` // RFC 7519, 4.1.4: seconds, fractions allowed
 		NotBefore *float64 `json:"nbf"`
 	}
-	if err := json.Unmarshal(payload, &claims); err != nil || claims.Expires == nil || *claims.Expires < 0 || *claims.Expires > maxUnixSeconds {
+	if err := json.Unmarshal(payload, &claims); err != nil || claims.Expires == nil {
+		return Access{}, malformed
+	}
+	if *claims.Expires < 0 || *claims.Expires > maxUnixSeconds {
 		return Access{}, malformed
 	}
 	expires, now := time.Unix(int64(*claims.Expires), 0), time.Now()

@@ -30,10 +30,12 @@ func (b *Broker) checkQueue(d *QueueDescription) error {
 	if err := checkPath(d.Name); err != nil {
 		return err
 	}
-	if err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata); err != nil {
+	err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata)
+	if err != nil {
 		return err
 	}
-	if err := b.checkSizes(d.MaxSizeInMegabytes, d.EnablePartitioning, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow); err != nil {
+	err = b.checkSizes(d.MaxSizeInMegabytes, d.EnablePartitioning, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow)
+	if err != nil {
 		return err
 	}
 	if d.ForwardTo != "" {
@@ -70,7 +72,8 @@ func (b *Broker) checkSubscription(d *SubscriptionDescription) error {
 	if strings.Contains(d.Name, "/") {
 		return errorf(CodeInvalidArgument, "The name of the subscription '%s' contains a slash.", d.Name)
 	}
-	if err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata); err != nil {
+	err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata)
+	if err != nil {
 		return err
 	}
 	if d.ForwardTo != "" {
@@ -133,10 +136,14 @@ func partition(partitioned bool, megabytes *int) error {
 		return nil
 	}
 	if *megabytes > maxMegabytes {
-		return errorf(CodeInvalidArgument, "The value for the MaxSizeInMegabytes property must be between 1 and %d, not %d.", maxMegabytes, *megabytes)
+		return errOutOfBounds("MaxSizeInMegabytes", maxMegabytes, *megabytes)
 	}
 	*megabytes *= partitions
 	return nil
+}
+
+func errOutOfBounds(property string, limit, value int) error {
+	return errorf(CodeInvalidArgument, "The value for the %s property must be between 1 and %d, not %d.", property, limit, value)
 }
 
 func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes int, window time.Duration) error {
@@ -151,11 +158,12 @@ func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes in
 	}
 	switch {
 	case megabytes < 1 || megabytes > limitMB:
-		return errorf(CodeInvalidArgument, "The value for the MaxSizeInMegabytes property must be between 1 and %d, not %d.", limitMB, megabytes)
+		return errOutOfBounds("MaxSizeInMegabytes", limitMB, megabytes)
 	case messageKilobytes < 1 || messageKilobytes > limitKB:
-		return errorf(CodeInvalidArgument, "The value for the MaxMessageSizeInKilobytes property must be between 1 and %d, not %d.", limitKB, messageKilobytes)
+		return errOutOfBounds("MaxMessageSizeInKilobytes", limitKB, messageKilobytes)
 	case window < minDuplicates || window > maxDuplicates:
-		return errorf(CodeArgumentOutOfRange, "The value supplied for DuplicateDetectionHistoryTimeWindow must be between %s and %s, not %s.", minDuplicates, maxDuplicates, window)
+		return errorf(CodeArgumentOutOfRange, "The value supplied for DuplicateDetectionHistoryTimeWindow must be between %s and %s, not %s.",
+			minDuplicates, maxDuplicates, window)
 	}
 	return nil
 }
@@ -183,7 +191,8 @@ func checkForwards(path, to, deadLettersTo string, sessions bool) error {
 	case entityKey(destination(to)) == entityKey(path) || entityKey(destination(deadLettersTo)) == entityKey(path):
 		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. The entity '%s' cannot forward messages to itself.", path)
 	case sessions && to != "":
-		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. Auto-forwarding is not supported for the session-enabled entity '%s'.", path)
+		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. "+
+			"Auto-forwarding is not supported for the session-enabled entity '%s'.", path)
 	}
 	return nil
 }

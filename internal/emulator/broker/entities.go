@@ -25,7 +25,10 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	q.life = newLife(nil, b.now)
 	acc := &account{}
 	q.main = b.newSource(d.Name, acc, q.life)
-	q.target = &Target{broker: b, path: d.Name, kind: "Queue", queue: q.main, account: acc, life: q.life, sessions: d.RequiresSession, senders: make(map[*Sender]struct{})}
+	q.target = &Target{
+		broker: b, path: d.Name, kind: "Queue", queue: q.main, account: acc, life: q.life, sessions: d.RequiresSession,
+		senders: make(map[*Sender]struct{}),
+	}
 	if d.RequiresDuplicateDetection {
 		q.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
 	}
@@ -48,12 +51,12 @@ func (q *queue) apply(why *Error) {
 
 // newSource returns a source with its subqueues, without settings.
 func (b *Broker) newSource(path string, acc *account, l *life) *Source {
-	bare := func(path string) *Source {
-		return &Source{broker: b, path: path, account: acc, life: l, receivers: make(map[*Receiver]struct{})}
+	bare := func(path, parent string) *Source {
+		return &Source{broker: b, path: path, parent: parent, account: acc, life: l, receivers: make(map[*Receiver]struct{})}
 	}
-	s := bare(path)
-	s.deadLetters = bare(path + deadLetterQueue)
-	s.transferDeadLetters = bare(path + transferDeadLetterQueue)
+	s := bare(path, "")
+	s.deadLetters = bare(path+deadLetterQueue, path)
+	s.transferDeadLetters = bare(path+transferDeadLetterQueue, path)
 	s.deadLetters.transferDeadLetters = s.transferDeadLetters
 	return s
 }
@@ -79,7 +82,7 @@ func (b *Broker) admitLocked(name string) *Error {
 	case b.closed:
 		return errorf(CodeInternal, "The broker is closed.")
 	case b.queues[key] != nil || b.topics[key] != nil:
-		return errorf(CodeAlreadyExists, "SubCode=40900. Conflict. The messaging entity '%s' already exists.", name)
+		return errAlreadyExists(name)
 	case len(b.queues)+len(b.topics) >= b.options.MaxEntities:
 		return errorf(CodeQuotaExceeded, "The number of queues and topics has reached the limit of %d.", b.options.MaxEntities)
 	}
@@ -217,7 +220,9 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	}
 	t := &topic{description: d, subs: make(map[string]*subscription)}
 	t.life = newLife(nil, b.now)
-	t.target = &Target{broker: b, path: d.Name, kind: "Topic", account: &account{}, life: t.life, senders: make(map[*Sender]struct{})}
+	t.target = &Target{
+		broker: b, path: d.Name, kind: "Topic", account: &account{}, life: t.life, senders: make(map[*Sender]struct{}),
+	}
 	t.target.lastSeq = topicSeqOffset
 	if d.RequiresDuplicateDetection {
 		t.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}

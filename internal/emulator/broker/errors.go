@@ -52,10 +52,14 @@ func errorf(code Code, format string, args ...any) *Error {
 }
 
 func errLockLost() *Error {
-	return &Error{CodeLockLost, "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue, " +
-		"or was received by a different receiver instance."}
+	return &Error{CodeLockLost, "The lock supplied is invalid. Either the lock expired, " +
+		"or the message has already been removed from the queue, or was received by a different receiver instance."}
 }
 
 func errNotFound(entity string) *Error {
 	return errorf(CodeNotFound, "The messaging entity '%s' could not be found.", entity)
+}
+
+func errAlreadyExists(entity string) *Error {
+	return errorf(CodeAlreadyExists, "SubCode=40900. Conflict. The messaging entity '%s' already exists.", entity)
 }

@@ -31,7 +31,7 @@ func (s *Source) forwardOne() bool {
 	s.outbox = s.outbox[1:]
 	s.mu.Unlock()
 
-	err := s.broker.forward(rec, to)
+	err := s.forward(rec, to)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,15 +63,19 @@ func forwardFailure(rec *record) string {
 	return "TransferFailed"
 }
 
-func (b *Broker) forward(rec *record, to string) error {
+// forward sends a record's message on. It may be refused for many reasons, but not because the namespace is throttled.
+func (s *Source) forward(rec *record, to string) error {
 	if rec.hops >= maxHops {
 		return errorf(CodeNotAllowed, "The message was forwarded %d times, the most that is allowed.", maxHops)
 	}
-	t, err := b.Target(to)
+	t, err := s.broker.Target(to)
 	if err != nil {
 		return err
 	}
 	a := arrival{msg: rec.msg, enqueuedSeq: rec.enqueuedSeq, hops: rec.hops + 1, deadLetterSource: rec.deadLetterSource}
+	if s.parent != "" {
+		a.deadLetterSource = s.parent
+	}
 	if a.enqueuedSeq == 0 {
 		a.enqueuedSeq = rec.seq
 	}
@@ -80,7 +84,7 @@ func (b *Broker) forward(rec *record, to string) error {
 		c.ScheduledEnqueueTime = unixTime(0) // it was due already
 		a.msg = &c
 	}
-	return t.accept([]arrival{a}, b.now(), nil)
+	return t.accept([]arrival{a}, s.broker.now(), nil)
 }
 
 // rerouteLocked applies a change of ForwardTo to what the source holds: messages ready to be received start on their

@@ -117,7 +117,8 @@ type Delivery struct {
 	LockToken              UUID          // zero for peeked and ReceiveAndDelete messages
 	LockedUntil            time.Time     // zero like LockToken
 	State                  State
-	DeadLetterSource       string // the entity it was dead-lettered from, once moved on or peeked in a dead-letter queue
+	// DeadLetterSource is the entity that a message was dead-lettered in, if its dead-letter queue forwarded it from there.
+	DeadLetterSource string
 }
 
 // UUID identifies a lock. Its bytes stand in the order of RFC 4122; a delivery tag has the order of .NET.

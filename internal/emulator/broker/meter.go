@@ -62,8 +62,9 @@ func errBusy() *Error {
 		"Please wait 2 seconds and try again."}
 }
 
-func (m *meter) sending(messages int, evaluations int) error {
-	if err := m.charge(int64(messages+messages*evaluations), true); err != nil {
+// sending charges for messages that are each held against so many filters.
+func (m *meter) sending(messages, evaluations int, refusable bool) error {
+	if err := m.charge(int64(messages+messages*evaluations), refusable); err != nil {
 		return err
 	}
 	m.sends.Add(int64(messages))

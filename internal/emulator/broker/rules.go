@@ -95,7 +95,7 @@ func (b *Broker) CreateRule(topicName, subName string, d RuleDescription) error 
 	}
 	return b.changeRules(topicName, subName, func(t *topic, sub *subscription) error {
 		if sub.index(d.Name) >= 0 {
-			return errorf(CodeAlreadyExists, "SubCode=40900. Conflict. The rule '%s' already exists in the subscription '%s'.", d.Name, sub.main.path)
+			return errAlreadyExists(sub.main.path + rulesSegment + d.Name)
 		}
 		if err := t.admitRule(compiled, nil); err != nil {
 			return err
@@ -194,7 +194,8 @@ func (t *topic) admitRule(r, replaced *rule) error {
 	if replaced != nil {
 		t.countRule(replaced, +1)
 	}
-	return errorf(CodeQuotaExceeded, "The topic '%s' has reached the limit of %d SQL and %d correlation filters.", t.description.Name, maxSQLFilters, maxCorrelationFilters)
+	return errorf(CodeQuotaExceeded, "The topic '%s' has reached the limit of %d SQL and %d correlation filters.",
+		t.description.Name, maxSQLFilters, maxCorrelationFilters)
 }
 
 // countRule keeps the numbers of filters that management reports. True and false filters count as SQL filters, which

@@ -244,6 +244,6 @@ func (s *Source) DeleteMessages(n int, before time.Time) (int, error) {
 		s.removeLocked(rec)
 		deleted++
 	}
-	s.broker.meter.received(deleted)
+	_ = s.broker.meter.charge(int64(deleted), false)
 	return deleted, nil
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"container/heap"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -23,6 +24,7 @@ type Source struct {
 	// immutable
 	broker              *Broker
 	path                string
+	parent              string  // path of the entity whose dead letters these are; empty for a main queue
 	deadLetters         *Source // nil in a subqueue
 	transferDeadLetters *Source // nil in the transfer dead-letter queue
 	account             *account
@@ -198,7 +200,7 @@ func (s *Source) giveBackLocked(rec *record, failed bool, now int64) {
 		rec.count++
 		if int(rec.count) >= s.settings.maxDeliveryCount && !rec.unlisted {
 			s.deadLetterLocked(rec, "MaxDeliveryCountExceeded",
-				"Message could not be consumed after "+itoa(s.settings.maxDeliveryCount)+" delivery attempts.", nil)
+				fmt.Sprintf("Message could not be consumed after %d delivery attempts.", s.settings.maxDeliveryCount), nil)
 			return
 		}
 	}
@@ -245,7 +247,7 @@ func (s *Source) intoSubqueueLocked(sub *Source, rec *record, reason, descriptio
 	}
 	moved := &record{
 		msg: rec.msg.withProperties(changes), share: rec.share, seq: rec.seq, enqueuedSeq: rec.enqueuedSeq,
-		enqueued: rec.enqueued, count: rec.count, hops: rec.hops, deadLetterSource: s.path, heapIndex: -1,
+		enqueued: rec.enqueued, count: rec.count, hops: rec.hops, deadLetterSource: rec.deadLetterSource, heapIndex: -1,
 	}
 	sub.mu.Lock()
 	defer sub.mu.Unlock()

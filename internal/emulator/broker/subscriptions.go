@@ -25,7 +25,7 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	case t == nil:
 		return errNotFound(d.Topic)
 	case t.subs[entityKey(d.Name)] != nil:
-		return errorf(CodeAlreadyExists, "SubCode=40900. Conflict. The messaging entity '%s' already exists.", d.Topic+subscriptionsSegment+d.Name)
+		return errAlreadyExists(d.Topic + subscriptionsSegment + d.Name)
 	case len(t.subs) >= b.options.MaxSubscriptions:
 		return errorf(CodeQuotaExceeded, "The topic '%s' has reached the limit of %d subscriptions.", d.Topic, b.options.MaxSubscriptions)
 	}

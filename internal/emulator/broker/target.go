@@ -94,7 +94,8 @@ func (t *Target) accept(arrivals []arrival, now int64, numbers *[]int64) error {
 		return errorf(CodeQuotaExceeded, "The maximum entity size has been reached or exceeded for %s: '%s'. "+
 			"Size of entity in bytes:%d, Max entity size in bytes:%d.", t.kind, t.path, t.account.used.Load()+total, t.maxBytes)
 	}
-	if err := t.broker.meter.sending(len(arrivals), t.evaluationsLocked()); err != nil {
+	forwarded := len(arrivals) > 0 && arrivals[0].hops > 0
+	if err := t.broker.meter.sending(len(arrivals), t.evaluationsLocked(), !forwarded); err != nil {
 		return err
 	}
 	t.life.used(now)
@@ -112,13 +113,15 @@ func (t *Target) accept(arrivals []arrival, now int64, numbers *[]int64) error {
 func (t *Target) checkLocked(m *Message) *Error {
 	switch {
 	case m.Size > t.maxMessage:
-		return errorf(CodeMessageTooLarge, "The received message (delivery-id:0, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", m.Size, t.maxMessage)
+		return errorf(CodeMessageTooLarge, "The received message (delivery-id:0, size:%d bytes) exceeds the limit (%d bytes) "+
+			"currently allowed on the link.", m.Size, t.maxMessage)
 	case len(m.ID) > maxIDLength:
 		return errorf(CodeInvalidArgument, "The message id is longer than %d characters.", maxIDLength)
 	case len(m.SessionID) > maxIDLength || len(m.PartitionKey) > maxIDLength || len(m.ReplyToSessionID) > maxIDLength:
 		return errorf(CodeInvalidArgument, "A session id or partition key is longer than %d characters.", maxIDLength)
 	case m.HasSession && m.PartitionKey != "" && m.PartitionKey != m.SessionID:
-		return errorf(CodeInvalidArgument, "PartitionKey property value '%s' and SessionId property value '%s' must match.", m.PartitionKey, m.SessionID)
+		return errorf(CodeInvalidArgument, "PartitionKey property value '%s' and SessionId property value '%s' must match.",
+			m.PartitionKey, m.SessionID)
 	case t.sessions && !m.HasSession:
 		return errorf(CodeNotAllowed, "The SessionId was not set on a message, and it cannot be sent to the entity. "+
 			"Entities that have session support enabled can only receive messages that have the SessionId set to a valid value.")

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"math"
-	"strconv"
 	"time"
 )
 
@@ -38,5 +37,3 @@ func instant(t time.Time) int64 {
 	}
 	return t.UnixNano()
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

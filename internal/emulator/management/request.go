@@ -58,7 +58,7 @@ func parsePath(path string) place {
 		}
 	}
 	if at < 0 {
-		if strings.HasPrefix(trimmed, "$") || strings.EqualFold(segments[len(segments)-1], "messages") || strings.EqualFold(segments[len(segments)-1], "head") {
+		if strings.HasPrefix(trimmed, "$") || isDataPlane(segments) {
 			return place{kind: nothing}
 		}
 		return place{kind: entity, entity: trimmed}
@@ -78,6 +78,12 @@ func parsePath(path string) place {
 		p.kind = nothing
 	}
 	return p
+}
+
+// isDataPlane reports whether a path is one of sending and receiving over HTTP: "/queue/messages", "/queue/messages/head".
+func isDataPlane(segments []string) bool {
+	last := len(segments) - 1
+	return last > 0 && (strings.EqualFold(segments[last], "messages") || last > 1 && strings.EqualFold(segments[last-1], "messages"))
 }
 
 // path returns the place without words for lists, as tokens name it.

@@ -108,7 +108,8 @@ func (r *request) rule(name string, status int) (answer, error) {
 			return r.one(status, r.ruleEntry(d)), nil
 		}
 	}
-	return answer{}, &broker.Error{Code: broker.CodeNotFound, Text: fmt.Sprintf("The messaging entity '%s/Rules/%s' could not be found.", r.place.path(), name)}
+	text := fmt.Sprintf("The messaging entity '%s/Rules/%s' could not be found.", r.place.path(), name)
+	return answer{}, &broker.Error{Code: broker.CodeNotFound, Text: text}
 }
 
 func (r *request) listRules() (answer, error) {
@@ -147,7 +148,8 @@ func (x *ruleXML) description() (broker.RuleDescription, error) {
 		d.Action = x.Action.SQLExpression
 		d.ActionParameters, err = x.Action.Parameters.values()
 	default:
-		return d, &broker.Error{Code: broker.CodeNotImplemented, Text: fmt.Sprintf("Actions of type '%.50s' are not implemented by this emulator.", x.Action.Type)}
+		text := fmt.Sprintf("Actions of type '%.50s' are not implemented by this emulator.", x.Action.Type)
+		return d, &broker.Error{Code: broker.CodeNotImplemented, Text: text}
 	}
 	return d, err
 }

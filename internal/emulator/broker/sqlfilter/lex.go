@@ -16,7 +16,8 @@ type SyntaxError struct {
 
 // Error speaks as the service does.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("There was an error parsing the SQL expression. [Token line=1, column=%d, Token in error=%s, Additional details=%s]", e.Column, e.Token, e.Detail)
+	return fmt.Sprintf("There was an error parsing the SQL expression. [Token line=1, column=%d, Token in error=%s, Additional details=%s]",
+		e.Column, e.Token, e.Detail)
 }
 
 type tokenKind uint8

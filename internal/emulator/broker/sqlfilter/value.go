@@ -131,7 +131,8 @@ func (v value) text() string {
 var kindNames = [...]string{"unknown", "Boolean", "Int64", "Double", "String", "DateTime", "TimeSpan", "object"}
 
 func mismatch(op string, a, b value) error {
-	return evalError(fmt.Sprintf("Operator '%s' cannot be applied to operands of type '%s' and '%s'.", op, kindNames[a.kind], kindNames[b.kind]))
+	return evalError(fmt.Sprintf("Operator '%s' cannot be applied to operands of type '%s' and '%s'.",
+		op, kindNames[a.kind], kindNames[b.kind]))
 }
 
 // equals compares two known values.
