@@ -1,5 +1,8 @@
 package broker
 
+// maxHops is how often a message may be forwarded ("Chaining Service Bus entities with autoforwarding").
+const maxHops = 4
+
 // startForwardingLocked lets a goroutine empty the outbox, unless one does already. It ends when the outbox is empty
 // and is waited for by [Broker.Close].
 func (s *Source) startForwardingLocked() {
@@ -56,6 +59,7 @@ func (s *Source) forwardOne() bool {
 	return true
 }
 
+// forwardFailure is the dead-letter reason. No document names the one for a destination that refuses.
 func forwardFailure(rec *record) string {
 	if rec.hops >= maxHops {
 		return "MaxTransferHopCountExceeded"

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// topicSeqOffset is where a topic's sequence numbers start, so that no test takes one for a subscription's.
+const topicSeqOffset = 1 << 20
+
 // topicSettings is what a topic has beyond a queue. The target's mutex guards it.
 type topicSettings struct {
 	ttl           time.Duration
@@ -55,6 +58,7 @@ func (t *Target) publishLocked(active []arrival, now int64) {
 	}
 }
 
+// scheduleLocked keeps a message in the topic until it is due.
 func (t *Target) scheduleLocked(a arrival, due int64) {
 	rec := &record{msg: a.msg, seq: t.lastSeq, enqueuedSeq: a.enqueuedSeq, due: due, place: scheduled, heapIndex: -1}
 	t.account.used.Add(int64(a.msg.Size))
@@ -67,6 +71,7 @@ func (t *Target) scheduleLocked(a arrival, due int64) {
 	t.armLocked()
 }
 
+// armLocked sets the timer to the scheduled message that is due next.
 func (t *Target) armLocked() {
 	if len(t.deadlines) == 0 {
 		return

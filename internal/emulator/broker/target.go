@@ -6,11 +6,8 @@ import (
 	"time"
 )
 
-const (
-	maxIDLength    = 128 // of message-id, session-id and partition key, in characters
-	maxHops        = 4   // of forwarding
-	topicSeqOffset = 1 << 20
-)
+// maxIDLength bounds message-id, session-id and partition key, in bytes ("Service Bus quotas").
+const maxIDLength = 128
 
 // Target is what senders attach to: a queue or a topic. Its methods may be called from any goroutine.
 type Target struct {
@@ -47,8 +44,8 @@ func (t *Target) MaxMessageSize() int {
 // MaxBatchSize is the largest sum of sizes one Send takes, in bytes.
 func (t *Target) MaxBatchSize() int { return t.broker.options.Tier.maxBatchSize() }
 
-// Send stores messages in their order, all or none. Those with a ScheduledEnqueueTime ahead are scheduled. When it returns nil
-// the messages are in the queue or in every subscription that takes them. The broker keeps them.
+// Send stores messages in their order, all or none. Those with a ScheduledEnqueueTime ahead are scheduled. When it
+// returns nil the messages are in the queue, or in every subscription that takes them. The broker keeps them.
 func (t *Target) Send(msgs []*Message) error {
 	now := t.broker.now()
 	arrivals := make([]arrival, len(msgs))
@@ -73,7 +70,7 @@ func (t *Target) Schedule(msgs []*Message) ([]int64, error) {
 	return numbers, nil
 }
 
-// accept checks and stores arrivals. If numbers is not nil it gets their sequence numbers.
+// accept checks and stores arrivals, which are either all new or one that is forwarded. If numbers is not nil it gets their sequence numbers.
 func (t *Target) accept(arrivals []arrival, now int64, numbers *[]int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -110,6 +107,7 @@ func (t *Target) accept(arrivals []arrival, now int64, numbers *[]int64) error {
 	return nil
 }
 
+// checkLocked refuses what a single message must not be.
 func (t *Target) checkLocked(m *Message) *Error {
 	switch {
 	case m.Size > t.maxMessage:
