@@ -196,3 +196,17 @@ func checkForwards(path, to, deadLettersTo string, sessions bool) error {
 	}
 	return nil
 }
+
+// checkName refuses what the service refuses as a name.
+func checkName(kind, name string, limit int) *Error {
+	switch {
+	case name == "":
+		return errorf(CodeInvalidArgument, "The %s has no name.", kind)
+	case len(name) > limit:
+		return errorf(CodeInvalidArgument, "The name of the %s '%s' exceeds the limit of %d characters.", kind, name, limit)
+	case strings.ContainsAny(name, `\?#*<>&"'`) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return errorf(CodeInvalidArgument, "'%s' contains character(s) that is not allowed by Service Bus. "+
+			"Entity segments can contain only letters, numbers, periods (.), hyphens (-), and underscores (_).", name)
+	}
+	return nil
+}

@@ -38,3 +38,12 @@ func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
 	}
 	return fresh
 }
+
+// setWindow changes how long ids are remembered.
+func (t *Target) setWindow(window time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.duplicates != nil {
+		t.duplicates.window = window
+	}
+}

@@ -1,0 +1,125 @@
+package broker
+
+// CreateQueue adds a queue. The error's code is [CodeAlreadyExists] if a queue or topic has the name.
+func (b *Broker) CreateQueue(d QueueDescription) error {
+	if err := b.checkQueue(&d); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.admitLocked(d.Name); err != nil {
+		return err
+	}
+	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
+		return err
+	}
+	if err := partition(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
+		return err
+	}
+	q := &queue{description: d}
+	q.life = newLife(nil, b.now)
+	acc := &account{}
+	q.main = b.newSource(d.Name, acc, q.life)
+	q.target = &Target{
+		broker: b, path: d.Name, kind: "Queue", queue: q.main, account: acc, life: q.life, sessions: d.RequiresSession,
+		senders: make(map[*Sender]struct{}),
+	}
+	if d.RequiresDuplicateDetection {
+		q.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
+	}
+	q.apply(nil)
+	q.life.begin(d.AutoDeleteOnIdle, func() bool { return q.main.count().Scheduled > 0 }, func() { _ = b.deleteQueue(d.Name, q) })
+	b.queues[entityKey(d.Name)] = q
+	return nil
+}
+
+// apply gives the description's values to the parts.
+func (q *queue) apply(why *Error) {
+	d := q.description
+	q.target.change(d.Status, int64(d.MaxSizeInMegabytes)<<20, d.MaxMessageSizeInKilobytes<<10, Unlimited, why)
+	q.main.changeAll(settings{
+		lockDuration: d.LockDuration, ttl: d.DefaultMessageTimeToLive, maxDeliveryCount: d.MaxDeliveryCount,
+		requiresSession: d.RequiresSession, deadLetterOnExpiry: d.DeadLetteringOnMessageExpiration, status: d.Status,
+		forwardTo: destination(d.ForwardTo),
+	}, destination(d.ForwardDeadLetteredMessagesTo), why)
+}
+
+// UpdateQueue changes a queue, which detaches its senders and receivers and ends its locks.
+func (b *Broker) UpdateQueue(d QueueDescription) error {
+	if err := b.checkQueue(&d); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.queues[entityKey(d.Name)]
+	if q == nil {
+		return errNotFound(d.Name)
+	}
+	was := q.description
+	switch {
+	case d.RequiresSession != was.RequiresSession:
+		return errorf(CodeInvalidArgument, "The value for the RequiresSession property of an existing Queue cannot be changed")
+	case d.RequiresDuplicateDetection != was.RequiresDuplicateDetection:
+		return errorf(CodeInvalidArgument, "The value for the RequiresDuplicateDetection property of an existing Queue cannot be changed")
+	case d.EnablePartitioning != was.EnablePartitioning:
+		return errorf(CodeInvalidArgument, "Partitioning cannot be changed for Queue. ")
+	}
+	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
+		return err
+	}
+	d.Name = was.Name
+	q.description = d
+	q.target.setWindow(d.DuplicateDetectionHistoryTimeWindow)
+	q.apply(errUpdated(d.Name))
+	q.life.change(d.AutoDeleteOnIdle)
+	return nil
+}
+
+// DeleteQueue removes a queue with its messages.
+func (b *Broker) DeleteQueue(name string) error { return b.deleteQueue(name, nil) }
+
+// deleteQueue removes the queue of that name; if only is not nil, only that one and not another made meanwhile.
+func (b *Broker) deleteQueue(name string, only *queue) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.queues[entityKey(name)]
+	if q == nil || only != nil && q != only {
+		return errNotFound(name)
+	}
+	delete(b.queues, entityKey(name))
+	q.close()
+	return nil
+}
+
+func (q *queue) close() {
+	why := errDeleted(q.description.Name)
+	q.life.end()
+	q.target.close(why)
+	q.main.closeAll(why)
+}
+
+// Queue returns a queue with its state.
+func (b *Broker) Queue(name string) (QueueInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.queues[entityKey(name)]
+	if q == nil {
+		return QueueInfo{}, errNotFound(name)
+	}
+	return q.info(), nil
+}
+
+func (q *queue) info() QueueInfo {
+	return QueueInfo{QueueDescription: q.description, Counts: q.main.countAll(), Times: q.life.times()}
+}
+
+// Queues returns all queues, by name.
+func (b *Broker) Queues() []QueueInfo {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	infos := make([]QueueInfo, 0, len(b.queues))
+	for _, key := range sortedKeys(b.queues) {
+		infos = append(infos, b.queues[key].info())
+	}
+	return infos
+}

@@ -1,0 +1,117 @@
+package broker
+
+// CreateTopic adds a topic. The error's code is [CodeAlreadyExists] if a queue or topic has the name.
+func (b *Broker) CreateTopic(d TopicDescription) error {
+	if err := b.checkTopic(&d); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.admitLocked(d.Name); err != nil {
+		return err
+	}
+	if err := partition(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
+		return err
+	}
+	t := &topic{description: d, subs: make(map[string]*subscription)}
+	t.life = newLife(nil, b.now)
+	t.target = &Target{
+		broker: b, path: d.Name, kind: "Topic", account: &account{}, life: t.life, senders: make(map[*Sender]struct{}),
+	}
+	t.target.lastSeq = topicSeqOffset
+	if d.RequiresDuplicateDetection {
+		t.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
+	}
+	t.apply(nil)
+	t.life.begin(d.AutoDeleteOnIdle, t.target.hasScheduled, func() { _ = b.deleteTopic(d.Name, t) })
+	b.topics[entityKey(d.Name)] = t
+	return nil
+}
+
+func (t *topic) apply(why *Error) {
+	d := t.description
+	t.target.change(d.Status, int64(d.MaxSizeInMegabytes)<<20, d.MaxMessageSizeInKilobytes<<10, d.DefaultMessageTimeToLive, why)
+}
+
+// UpdateTopic changes a topic, which detaches its senders.
+func (b *Broker) UpdateTopic(d TopicDescription) error {
+	if err := b.checkTopic(&d); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topics[entityKey(d.Name)]
+	if t == nil {
+		return errNotFound(d.Name)
+	}
+	was := t.description
+	switch {
+	case d.RequiresDuplicateDetection != was.RequiresDuplicateDetection:
+		return errorf(CodeInvalidArgument, "The value for the RequiresDuplicateDetection property of an existing Topic cannot be changed")
+	case d.EnablePartitioning != was.EnablePartitioning:
+		return errorf(CodeInvalidArgument, "Partitioning cannot be changed for Topic. ")
+	}
+	d.Name = was.Name
+	t.description = d
+	t.target.setWindow(d.DuplicateDetectionHistoryTimeWindow)
+	t.apply(errUpdated(d.Name))
+	t.life.change(d.AutoDeleteOnIdle)
+	return nil
+}
+
+// DeleteTopic removes a topic with its subscriptions.
+func (b *Broker) DeleteTopic(name string) error { return b.deleteTopic(name, nil) }
+
+func (b *Broker) deleteTopic(name string, only *topic) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topics[entityKey(name)]
+	if t == nil || only != nil && t != only {
+		return errNotFound(name)
+	}
+	delete(b.topics, entityKey(name))
+	t.close()
+	return nil
+}
+
+func (t *topic) close() {
+	t.life.end()
+	t.target.close(errDeleted(t.description.Name))
+	for _, sub := range t.subs {
+		sub.close()
+	}
+}
+
+// Topic returns a topic with its state.
+func (b *Broker) Topic(name string) (TopicInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.topics[entityKey(name)]
+	if t == nil {
+		return TopicInfo{}, errNotFound(name)
+	}
+	return t.info(), nil
+}
+
+// Topics returns all topics, by name.
+func (b *Broker) Topics() []TopicInfo {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	infos := make([]TopicInfo, 0, len(b.topics))
+	for _, key := range sortedKeys(b.topics) {
+		infos = append(infos, b.topics[key].info())
+	}
+	return infos
+}
+
+func (t *topic) info() TopicInfo {
+	info := TopicInfo{
+		TopicDescription: t.description, Times: t.life.times(), Subscriptions: len(t.subs),
+		SQLFilters: t.sqlFilters, CorrelationFilters: t.correlationFilters,
+	}
+	t.target.mu.Lock()
+	defer t.target.mu.Unlock()
+	info.Counts.Scheduled = int64(len(t.target.scheduled))
+	info.Bytes = t.target.account.used.Load()
+	return info
+}
