@@ -79,9 +79,6 @@ func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
 	return r, nil
 }
 
-// Source returns what the receiver is attached to.
-func (r *Receiver) Source() *Source { return r.source }
-
 // Err returns nil while the receiver is open, and afterwards why it was detached: code [CodeDetached] after a change
 // or deletion of the entity, [CodeSessionLockLost] after the loss of the session.
 func (r *Receiver) Err() error {

@@ -22,9 +22,6 @@ func (t *Target) NewSender(wake func()) (*Sender, error) {
 	return sender, nil
 }
 
-// Target returns what the sender is attached to.
-func (s *Sender) Target() *Target { return s.target }
-
 // Err returns nil while the sender is open, and afterwards why it was detached, with code [CodeDetached].
 func (s *Sender) Err() error {
 	s.target.mu.Lock()

@@ -64,13 +64,6 @@ func (s *Source) RequiresSession() bool {
 	return s.settings.requiresSession
 }
 
-// LockDuration is how long a lock lasts.
-func (s *Source) LockDuration() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.settings.lockDuration
-}
-
 // arrival is what a record takes along into a source.
 type arrival struct {
 	msg              *Message
