@@ -70,15 +70,15 @@ type QueueDescription struct {
 	EnablePartitioning                  bool   // fixed at creation; kept, without effect on order or numbers
 	ForwardDeadLetteredMessagesTo       string // like ForwardTo
 	EnableExpress                       bool
-	MaxMessageSizeInKilobytes           int
+	MaxMessageSizeInKilobytes           int // 0 means the tier's: 256, or 1024 in Premium
 }
 
-// DefaultQueue returns a queue's description with the service's defaults (Standard tier).
+// DefaultQueue returns a queue's description with the service's defaults.
 func DefaultQueue(name string) QueueDescription {
 	return QueueDescription{
 		Name: name, LockDuration: time.Minute, MaxSizeInMegabytes: 1024, DefaultMessageTimeToLive: Unlimited,
 		DuplicateDetectionHistoryTimeWindow: 10 * time.Minute, MaxDeliveryCount: 10, EnableBatchedOperations: true,
-		AutoDeleteOnIdle: Unlimited, MaxMessageSizeInKilobytes: 256,
+		AutoDeleteOnIdle: Unlimited,
 	}
 }
 
@@ -99,15 +99,15 @@ type TopicDescription struct {
 	EnablePartitioning                  bool // fixed at creation; kept, without effect on order or numbers
 	EnableSubscriptionPartitioning      bool
 	EnableExpress                       bool
-	MaxMessageSizeInKilobytes           int
+	MaxMessageSizeInKilobytes           int // 0 means the tier's: 256, or 1024 in Premium
 }
 
-// DefaultTopic returns a topic's description with the service's defaults (Standard tier).
+// DefaultTopic returns a topic's description with the service's defaults.
 func DefaultTopic(name string) TopicDescription {
 	return TopicDescription{
 		Name: name, DefaultMessageTimeToLive: Unlimited, MaxSizeInMegabytes: 1024,
 		DuplicateDetectionHistoryTimeWindow: 10 * time.Minute, EnableBatchedOperations: true,
-		SupportOrdering: true, AutoDeleteOnIdle: Unlimited, MaxMessageSizeInKilobytes: 256,
+		SupportOrdering: true, AutoDeleteOnIdle: Unlimited,
 	}
 }
 

@@ -285,6 +285,29 @@ func TestReceiverLimit(t *testing.T) {
 	b.receiver(source, PeekLock)
 }
 
+func TestSenders(t *testing.T) {
+	b := bench{t, New(Options{Tier: Premium, Namespace: "mine"})}
+	defer b.Close()
+	target, source := b.queue("q", nil)
+	sender, err := target.NewSender(func() { t.Error("woken by its own closing") })
+	b.ok(err)
+	b.ok(sender.Err())
+	b.ok(sender.Send(msgs("a")))
+	sender.Close()
+	sender.Close()
+	b.refused("after closing", sender.Send(msgs("b")), CodeDetached, "closed")
+	b.wantPeek("one", source, "a")
+	if target.MaxBatchSize() != 1<<20 || target.MaxMessageSize() != 1<<20 || target.Path() != "q" || b.Namespace() != "mine" || b.Tier().String() != "Premium" || b.CreatedAt().IsZero() {
+		t.Errorf("Premium: batch %d, message %d, path %q", target.MaxBatchSize(), target.MaxMessageSize(), target.Path())
+	}
+	if code := CodeOf(fmt.Errorf("send: %w", errBusy())); code != CodeServerBusy {
+		t.Errorf("CodeOf a wrapped error = %d", code)
+	}
+	if code := CodeOf(fmt.Errorf("other")); code != CodeInternal {
+		t.Errorf("CodeOf another error = %d", code)
+	}
+}
+
 func TestCloseEndsEverything(t *testing.T) {
 	b := bench{t, New(Options{})}
 	target, source := b.queue("q", nil)

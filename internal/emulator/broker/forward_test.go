@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -133,4 +134,39 @@ func TestForwardRerouted(t *testing.T) {
 		b.ok(target.Send(msgs("d")))
 		b.wantPeek("and stays again", source, "d")
 	})
+}
+
+// TestForwardStopped has forwarding end while a message is between two entities: it is then in both, and what was
+// still waiting stays.
+func TestForwardStopped(t *testing.T) {
+	b := bench{t, New(Options{})}
+	defer b.Close()
+	dest, end := b.queue("end", nil)
+	start, source := b.queue("q", func(d *QueueDescription) { d.ForwardTo = "end" })
+	dest.mu.Lock() // nothing can arrive
+	b.ok(start.Send(msgs("a", "b")))
+	waiting := func() int {
+		source.mu.Lock()
+		defer source.mu.Unlock()
+		return len(source.outbox)
+	}
+	for deadline := time.Now().Add(10 * time.Second); waiting() != 1; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("forwarding did not start")
+		}
+	}
+	b.ok(b.UpdateQueue(DefaultQueue("q")))
+	dest.mu.Unlock()
+	b.wantPeek("what waited, and what was on its way", source, "a", "b")
+	b.wantTake("and they can be received", b.receiver(source, PeekLock), 5, "a", "b")
+	arrived := func() int {
+		found, err := end.Peek(0, 5, nil)
+		b.ok(err)
+		return len(found)
+	}
+	for deadline := time.Now().Add(10 * time.Second); arrived() != 1; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("what was on its way did not arrive")
+		}
+	}
 }

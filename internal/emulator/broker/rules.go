@@ -11,8 +11,9 @@ import (
 // Limits of rules ("Service Bus quotas").
 const (
 	maxRuleName           = 50
-	maxSQLFilters         = 2000    // per topic
-	maxCorrelationFilters = 100_000 // per topic
+	maxSQLFilters         = 2000     // per topic
+	maxCorrelationFilters = 100_000  // per topic
+	maxRuleSize           = 32 << 10 // of the values in one rule, in bytes: no property of a message is larger
 )
 
 // rule is a description ready for use.
@@ -42,6 +43,9 @@ func compileRule(d RuleDescription) (*rule, error) {
 	if d.Filter == nil {
 		d.Filter = TrueFilter{}
 	}
+	if n := d.size(); n > maxRuleSize {
+		return nil, errorf(CodeInvalidArgument, "The values of the rule '%s' have %d bytes; the limit is %d.", d.Name, n, maxRuleSize)
+	}
 	if d.CreatedAt.IsZero() {
 		d.CreatedAt = time.Now()
 	}
@@ -68,6 +72,23 @@ func compileRule(d RuleDescription) (*rule, error) {
 		r.action = parsed
 	}
 	return r, nil
+}
+
+// size is how many bytes the values of a rule have.
+func (d *RuleDescription) size() int {
+	total := propertiesSize(d.ActionParameters)
+	switch f := d.Filter.(type) {
+	case SQLFilter:
+		total += propertiesSize(f.Parameters)
+	case CorrelationFilter:
+		total += propertiesSize(f.Properties)
+		for _, text := range []string{f.CorrelationID, f.MessageID, f.To, f.ReplyTo, f.Subject, f.SessionID, f.ReplyToSessionID, f.ContentType} {
+			total += len(text)
+		}
+	case UnknownFilter:
+		total += len(f.Type) + len(f.XML)
+	}
+	return total
 }
 
 // matches compares every field set, letter case included ("Topic filters and actions").
@@ -199,10 +220,10 @@ func (t *topic) admitRule(r, replaced *rule) error {
 }
 
 // countRule keeps the numbers of filters that management reports. True and false filters count as SQL filters, which
-// they derive from; the limit allows each subscription one of them on top.
+// they derive from, and unknown ones with them; the limit allows each subscription one on top.
 func (t *topic) countRule(r *rule, change int) {
 	switch r.description.Filter.(type) {
-	case TrueFilter, FalseFilter, SQLFilter:
+	case TrueFilter, FalseFilter, SQLFilter, UnknownFilter:
 		t.sqlFilters += change
 	case CorrelationFilter:
 		t.correlationFilters += change

@@ -183,6 +183,88 @@ func TestRuleManagement(t *testing.T) {
 	})
 }
 
+func TestRuleLimits(t *testing.T) {
+	b := bench{t, New(Options{})}
+	defer b.Close()
+	b.topic("t", "s")
+	made := 0
+	for made < 3000 && b.CreateRule("t", "s", RuleDescription{Name: fmt.Sprint(made), Filter: SQLFilter{Expression: "a=1"}}) == nil {
+		made++
+	}
+	if made != 2000 {
+		t.Errorf("made %d SQL filters beside the default one, want 2000", made)
+	}
+	b.refused("an unknown one", b.CreateRule("t", "s", RuleDescription{Name: "x", Filter: UnknownFilter{}}), CodeQuotaExceeded, "2000")
+	b.ok(b.CreateRule("t", "s", RuleDescription{Name: "c", Filter: CorrelationFilter{To: "x"}}))
+	b.refused("a change of kind", b.UpdateRule("t", "s", RuleDescription{Name: "c"}), CodeQuotaExceeded, "2000")
+	b.ok(b.UpdateRule("t", "s", RuleDescription{Name: "0", Filter: CorrelationFilter{To: "x"}}))
+	b.ok(b.UpdateRule("t", "s", RuleDescription{Name: "c"}))
+	b.refused("bad SQL", b.UpdateRule("t", "s", RuleDescription{Name: "c", Filter: SQLFilter{}}), CodeInvalidArgument, "parsing")
+	large := strings.Repeat("x", 33<<10)
+	for what, d := range map[string]RuleDescription{
+		"text":      {Filter: CorrelationFilter{To: large}},
+		"property":  {Filter: CorrelationFilter{Properties: map[string]any{"a": large}}},
+		"parameter": {Filter: SQLFilter{Expression: "a=1", Parameters: map[string]any{"a": large}}},
+		"action":    {Action: "SET a=1", ActionParameters: map[string]any{"a": large}},
+		"unknown":   {Filter: UnknownFilter{XML: large}},
+	} {
+		d.Name = "0"
+		b.refused(what, b.UpdateRule("t", "s", d), CodeInvalidArgument, "32768")
+	}
+}
+
+func TestSystemProperties(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	full := &Message{
+		ID: "id", SessionID: "session", HasSession: true, PartitionKey: "key", CorrelationID: "correlation", To: "to", ReplyTo: "reply",
+		ReplyToSessionID: "replysession", Subject: "subject", ContentType: "content", TTL: time.Minute, ScheduledEnqueueTime: at, Size: 7,
+	}
+	want := map[string]any{
+		"messageid": "id", "sessionid": "session", "partitionkey": "key", "correlationid": "correlation", "to": "to", "replyto": "reply",
+		"replytosessionid": "replysession", "label": "subject", "subject": "subject", "contenttype": "content", "timetolive": time.Minute,
+		"scheduledenqueuetimeutc": at, "size": 7,
+	}
+	for name, value := range want {
+		if got, ok := (view{full}).System(name); !ok || got != value {
+			t.Errorf("sys.%s is %v, %t, want %v", name, got, ok, value)
+		}
+		if got, ok := (view{&Message{}}).System(name); name != "size" && (!ok || got != nil) {
+			t.Errorf("sys.%s of an empty message is %v, %t, want nil", name, got, ok)
+		}
+		if name == "size" || name == "scheduledenqueuetimeutc" {
+			continue
+		}
+		m := &Message{}
+		if err := (view{m}).SetSystem(name, value); err != nil {
+			t.Errorf("setting sys.%s: %v", name, err)
+		}
+		if got, _ := (view{m}).System(name); got != value {
+			t.Errorf("sys.%s set to %v is %v", name, value, got)
+		}
+		if err := (view{m}).SetSystem(name, 1.5); CodeOf(err) != CodeInvalidArgument {
+			t.Errorf("setting sys.%s to a number: %v", name, err)
+		}
+		if err := (view{m}).SetSystem(name, nil); err != nil {
+			t.Errorf("removing sys.%s: %v", name, err)
+		}
+		if got, _ := (view{m}).System(name); got != nil {
+			t.Errorf("sys.%s removed is %v", name, got)
+		}
+	}
+	if got, ok := (view{full}).System("enqueuedtimeutc"); !ok || time.Since(got.(time.Time)) > time.Minute {
+		t.Errorf("sys.EnqueuedTimeUtc is %v", got)
+	}
+	if err := (view{full}).SetSystem("size", 1); CodeOf(err) != CodeInvalidArgument {
+		t.Errorf("setting sys.Size: %v", err)
+	}
+	m := &Message{Properties: map[string]any{"Color": 1}}
+	view{m}.SetUser("color", 2)
+	view{m}.RemoveUser("nothing")
+	if len(m.Properties) != 1 || m.Properties["Color"] != 2 {
+		t.Errorf("properties %v, want Color changed under its own name", m.Properties)
+	}
+}
+
 // TestOrderUnderConcurrency holds what a log over a topic needs: two subscriptions see one order, that of the topic's
 // numbers, and a batch stays together.
 func TestOrderUnderConcurrency(t *testing.T) {

@@ -51,7 +51,6 @@ func (r *request) putQueue(x *queueXML) (answer, error) {
 
 func (x *queueXML) description(name string) (broker.QueueDescription, error) {
 	d := broker.DefaultQueue(name)
-	d.MaxMessageSizeInKilobytes = 0 // the tier's
 	setDuration(&d.LockDuration, x.LockDuration)
 	set(&d.MaxSizeInMegabytes, explicit(x.MaxSizeInMegabytes))
 	d.RequiresDuplicateDetection = x.RequiresDuplicateDetection

@@ -49,7 +49,6 @@ func (r *request) putTopic(x *topicXML) (answer, error) {
 
 func (x *topicXML) description(name string) (broker.TopicDescription, error) {
 	d := broker.DefaultTopic(name)
-	d.MaxMessageSizeInKilobytes = 0 // the tier's
 	setDuration(&d.DefaultMessageTimeToLive, x.DefaultMessageTimeToLive)
 	set(&d.MaxSizeInMegabytes, explicit(x.MaxSizeInMegabytes))
 	d.RequiresDuplicateDetection = x.RequiresDuplicateDetection
