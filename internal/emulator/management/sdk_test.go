@@ -295,10 +295,7 @@ func TestSDKLists(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, size := range []int32{0, 1, 100, 205, 500} {
-		if size == 1 {
-			continue // 205 requests
-		}
+	for _, size := range []int32{0, 100, 205, 500} {
 		var names []string
 		for pager := client.NewListQueuesPager(&admin.ListQueuesOptions{MaxPageSize: size}); pager.More(); {
 			page, err := pager.NextPage(ctx)
