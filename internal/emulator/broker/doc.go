@@ -27,6 +27,9 @@
 //   - Express entities, batched operations and FilteringMessagesBeforePublishing: kept and reported, without effect.
 //   - JMS selectors and unknown kinds of filters: kept for management, they take no message.
 //   - Dead-lettering by HeaderSizeExceeded.
+//   - Rules over system properties that a message gets only in its subscription, such as SequenceNumber and ExpiresAtUtc:
+//     a rule that names one fails as over a property that does not exist.
+//   - The limits by which Microsoft's emulator is below the service, as 50 entities or a time to live of one hour.
 //
 // # Where the service is not documented
 //
