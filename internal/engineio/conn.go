@@ -282,7 +282,7 @@ func readError(err error) error {
 	case errors.Is(err, websocket.ErrReadLimit):
 		return errMessageTooBig
 	case errors.As(err, &closed):
-		return &transportError{err}
+		return &transportError{closed}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network):
 		return &transportError{err}
 	}
@@ -292,5 +292,12 @@ func readError(err error) error {
 // transportError is ErrTransportClosed with what the network said.
 type transportError struct{ err error }
 
-func (e *transportError) Error() string   { return ErrTransportClosed.Error() + ": " + e.err.Error() }
-func (e *transportError) Unwrap() []error { return []error{ErrTransportClosed, e.err} }
+func (e *transportError) Error() string { return ErrTransportClosed.Error() + ": " + e.err.Error() }
+
+func (e *transportError) Unwrap() []error {
+	// gorilla gives 1006, which never travels, to a connection that ends within a frame.
+	if websocket.IsUnexpectedCloseError(e.err, websocket.CloseAbnormalClosure) {
+		return []error{ErrTransportClosed, ErrClientClosed, e.err}
+	}
+	return []error{ErrTransportClosed, e.err}
+}

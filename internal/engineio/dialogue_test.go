@@ -70,6 +70,12 @@ func (h *host) Closed(s *Session, err error) {
 	}
 }
 
+func (h *host) endedWith(sid string, reason error) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return errors.Is(h.closed[sid], reason)
+}
+
 func (h *host) openedCount() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -17,7 +17,8 @@ var (
 	ErrPingTimeout = errors.New("ping timeout")
 	// ErrTransportClosed: the client closed or lost its connection, or gave up its poll, without an Engine.IO close.
 	ErrTransportClosed = errors.New("transport closed")
-	// ErrClientClosed: the client closed the session in the protocol's own way.
+	// ErrClientClosed: the client closed the session on purpose, by Engine.IO's packet or the WebSocket's closing handshake: a page that
+	// was left or loaded again.
 	ErrClientClosed = errors.New("closed by client")
 )
 

@@ -162,7 +162,8 @@ func (h *heartbeat) look(s *Session) {
 				_ = s.SendPrepared(pingPacket) // a session that has just ended needs none
 			}
 		}
-		h.watch(s, o.PingInterval+o.PingTimeout-silent)
+		// The answer may come at once, and then the next ping is due after an interval, which may be shorter than the time-out.
+		h.watch(s, min(o.PingInterval, o.PingInterval+o.PingTimeout-silent))
 	}
 	if s.over.Load() { // it ended while we looked, before it was watched again
 		h.lingerOver(s)

@@ -258,6 +258,24 @@ var heartbeats = map[string]func(*host) string{
 	},
 }
 
+// A time-out longer than the interval does not make pings rarer.
+func TestPingsComeEveryInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{PingInterval: 2 * time.Second, PingTimeout: 20 * time.Second})
+		defer end()
+		s := h.webSocket(webSocketURL)
+		start := time.Now()
+		for range 5 {
+			s.want("a ping", "2")
+			s.send("3")
+		}
+		if got := time.Since(start); got > 11*time.Second {
+			t.Errorf("five pings took %v, want about 10 s", got)
+		}
+		s.hangUp()
+	})
+}
+
 // The suite of the protocol asks at the very moment when interval and time-out are over: the answer must not hang on a tick.
 func TestExpiryIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -29,6 +29,13 @@ func TestMessagesBothWays(t *testing.T) {
 	}
 	s.hangUp()
 	h.wantClosed(s.sid, ErrTransportClosed)
+	h.wantClosed(s.sid, ErrClientClosed) // the closing handshake tells it from a connection that is lost
+	lost := h.webSocket(webSocketURL)
+	_ = lost.conn.Close()
+	h.wantClosed(lost.sid, ErrTransportClosed)
+	if h.endedWith(lost.sid, ErrClientClosed) {
+		t.Error("a lost connection counts as closed by the client")
+	}
 }
 
 func TestFragmentsAndControlFramesBetween(t *testing.T) {
