@@ -124,6 +124,9 @@ func (s *Session) takePoll(p *poll) (q *queue, last packetType, done bool, refus
 	case over && q == nil && s.last == 0:
 		s.poll = nil
 		return nil, 0, true, errUnknownSID
+	case over && q != nil && s.last == packetClose:
+		// The official client acts on a close at once and on the messages before it a tick later: it gets them alone, so that
+		// a Socket.IO DISCONNECT among them is the reason it sees, and the close by its next poll.
 	case over:
 		last = s.last
 		s.server.remove(s)

@@ -176,7 +176,8 @@ func TestServerClosesPolling(t *testing.T) {
 		session := h.session()
 		_ = session.Send(Message{Data: []byte("last words")})
 		session.Close(nil)
-		h.want("the next poll hears what was sent, and the end", "GET", target, "", 200, "4last words\x1e1")
+		h.want("the next poll hears what was sent", "GET", target, "", 200, "4last words")
+		h.want("the one after it the end", "GET", target, "", 200, "1")
 		h.want("then it is gone", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
 
 		_, target = h.openPolling()
