@@ -100,10 +100,14 @@ func (h *Host) Dial(query string) *Client {
 	return c
 }
 
-// DialUnmanaged is Dial for tests with thousands of clients: the caller closes it, and nothing is kept of it.
+// DialUnmanaged is Dial for tests with thousands of clients: the caller closes it, which resets the connection, and
+// nothing is kept of it, neither here nor by the kernel.
 func (h *Host) DialUnmanaged(query string) *Client {
 	h.t.Helper()
 	c := h.connect("/socket.io/?EIO=4&transport=websocket&"+query, doorV4)
+	if tcp, ok := c.conn.NetConn().(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // without it ports run out at worst
+	}
 	c.wantRaw("the session is opened", `0{*}`)
 	return c
 }
