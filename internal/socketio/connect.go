@@ -34,7 +34,7 @@ func (c *client) connect(name, payload []byte) {
 	if payload == nil {
 		payload = []byte("{}")
 	}
-	socket := &Socket{nsp: n, client: c, opening: &opening{auth: bytes.Clone(payload)}}
+	socket := &Socket{nsp: n, client: c, opening: &opening{auth: bytes.Clone(bytes.TrimRight(payload, " \t\r\n"))}}
 	missed := c.identify(socket)
 	if err := c.runMiddleware(socket); errors.Is(err, ErrPanic) {
 		return
