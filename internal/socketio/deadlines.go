@@ -44,7 +44,7 @@ func (q *deadlines) add(d time.Duration, fire func()) *deadline {
 func (q *deadlines) remove(entry *deadline) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if entry.index >= 0 {
+	if entry.index >= 0 && !q.closed {
 		heap.Remove(&q.queue, entry.index)
 	}
 }

@@ -56,9 +56,10 @@ func TestDeadlinesClose(t *testing.T) {
 			time.Sleep(time.Second)
 			said = append(said, "first")
 		})
-		q.add(90*time.Second, func() { said = append(said, "second") })
+		second := q.add(90*time.Second, func() { said = append(said, "second") })
 		time.Sleep(1500 * time.Millisecond)
 		q.close()
+		q.remove(second)
 		q.add(time.Second, func() { said = append(said, "third") })
 		if got := fmt.Sprint(said); got != "[first]" {
 			t.Errorf("called %s before close returns, want the first alone", got)
