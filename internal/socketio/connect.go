@@ -56,7 +56,7 @@ func (c *client) full(n *Namespace) bool {
 // identify gives a socket the id it had, if it can be recovered, or a new one. It returns what the socket has missed.
 func (c *client) identify(s *Socket) (missed func() []*Prepared) {
 	recovery := c.server.options.Recovery
-	if recovery != nil {
+	if recovery != nil && !c.v3() && s.greets() { // others would not be told how to come back
 		var auth struct{ PID, Offset string }
 		_ = json.Unmarshal(s.opening.auth, &auth) // other types are as good as nothing
 		s.opening.offset = auth.Offset

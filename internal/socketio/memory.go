@@ -39,7 +39,7 @@ type keptEvent struct {
 const overhead = 256
 
 // NewMemoryRecovery returns a MemoryRecovery that keeps sessions and events for maxAge, 2 minutes if 0, and at most
-// maxBytes of them, 16 MiB if 0: the oldest go first.
+// maxBytes of them, 16 MiB if 0: the oldest go first. The Data of sessions is not counted.
 func NewMemoryRecovery(maxAge time.Duration, maxBytes int) *MemoryRecovery {
 	setDefault(&maxAge, 2*time.Minute)
 	setDefault(&maxBytes, 16<<20)
@@ -121,7 +121,14 @@ func (r *MemoryRecovery) Restore(namespace, pid, offset string) (Restored, bool)
 	}
 	session := kept.Session
 	r.forgetLocked(pid)
-	return Restored{Session: session, Missed: func() []*Prepared { return r.missed(session, next) }}, true
+	// What there is by now is taken at once, as it may be dropped before the socket is let in.
+	missed, next := r.missedLocked(session, next)
+	return Restored{Session: session, Missed: func() []*Prepared {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		since, _ := r.missedLocked(session, next)
+		return append(missed, since...)
+	}}, true
 }
 
 // afterLocked returns the number of the event that follows the one with this offset, which must be one of ours and not
@@ -138,17 +145,14 @@ func (r *MemoryRecovery) afterLocked(offset string) (uint64, bool) {
 	return number + 1, true
 }
 
-// missed returns the session's events from the number next on.
-func (r *MemoryRecovery) missed(s Session, next uint64) []*Prepared {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var events []*Prepared
+// missedLocked returns the session's events from the number next on, and the number that the next event will have.
+func (r *MemoryRecovery) missedLocked(s Session, next uint64) (events []*Prepared, end uint64) {
 	for i := max(next, r.first) - r.first; i < uint64(len(r.events)); i++ {
 		if e := &r.events[i]; e.Event.Namespace() == s.Namespace && e.reaches(s) {
 			events = append(events, e.Event)
 		}
 	}
-	return events
+	return events, r.first + uint64(len(r.events))
 }
 
 // reaches tells whether the event went, or would have gone, to the session's socket.

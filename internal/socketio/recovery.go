@@ -36,7 +36,7 @@ type Restored struct {
 type Recorder interface {
 	// Record is given every event that is neither volatile nor to be acknowledged, before it is sent and in the order in
 	// which it is, with its namespace locked: see Restored.Missed. It returns the offset to append as last argument; ""
-	// appends nothing.
+	// appends nothing. An event that does not pass here should not end in a string, which clients would take for an offset.
 	Record(Emission) (offset string)
 }
 

@@ -49,7 +49,8 @@ const (
 	DoorBare                  // a plain WebSocket
 )
 
-// ID returns the socket's identifier. Others may know it; [Broadcast] reaches it by it like a room.
+// ID returns the socket's identifier; [Broadcast] reaches it by it like a room. Others may know it, but that of a client of
+// Socket.IO 2, which is its session's: such clients know no other, and who has it can speak as them.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace the socket is or was in.
@@ -91,8 +92,9 @@ func (s *Socket) Offset() string {
 	return s.opening.offset
 }
 
-// PrivateID returns the secret by which the client can recover the socket after its connection is lost; "" without
-// [Options.Recovery]. Who knows it can be the client.
+// PrivateID returns the secret by which the client can recover the socket after its connection is lost. Who knows it can
+// be the client. It is "" where there is nothing to recover: without [Options.Recovery], for clients of Socket.IO 2, and
+// for a plain WebSocket that was let in without asking.
 func (s *Socket) PrivateID() string { return s.pid }
 
 // Recovered tells whether the socket goes on where one before it was cut off.
@@ -243,7 +245,7 @@ func (s *Socket) end(reason error) {
 
 // finish follows remove, once: it keeps what may be recovered, and tells who has to know that the socket is gone.
 func (s *Socket) finish(reason error, rooms []string) {
-	if recovery := s.nsp.server.options.Recovery; recovery != nil && Lost(reason) {
+	if recovery := s.nsp.server.options.Recovery; s.pid != "" && Lost(reason) {
 		recovery.Keep(Session{Namespace: s.nsp.name, SID: s.id, PID: s.pid, Rooms: rooms, Data: s.Data()})
 	}
 	s.ended(reason)
