@@ -169,7 +169,10 @@ func (b Broadcast) EmitWithAck(timeout time.Duration, done func(Answers), event 
 			all.miss(s)
 			return
 		}
-		_ = s.client.session.SendPrepared(p.form(s.client.bare())) // an error ends the socket, which tells all
+		// An error means that the session is over: its sockets end, and tell who waits for them.
+		if s.client.session.SendPrepared(p.form(s.client.bare())) == nil {
+			n.server.counters.deliveries.Add(1)
+		}
 	})
 	n.mu.RUnlock()
 	all.complete(n.server, timeout)
@@ -264,9 +267,4 @@ func (c *collection) finish(server *Server) {
 	}
 	defer server.recovered()
 	c.done(answers)
-}
-
-// withAck returns p as an event to be acknowledged under id.
-func (p *Prepared) withAck(id uint64) *Prepared {
-	return &Prepared{nsp: p.nsp, body: p.body, id: id, hasID: true}
 }

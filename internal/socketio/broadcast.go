@@ -88,7 +88,7 @@ func (b Broadcast) EmitPrepared(p *Prepared) {
 		emission.Except = append(slices.Clone(b.except), b.sender.id)
 	}
 	if offset := n.server.recorder.Record(emission); offset != "" {
-		p = p.withOffset(offset)
+		p = p.WithOffset(offset)
 	}
 	b.sendLocked(p)
 }

@@ -93,16 +93,16 @@ func TestEncodeErrors(t *testing.T) {
 
 // TestPassOn sends received arguments on: JSON as the same text, attachments under the numbers of the new packet.
 func TestPassOn(t *testing.T) {
-	text := []byte(`["message",1.0,{ "a" : "\u00e9" },{"num":1,"_placeholder":true},[{"_placeholder":true,"num":0}],{"_placeholder":true,"num":1}]`)
+	text := []byte(`["message",1.0,{ "a" : "\u00e9" },{"num":2,"_placeholder":true},[{"_placeholder":true,"num":0}],{"_placeholder":true,"num":1}]`)
 	var p packet
-	if err := p.parse(append([]byte("52-"), text...), &testLimits); err != nil {
+	if err := p.parse(append([]byte("53-"), text...), &testLimits); err != nil {
 		t.Fatal(err)
 	}
-	holes, err := findPlaceholders(p.payload, 2, nil)
+	holes, err := findPlaceholders(p.payload, 3, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := Args{text: p.payload, spans: p.args[1:], holes: holes, attachments: [][]byte{{1, 2, 3}, {4}}}
+	args := Args{text: p.payload, spans: p.args[1:], holes: holes, attachments: [][]byte{{1, 2, 3}, {4}, {5}}}
 	kept := args.Clone()
 	clear(p.payload) // the packet's buffer is used again
 	for _, row := range []struct {
@@ -112,7 +112,7 @@ func TestPassOn(t *testing.T) {
 	}{
 		{kept.Values(),
 			`53-["back",1.0,{ "a" : "\u00e9" },{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}],{"_placeholder":true,"num":2}]`,
-			`{"event":"back","args":[1.0,{ "a" : "\u00e9" },{"base64":"BA=="},[{"base64":"AQID"}],{"base64":"BA=="}]}`},
+			`{"event":"back","args":[1.0,{ "a" : "\u00e9" },{"base64":"BQ=="},[{"base64":"AQID"}],{"base64":"BA=="}]}`},
 		{[]any{kept.Value(3), []byte{9}, kept.Value(0), kept.Value(7)},
 			`52-["back",[{"_placeholder":true,"num":0}],{"_placeholder":true,"num":1},1.0,null]`,
 			`{"event":"back","args":[[{"base64":"AQID"}],{"base64":"CQ=="},1.0,null]}`},

@@ -1,6 +1,9 @@
 package socketio
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // placeholder is the place in an event's JSON where an attachment belongs: {"_placeholder":true,"num":0}.
 type placeholder struct {
@@ -18,7 +21,8 @@ type object struct {
 
 // findPlaceholders appends to found, in their order, the placeholders in text, JSON that has been checked before. As in
 // the reference implementation any object whose "_placeholder" is true is one, whatever else it holds; its "num" must
-// then be the number of an attachment. The last of several members of one name counts, as for JSON.parse.
+// then be the number of an attachment. The last of several members of one name counts, as for JSON.parse. Two for one
+// attachment, which no encoder makes, are refused: passed on, a packet could be many times the size it came in.
 func findPlaceholders(text []byte, attachments int, found []placeholder) ([]placeholder, error) {
 	var few [16]object
 	open := few[:0]
@@ -46,7 +50,11 @@ func findPlaceholders(text []byte, attachments int, found []placeholder) ([]plac
 				return found, errPlaceholder
 			}
 			// What a placeholder holds besides is replaced with it.
-			found = append(found[:top.inner], placeholder{span{uint32(top.start), uint32(i)}, top.num})
+			found = found[:top.inner]
+			if slices.ContainsFunc(found, func(p placeholder) bool { return p.num == top.num }) {
+				return found, errPlaceholder
+			}
+			found = append(found, placeholder{span{uint32(top.start), uint32(i)}, top.num})
 		default:
 			i++
 		}

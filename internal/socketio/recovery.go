@@ -47,18 +47,3 @@ type Emission struct {
 	All    bool     // everybody; Rooms is empty
 	Except []string // rooms or ids of sockets
 }
-
-// Namespace returns the name of the namespace the event was prepared for.
-func (p *Prepared) Namespace() string { return p.nsp.name }
-
-// Size returns about how many bytes the event holds.
-func (p *Prepared) Size() int {
-	size := len(p.body.text)
-	for _, attachment := range p.body.attachments {
-		size += len(attachment)
-	}
-	return size
-}
-
-// WithOffset returns the event with offset as one more argument.
-func (p *Prepared) WithOffset(offset string) *Prepared { return p.withOffset(offset) }
