@@ -106,12 +106,6 @@ func (a *Args) Clone() Args {
 	return clone
 }
 
-// reset forgets the arguments and lets go of what they referred to, keeping the slices' room.
-func (a *Args) reset() {
-	clear(a.attachments)
-	*a = Args{spans: a.spans[:0], holes: a.holes[:0], attachments: a.attachments[:0]}
-}
-
 // Value is an argument received, to be passed on by Emit or Ack. The zero value is null.
 type Value struct {
 	args *Args
