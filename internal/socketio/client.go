@@ -52,7 +52,9 @@ func (c *client) open() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.joined {
-		c.timeout = c.server.deadlines.add(c.server.options.ConnectTimeout, c.giveUp)
+		// A busy server is late with its own answers, too: that is not the client's fault.
+		grace := c.server.options.ConnectTimeout / 8
+		c.timeout = c.server.deadlines.add(c.server.options.ConnectTimeout+grace, c.giveUp)
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 
 // Options bound what a client may do. The zero value works: where a field's comment names a default, zero means it.
 type Options struct {
-	// ConnectTimeout is how long a client may take to join its first namespace before its connection is closed; 45 s.
+	// ConnectTimeout is how long a client may take to join its first namespace; 45 s. Its connection is closed an eighth of
+	// that later.
 	ConnectTimeout time.Duration
 	// MaxDepth bounds how deep the JSON of a packet may be nested; 128, and at most 1,024.
 	MaxDepth int
