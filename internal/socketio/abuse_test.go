@@ -1,6 +1,7 @@
 package socketio_test
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
 	"chatapp/internal/socketio/socketiotest"
+
+	"github.com/gorilla/websocket"
 )
 
 // heap is how many bytes are in use after a collection.
@@ -85,6 +88,45 @@ func TestNamespaceFlood(t *testing.T) {
 	}
 	if refused != 84 || server.Stats().Sockets != 16 {
 		t.Errorf("%d of 100 namespaces refused, %d sockets, want 84 and 16", refused, server.Stats().Sockets)
+	}
+}
+
+// TestSlowReader broadcasts to clients of which one reads nothing: it alone is closed, and the others miss nothing.
+func TestSlowReader(t *testing.T) {
+	const events = 20_000 // of a kilobyte: more than sockets and queue hold
+	server := socketio.NewServer(socketio.Options{})
+	ns := server.Of("/")
+	reasons := make(chan error, 3) // so that handlers return
+	ns.OnDisconnect(func(_ *socketio.Socket, err error) { reasons <- err })
+	host := socketiotest.Serve(t, server, engineio.Options{MaxQueueBytes: 1 << 20})
+	stalled, _, err := websocket.DefaultDialer.Dial("ws://"+host.Address()+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stalled.Close()
+	if err := stalled.WriteMessage(websocket.TextMessage, []byte("40")); err != nil {
+		t.Fatal(err)
+	}
+	reader := host.Dial("")
+	reader.Connect("/", "")
+	waitForSockets(t, ns, 2)
+	filler := strings.Repeat("x", 1000)
+	for i := range events {
+		if err := ns.Emit("event", i, filler); err != nil {
+			t.Fatal(err)
+		}
+		reader.Want("every event, in order", fmt.Sprintf(`2["event",%d,%q]`, i, filler))
+	}
+	select {
+	case err := <-reasons:
+		if !errors.Is(err, engineio.ErrSlowConsumer) || !socketio.Lost(err) {
+			t.Errorf("the stalled client ends with %v, want %v", err, engineio.ErrSlowConsumer)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the stalled client is not closed")
+	}
+	if n := ns.All().Len(); n != 1 {
+		t.Errorf("%d sockets are left, want the one that reads", n)
 	}
 }
 

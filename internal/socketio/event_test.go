@@ -203,10 +203,15 @@ func TestPanic(t *testing.T) {
 			t.Errorf("%q: reason %v, want %v", packets, err, socketio.ErrPanic)
 		}
 	}
+	if err := server.Of("/").All().EmitWithAck(0, func(socketio.Answers) { panic("in a broadcast's answers") }, "ack this"); err != nil {
+		t.Fatal(err)
+	}
+	bystander.Want("asked", `2*["ack this"]`)
+	bystander.Send(`31[]`)
 	bystander.Send(`2["message","unharmed"]`)
 	bystander.Want("others don't notice", `2["message-back","unharmed"]`)
-	if n := server.Stats().Panics; n != 5 {
-		t.Errorf("%d panics counted, want 5", n)
+	if n := server.Stats().Panics; n != 6 {
+		t.Errorf("%d panics counted, want 6", n)
 	}
 	_ = host.Engine.Shutdown(t.Context()) // nobody writes the log any more
 	if text := log.String(); !strings.Contains(text, "the answer is 42") || !strings.Contains(text, "event_test.go") {
