@@ -29,7 +29,7 @@ func heap() int {
 func settle(t *testing.T, before int) {
 	t.Helper()
 	const kept = 16
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+kept; runtime.Gosched() {
+	for deadline := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before+kept; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Errorf("%d goroutines, want about the %d there were", runtime.NumGoroutine(), before)
 			return
@@ -124,7 +124,7 @@ func TestSlowReader(t *testing.T) {
 		if !errors.Is(err, engineio.ErrSlowConsumer) || !socketio.Lost(err) {
 			t.Errorf("the stalled client ends with %v, want %v", err, engineio.ErrSlowConsumer)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the stalled client is not closed")
 	}
 	if n := ns.All().Len(); n != 1 {
@@ -153,7 +153,7 @@ func TestManyClients(t *testing.T) {
 			}
 			c.Close()
 		}
-		for deadline := time.Now().Add(10 * time.Second); server.Stats().Clients > 0; runtime.Gosched() {
+		for deadline := time.Now().Add(30 * time.Second); server.Stats().Clients > 0; runtime.Gosched() {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d clients are left", server.Stats().Clients)
 			}

@@ -172,7 +172,7 @@ func TestBroadcastAllocations(t *testing.T) {
 // waitForSockets waits until n clients are let in: at the plain door nobody tells them.
 func waitForSockets(tb testing.TB, ns *socketio.Namespace, n int) {
 	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ns.All().Len() < n; runtime.Gosched() {
+	for deadline := time.Now().Add(30 * time.Second); ns.All().Len() < n; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			tb.Fatalf("%d sockets, want %d", ns.All().Len(), n)
 		}

@@ -46,7 +46,11 @@ func application(o socketio.Options) *socketio.Server {
 	ns.On("message", func(s *socketio.Socket, e *socketio.Event) { _ = s.Emit("message-back", e.Values()...) })
 	ns.On("message-with-ack", func(_ *socketio.Socket, e *socketio.Event) { _ = e.Ack(e.Values()...) })
 	ns.On("ask me", func(s *socketio.Socket, e *socketio.Event) {
-		_ = s.EmitWithAck(200*time.Millisecond, func(args *socketio.Args, err error) {
+		timeout := 30 * time.Second
+		if s, _ := e.String(0); s == "no answer" {
+			timeout = 50 * time.Millisecond
+		}
+		_ = s.EmitWithAck(timeout, func(args *socketio.Args, err error) {
 			if err != nil {
 				_ = s.Emit("answered", err.Error(), nil)
 				return
@@ -121,7 +125,7 @@ func (s *serving) stop(t *testing.T) {
 // talk runs the conversations of a mode and makes each a subtest. It hands lines that are not a conversation's end to
 // control.
 func talk(t *testing.T, mode, address string, control func(line map[string]string, stdin io.Writer)) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", "clients.mjs", mode, "http://"+address)
 	node.Dir = clientsDir

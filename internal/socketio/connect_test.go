@@ -240,7 +240,7 @@ func TestDisconnectReasons(t *testing.T) {
 				if lost := socketio.Lost(err); lost != row.lost {
 					t.Errorf("Lost(%v) = %v, want %v", err, lost, row.lost)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(30 * time.Second):
 				t.Fatal("OnDisconnect is not called")
 			}
 		})

@@ -58,7 +58,9 @@ func run(args []string, port string) error {
 	if err != nil {
 		return err
 	}
-	return serve(listeners, engine, options)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return serve(ctx, listeners, engine, options)
 }
 
 func listenLoopback(port string) ([]net.Listener, error) {
@@ -73,8 +75,8 @@ func listenLoopback(port string) ([]net.Listener, error) {
 	return []net.Listener{first, second}, nil
 }
 
-// serve answers until SIGINT or SIGTERM.
-func serve(listeners []net.Listener, engineOptions engineio.Options, options socketio.Options) error {
+// serve answers until ctx ends.
+func serve(ctx context.Context, listeners []net.Listener, engineOptions engineio.Options, options socketio.Options) error {
 	sockets := newSocketEcho(options)
 	socketEngine := engineio.NewServer(sockets, engineOptions)
 	engine := engineio.NewServer(engineEcho{}, engineOptions)
@@ -84,9 +86,7 @@ func serve(listeners []net.Listener, engineOptions engineio.Options, options soc
 	mux.Handle("/ws", socketEngine.WebSocketHandler())
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	failed := make(chan error, len(listeners))
+	failed := make(chan error, len(listeners)) // so that each Serve can return, whoever listens
 	for _, listener := range listeners {
 		fmt.Fprintf(os.Stderr, "echoserver: listening on http://%s\n", listener.Addr())
 		go func() { failed <- server.Serve(listener) }()
@@ -96,7 +96,7 @@ func serve(listeners []net.Listener, engineOptions engineio.Options, options soc
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, engine.Shutdown(end), socketEngine.Shutdown(end), sockets.Close(), server.Shutdown(end))
 }

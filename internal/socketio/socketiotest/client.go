@@ -13,7 +13,7 @@ import (
 )
 
 // wait is how long Want waits for what must come.
-const wait = 10 * time.Second
+const wait = 30 * time.Second
 
 type door int
 

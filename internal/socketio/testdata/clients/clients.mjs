@@ -7,7 +7,7 @@ import { io } from "socket.io-client";
 import ioOfVersion2 from "socket.io-client-2";
 
 const [mode, address] = process.argv.slice(2);
-const patience = 10_000;
+const patience = 30_000;
 
 function within(what, promise) {
   let timer;
