@@ -91,7 +91,7 @@ func (s *Socket) await(id uint64, w ackWaiter) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.deaf || !s.present.Load():
+	case !s.present.Load(): // and once it is not, failAcks comes
 		return ErrDisconnected
 	case len(s.acks) >= s.nsp.server.options.MaxPendingAcks:
 		return ErrTooManyAcks
@@ -127,7 +127,6 @@ func (s *Socket) failAcks() {
 	s.mu.Lock()
 	acks := s.acks
 	s.acks = nil
-	s.deaf = true
 	s.mu.Unlock()
 	for _, w := range acks {
 		w.failed(s, ErrDisconnected)

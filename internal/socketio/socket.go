@@ -29,7 +29,6 @@ type Socket struct {
 	opening *opening // nil once OnConnect has returned
 	data    any
 	acks    map[uint64]ackWaiter // nil while none is owed
-	deaf    bool                 // no more acknowledgements
 }
 
 // opening is what is known of a socket only while it joins, to keep an idle one small.
