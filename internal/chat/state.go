@@ -1,0 +1,198 @@
+package chat
+
+import (
+	"cmp"
+	"errors"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// lobby is the room that everybody with a name is in, and that the others may listen to.
+const lobby = "lobby"
+
+// state is what all instances hold alike. Its methods are deterministic: what they do depends on the state and their
+// arguments alone. It is not safe for concurrent use.
+type state struct {
+	origin uint64 // drawn from the first entry; 0: nothing was applied yet
+	seq    uint64 // last number given to a line, a user or a change of a user
+	time   int64  // latest time of an entry, Unix milliseconds
+	bounds Bounds
+
+	users     map[uint64]*user // connected or held, by id
+	byKey     map[string]*user // the same, by folded name
+	byToken   map[hash]*user   // the same, and lapsed ones
+	byPage    map[hash]*user   // of those, who have one
+	bySession map[session]*user
+	lapsed    []*user // in the order in which they lapsed
+	rooms     map[string]*room
+	bytes     int // of all lines
+	said      remembered
+
+	changes []change // of the entry being applied; the array is used again
+}
+
+// session is one socket's stay on one instance.
+type session struct {
+	Instance string
+	Conn     uint64
+}
+
+// change is what an entry has altered, for those who show it.
+type change struct {
+	kind changeKind
+	user *user
+	room string
+	line line    // of spoke, joined, left and renamed
+	old  session // of bound: where he was before; zero: nowhere
+	on   bool    // of typed
+}
+
+type changeKind uint8
+
+const (
+	spoke    changeKind = iota // a message was said
+	joined                     // he is in a room
+	left                       // he is no longer
+	renamed                    // told once for each of his rooms
+	bound                      // he is on another session
+	away                       // his connection was lost
+	orphaned                   // he was away already, and now nobody times him
+	back                       // he was away
+	typed                      // he types, or no longer does
+	freed                      // he is not a user any more
+)
+
+// outcome is what an entry means to who appended it.
+type outcome struct {
+	code      code
+	user      *user  // of a claim or rename
+	seq       uint64 // of a message: its line
+	duplicate bool   // it had been said before
+}
+
+func newState(b Bounds) *state {
+	return &state{
+		bounds:    b,
+		users:     make(map[uint64]*user),
+		byKey:     make(map[string]*user),
+		byToken:   make(map[hash]*user),
+		byPage:    make(map[hash]*user),
+		bySession: make(map[session]*user),
+		rooms:     make(map[string]*room),
+		said:      newRemembered(),
+	}
+}
+
+// apply applies a command. What it returns is valid until the next call.
+func (s *state) apply(e Entry, c *command) (outcome, []change) {
+	s.begin(e)
+	from := session{e.Instance, c.Conn}
+	var o outcome
+	switch c.Kind {
+	case claimName:
+		o = s.claim(from, c, e.Time)
+	case renameUser:
+		o = s.rename(from, c, e.Time)
+	case leaveChat:
+		o = s.leaveChat(from, e.Time)
+	case dropUser:
+		o = s.drop(from, c.Hold, e.Time)
+	case expireUser:
+		s.expire(c.Users, e.Time)
+	case joinRoom:
+		o = s.joinRoom(from, c, e.Time)
+	case leaveRoom:
+		o = s.leaveRoom(from, c.Room, e.Time)
+	case say:
+		o = s.say(from, c, e.Time)
+	case typing:
+		o = s.typing(from, c)
+	}
+	return o, s.changes
+}
+
+// gone applies an instance's end: whoever was connected there is held, and nobody there times him any more.
+func (s *state) gone(at Entry, instance string) []change {
+	s.begin(at)
+	var theirs []*user
+	for _, u := range s.users {
+		if u.at().Instance == instance && !u.orphan {
+			theirs = append(theirs, u)
+		}
+	}
+	slices.SortFunc(theirs, func(a, b *user) int { return cmp.Compare(a.id, b.id) })
+	for _, u := range theirs {
+		u.orphan = true
+		if u.status == connected {
+			u.status = held
+			u.gen = s.next()
+			s.change(change{kind: away, user: u})
+		} else {
+			s.change(change{kind: orphaned, user: u})
+		}
+	}
+	return s.changes
+}
+
+// begin prepares for an entry.
+func (s *state) begin(e Entry) {
+	clear(s.changes)
+	s.changes = s.changes[:0]
+	if s.origin == 0 {
+		s.origin = originOf(e)
+	}
+	s.time = max(s.time, e.Time)
+	s.forgetLapsed()
+}
+
+func (s *state) next() uint64 {
+	s.seq++
+	return s.seq
+}
+
+func (s *state) change(c change) { s.changes = append(s.changes, c) }
+
+// originOf names a log by its first entry. It is never 0.
+func originOf(e Entry) uint64 {
+	h := fnv.New32a()
+	h.Write([]byte(e.Instance))
+	h.Write(strconv.AppendUint(nil, e.Epoch, 10))
+	h.Write([]byte{'.'})
+	h.Write(strconv.AppendUint(nil, e.Number, 10))
+	return uint64(h.Sum32()) | 1<<32
+}
+
+// position is a place between lines: after all of those with numbers up to seq.
+type position struct{ origin, seq uint64 }
+
+func (s *state) position() position { return position{s.origin, s.seq} }
+
+// id names a line, and the position after it.
+func (s *state) id(seq uint64) string { return position{s.origin, seq}.String() }
+
+func (p position) String() string {
+	var b [28]byte
+	text := strconv.AppendUint(b[:0], p.seq, 36)
+	text = append(text, '.')
+	return string(strconv.AppendUint(text, p.origin, 36))
+}
+
+var errNoPosition = errors.New("not a position in the log")
+
+func parsePosition(text string) (position, error) {
+	seq, origin, ok := strings.Cut(text, ".")
+	if !ok || len(text) > 28 {
+		return position{}, errNoPosition
+	}
+	var p position
+	var err error
+	if p.seq, err = strconv.ParseUint(seq, 36, 64); err != nil {
+		return position{}, errNoPosition
+	}
+	if p.origin, err = strconv.ParseUint(origin, 36, 64); err != nil || p.String() != text {
+		return position{}, errNoPosition
+	}
+	return p, nil
+}
