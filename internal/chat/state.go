@@ -43,6 +43,7 @@ type session struct {
 type change struct {
 	kind changeKind
 	user *user
+	at   session // where he is, or was until this entry
 	room string
 	line line    // of spoke, joined, left and renamed
 	old  session // of bound: where he was before; zero: nowhere
@@ -152,7 +153,10 @@ func (s *state) next() uint64 {
 	return s.seq
 }
 
-func (s *state) change(c change) { s.changes = append(s.changes, c) }
+func (s *state) change(c change) {
+	c.at = c.user.at()
+	s.changes = append(s.changes, c)
+}
 
 // originOf names a log by its first entry. It is never 0.
 func originOf(e Entry) uint64 {

@@ -1,0 +1,186 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chatapp/internal/engineio"
+	"chatapp/internal/socketio"
+	"chatapp/internal/socketio/socketiotest"
+)
+
+// cluster is replicas of the chat in one process, joined by a log in memory.
+type cluster struct {
+	t        testing.TB
+	replicas []*replica
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	entries []Entry
+	ended   bool
+}
+
+// replica is one instance.
+type replica struct {
+	*Chat
+	cluster *cluster
+	name    string
+	host    *socketiotest.Host
+
+	// Guarded by cluster.mu.
+	paused bool // takes nothing from the log
+	full   bool // the log takes nothing from it
+	next   int
+	number uint64
+	asked  []string // suspects
+}
+
+var errFull = errors.New("log is full")
+
+// newCluster starts replicas named a, b, c ... within a bubble of synctest.
+func newCluster(t testing.TB, n int, o Options) *cluster {
+	c := &cluster{t: t}
+	c.changed = sync.NewCond(&c.mu)
+	var appliers sync.WaitGroup
+	for i := range n {
+		c.replicas = append(c.replicas, &replica{Chat: New(o), cluster: c, name: string(rune('a' + i))})
+	}
+	for _, r := range c.replicas {
+		server := socketio.NewServer(socketio.Options{Recovery: r.Recovery()})
+		r.Attach(server.Of("/"), Backplane{Instance: r.name, Log: r, Suspect: r.suspected, Cluster: c.members(r.name)})
+		r.host = socketiotest.Pipe(t, server, engineio.Options{})
+		appliers.Go(r.apply)
+	}
+	t.Cleanup(func() {
+		c.mu.Lock()
+		c.ended = true
+		c.changed.Broadcast()
+		c.mu.Unlock()
+		appliers.Wait()
+		for _, r := range c.replicas {
+			r.Close()
+		}
+	})
+	return c
+}
+
+func (c *cluster) members(self string) func() Cluster {
+	return func() Cluster {
+		all := Cluster{Ready: true, Latency: 1500 * time.Microsecond}
+		for _, r := range c.replicas {
+			all.Instances = append(all.Instances, Instance{Name: r.name, Self: r.name == self})
+		}
+		return all
+	}
+}
+
+// Append implements Log.
+func (r *replica) Append(body []byte) error {
+	r.cluster.mu.Lock()
+	defer r.cluster.mu.Unlock()
+	if r.full {
+		return errFull
+	}
+	r.number++
+	r.cluster.entries = append(r.cluster.entries, Entry{Instance: r.name, Epoch: 1, Number: r.number,
+		Time: time.Now().UnixMilli(), Body: body})
+	r.cluster.changed.Broadcast()
+	return nil
+}
+
+func (r *replica) suspected(instance string) {
+	r.cluster.mu.Lock()
+	defer r.cluster.mu.Unlock()
+	r.asked = append(r.asked, instance)
+}
+
+// apply applies the log until the cluster ends.
+func (r *replica) apply() {
+	c := r.cluster
+	for {
+		c.mu.Lock()
+		for !c.ended && (r.paused || r.next == len(c.entries)) {
+			c.changed.Wait()
+		}
+		if c.ended {
+			c.mu.Unlock()
+			return
+		}
+		e := c.entries[r.next]
+		r.next++
+		c.mu.Unlock()
+		if e.Body == nil {
+			r.Gone(e, e.Instance)
+		} else {
+			r.Apply(e)
+		}
+	}
+}
+
+// set changes something of a replica under the lock, and lets it go on if it waited.
+func (r *replica) set(f func(*replica)) {
+	r.cluster.mu.Lock()
+	defer r.cluster.mu.Unlock()
+	f(r)
+	r.cluster.changed.Broadcast()
+}
+
+// evict puts the end of an instance into the log.
+func (c *cluster) evict(instance string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries = append(c.entries, Entry{Instance: instance, Epoch: 2, Number: 1, Time: time.Now().UnixMilli()})
+	c.changed.Broadcast()
+}
+
+// agree checks that all replicas have come to the same state.
+func (c *cluster) agree() {
+	c.t.Helper()
+	synctest.Wait()
+	first := string(c.replicas[0].Snapshot())
+	for _, r := range c.replicas[1:] {
+		if string(r.Snapshot()) != first {
+			c.t.Errorf("state of replica %s differs from that of %s", r.name, c.replicas[0].name)
+		}
+	}
+}
+
+// testUser is a client of a test.
+type testUser struct {
+	*socketiotest.Client
+	ack int
+}
+
+// visit connects a client without a name and takes its greeting.
+func (r *replica) visit(query string) *testUser {
+	r.cluster.t.Helper()
+	u := &testUser{Client: r.host.Dial(query), ack: 100}
+	u.Connect("/", "")
+	u.Want("who it is", `2["session",{"instance":"`+r.name+`","recovered":false}]`)
+	u.Want("what was said", `2["history","lobby",{"messages":[*],"more":*},"*"]`)
+	u.Want("how the cluster is", `2["status",{"instance":"`+r.name+`","ready":true,*}]`)
+	return u
+}
+
+// join connects a client and gives it a name.
+func (r *replica) join(name string) *testUser {
+	r.cluster.t.Helper()
+	u := r.visit("")
+	u.Send(`21["nickname","` + name + `"]`)
+	u.Want("the name is granted", `31[false,{"ok":true,"name":"`+name+`","token":"*"*}]`)
+	u.Want("who he is now", `2["session",{"instance":"*","name":"`+name+`",*},"*"]`)
+	u.Want("who is there", `2["nicknames",{*"`+name+`":"`+name+`"*},{*}]`)
+	synctest.Wait()
+	return u
+}
+
+// sent says something in the lobby and waits until it is in the log.
+func (u *testUser) sent(text string) {
+	u.ack++
+	u.Send(fmt.Sprintf(`2%d["user message",%q]`, u.ack, text))
+	u.Want("it is in the log", fmt.Sprintf(`3%d[{"ok":true,"id":"*"*}]`, u.ack))
+}

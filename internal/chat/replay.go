@@ -1,0 +1,160 @@
+package chat
+
+import "chatapp/internal/socketio"
+
+// lineView is a line as clients are given it in a history.
+type lineView struct {
+	Kind     string `json:"kind"`
+	ID       string `json:"id"`
+	Time     int64  `json:"time"`
+	Room     string `json:"room"`
+	From     string `json:"from"`
+	Was      string `json:"was,omitempty"`
+	Text     string `json:"text"`
+	CID      string `json:"cid,omitempty"`
+	Instance string `json:"instance,omitempty"`
+}
+
+type lines struct {
+	Messages []lineView `json:"messages"`
+	More     bool       `json:"more"`
+	Reset    bool       `json:"reset,omitempty"`
+}
+
+func (c *Chat) view(room string, last []line, more bool) lines {
+	views := make([]lineView, len(last))
+	for i := range last {
+		l := &last[i]
+		views[i] = lineView{Kind: l.kindName(), ID: c.state.id(l.Seq), Time: l.Time, Room: room, From: l.From, Was: l.Was,
+			Text: l.Text, CID: l.CID, Instance: l.Instance}
+		if l.Kind != messageLine {
+			views[i].Text = l.words(room)
+		}
+	}
+	return lines{Messages: views, More: more}
+}
+
+// preparedHistory is a room's history event as of a position: many clients come between two lines.
+type preparedHistory struct {
+	id      string
+	reset   bool
+	encoded *socketio.Prepared
+}
+
+// historyEvent is what a client is given that comes to a room. Its offset is the state's own position, up to which
+// nothing else is left to send.
+func (c *Chat) historyEvent(room string, reset bool) *socketio.Prepared {
+	h, r, id := c.halls[room], c.state.rooms[room], c.state.position().String()
+	if r == nil {
+		return c.prepare(event{"history", []any{room, lines{Messages: []lineView{}, Reset: reset}, id}})
+	}
+	if h != nil && h.history.encoded != nil && h.history.id == id && h.history.reset == reset {
+		return h.history.encoded
+	}
+	last, more := r.last(c.options.HistoryOnJoin, 0)
+	v := c.view(room, last, more)
+	v.Reset = reset
+	p := c.prepare(event{"history", []any{room, v, id}})
+	if h != nil {
+		h.history = preparedHistory{id: id, reset: reset, encoded: p}
+	}
+	return p
+}
+
+func (c *Chat) emitHistory(cl *client, room string, reset bool) {
+	if p := c.historyEvent(room, reset); p != nil {
+		c.check(cl.socket.EmitPrepared(p))
+	}
+}
+
+// replay sends a client what it has missed since a position, in its vocabulary and without what it knows of itself, and
+// from then on what happens. It is called before the client listens to anything. u is its user or whom it claims to be;
+// nil: nobody.
+func (c *Chat) replay(cl *client, u *user, rooms []string, since position) {
+	if since.seq > c.state.seq && since.origin == c.state.origin {
+		cl.after = since.seq
+		c.ahead = append(c.ahead, cl)
+		cl.rooms = nil
+		return
+	}
+	all, whole := c.state.missedBy(rooms, since)
+	if whole {
+		for i := range all {
+			c.emitLine(cl, u, all[i].room, &all[i].line)
+		}
+	}
+	for _, room := range rooms {
+		if !whole {
+			c.emitHistory(cl, room, true)
+		}
+		c.listen(cl, room)
+	}
+}
+
+// emitLine sends one client a line, unless it knows it already.
+func (c *Chat) emitLine(cl *client, u *user, room string, l *line) {
+	switch {
+	case l.ownedBy(u):
+	case cl.dialect == classic:
+		e := c.classicEvent(room, l, "")
+		c.emit(cl, e.name, e.args...)
+	case room == lobby:
+		for _, e := range c.modernEvents(room, l) {
+			c.emit(cl, e.name, e.args...)
+		}
+	}
+}
+
+// catchUp lets those clients listen who had been further than the state, and whom it has now reached.
+func (c *Chat) catchUp() {
+	if len(c.ahead) == 0 {
+		return
+	}
+	waiting := c.ahead[:0]
+	for _, cl := range c.ahead {
+		switch {
+		case cl.ended || cl.after == 0:
+		case c.state.seq < cl.after:
+			waiting = append(waiting, cl)
+		default:
+			since := position{c.state.origin, cl.after}
+			cl.after = 0
+			rooms := []string{lobby}
+			u := c.state.byToken[cl.token]
+			if u != nil && cl.dialect == classic {
+				rooms = u.rooms
+			}
+			c.replay(cl, u, rooms, since)
+		}
+	}
+	clear(c.ahead[len(waiting):])
+	c.ahead = waiting
+}
+
+// showMissed sends everybody here what has happened between a position and the state, which was restored.
+func (c *Chat) showMissed(since position) {
+	rooms := make([]string, 0, len(c.halls))
+	for name := range c.halls {
+		if c.state.rooms[name] != nil {
+			rooms = append(rooms, name)
+		}
+	}
+	all, whole := c.state.missedBy(rooms, since)
+	if whole {
+		for i := range all {
+			l := &all[i].line
+			u := c.state.users[l.User]
+			var cl *client
+			if u != nil {
+				cl = c.clientAt(u.at())
+			}
+			c.showLine(u, cl, all[i].room, l, "")
+		}
+		return
+	}
+	for name, h := range c.halls {
+		if p := c.historyEvent(name, true); p != nil && h.here[classic] > 0 {
+			c.broadcast(h.classic[:], nil, p)
+		}
+	}
+}

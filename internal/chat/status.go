@@ -1,0 +1,106 @@
+package chat
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	statusEvery = 5 * time.Second        // the cluster is looked at
+	statusDelay = 500 * time.Millisecond // after an instance has gone: others may go with it
+)
+
+// sessionInfo tells a client who it is here.
+type sessionInfo struct {
+	Instance  string   `json:"instance"`
+	Name      string   `json:"name,omitempty"`
+	Rooms     []string `json:"rooms,omitempty"`
+	Recovered bool     `json:"recovered"`
+	Code      string   `json:"code,omitempty"` // why there is no name
+	Message   string   `json:"message,omitempty"`
+}
+
+// emitSession tells a client who it is. The offset makes a client that has heard nothing yet recoverable.
+func (c *Chat) emitSession(cl *client, rooms []string, recovered bool, why code) {
+	s := sessionInfo{Instance: c.backplane.Instance, Recovered: recovered, Code: refusals[why].Code, Message: refusals[why].Message}
+	if cl.name.key != "" {
+		s.Name, s.Rooms = cl.name.name, rooms
+	}
+	if len(cl.rooms) == 0 {
+		// It listens to nothing yet: what it has missed follows.
+		c.emit(cl, "session", s)
+		return
+	}
+	c.emit(cl, "session", s, c.state.position().String())
+}
+
+type statusInfo struct {
+	Instance  string         `json:"instance"`
+	Ready     bool           `json:"ready"`
+	CutOff    bool           `json:"cutOff"`
+	Why       string         `json:"why,omitempty"`
+	Latency   float64        `json:"latency"` // ms
+	Instances []instanceInfo `json:"instances"`
+}
+
+type instanceInfo struct {
+	Name  string `json:"name"`
+	Self  bool   `json:"self,omitempty"`
+	Heard int64  `json:"heard,omitempty"` // ms ago
+}
+
+func (c *Chat) status() statusInfo {
+	cluster := c.backplane.Cluster()
+	s := statusInfo{Instance: c.backplane.Instance, Ready: cluster.Ready, CutOff: c.cutOff || cluster.CutOff, Why: cluster.Why,
+		Latency: float64(cluster.Latency.Microseconds()) / 1000, Instances: []instanceInfo{}}
+	for _, i := range cluster.Instances {
+		info := instanceInfo{Name: i.Name, Self: i.Self}
+		if !i.Self && !i.Heard.IsZero() {
+			info.Heard = time.Since(i.Heard).Milliseconds()
+		}
+		s.Instances = append(s.Instances, info)
+	}
+	return s
+}
+
+func (c *Chat) emitStatus(cl *client) { c.emit(cl, "status", c.status()) }
+
+// onStatus answers with the status, or sends it.
+func (c *Chat) onStatus(r *request) {
+	c.mu.Lock()
+	defer c.unlock()
+	switch {
+	case !c.allowed(r, &r.client.others):
+	case r.WantsAck():
+		c.check(r.Ack(c.status()))
+	default:
+		c.emitStatus(r.client)
+	}
+}
+
+// showStatus tells everybody here how the cluster is.
+func (c *Chat) showStatus() {
+	s := c.status()
+	c.shown = s.outline()
+	c.check(c.nsp.Emit("status", s))
+}
+
+// outline is what has to change for clients to be told.
+func (s *statusInfo) outline() string {
+	names := make([]string, len(s.Instances))
+	for i := range s.Instances {
+		names[i] = s.Instances[i].Name
+	}
+	return fmt.Sprint(s.Ready, s.CutOff, s.Why, names)
+}
+
+// lookAtCluster tells everybody here how the cluster is, if it is otherwise than they were told.
+func (c *Chat) lookAtCluster() {
+	s := c.status()
+	if c.shown == "" {
+		c.shown = s.outline() // clients were told when they came
+	}
+	if s.outline() != c.shown {
+		c.showStatus()
+	}
+}
