@@ -103,7 +103,9 @@ func (c *Chat) tick() {
 		case endTyping:
 			c.endTyping(typer{t.user, t.room}, now)
 		case sendRoster:
-			c.sendRoster(t.room, now)
+			if h := c.halls[t.room]; h != nil && h.roster.due {
+				c.sendRoster(t.room, now)
+			}
 		case lookAtCluster:
 			c.lookAtCluster()
 			c.schedule(task{at: now.Add(statusEvery), kind: lookAtCluster})

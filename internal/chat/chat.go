@@ -294,20 +294,25 @@ func (c *Chat) Settled(e Entry) {
 // outcomeOf tells from the state what has become of a command.
 func (c *Chat) outcomeOf(p *pending) outcome {
 	command := &p.command
-	u := c.state.present(session{c.backplane.Instance, command.Conn})
-	if u == nil {
+	if command.Kind == say {
+		seq, ok := c.state.said.seq[onceOf(p.client.token, command.CID)]
+		if !ok {
+			return outcome{code: notInRoom}
+		}
+		return outcome{seq: seq}
+	}
+	// He may be held, if the log has taken this instance for gone meanwhile: Joined sees to that.
+	u := c.state.bySession[session{c.backplane.Instance, command.Conn}]
+	if command.Kind == leaveChat {
+		return outcome{}
+	}
+	if u == nil || u.status == lapsed {
 		if command.Kind == claimName {
 			return outcome{code: nameTaken}
 		}
 		return outcome{code: noName}
 	}
 	switch command.Kind {
-	case say:
-		seq, ok := c.state.said.seq[onceOf(u.token, command.CID)]
-		if !ok {
-			return outcome{code: notInRoom}
-		}
-		return outcome{user: u, seq: seq}
 	case renameUser:
 		if u.name.key != command.Key {
 			return outcome{code: nameTaken}
