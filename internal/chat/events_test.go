@@ -21,7 +21,7 @@ func TestClassicVocabulary(t *testing.T) {
 		bob.Want("a taken name is refused", `31[true,{"ok":false,"code":"name_taken","message":"Nickname already in use"}]`)
 		bob.Send(`22["nickname","Bob"]`)
 		bob.Want("another is granted", `32[false,{"ok":true,"name":"Bob","token":"*","room":"lobby","rooms":["lobby"]}]`)
-		bob.Want("who he is", `2["session",{"instance":"b","name":"Bob","rooms":["lobby"],"recovered":false},"*"]`)
+		bob.Want("who he is", `2["session",{"instance":"b","name":"Bob","rooms":["lobby"],"recovered":false,"limits":{*}},"*"]`)
 		bob.Want("the joiner is told who is there", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"lobby","users":2}]`)
 		ann.Want("the others are told he came",
 			`2["announcement","Bob connected",{"kind":"join","name":"Bob","room":"lobby","users":2,"time":*,"id":"*"},"*"]`)
@@ -87,7 +87,7 @@ func TestPlainWebSocket(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		ann := c.replicas[0].join("Ann")
 		bob := c.replicas[0].host.DialBare("")
-		bob.Want("who it is", `{"event":"session","args":[{"instance":"a","recovered":false}]}`)
+		bob.Want("who it is", `{"event":"session","args":[{"instance":"a","recovered":false,"limits":{*}}]}`)
 		bob.Want("what was said", `{"event":"history","args":["lobby",{"messages":[{"kind":"join","id":"*","from":"Ann","text":"Ann connected"}],"more":false},"*"]}`)
 		bob.Want("status", `{"event":"status","args":[*]}`)
 		ann.sent("before he has a name")

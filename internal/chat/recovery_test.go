@@ -14,8 +14,8 @@ import (
 // page is a client that can tell who it was: what a page of today keeps.
 type page struct {
 	*testUser
-	pid, offset, token string
-	bare               bool
+	pid, offset string
+	bare        bool
 }
 
 // take reads the next message as the official client does: the last argument of an event is its offset, if it is a string.
@@ -252,7 +252,7 @@ func TestResumeByToken(t *testing.T) {
 		bob.Want("away", `2["away",{"name":"Ann","room":"lobby","away":true}]`)
 		again := c.replicas[1].dial("")
 		again.Connect("/", `{"token":"`+detail.Token+`"}`)
-		again.Want("who it is", `2["session",{"instance":"b","name":"Ann","rooms":["lobby"],"recovered":false}]`)
+		again.Want("who it is", `2["session",{"instance":"b","name":"Ann","rooms":["lobby"],"recovered":false,"limits":{*}}]`)
 		again.Want("history with one's own", `2["history","lobby",{*"from":"Ann","text":"said before"*},"*"]`)
 		again.Want("list", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},*]`)
 		again.Want("status", `2["status",*`)
@@ -290,7 +290,7 @@ func TestResumeByToken(t *testing.T) {
 		for _, pattern := range []string{`2["session",*`, `2["history",*`, `2["nicknames",*`, `2["status",*`} {
 			late.Want("greeting", pattern)
 		}
-		late.Want("the name is another's now", `2["session",{"instance":"b","recovered":false,"code":"name_lost","message":"*"},"*"]`)
+		late.Want("the name is another's now", `2["session",{"instance":"b","recovered":false,"code":"name_lost","message":"*",*},"*"]`)
 		c.agree()
 	})
 }

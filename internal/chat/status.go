@@ -18,11 +18,19 @@ type sessionInfo struct {
 	Recovered bool     `json:"recovered"`
 	Code      string   `json:"code,omitempty"` // why there is no name
 	Message   string   `json:"message,omitempty"`
+	Limits    limits   `json:"limits"`
+}
+
+// limits are what a page can tell its user before he meets them, in grapheme clusters; 0: none.
+type limits struct {
+	Message  int `json:"message"`
+	Nickname int `json:"nickname"`
 }
 
 // emitSession tells a client who it is. The offset makes a client that has heard nothing yet recoverable.
 func (c *Chat) emitSession(cl *client, rooms []string, recovered bool, why code) {
-	s := sessionInfo{Instance: c.backplane.Instance, Recovered: recovered, Code: refusals[why].Code, Message: refusals[why].Message}
+	s := sessionInfo{Instance: c.backplane.Instance, Recovered: recovered, Code: refusals[why].Code, Message: refusals[why].Message,
+		Limits: limits{max(c.options.MaxMessageLength, 0), c.options.MaxNicknameLength}}
 	if cl.name.key != "" {
 		s.Name, s.Rooms = cl.name.name, rooms
 	}
@@ -47,6 +55,24 @@ type instanceInfo struct {
 	Name  string `json:"name"`
 	Self  bool   `json:"self,omitempty"`
 	Heard int64  `json:"heard,omitempty"` // ms ago
+	Users int    `json:"users"`           // connected there, about
+}
+
+// usersEvery is how old the numbers of users may be: they are counted one by one, and many clients may come at once.
+const usersEvery = time.Second
+
+// usersAt counts the users who are connected to each instance.
+func (c *Chat) usersAt() map[string]int {
+	now := time.Now()
+	if c.users == nil || now.Sub(c.usersCounted) >= usersEvery {
+		c.users, c.usersCounted = make(map[string]int), now
+		for _, u := range c.state.users {
+			if u.status == connected {
+				c.users[u.at().Instance]++
+			}
+		}
+	}
+	return c.users
 }
 
 func (c *Chat) status() statusInfo {
@@ -54,7 +80,7 @@ func (c *Chat) status() statusInfo {
 	s := statusInfo{Instance: c.backplane.Instance, Ready: cluster.Ready, CutOff: c.cutOff || cluster.CutOff, Why: cluster.Why,
 		Latency: float64(cluster.Latency.Microseconds()) / 1000, Instances: []instanceInfo{}}
 	for _, i := range cluster.Instances {
-		info := instanceInfo{Name: i.Name, Self: i.Self}
+		info := instanceInfo{Name: i.Name, Self: i.Self, Users: c.usersAt()[i.Name]}
 		if !i.Self && !i.Heard.IsZero() {
 			info.Heard = time.Since(i.Heard).Milliseconds()
 		}
