@@ -1,0 +1,181 @@
+package chat
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"chatapp/internal/engineio"
+	"chatapp/internal/socketio"
+	"chatapp/internal/socketio/socketiotest"
+
+	"github.com/gorilla/websocket"
+)
+
+// discard is a log that takes everything and gives back nothing.
+type discard struct{}
+
+func (discard) Append([]byte) error { return nil }
+
+// hearers are clients who only count the frames they get.
+type hearers struct {
+	frames atomic.Int64
+	wake   chan struct{} // size 1: frames has changed
+	conns  []*websocket.Conn
+	all    sync.WaitGroup
+}
+
+// newStage serves a chat to n clients without a name, who listen to the lobby.
+func newStage(b *testing.B, n int) (*Chat, *hearers) {
+	c := New(Options{})
+	server := socketio.NewServer(socketio.Options{Recovery: c.Recovery()})
+	c.Attach(server.Of("/"), Backplane{Instance: "here", Log: discard{}})
+	host := socketiotest.Serve(b, server, engineio.Options{})
+	h := &hearers{wake: make(chan struct{}, 1)}
+	b.Cleanup(func() {
+		for _, conn := range h.conns {
+			_ = conn.Close()
+		}
+		h.all.Wait()
+		c.Close()
+	})
+	dialer := websocket.Dialer{ReadBufferSize: 512, WriteBufferSize: 512}
+	for range n {
+		conn, _, err := dialer.Dial("ws://"+host.Address()+"/socket.io/?EIO=4&transport=websocket", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		h.conns = append(h.conns, conn)
+		if err := conn.WriteMessage(websocket.TextMessage, []byte("40")); err != nil {
+			b.Fatal(err)
+		}
+		for range 5 { // open, connect, session, history, status
+			if _, _, err := conn.ReadMessage(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		h.all.Go(func() { h.count(conn.NetConn()) })
+	}
+	return c, h
+}
+
+// count counts WebSocket frames until the connection ends.
+func (h *hearers) count(conn net.Conn) {
+	r := bufio.NewReaderSize(conn, 1024)
+	var head [2]byte
+	for {
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return
+		}
+		length := int(head[1])
+		if length == 126 {
+			if _, err := io.ReadFull(r, head[:]); err != nil {
+				return
+			}
+			length = int(binary.BigEndian.Uint16(head[:]))
+		}
+		if _, err := r.Discard(length); err != nil {
+			return
+		}
+		h.frames.Add(1)
+		select {
+		case h.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (h *hearers) wait(frames int64) {
+	for h.frames.Load() < frames {
+		<-h.wake
+	}
+}
+
+// BenchmarkMessage applies a message of another instance and sends it to everybody here, over TCP; a round is over when
+// the last one has it. 9,900 sockets are what 20,000 file descriptors allow.
+func BenchmarkMessage(b *testing.B) {
+	for _, n := range []int{0, 1, 100, 1000, 9_900} {
+		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
+			c, h := newStage(b, n)
+			number := uint64(0)
+			apply := func(command *command) {
+				number++
+				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000, Body: command.encode()})
+			}
+			claim := claimOf(1, "Ann")
+			apply(&claim)
+			h.wait(2 * int64(n)) // announcement and nicknames
+			total := h.frames.Load()
+			say := command{Kind: say, Conn: 1, Room: lobby, Text: strings.Repeat("x", 64)}
+			b.ReportAllocs()
+			for b.Loop() {
+				say.CID = fmt.Sprint("m", number)
+				apply(&say)
+				total += int64(n)
+				h.wait(total)
+			}
+			if n > 0 {
+				b.ReportMetric(float64(b.N)*float64(n)/b.Elapsed().Seconds(), "deliveries/s")
+			}
+		})
+	}
+}
+
+// BenchmarkApply applies messages to the state alone.
+func BenchmarkApply(b *testing.B) {
+	bounds := Bounds{}
+	bounds.setDefaults()
+	s := newState(bounds)
+	claim := claimOf(1, "Ann")
+	s.apply(Entry{Instance: "there"}, &claim)
+	body := (&command{Kind: say, Conn: 1, Room: lobby, Text: strings.Repeat("x", 64)}).encode()
+	b.ReportAllocs()
+	for b.Loop() {
+		command, err := decodeCommand(body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.apply(Entry{Instance: "there", Time: 1_790_000_000_000}, &command)
+	}
+}
+
+// BenchmarkSnapshot encodes and restores a chat of 1,000 users and 10,000 lines.
+func BenchmarkSnapshot(b *testing.B) {
+	bounds := Bounds{}
+	bounds.setDefaults()
+	s := newState(bounds)
+	for conn := range uint64(1000) {
+		claim := command{Kind: claimName, Conn: conn, Name: fmt.Sprint("User ", conn), Key: fmt.Sprint("user ", conn),
+			Token: hashOf(fmt.Sprint(conn)), Page: hashOf(fmt.Sprint("page", conn)), Limit: 16}
+		s.apply(Entry{Instance: "there"}, &claim)
+		join := command{Kind: joinRoom, Conn: conn, Room: fmt.Sprint("room ", conn%10), Limit: 16}
+		s.apply(Entry{Instance: "there"}, &join)
+		for n := range 10 {
+			say := command{Kind: say, Conn: conn, Room: join.Room, Text: strings.Repeat("x", 64), CID: fmt.Sprint(n)}
+			s.apply(Entry{Instance: "there"}, &say)
+		}
+	}
+	encoded := s.encode()
+	b.Run("encode", func(b *testing.B) {
+		b.SetBytes(int64(len(encoded)))
+		b.ReportAllocs()
+		for b.Loop() {
+			s.encode()
+		}
+	})
+	b.Run("restore", func(b *testing.B) {
+		b.SetBytes(int64(len(encoded)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := decodeState(encoded); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
