@@ -20,6 +20,7 @@ const (
 	expireHeld taskKind = iota
 	endTyping
 	sendRoster
+	showPresence
 	lookAtCluster
 	lookOnce
 	payOwed
@@ -106,6 +107,8 @@ func (c *Chat) tick() {
 			if h := c.halls[t.room]; h != nil && h.roster.due {
 				c.sendRoster(t.room, now)
 			}
+		case showPresence:
+			c.showPresence()
 		case lookAtCluster:
 			c.lookAtCluster()
 			c.schedule(task{at: now.Add(statusEvery), kind: lookAtCluster})

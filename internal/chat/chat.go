@@ -35,6 +35,9 @@ type Chat struct {
 	ending       []*socketio.Socket  // to be disconnected once mu is free
 	typers       map[typer]time.Time // until when
 	typingOn     bucket              // of this instance's typing entries
+	changed      []string            // rooms whose names have to be sent
+	stirred      map[uint64]struct{} // users who may be away or back since clients were told
+	shownAway    map[uint64]struct{} // users whom clients were told to be away
 	owed         []command           // ends of sessions that the log has not taken yet
 	agenda       agenda
 	cutOff       bool
@@ -63,15 +66,17 @@ func New(options Options) *Chat {
 	var random [16]byte
 	_, _ = crand.Read(random[:]) // never fails
 	return &Chat{
-		options:  options,
-		lastRef:  binary.LittleEndian.Uint64(random[:]) >> 16,
-		lastConn: binary.LittleEndian.Uint64(random[8:]) >> 16,
-		state:    newState(options.Bounds),
-		clients:  make(map[uint64]*client),
-		pending:  make(map[uint64]*pending),
-		halls:    make(map[string]*hall),
-		typers:   make(map[typer]time.Time),
-		typingOn: newBucket(typingEntriesPerSecond, typingEntriesBurst),
+		options:   options,
+		lastRef:   binary.LittleEndian.Uint64(random[:]) >> 16,
+		lastConn:  binary.LittleEndian.Uint64(random[8:]) >> 16,
+		state:     newState(options.Bounds),
+		clients:   make(map[uint64]*client),
+		pending:   make(map[uint64]*pending),
+		halls:     make(map[string]*hall),
+		typers:    make(map[typer]time.Time),
+		stirred:   make(map[uint64]struct{}),
+		shownAway: make(map[uint64]struct{}),
+		typingOn:  newBucket(typingEntriesPerSecond, typingEntriesBurst),
 	}
 }
 
@@ -213,6 +218,7 @@ func (c *Chat) present(changes []change, p *pending, o outcome) {
 	for i := range changes {
 		c.show(&changes[i], p)
 	}
+	c.sendRosters()
 	c.catchUp()
 }
 
@@ -239,11 +245,16 @@ func (c *Chat) Restore(snapshot []byte) error {
 	}
 	c.showMissed(before)
 	for name := range c.halls {
-		c.changeRoster(name)
+		c.changeRoster(name) // it tells who is away as well
 	}
+	clear(c.shownAway)
 	for _, u := range restored.users {
 		c.watchHeld(u)
+		if u.status == held {
+			c.shownAway[u.id] = struct{}{}
+		}
 	}
+	c.sendRosters()
 	c.catchUp()
 	return nil
 }

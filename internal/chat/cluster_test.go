@@ -2,8 +2,6 @@ package chat
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,9 +26,8 @@ type cluster struct {
 // replica is one instance.
 type replica struct {
 	*Chat
+	site
 	cluster *cluster
-	name    string
-	host    *socketiotest.Host
 
 	// Guarded by cluster.mu.
 	paused bool // takes nothing from the log
@@ -48,7 +45,7 @@ func newCluster(t testing.TB, n int, o Options) *cluster {
 	c.changed = sync.NewCond(&c.mu)
 	var appliers sync.WaitGroup
 	for i := range n {
-		c.replicas = append(c.replicas, &replica{Chat: New(o), cluster: c, name: string(rune('a' + i))})
+		c.replicas = append(c.replicas, &replica{Chat: New(o), site: site{t: t, name: string(rune('a' + i))}, cluster: c})
 	}
 	for _, r := range c.replicas {
 		server := socketio.NewServer(socketio.Options{Recovery: r.Recovery()})
@@ -146,59 +143,6 @@ func (c *cluster) agree() {
 	for _, r := range c.replicas[1:] {
 		if string(r.Snapshot()) != first {
 			c.t.Errorf("state of replica %s differs from that of %s", r.name, c.replicas[0].name)
-		}
-	}
-}
-
-// testUser is a client of a test.
-type testUser struct {
-	*socketiotest.Client
-	t   testing.TB
-	ack int
-}
-
-// dial opens a connection for a client.
-func (r *replica) dial(query string) *testUser {
-	r.cluster.t.Helper()
-	return &testUser{Client: r.host.Dial(query), t: r.cluster.t, ack: 100}
-}
-
-// visit connects a client without a name and takes its greeting.
-func (r *replica) visit(query string) *testUser {
-	r.cluster.t.Helper()
-	synctest.Wait() // what happened before is not told any more
-	u := r.dial(query)
-	u.Connect("/", "")
-	u.Want("who it is", `2["session",{"instance":"`+r.name+`","recovered":false,"limits":{*}}]`)
-	u.Want("what was said", `2["history","lobby",{"messages":[*],"more":*},"*"]`)
-	u.Want("how the cluster is", `2["status",{"instance":"`+r.name+`","ready":true,*}]`)
-	return u
-}
-
-// join connects a client and gives it a name.
-func (r *replica) join(name string) *testUser {
-	r.cluster.t.Helper()
-	u := r.visit("")
-	u.Send(`21["nickname","` + name + `"]`)
-	u.Want("the name is granted", `31[false,{"ok":true,"name":"`+name+`","token":"*"*}]`)
-	u.Want("who he is now", `2["session",{"instance":"*","name":"`+name+`",*},"*"]`)
-	for !strings.Contains(u.Next("who is there"), `"nicknames",{`) {
-	}
-	synctest.Wait()
-	return u
-}
-
-// sent says something in the lobby and takes what comes until the log has it.
-func (u *testUser) sent(text string) {
-	u.ack++
-	u.Send(fmt.Sprintf(`2%d["user message",%q]`, u.ack, text))
-	for {
-		answer, ok := strings.CutPrefix(u.Next("it is in the log"), fmt.Sprintf(`3%d[`, u.ack))
-		if ok && !strings.HasPrefix(answer, `{"ok":true,"id":"`) {
-			u.t.Fatalf("message %q is answered by %s", text, answer)
-		}
-		if ok {
-			return
 		}
 	}
 }

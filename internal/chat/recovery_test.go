@@ -11,108 +11,6 @@ import (
 	"time"
 )
 
-// page is a client that can tell who it was: what a page of today keeps.
-type page struct {
-	*testUser
-	pid, offset string
-	bare        bool
-}
-
-// take reads the next message as the official client does: the last argument of an event is its offset, if it is a string.
-func (p *page) take(why string) (event string, args []any) {
-	return p.read(p.Next(why))
-}
-
-func (p *page) read(text string) (event string, args []any) {
-	if p.bare {
-		var m struct {
-			Event string
-			Args  []any
-		}
-		if err := json.Unmarshal([]byte(text), &m); err != nil {
-			return "", nil
-		}
-		event, args = m.Event, m.Args
-	} else if text, ok := strings.CutPrefix(text, "2"); ok {
-		if err := json.Unmarshal([]byte(text), &args); err != nil {
-			return "", nil
-		}
-		event, args = args[0].(string), args[1:]
-	}
-	if len(args) > 0 {
-		if offset, ok := args[len(args)-1].(string); ok {
-			p.offset = offset
-		}
-	}
-	return event, args
-}
-
-// open connects a page to a replica, by either door, and returns whether it was recovered.
-func (p *page) open(t *testing.T, r *replica) (recovered bool) {
-	auth := "{}"
-	if p.pid != "" {
-		auth = fmt.Sprintf(`{"pid":%q,"offset":%q}`, p.pid, p.offset)
-	}
-	prefix, text := "0", ""
-	if p.bare {
-		p.testUser = &testUser{Client: r.host.DialBare("connect"), t: t, ack: 100}
-		p.Send(`{"connect":` + auth + `}`)
-		text = p.Next("connected")
-		prefix = `{"connect":`
-		text = strings.TrimSuffix(text, "}")
-	} else {
-		p.testUser = r.dial("")
-		p.Send("0" + auth)
-		text = p.Next("connected")
-	}
-	var answer struct {
-		PID       string
-		Recovered bool
-	}
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(text, prefix)), &answer); err != nil {
-		t.Fatalf("connect is answered by %q: %v", text, err)
-	}
-	recovered = p.pid != "" && p.pid == answer.PID
-	p.pid = answer.PID
-	return recovered
-}
-
-// until takes events until one is the event wanted, and returns the texts of the messages before it.
-func (p *page) until(t *testing.T, why, event string) (messages []string, args []any) {
-	t.Helper()
-	for {
-		name, args := p.take(why)
-		switch name {
-		case event:
-			return messages, args
-		case "user message":
-			messages = append(messages, args[1].(string))
-		case "history", "announcement":
-			messages = append(messages, name)
-		}
-	}
-}
-
-// hear takes events until one is a message, and returns its text.
-func (p *page) hear(why string) string {
-	for {
-		if event, args := p.take(why); event == "user message" {
-			return args[1].(string)
-		}
-	}
-}
-
-// name claims a nickname.
-func (p *page) name(t *testing.T, name string) {
-	t.Helper()
-	if p.bare {
-		p.Send(`{"event":"nickname","args":["` + name + `"]}`)
-	} else {
-		p.Send(`2["nickname","` + name + `"]`)
-	}
-	p.until(t, "named", "nicknames")
-}
-
 func TestRecoveryElsewhere(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -131,10 +29,10 @@ func TestRecoveryElsewhere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t, 3, Options{MessageRate: -1})
 				p := &page{bare: test.bare}
-				p.open(t, c.replicas[0])
-				p.name(t, "Ann")
+				p.open(&c.replicas[0].site)
+				p.name("Ann")
 				bob := c.replicas[1].join("Bob")
-				p.until(t, "bob", "nicknames")
+				p.until("bob", "nicknames")
 
 				p.Close()
 				start := time.Now()
@@ -147,10 +45,10 @@ func TestRecoveryElsewhere(t *testing.T) {
 					time.Sleep(test.cut / 250)
 				}
 				time.Sleep(test.cut - time.Since(start))
-				if !p.open(t, c.replicas[2]) {
+				if !p.open(&c.replicas[2].site) {
 					t.Fatal("client was not recovered")
 				}
-				messages, _ := p.until(t, "how the cluster is", "status")
+				messages, _ := p.until("how the cluster is", "status")
 				wantLines(t, messages, 200)
 				synctest.Wait()
 				// He has name and rooms, and goes on like everybody.
@@ -198,10 +96,10 @@ func TestRecoveryOnALaggard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{MessageRate: -1})
 		p := &page{}
-		p.open(t, c.replicas[0])
-		p.name(t, "Ann")
+		p.open(&c.replicas[0].site)
+		p.name("Ann")
 		bob := c.replicas[0].join("Bob")
-		p.until(t, "bob", "nicknames")
+		p.until("bob", "nicknames")
 		synctest.Wait()
 		c.replicas[1].set(func(r *replica) { r.paused = true })
 		for i := range 10 {
@@ -212,10 +110,10 @@ func TestRecoveryOnALaggard(t *testing.T) {
 			messages = append(messages, p.hear("live"))
 		}
 		p.Close()
-		if !p.open(t, c.replicas[1]) {
+		if !p.open(&c.replicas[1].site) {
 			t.Fatal("client was not recovered")
 		}
-		p.until(t, "connected", "status")
+		p.until("connected", "status")
 		for i := 10; i < 15; i++ {
 			bob.sent(fmt.Sprint("line ", i))
 		}
@@ -315,7 +213,7 @@ func TestHolds(t *testing.T) {
 			bob.Want("list", `2["nicknames",*`)
 			ann.Close()
 			bob.Want("away", `2["away",*`)
-			bob.WantNothing(test.name+": held", test.hold-100*time.Millisecond)
+			bob.WantNothing(test.name+": held", test.hold-presenceDelay-100*time.Millisecond)
 			bob.Want("then announced", `2["announcement","Ann disconnected",*`)
 			bob.Want("list", `2["nicknames",*`)
 		}
@@ -358,15 +256,15 @@ func TestFlapping(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		bob := c.replicas[1].join("Bob")
 		p := &page{}
-		p.open(t, c.replicas[0])
-		p.name(t, "Ann")
+		p.open(&c.replicas[0].site)
+		p.name("Ann")
 		for i := range 10 {
 			p.Close()
 			time.Sleep(time.Duration(i) * time.Second)
-			if !p.open(t, c.replicas[i%2]) {
+			if !p.open(&c.replicas[i%2].site) {
 				t.Fatalf("client was not recovered the %d. time", i)
 			}
-			if messages, _ := p.until(t, "connected", "status"); len(messages) != 0 {
+			if messages, _ := p.until("connected", "status"); len(messages) != 0 {
 				t.Errorf("replayed %q, want nothing", messages)
 			}
 			synctest.Wait()
@@ -395,8 +293,8 @@ func TestIdempotentResend(t *testing.T) {
 		c := newCluster(t, 3, Options{})
 		bob := c.replicas[2].join("Bob")
 		p := &page{}
-		p.open(t, c.replicas[0])
-		p.name(t, "Ann")
+		p.open(&c.replicas[0].site)
+		p.name("Ann")
 		bob.Want("joined", `2["announcement",*`)
 		bob.Want("list", `2["nicknames",*`)
 		for i := range 5 {
@@ -405,7 +303,7 @@ func TestIdempotentResend(t *testing.T) {
 				synctest.Wait() // or else the entry is under way when its author is elsewhere
 			}
 			p.Close()
-			if !p.open(t, c.replicas[(i+1)%3]) {
+			if !p.open(&c.replicas[(i+1)%3].site) {
 				t.Fatal("client was not recovered")
 			}
 		}

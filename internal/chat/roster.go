@@ -1,6 +1,9 @@
 package chat
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // roster is the list of a room's names, as it is sent when somebody comes or goes. On a quiet system that is at once.
 // The list's length times its receivers grows with the square of the users, so in a large room it is sent no more often than rosterBytesPerSecond
@@ -18,19 +21,28 @@ type rosterMeta struct {
 	Away  []string `json:"away,omitempty"`
 }
 
-// changeRoster sends a room's names now or soon.
+// changeRoster notes that a room's names have changed. sendRosters follows.
 func (c *Chat) changeRoster(room string) {
-	h := c.halls[room]
-	if h == nil || h.roster.due {
-		return
+	if !slices.Contains(c.changed, room) {
+		c.changed = append(c.changed, room)
 	}
-	h.roster.due = true
+}
+
+// sendRosters sends the names of the rooms where they have changed, now or soon.
+func (c *Chat) sendRosters() {
 	now := time.Now()
-	if !h.roster.next.After(now) {
-		c.sendRoster(room, now)
-	} else {
-		c.schedule(task{at: h.roster.next, kind: sendRoster, room: room})
+	for _, room := range c.changed {
+		h := c.halls[room]
+		switch {
+		case h == nil || h.roster.due:
+		case h.roster.next.After(now):
+			h.roster.due = true
+			c.schedule(task{at: h.roster.next, kind: sendRoster, room: room})
+		default:
+			c.sendRoster(room, now)
+		}
 	}
+	c.changed = c.changed[:0]
 }
 
 // sendRoster sends a room's names to all who listen.

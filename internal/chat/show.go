@@ -65,7 +65,7 @@ func (c *Chat) show(ch *change, p *pending) {
 		c.changeRoster(ch.room)
 	case away, back:
 		c.watchHeld(ch.user)
-		c.showAway(ch.user, cl, ch.kind == away)
+		c.changePresence(ch.user)
 	case orphaned:
 		c.watchHeld(ch.user)
 	case typed:
@@ -73,6 +73,7 @@ func (c *Chat) show(ch *change, p *pending) {
 			c.showTyping(ch.user, nil, ch.room, ch.on)
 		}
 	case freed:
+		delete(c.shownAway, ch.user.id)
 		if cl != nil && cl.user == ch.user {
 			cl.user = nil
 			c.settleRooms(cl)
@@ -172,19 +173,6 @@ func (l *line) words(room string) string {
 
 func (l *line) kindName() string {
 	return [lineKinds]string{messageLine: "message", joinLine: "join", leaveLine: "leave", renameLine: "rename"}[l.Kind]
-}
-
-// showAway tells that a user's connection was lost, or that he is back.
-func (c *Chat) showAway(u *user, cl *client, isAway bool) {
-	for _, room := range u.rooms {
-		if h := c.halls[room]; h != nil && h.here[classic] > 0 {
-			c.broadcast(h.classic[:], cl, c.prepare(event{"away", []any{struct {
-				Name string `json:"name"`
-				Room string `json:"room"`
-				Away bool   `json:"away"`
-			}{u.name.name, room, isAway}}}))
-		}
-	}
 }
 
 // watchHeld sees to it that a held user expires, if that is for this instance to do: it lost him, or the one that did is

@@ -1,0 +1,74 @@
+package chat
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestPresence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		bob := c.replicas[0].join("Bob")
+		p := &page{}
+		p.open(&c.replicas[1].site)
+		p.name("Ann")
+		bob.Want("joined", `2["announcement","Ann connected",*`)
+		bob.Want("list", `2["nicknames",*`)
+		p.Close()
+		time.Sleep(presenceDelay / 2)
+		p.open(&c.replicas[0].site)
+		bob.WantNothing("a page that is loaded anew is not told of", time.Minute)
+		p.Close()
+		bob.Want("gone for longer", `2["away",{"name":"Ann","room":"lobby","away":true}]`)
+		p.open(&c.replicas[1].site)
+		bob.Want("back", `2["away",{"name":"Ann","room":"lobby","away":false}]`)
+
+		for i := range crowd {
+			c.replicas[1].join(fmt.Sprint("User ", i))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		bob.announcements()
+		c.evict("b")
+		time.Sleep(2 * presenceDelay)
+		bob.Want("a crowd is told of at once", `2["nicknames",{*},{"room":"lobby","users":22,"away":[*"User 0"*"User 19"*]}]`)
+		bob.WantNothing("and not one by one", 10*time.Second)
+	})
+}
+
+// Names are listed no more often than their bytes times the listeners allow.
+func TestRosterRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		bob := a.join("Bob")
+		claim := claimOf(1, "x")
+		number := uint64(0)
+		for i := range 2000 {
+			number++
+			claim.Conn, claim.Token, claim.Page = number, hashOf(fmt.Sprint(i)), hashOf(fmt.Sprint("page", i))
+			claim.Name, claim.Key = fmt.Sprint("Name ", i), fmt.Sprint("name ", i)
+			a.Apply(Entry{Instance: "z", Epoch: 1, Number: number, Body: claim.encode()})
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		bob.Send(`29["status"]`)
+		lists, joined := 0, 0
+		for {
+			text := bob.Next("what he is told")
+			if strings.HasPrefix(text, `2["nicknames"`) {
+				lists++
+				joined = strings.Count(text, `":"Name `)
+			}
+			if strings.HasPrefix(text, `39[`) {
+				break
+			}
+		}
+		if lists > 10 || joined != 2000 {
+			t.Errorf("2,000 users who came at once made %d lists, the last of %d names; want some, 2000", lists, joined)
+		}
+	})
+}
