@@ -1,0 +1,200 @@
+package amqp
+
+// Transfer carries a delivery, or a part of one.
+type Transfer struct {
+	Handle        uint32
+	DeliveryID    Optional[uint32]
+	DeliveryTag   []byte // nil when absent
+	MessageFormat Optional[uint32]
+	Settled       Optional[bool]
+	More          bool
+	State         State
+	Resume        bool
+	Aborted       bool
+	Batchable     bool
+
+	// Payload is what follows the performative in the frame. It is not written by Append.
+	Payload []byte
+}
+
+func parseTransfer(f *fields) *Transfer {
+	t := &Transfer{Handle: f.requiredUint("handle")}
+	t.DeliveryID = f.optUint()
+	t.DeliveryTag = f.binary()
+	if len(t.DeliveryTag) > maxDeliveryTag {
+		f.fail("a delivery tag of %d bytes", len(t.DeliveryTag))
+	}
+	t.MessageFormat = f.optUint()
+	t.Settled = f.optBool()
+	t.More = f.bool()
+	f.optUbyte() // rcv-settle-mode: the link's holds
+	t.State = parseState(f)
+	t.Resume, t.Aborted, t.Batchable = f.bool(), f.bool(), f.bool()
+	return t
+}
+
+// maxDeliveryTag is the longest delivery tag (AMQP 1.0 part 2, 2.8.7).
+const maxDeliveryTag = 32
+
+// Append implements Performative.
+func (t *Transfer) Append(dst []byte) []byte {
+	w := beginComposite(dst, descriptorTransfer)
+	w.uint(t.Handle)
+	w.optUint(t.DeliveryID)
+	if t.DeliveryTag == nil {
+		w.null()
+	} else {
+		w.binary(t.DeliveryTag)
+	}
+	w.optUint(t.MessageFormat)
+	if t.Settled.Set {
+		w.bool(t.Settled.Value)
+	} else {
+		w.null()
+	}
+	w.flag(t.More)
+	w.null()
+	w.state(t.State)
+	w.flag(t.Resume)
+	w.flag(t.Aborted)
+	w.flag(t.Batchable)
+	return w.end()
+}
+
+// Disposition tells the state of the deliveries First to Last, all of which the peer in the other role has.
+type Disposition struct {
+	Role    Role
+	First   uint32
+	Last    uint32 // absent on the wire: First
+	Settled bool
+	State   State
+}
+
+func parseDisposition(f *fields) *Disposition {
+	d := &Disposition{}
+	role := f.optBool()
+	if !role.Set && f.err == nil {
+		f.fail("the field role is missing")
+	}
+	d.Role = Role(role.Value)
+	d.First = f.requiredUint("first")
+	d.Last = f.optUint().Or(d.First)
+	d.Settled = f.bool()
+	d.State = parseState(f)
+	return d
+}
+
+// Append implements Performative.
+func (d *Disposition) Append(dst []byte) []byte {
+	w := beginComposite(dst, descriptorDisposition)
+	w.bool(bool(d.Role))
+	w.uint(d.First)
+	w.uint(d.Last)
+	w.flag(d.Settled)
+	w.state(d.State)
+	return w.end()
+}
+
+// StateKind tells the delivery states apart.
+type StateKind uint8
+
+// The delivery states of AMQP 1.0 part 3, 3.4, and that of a delivery in a transaction.
+const (
+	StateNone StateKind = iota
+	StateReceived
+	StateAccepted
+	StateRejected
+	StateReleased
+	StateModified
+	StateTransactional
+)
+
+const (
+	descriptorReceived      = 0x23
+	descriptorAccepted      = 0x24
+	descriptorRejected      = 0x25
+	descriptorReleased      = 0x26
+	descriptorModified      = 0x27
+	descriptorTransactional = 0x34
+)
+
+// State is a delivery state; which fields mean something depends on Kind.
+type State struct {
+	Kind StateKind
+
+	// Of received.
+	SectionNumber uint32
+	SectionOffset uint64
+
+	// Of rejected; nil is allowed.
+	Error *Error
+
+	// Of modified.
+	DeliveryFailed     bool
+	UndeliverableHere  bool
+	MessageAnnotations Map
+}
+
+// The states without fields, and a rejection.
+var (
+	Accepted = State{Kind: StateAccepted}
+	Released = State{Kind: StateReleased}
+)
+
+// Rejected is the state of a delivery that was refused for the given reason.
+func Rejected(reason *Error) State { return State{Kind: StateRejected, Error: reason} }
+
+func parseState(f *fields) State {
+	descriptor, inner, ok := f.anyComposite()
+	if !ok {
+		return State{}
+	}
+	var s State
+	switch descriptor {
+	case descriptorReceived:
+		s = State{Kind: StateReceived, SectionNumber: inner.optUint().Value, SectionOffset: inner.ulong()}
+	case descriptorAccepted:
+		s = Accepted
+	case descriptorRejected:
+		s = Rejected(inner.error())
+	case descriptorReleased:
+		s = Released
+	case descriptorModified:
+		s = State{Kind: StateModified, DeliveryFailed: inner.bool(), UndeliverableHere: inner.bool(), MessageAnnotations: inner.mapValue()}
+	case descriptorTransactional:
+		s = State{Kind: StateTransactional}
+	default:
+		f.fail("descriptor %#02x where a delivery state belongs", descriptor)
+		return State{}
+	}
+	f.adopt(&inner)
+	return s
+}
+
+func (w *composite) state(s State) {
+	var c composite
+	switch s.Kind {
+	case StateNone:
+		w.null()
+		return
+	case StateReceived:
+		c = beginComposite(w.list.Bytes, descriptorReceived)
+		c.uint(s.SectionNumber)
+		c.ulong(s.SectionOffset)
+	case StateAccepted:
+		c = beginComposite(w.list.Bytes, descriptorAccepted)
+	case StateRejected:
+		c = beginComposite(w.list.Bytes, descriptorRejected)
+		c.error(s.Error)
+	case StateReleased:
+		c = beginComposite(w.list.Bytes, descriptorReleased)
+	case StateModified:
+		c = beginComposite(w.list.Bytes, descriptorModified)
+		c.flag(s.DeliveryFailed)
+		c.flag(s.UndeliverableHere)
+		c.fieldMap(s.MessageAnnotations)
+	case StateTransactional:
+		c = beginComposite(w.list.Bytes, descriptorTransactional)
+	}
+	w.set(c.end())
+}

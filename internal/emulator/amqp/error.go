@@ -1,0 +1,75 @@
+package amqp
+
+import "fmt"
+
+// Error is an AMQP error (AMQP 1.0 part 2, 2.8.14), on the wire in close, end, detach and rejected, and in Go an error:
+// what a peer did wrong or what it is told.
+type Error struct {
+	Condition   Symbol
+	Description string
+	Info        Map
+}
+
+// Error writes condition and description.
+func (e *Error) Error() string {
+	if e.Description == "" {
+		return string(e.Condition)
+	}
+	return string(e.Condition) + ": " + e.Description
+}
+
+// Errorf makes an Error.
+func Errorf(condition Symbol, format string, args ...any) *Error {
+	return &Error{Condition: condition, Description: fmt.Sprintf(format, args...)}
+}
+
+// The conditions of the standard (AMQP 1.0 part 2, 2.8.15 to 2.8.18) that this program uses.
+const (
+	CondInternalError         Symbol = "amqp:internal-error"
+	CondNotFound              Symbol = "amqp:not-found"
+	CondUnauthorizedAccess    Symbol = "amqp:unauthorized-access"
+	CondDecodeError           Symbol = "amqp:decode-error"
+	CondResourceLimitExceeded Symbol = "amqp:resource-limit-exceeded"
+	CondNotAllowed            Symbol = "amqp:not-allowed"
+	CondInvalidField          Symbol = "amqp:invalid-field"
+	CondNotImplemented        Symbol = "amqp:not-implemented"
+	CondIllegalState          Symbol = "amqp:illegal-state"
+	CondConnectionForced      Symbol = "amqp:connection:forced"
+	CondFramingError          Symbol = "amqp:connection:framing-error"
+	CondWindowViolation       Symbol = "amqp:session:window-violation"
+	CondHandleInUse           Symbol = "amqp:session:handle-in-use"
+	CondUnattachedHandle      Symbol = "amqp:session:unattached-handle"
+	CondDetachForced          Symbol = "amqp:link:detach-forced"
+	CondTransferLimitExceeded Symbol = "amqp:link:transfer-limit-exceeded"
+	CondMessageSizeExceeded   Symbol = "amqp:link:message-size-exceeded"
+	CondStolen                Symbol = "amqp:link:stolen"
+)
+
+const descriptorError = 0x1d
+
+func (e *Error) append(dst []byte) []byte {
+	w := beginComposite(dst, descriptorError)
+	w.symbol(e.Condition)
+	if e.Description == "" {
+		w.null()
+	} else {
+		w.string(e.Description)
+	}
+	if e.Info == nil {
+		w.null()
+	} else {
+		w.value(e.Info)
+	}
+	return w.end()
+}
+
+// parseError reads an optional error field.
+func (f *fields) error() *Error {
+	inner, ok := f.composite(descriptorError)
+	if !ok {
+		return nil
+	}
+	e := &Error{Condition: inner.symbol(), Description: inner.string(), Info: inner.mapValue()}
+	f.adopt(&inner)
+	return e
+}

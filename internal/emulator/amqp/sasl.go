@@ -1,0 +1,84 @@
+package amqp
+
+// saslPerformative marks what travels in SASL frames.
+type saslPerformative interface{ sasl() }
+
+// SASLMechanisms is what the server offers, best first.
+type SASLMechanisms struct{ Mechanisms []Symbol }
+
+// SASLInit is the client's choice and its first response.
+type SASLInit struct {
+	Mechanism       Symbol
+	InitialResponse []byte
+	Hostname        string
+}
+
+// SASLOutcome ends the exchange.
+type SASLOutcome struct{ Code SASLCode }
+
+// SASLCode says how authentication ended.
+type SASLCode uint8
+
+// The outcomes of AMQP 1.0 part 5, 5.3.3.6 that a server without challenges can come to.
+const (
+	SASLOK   SASLCode = 0
+	SASLAuth SASLCode = 1 // wrong credentials
+	SASLSys  SASLCode = 2 // something else went wrong
+)
+
+func (*SASLMechanisms) sasl() {}
+func (*SASLInit) sasl()       {}
+func (*SASLOutcome) sasl()    {}
+
+func parseSASL(descriptor uint64, f *fields) Performative {
+	switch descriptor {
+	case descriptorSASLMechanisms:
+		m := &SASLMechanisms{Mechanisms: f.symbols()}
+		if len(m.Mechanisms) == 0 && f.err == nil {
+			f.fail("no SASL mechanism is offered")
+		}
+		return m
+	case descriptorSASLInit:
+		i := &SASLInit{Mechanism: f.symbol()}
+		if i.Mechanism == "" && f.err == nil {
+			f.fail("the field mechanism is missing")
+		}
+		i.InitialResponse = append([]byte(nil), f.binary()...)
+		i.Hostname = f.string()
+		return i
+	case descriptorSASLOutcome:
+		code := f.optUbyte()
+		if !code.Set && f.err == nil {
+			f.fail("the field code is missing")
+		}
+		return &SASLOutcome{Code: SASLCode(code.Value)}
+	}
+	return nil
+}
+
+// Append implements Performative.
+func (m *SASLMechanisms) Append(dst []byte) []byte {
+	w := beginComposite(dst, descriptorSASLMechanisms)
+	w.symbols(m.Mechanisms)
+	return w.end()
+}
+
+// Append implements Performative.
+func (i *SASLInit) Append(dst []byte) []byte {
+	w := beginComposite(dst, descriptorSASLInit)
+	w.symbol(i.Mechanism)
+	if len(i.InitialResponse) == 0 {
+		w.null()
+	} else {
+		w.binary(i.InitialResponse)
+	}
+	w.optString(i.Hostname)
+	return w.end()
+}
+
+// Append implements Performative.
+func (o *SASLOutcome) Append(dst []byte) []byte {
+	w := beginComposite(dst, descriptorSASLOutcome)
+	w.ubyte(uint8(o.Code))
+	return w.end()
+}
