@@ -1,0 +1,244 @@
+package emulator
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"chatapp/internal/emulator/amqp"
+	"chatapp/internal/emulator/broker"
+)
+
+// link is what both kinds of link ends have. It belongs to the connection's loop.
+type link struct {
+	// immutable
+	session *session
+	end     linkEnd // the link end this is the base of
+	name    string
+	handle  uint32
+	cbs     bool          // it leads to $cbs
+	path    string        // of the entity, empty at $cbs
+	needs   broker.Claims // to stay attached
+	address string        // the client's end, to which replies may be routed
+
+	used       time.Time // when the client or a message last used it
+	deliveries uint32    // delivery-count: deliveries over the link so far, counted from the sender's initial value
+	credit     uint32    // deliveries the receiver still allows
+	detachSent bool
+	over       bool // detached by one side or the other
+}
+
+func (l *link) base() *link { return l }
+
+// role is what Service Bus calls the link in texts.
+func (l *link) role() string {
+	if _, ok := l.end.(*incomingLink); ok {
+		return "Publisher"
+	}
+	return "Consumer"
+}
+
+// detach ends the link because of an error, nil for none. The client is expected to answer.
+func (l *link) detach(err *amqp.Error) {
+	if l.over {
+		return
+	}
+	l.over, l.detachSent = true, true
+	l.end.release()
+	l.session.flushHeld()
+	l.session.write(&amqp.Detach{Handle: l.handle, Closed: true, Error: err})
+}
+
+// attach takes an attach of the client.
+func (s *session) attach(a *amqp.Attach) {
+	c := s.conn
+	switch {
+	case s.links[a.Handle] != nil:
+		s.end(amqp.Errorf(amqp.CondHandleInUse, "handle %d is in use", a.Handle))
+		return
+	case c.links >= maxLinks:
+		s.end(amqp.Errorf(amqp.CondResourceLimitExceeded, "a connection may have %d links", maxLinks))
+		return
+	}
+	c.links++
+	c.everLinked = true
+	base := link{session: s, name: a.Name, handle: a.Handle, used: c.now}
+	var err error
+	if a.Role == amqp.RoleSender {
+		err = s.attachIncoming(a, base)
+	} else {
+		err = s.attachOutgoing(a, base)
+	}
+	if err != nil {
+		s.refuse(a, base, asWire(err))
+	}
+}
+
+// refuse answers an attach as AMQP 1.0 part 2, 2.6.3 wants: with an attach that lacks the server's terminus, and a
+// detach that tells why.
+func (s *session) refuse(a *amqp.Attach, base link, why *amqp.Error) {
+	s.conn.log.Debug("link refused", "link", a.Name, "err", why)
+	answer := *a
+	answer.Role, answer.Properties, answer.MaxMessageSize = !a.Role, nil, 0
+	answer.InitialDeliveryCount = amqp.Optional[uint32]{}
+	if a.Role == amqp.RoleSender {
+		answer.Target = nil
+	} else {
+		answer.Source = nil
+		answer.InitialDeliveryCount = amqp.Some(uint32(0))
+	}
+	s.write(&answer)
+	l := &refusedLink{link: base}
+	l.end, l.over, l.detachSent = l, true, true
+	s.links[a.Handle] = l
+	s.write(&amqp.Detach{Handle: a.Handle, Closed: true, Error: why})
+}
+
+// refusedLink stands at a handle until the client has seen the refusal.
+type refusedLink struct{ link }
+
+func (*refusedLink) flow(*amqp.Flow) {}
+func (*refusedLink) release()        {}
+
+// attachIncoming attaches a link on which the client sends: to an entity, $cbs or a $management node.
+func (s *session) attachIncoming(a *amqp.Attach, base link) error {
+	if a.Target == nil {
+		return amqp.Errorf(amqp.CondInvalidField, "a link that sends needs a target")
+	}
+	if a.Target.Coordinator {
+		return amqp.Errorf(amqp.CondNotImplemented, "Transactions are not implemented by this emulator.")
+	}
+	l := &incomingLink{link: base, node: a.Target.Address.Value}
+	l.end = l
+	l.deliveries = a.InitialDeliveryCount.Value
+	if a.Source != nil {
+		l.address = a.Source.Address.Value
+	}
+	answer := *a
+	answer.Role, answer.InitialDeliveryCount, answer.Properties = amqp.RoleReceiver, amqp.Optional[uint32]{}, nil
+	path := entityPath(a.Target.Address.Value)
+	if strings.EqualFold(path, nodeCBS) {
+		if s.conn.hasCBS(amqp.RoleReceiver) {
+			return errCBSOpen()
+		}
+		l.cbs, l.accept, l.maxSize = true, l.putToken, maxTokenMessage
+	} else if err := l.attachEntity(path, &answer); err != nil {
+		return err
+	}
+	answer.MaxMessageSize = uint64(l.maxSize)
+	s.links[a.Handle] = l
+	s.write(&answer)
+	l.grant()
+	return nil
+}
+
+// hasCBS says whether the server's end of a link to $cbs exists in the given role. The service allows one pair.
+func (c *conn) hasCBS(role amqp.Role) bool {
+	for _, s := range c.sessions {
+		for _, e := range s.links {
+			l := e.base()
+			if _, in := e.(*incomingLink); !l.over && l.cbs && amqp.Role(in) == role {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func errCBSOpen() *amqp.Error {
+	return &amqp.Error{Condition: amqp.CondNotAllowed, Description: "$cbs node has already been opened."}
+}
+
+// attachEntity makes l a sender to an entity or to its management node.
+func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
+	c := l.session.conn
+	if entity, ok := cutManagement(path); ok {
+		l.path, l.needs = entity, 0
+		if c.claimsFor(entity) == 0 {
+			return errUnauthorized("Listen")
+		}
+		l.accept, l.maxSize = l.manage, maxManagementMessage
+		return nil
+	}
+	l.path, l.needs = path, broker.Send
+	if !c.claimsFor(path).Has(broker.Send) {
+		return errUnauthorized("Send")
+	}
+	if c.server.faults.busy(c.now) {
+		return errBusy()
+	}
+	target, err := c.broker.Target(path)
+	if err != nil {
+		return err
+	}
+	l.sender, err = target.NewSender(func() { c.attention(l, &l.waiting) })
+	if err != nil {
+		return err
+	}
+	l.accept, l.maxSize, l.maxBatch = l.send, target.MaxMessageSize(), target.MaxBatchSize()
+	if l.maxBatch != l.maxSize {
+		answer.Properties = amqp.Map{{Key: amqp.Symbol("com.microsoft:max-message-batch-size"), Value: uint64(l.maxBatch)}}
+	}
+	return nil
+}
+
+func errUnauthorized(claim string) *amqp.Error {
+	return amqp.Errorf(amqp.CondUnauthorizedAccess, "Unauthorized access. '%s' claim(s) are required to perform this operation.", claim)
+}
+
+func errBusy() *amqp.Error {
+	return &amqp.Error{Condition: condServerBusy, Description: "The request was terminated because the namespace is being throttled. Error code : 50009. " +
+		"Please wait 2 seconds and try again."}
+}
+
+// errPending says that an attach is answered later.
+var errPending = errors.New("the attach is answered later")
+
+// attachOutgoing attaches a link on which the client receives: messages of an entity, or the replies of $cbs and
+// $management.
+func (s *session) attachOutgoing(a *amqp.Attach, base link) error {
+	if a.Source == nil {
+		return amqp.Errorf(amqp.CondInvalidField, "a link that receives needs a source")
+	}
+	c := s.conn
+	l := &outgoingLink{link: base, settled: a.SenderSettleMode == amqp.SenderSettled}
+	l.end = l
+	if a.Target != nil {
+		l.address = a.Target.Address.Value
+	}
+	answer := *a
+	answer.Role, answer.InitialDeliveryCount, answer.Properties = amqp.RoleSender, amqp.Some(uint32(0)), nil
+	answer.MaxMessageSize = 0
+	path := entityPath(a.Source.Address.Value)
+	entity, management := cutManagement(path)
+	switch {
+	case strings.EqualFold(path, nodeCBS):
+		if c.hasCBS(amqp.RoleSender) {
+			return errCBSOpen()
+		}
+		l.cbs = true
+		l.settled = a.SenderSettleMode != amqp.SenderUnsettled
+	case management:
+		l.path = entity
+		l.settled = a.SenderSettleMode != amqp.SenderUnsettled
+		if c.claimsFor(entity) == 0 {
+			return errUnauthorized("Listen")
+		}
+	default:
+		l.path, l.needs = path, broker.Listen
+		if !c.claimsFor(path).Has(broker.Listen) {
+			return errUnauthorized("Listen")
+		}
+		err := l.attachSource(a, &answer)
+		if err == errPending {
+			s.links[a.Handle] = l
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.links[a.Handle] = l
+	s.write(&answer)
+	return nil
+}

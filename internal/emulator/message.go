@@ -1,0 +1,300 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"chatapp/internal/emulator/amqp"
+	"chatapp/internal/emulator/broker"
+)
+
+// The annotations of Service Bus ("AMQP 1.0 in Azure Service Bus", "Message annotations").
+const (
+	optEnqueuedTime          = "x-opt-enqueued-time"
+	optSequenceNumber        = "x-opt-sequence-number"
+	optLockedUntil           = "x-opt-locked-until"
+	optEnqueueSequenceNumber = "x-opt-enqueue-sequence-number"
+	optScheduledEnqueueTime  = "x-opt-scheduled-enqueue-time"
+	optPartitionKey          = "x-opt-partition-key"
+	optViaPartitionKey       = "x-opt-via-partition-key"
+	optDeadLetterSource      = "x-opt-deadletter-source"
+	optMessageState          = "x-opt-message-state"
+	optLockToken             = "x-opt-lock-token"
+)
+
+// maxPropertyBytes is the service's limit for all properties of a message together ("Service Bus quotas").
+const maxPropertyBytes = 64 << 10
+
+// stored is the payload of a broker's message: what is needed to write it again. All deliveries of a message, in
+// however many subscriptions, share it, and nobody changes it.
+type stored struct {
+	header              amqp.Header
+	deliveryAnnotations amqp.Map
+	annotations         amqp.Map // without those the broker writes
+	properties          amqp.Properties
+	encodedProperties   []byte // the section, without an expiry time
+	applicationBytes    []byte // the application properties' section, empty if absent
+	body                []byte // body and footer sections
+}
+
+// newMessage makes a broker's message of an encoded one, which it keeps.
+func newMessage(encoded []byte) (*broker.Message, error) {
+	m, err := amqp.ParseMessage(encoded)
+	if err != nil {
+		return nil, err
+	}
+	s := &stored{deliveryAnnotations: m.DeliveryAnnotations, body: m.Body}
+	if m.Header != nil {
+		s.header = *m.Header
+	}
+	if m.Properties != nil {
+		s.properties = *m.Properties
+	}
+	if s.properties.MessageID == nil {
+		s.properties.MessageID = newMessageID()
+	}
+	s.properties.AbsoluteExpiryTime = amqp.Optional[time.Time]{}
+	s.encodedProperties = amqp.AppendProperties(nil, &s.properties)
+	if m.ApplicationProperties != nil {
+		s.applicationBytes = amqp.AppendMapSection(nil, amqp.SectionApplicationProperties, m.ApplicationProperties)
+	}
+	if n := len(s.encodedProperties) + len(s.applicationBytes); n > maxPropertyBytes {
+		return nil, amqp.Errorf(amqp.CondMessageSizeExceeded, "The properties of the message have %d bytes; the limit is %d.", n, maxPropertyBytes)
+	}
+	b := &broker.Message{Size: len(encoded), Payload: s}
+	describe(b, &s.properties)
+	if s.header.TTL.Set {
+		b.TTL = time.Duration(s.header.TTL.Value) * time.Millisecond
+	}
+	s.annotations = takeAnnotations(b, m.MessageAnnotations)
+	if len(m.ApplicationProperties) > 0 {
+		b.Properties = make(map[string]any, len(m.ApplicationProperties))
+		for _, p := range m.ApplicationProperties {
+			key, ok := p.Key.(string)
+			if !ok {
+				return nil, amqp.Errorf(amqp.CondInvalidField, "an application property's name is a %T, not a string", p.Key)
+			}
+			b.Properties[key] = brokerValue(p.Value)
+		}
+	}
+	return b, nil
+}
+
+// describe fills in what the broker looks at.
+func describe(b *broker.Message, p *amqp.Properties) {
+	b.ID = idText(p.MessageID)
+	b.SessionID, b.HasSession = p.GroupID.Value, p.GroupID.Set
+	b.CorrelationID = idText(p.CorrelationID)
+	b.To, b.ReplyTo, b.Subject = p.To.Value, p.ReplyTo.Value, p.Subject.Value
+	b.ReplyToSessionID, b.ContentType = p.ReplyToGroupID.Value, p.ContentType.Value
+}
+
+// takeAnnotations reads the sender's annotations and returns those that are passed on: the ones the broker writes
+// itself are dropped, whatever the sender put into them.
+func takeAnnotations(b *broker.Message, all amqp.Map) amqp.Map {
+	kept := make(amqp.Map, 0, len(all))
+	for _, p := range all {
+		switch annotationName(p.Key) {
+		case optScheduledEnqueueTime:
+			if at, ok := p.Value.(time.Time); ok {
+				b.ScheduledEnqueueTime = at
+			}
+			continue
+		case optEnqueuedTime, optSequenceNumber, optLockedUntil, optEnqueueSequenceNumber, optDeadLetterSource, optMessageState:
+			continue
+		case optPartitionKey:
+			b.PartitionKey, _ = p.Value.(string)
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+func annotationName(key any) string {
+	switch k := key.(type) {
+	case amqp.Symbol:
+		return string(k)
+	case string:
+		return k
+	}
+	return ""
+}
+
+// idText is a message or correlation id as filters and duplicate detection see it.
+func idText(id any) string {
+	switch id := id.(type) {
+	case string:
+		return id
+	case uint64:
+		return strconv.FormatUint(id, 10)
+	case amqp.UUID:
+		return id.String()
+	case []byte:
+		return string(id)
+	}
+	return ""
+}
+
+func newMessageID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// brokerValue gives a property's value the type the broker's filters know.
+func brokerValue(v any) any {
+	switch v := v.(type) {
+	case amqp.UUID:
+		return broker.UUID(v)
+	case amqp.Symbol:
+		return string(v)
+	}
+	return v
+}
+
+// wireValue is the reverse of brokerValue.
+func wireValue(v any) any {
+	switch v := v.(type) {
+	case broker.UUID:
+		return amqp.UUID(v)
+	case int:
+		return int64(v)
+	}
+	return v
+}
+
+// netUUID gives a uuid the byte order of .NET, in which a delivery tag holds the lock token.
+func netUUID(u [16]byte) [16]byte {
+	slices.Reverse(u[0:4])
+	slices.Reverse(u[4:6])
+	slices.Reverse(u[6:8])
+	return u
+}
+
+// appendDelivery appends the sections that differ between deliveries of a message. The sections behind them are the
+// same for all, and returned apart.
+func appendDelivery(dst []byte, d *broker.Delivery) (sections, shared []byte) {
+	s := d.Message.Payload.(*stored)
+	h := s.header
+	h.DeliveryCount = d.DeliveryCount
+	h.TTL = amqp.Optional[uint32]{}
+	if d.TTL > 0 {
+		h.TTL = amqp.Some(uint32(min(d.TTL/time.Millisecond, math.MaxUint32)))
+	}
+	dst = amqp.AppendHeader(dst, &h)
+	dst = appendDeliveryAnnotations(dst, s, d)
+	dst = appendAnnotations(dst, s, d)
+	if d.Message.Modified {
+		return appendModified(dst, s, d), s.body
+	}
+	if d.TTL > 0 && !d.EnqueuedTime.IsZero() {
+		p := s.properties
+		p.AbsoluteExpiryTime = amqp.Some(d.EnqueuedTime.Add(d.TTL))
+		dst = amqp.AppendProperties(dst, &p)
+	} else {
+		dst = append(dst, s.encodedProperties...)
+	}
+	return append(dst, s.applicationBytes...), s.body
+}
+
+func appendDeliveryAnnotations(dst []byte, s *stored, d *broker.Delivery) []byte {
+	if d.LockToken == (broker.UUID{}) && len(s.deliveryAnnotations) == 0 {
+		return dst
+	}
+	w := amqp.BeginMap(amqp.AppendSection(dst, amqp.SectionDeliveryAnnotations))
+	for _, p := range s.deliveryAnnotations {
+		if annotationName(p.Key) != optLockToken {
+			addPair(&w, p)
+		}
+	}
+	if d.LockToken != (broker.UUID{}) {
+		w.Bytes = amqp.AppendUUID(amqp.AppendSymbol(w.Bytes, optLockToken), amqp.UUID(d.LockToken))
+		w.Count += 2
+	}
+	return w.End()
+}
+
+func addPair(w *amqp.Compound, p amqp.Pair) {
+	w.Bytes = amqp.AppendValue(amqp.AppendValue(w.Bytes, p.Key), p.Value)
+	w.Count += 2
+}
+
+func appendAnnotations(dst []byte, s *stored, d *broker.Delivery) []byte {
+	w := amqp.BeginMap(amqp.AppendSection(dst, amqp.SectionMessageAnnotations))
+	for _, p := range s.annotations {
+		if d.Message.Modified && annotationName(p.Key) == optPartitionKey {
+			p.Value = d.Message.PartitionKey
+		}
+		addPair(&w, p)
+	}
+	addTime := func(name amqp.Symbol, t time.Time) {
+		if !t.IsZero() {
+			w.Bytes = amqp.AppendTimestamp(amqp.AppendSymbol(w.Bytes, name), t)
+			w.Count += 2
+		}
+	}
+	addTime(optEnqueuedTime, d.EnqueuedTime)
+	w.Bytes = amqp.AppendLong(amqp.AppendSymbol(w.Bytes, optSequenceNumber), d.SequenceNumber)
+	w.Count += 2
+	addTime(optLockedUntil, d.LockedUntil)
+	addTime(optScheduledEnqueueTime, d.ScheduledTime)
+	if d.EnqueuedSequenceNumber != 0 {
+		w.Bytes = amqp.AppendLong(amqp.AppendSymbol(w.Bytes, optEnqueueSequenceNumber), d.EnqueuedSequenceNumber)
+		w.Count += 2
+	}
+	if d.DeadLetterSource != "" {
+		w.Bytes = amqp.AppendString(amqp.AppendSymbol(w.Bytes, optDeadLetterSource), d.DeadLetterSource)
+		w.Count += 2
+	}
+	if d.State != broker.Active {
+		w.Bytes = amqp.AppendInt(amqp.AppendSymbol(w.Bytes, optMessageState), int32(d.State))
+		w.Count += 2
+	}
+	return w.End()
+}
+
+// appendModified writes the properties of a message that a rule's action or a settlement has changed.
+func appendModified(dst []byte, s *stored, d *broker.Delivery) []byte {
+	p, m := s.properties, d.Message
+	var was broker.Message
+	describe(&was, &p)
+	replaceID(&p.MessageID, was.ID, m.ID)
+	replaceID(&p.CorrelationID, was.CorrelationID, m.CorrelationID)
+	replaceText(&p.To, m.To)
+	replaceText(&p.ReplyTo, m.ReplyTo)
+	replaceText(&p.Subject, m.Subject)
+	replaceText(&p.ContentType, m.ContentType)
+	replaceText(&p.ReplyToGroupID, m.ReplyToSessionID)
+	p.GroupID = amqp.Optional[string]{Value: m.SessionID, Set: m.HasSession}
+	if d.TTL > 0 && !d.EnqueuedTime.IsZero() {
+		p.AbsoluteExpiryTime = amqp.Some(d.EnqueuedTime.Add(d.TTL))
+	}
+	dst = amqp.AppendProperties(dst, &p)
+	names := make([]string, 0, len(m.Properties))
+	for name := range m.Properties {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	w := amqp.BeginMap(amqp.AppendSection(dst, amqp.SectionApplicationProperties))
+	for _, name := range names {
+		addPair(&w, amqp.Pair{Key: name, Value: wireValue(m.Properties[name])})
+	}
+	return w.End()
+}
+
+// replaceID puts a changed id in; an unchanged one keeps its type.
+func replaceID(id *any, was, is string) {
+	if was != is {
+		*id = is
+	}
+}
+
+func replaceText(field *amqp.Optional[string], is string) {
+	if field.Value != is {
+		*field = amqp.Some(is)
+	}
+}

@@ -1,0 +1,116 @@
+package emulator
+
+import (
+	"chatapp/internal/emulator/amqp"
+)
+
+// maxReplies is how many replies may wait for a client that gives no credit.
+const maxReplies = 1000
+
+// request is a message to $cbs or a $management node.
+type request struct {
+	*amqp.Message
+	node string // whom it was sent to
+}
+
+// property returns an application property, nil if absent.
+func (r request) property(name string) any {
+	v, _ := r.ApplicationProperties.Lookup(name)
+	return v
+}
+
+func (r request) text(name string) string {
+	s, _ := r.property(name).(string)
+	return s
+}
+
+// reply is the answer to a request.
+type reply struct {
+	status      int32
+	description string
+	condition   amqp.Symbol
+	body        any // of the amqp-value section
+}
+
+// parseRequest reads a request; without an id to answer to it is of no use.
+func parseRequest(l *incomingLink, a arrival) (request, error) {
+	m, err := amqp.ParseMessage(a.payload)
+	if err != nil {
+		return request{}, err
+	}
+	if m.Properties == nil || m.Properties.MessageID == nil {
+		return request{}, amqp.Errorf(amqp.CondInvalidField, "a request without message-id")
+	}
+	return request{Message: m, node: l.node}, nil
+}
+
+// replyLink finds the link for a reply. The SDKs differ in what they write into reply-to: the address of their
+// receiving link's target, or, as the JavaScript SDK at $cbs, the link's name; and a link that is the only one of its
+// AMQP session to receive from the node needs no more than that.
+func (s *session) replyLink(to string, node string) *outgoingLink {
+	for _, sessions := range []map[uint16]*session{{s.channel: s}, s.conn.sessions} {
+		for _, other := range sessions {
+			for _, e := range other.links {
+				if l, ok := e.(*outgoingLink); ok && l.receiver == nil && !l.over && to != "" && l.address == to {
+					return l
+				}
+			}
+		}
+		for _, other := range sessions {
+			for _, e := range other.links {
+				if l, ok := e.(*outgoingLink); ok && l.receiver == nil && !l.over && to != "" && l.name == to {
+					return l
+				}
+			}
+		}
+	}
+	var only *outgoingLink
+	for _, e := range s.links {
+		if l, ok := e.(*outgoingLink); ok && l.receiver == nil && !l.over {
+			if only != nil {
+				return nil
+			}
+			only = l
+		}
+	}
+	return only
+}
+
+// respond sends the answer to a request. statusKey and descriptionKey differ between $cbs and $management.
+func (l *incomingLink) respond(r request, statusKey, descriptionKey string, answer reply) {
+	to := r.Properties.ReplyTo.Value
+	out := l.session.replyLink(to, r.node)
+	if out == nil {
+		l.session.conn.log.Debug("no link for a reply", "to", to)
+		return
+	}
+	properties := amqp.Map{
+		{Key: statusKey, Value: answer.status},
+		{Key: descriptionKey, Value: answer.description},
+	}
+	if answer.condition != "" {
+		properties = append(properties, amqp.Pair{Key: "errorCondition", Value: answer.condition})
+	}
+	if id, ok := r.property("com.microsoft:tracking-id").(string); ok {
+		properties = append(properties, amqp.Pair{Key: "com.microsoft:tracking-id", Value: id})
+	}
+	m := amqp.Message{
+		Properties:            &amqp.Properties{CorrelationID: r.Properties.MessageID, To: r.Properties.ReplyTo},
+		ApplicationProperties: properties,
+		Body:                  amqp.AppendValue(amqp.AppendSection(nil, amqp.SectionValue), answer.body),
+	}
+	out.send(amqp.AppendMessage(nil, &m))
+}
+
+// send queues a reply.
+func (l *outgoingLink) send(encoded []byte) {
+	if len(l.queue) >= maxReplies {
+		l.detach(amqp.Errorf(amqp.CondResourceLimitExceeded, "%d replies wait for credit", len(l.queue)))
+		return
+	}
+	s := l.session
+	var tag [16]byte
+	tag[0], tag[1], tag[2], tag[3] = byte(s.nextDelivery>>24), byte(s.nextDelivery>>16), byte(s.nextDelivery>>8), byte(s.nextDelivery)
+	l.queue = append(l.queue, outbound{token: tag, sections: encoded})
+	l.pump()
+}
