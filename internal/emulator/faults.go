@@ -59,9 +59,9 @@ func (f *connFaults) delay() time.Duration {
 	return f.server.faults.latency.sample()
 }
 
-// transferWritten cuts the transfer that was just appended at start, if that was asked for: half of the frame leaves,
-// and then the connection is gone.
-func (f *connFaults) transferWritten(c *conn, start int) {
+// messageWritten cuts the transfer that was just appended at start, if that was asked for: half of the frame leaves, and
+// then the connection is gone.
+func (f *connFaults) messageWritten(c *conn, start int) {
 	cuts := &f.server.faults.cuts
 	for n := cuts.Load(); n > 0; n = cuts.Load() {
 		if !cuts.CompareAndSwap(n, n-1) {

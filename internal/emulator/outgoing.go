@@ -181,6 +181,9 @@ func (l *outgoingLink) quiet() { l.waiting = false }
 // flow takes the client's credit.
 func (l *outgoingLink) flow(f *amqp.Flow) {
 	if !f.LinkCredit.Set {
+		if f.Echo {
+			l.writeCredit()
+		}
 		return
 	}
 	// AMQP 1.0 part 2, 2.6.7: the credit counts from the delivery-count that the receiver knew.
@@ -357,7 +360,9 @@ func (l *outgoingLink) writeTransfer(t *amqp.Transfer, first, second []byte) {
 	c.out.buf = amqp.EndFrame(buf, start, 0)
 	s.nextOutgoingID++
 	s.peerWindow--
-	c.faults.transferWritten(c, start)
+	if l.receiver != nil {
+		c.faults.messageWritten(c, start)
+	}
 }
 
 // continuePartial writes the next transfer of a delivery.

@@ -145,7 +145,7 @@ func (s *session) flow(f *amqp.Flow) {
 			e.flow(f)
 		}
 	}
-	if f.Echo {
+	if f.Echo && !f.Handle.Set {
 		s.writeFlow(amqp.Flow{})
 	}
 	s.feed()
