@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
+	codec "chatapp/internal/emulator/amqp"
 	"chatapp/internal/emulator/broker"
 	"chatapp/internal/emulator/emulatortest"
 )
@@ -36,35 +38,37 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// BenchmarkFanOut sends batches to a topic while two subscriptions are read at once; an iteration is a batch that
-// both have received.
+// BenchmarkFanOut sends batches to a topic while two subscriptions are read at once, in both modes; an iteration is a
+// batch that both have received. The readers count frames and decode nothing, so that the emulator is what is measured.
 func BenchmarkFanOut(b *testing.B) {
+	for _, mode := range []codec.SenderSettleMode{codec.SenderSettled, codec.SenderUnsettled} {
+		b.Run(map[codec.SenderSettleMode]string{codec.SenderSettled: "ReceiveAndDelete", codec.SenderUnsettled: "PeekLock"}[mode], func(b *testing.B) {
+			benchmarkFanOut(b, mode)
+		})
+	}
+}
+
+func benchmarkFanOut(b *testing.B, mode codec.SenderSettleMode) {
 	const batch, subscriptions = 200, 2
 	s := emulatortest.Start(b)
 	s.Topic("topic", "s0", "s1")
 	var reading sync.WaitGroup
 	received := make(chan struct{}, 64) // batches received, so that the sender stays ahead by a few only
-	ctx, cancel := context.WithCancel(context.Background())
+	var readers []*wire
 	for i := range subscriptions {
-		p := authorized(b, s)
-		settled := amqp.SenderSettleModeSettled
-		receiver := p.receiver(fmt.Sprintf("topic/Subscriptions/s%d", i), &amqp.ReceiverOptions{Credit: 4000, RequestedSenderSettleMode: &settled})
-		reading.Go(func() {
-			for n := 1; ; n++ {
-				if _, err := receiver.Receive(ctx, nil); err != nil {
-					return
-				}
-				if n%batch == 0 {
-					received <- struct{}{}
-				}
-			}
-		})
+		w := opened(b, s, 1<<30)
+		w.attachReceiver(0, fmt.Sprintf("topic/Subscriptions/s%d", i), mode)
+		if err := w.nc.SetDeadline(time.Time{}); err != nil {
+			b.Fatal(err)
+		}
+		readers = append(readers, w)
+		reading.Go(func() { countTransfers(w, mode, batch, received) })
 	}
 	sender, message := authorized(b, s).sender("topic"), batchOf(b, batch, make([]byte, 1024))
 	ahead := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := sender.Send(ctx, message, nil); err != nil {
+		if err := sender.Send(context.Background(), message, nil); err != nil {
 			b.Fatal(err)
 		}
 		for ahead += subscriptions; ahead > 16; ahead-- {
@@ -75,8 +79,55 @@ func BenchmarkFanOut(b *testing.B) {
 		<-received
 	}
 	b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "msgs/s/subscription")
-	cancel()
+	for _, w := range readers {
+		w.nc.Close()
+	}
 	reading.Wait()
+}
+
+// countTransfers reads to the end of the connection. It gives credit in time, settles each batch by one disposition in
+// PeekLock mode, and tells of each.
+func countTransfers(w *wire, mode codec.SenderSettleMode, batch uint32, received chan<- struct{}) {
+	const credit = 5000
+	flow := func(count uint32) {
+		frame := codec.AppendFrame(nil, 0, &codec.Flow{
+			NextIncomingID: codec.Some(count), IncomingWindow: 1 << 30, OutgoingWindow: 1, Handle: codec.Some(uint32(0)),
+			DeliveryCount: codec.Some(count), LinkCredit: codec.Some(uint32(credit)),
+		})
+		_, _ = w.nc.Write(frame) // an end shows in Read
+	}
+	flow(0)
+	buf := make([]byte, 256<<10)
+	have, count := 0, uint32(0)
+	for {
+		n, err := w.nc.Read(buf[have:])
+		if err != nil {
+			return
+		}
+		have += n
+		at := 0
+		for have-at >= 8 {
+			size := int(binary.BigEndian.Uint32(buf[at:]))
+			if have-at < size {
+				break
+			}
+			const transfer = 0x14
+			if size > 11 && buf[at+10] == transfer {
+				count++
+				if count%batch == 0 {
+					if mode == codec.SenderUnsettled {
+						_, _ = w.nc.Write(codec.AppendFrame(nil, 0, &codec.Disposition{Role: codec.RoleReceiver, First: count - batch, Last: count - 1, State: codec.Accepted}))
+					}
+					received <- struct{}{}
+				}
+				if count%(credit/2) == 0 {
+					flow(count)
+				}
+			}
+			at += size
+		}
+		have = copy(buf, buf[at:have])
+	}
 }
 
 // BenchmarkRoundTrip sends one message at a time and waits for its delivery on another connection.

@@ -37,8 +37,8 @@ type stored struct {
 	annotations         amqp.Map // without those the broker writes
 	properties          amqp.Properties
 	encodedProperties   []byte // the section, without an expiry time
-	applicationBytes    []byte // the application properties' section, empty if absent
-	body                []byte // body and footer sections
+	bare                []byte // application properties, body and footer sections
+	body                []byte // of these, body and footer
 }
 
 // newMessage makes a broker's message of an encoded one, which it keeps.
@@ -47,22 +47,21 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stored{deliveryAnnotations: m.DeliveryAnnotations, body: m.Body}
+	s := &stored{deliveryAnnotations: m.DeliveryAnnotations, encodedProperties: m.RawProperties, bare: m.Bare, body: m.Body}
 	if m.Header != nil {
 		s.header = *m.Header
 	}
 	if m.Properties != nil {
 		s.properties = *m.Properties
 	}
-	if s.properties.MessageID == nil {
-		s.properties.MessageID = newMessageID()
+	if s.properties.MessageID == nil || s.properties.AbsoluteExpiryTime.Set {
+		if s.properties.MessageID == nil {
+			s.properties.MessageID = newMessageID()
+		}
+		s.properties.AbsoluteExpiryTime = amqp.Optional[time.Time]{}
+		s.encodedProperties = amqp.AppendProperties(nil, &s.properties)
 	}
-	s.properties.AbsoluteExpiryTime = amqp.Optional[time.Time]{}
-	s.encodedProperties = amqp.AppendProperties(nil, &s.properties)
-	if m.ApplicationProperties != nil {
-		s.applicationBytes = amqp.AppendMapSection(nil, amqp.SectionApplicationProperties, m.ApplicationProperties)
-	}
-	if n := len(s.encodedProperties) + len(s.applicationBytes); n > maxPropertyBytes {
+	if n := len(s.encodedProperties) + len(s.bare) - len(s.body); n > maxPropertyBytes {
 		return nil, amqp.Errorf(amqp.CondMessageSizeExceeded, "The properties of the message have %d bytes; the limit is %d.", n, maxPropertyBytes)
 	}
 	b := &broker.Message{Size: len(encoded), Payload: s}
@@ -198,7 +197,7 @@ func appendDelivery(dst []byte, d *broker.Delivery) (sections, shared []byte) {
 	} else {
 		dst = append(dst, s.encodedProperties...)
 	}
-	return append(dst, s.applicationBytes...), s.body
+	return dst, s.bare
 }
 
 func appendDeliveryAnnotations(dst []byte, s *stored, d *broker.Delivery) []byte {

@@ -288,8 +288,16 @@ func TestMessage(t *testing.T) {
 	} {
 		wire := AppendMessage(nil, want)
 		got, err := ParseMessage(wire)
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("ParseMessage(%x) = %+v, %v, want %+v", wire, got, err, want)
+		if err != nil {
+			t.Errorf("ParseMessage(%x): %v", wire, err)
+			continue
+		}
+		if joined := append(bytes.Clone(got.RawProperties), got.Bare...); !bytes.HasSuffix(wire, joined) || len(joined) < len(got.Body) {
+			t.Errorf("the raw sections %x are not the end of %x", joined, wire)
+		}
+		got.RawProperties, got.Bare = nil, nil
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("ParseMessage(%x) = %+v, want %+v", wire, got, want)
 		}
 	}
 	var data []string

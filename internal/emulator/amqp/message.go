@@ -60,6 +60,10 @@ type Message struct {
 
 	// Body is the encoded body and footer sections, which alias what was parsed.
 	Body []byte
+
+	// RawProperties is the properties section and Bare all sections behind it, as they were parsed and aliasing that: for
+	// a broker, which passes them on unchanged. AppendMessage does not look at them.
+	RawProperties, Bare []byte
 }
 
 // ParseMessage reads a message and checks the order and the form of its sections, also of those it leaves encoded. A
@@ -74,6 +78,9 @@ func ParseMessage(b []byte) (*Message, error) {
 		if d.err == nil && !mayFollow(last, code) {
 			d.fail("section %#02x behind section %#02x", uint8(code), uint8(last))
 		}
+		if code >= SectionApplicationProperties && m.Bare == nil {
+			m.Bare = before
+		}
 		switch {
 		case d.err != nil:
 		case code >= SectionData:
@@ -86,6 +93,9 @@ func ParseMessage(b []byte) (*Message, error) {
 		}
 		if d.err != nil {
 			return nil, d.err
+		}
+		if code == SectionProperties {
+			m.RawProperties = before[:len(before)-len(d.b)]
 		}
 		last = code
 	}
