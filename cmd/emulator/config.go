@@ -159,7 +159,13 @@ func (c config) options(log *slog.Logger) emulator.Options {
 	}
 	if c.entities != nil {
 		o.Broker.Namespace = c.entities.Namespace
-		o.Populate = c.entities.Apply
+	}
+	o.Populate = func(b *broker.Broker) error {
+		b.Throttle(c.throttle)
+		if c.entities == nil {
+			return nil
+		}
+		return c.entities.Apply(b)
 	}
 	return o
 }

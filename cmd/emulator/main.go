@@ -63,7 +63,6 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 			return exitFailure
 		}
 	}
-	server.Broker().Throttle(config.throttle)
 	announce(stdout, server, config, time.Since(began))
 	<-ctx.Done()
 	stop() // a second Ctrl-C ends the program at once

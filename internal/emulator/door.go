@@ -3,6 +3,7 @@ package emulator
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -68,7 +69,10 @@ func (s *Server) newWeb() *http.Server {
 		s.mu.Unlock()
 		handler.ServeHTTP(w, r)
 	})
-	return &http.Server{Handler: mux, ReadHeaderTimeout: sniffTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10}
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: sniffTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
 }
 
 // serveHTTP serves one connection that does not speak AMQP, and returns when it is over.

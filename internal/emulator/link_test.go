@@ -191,6 +191,7 @@ func TestCBS(t *testing.T) {
 		{"with an unknown key", sas, "sb://localhost/queue", sasToken("sb://localhost/queue", "nobody", "SAS_KEY_VALUE", hour), 401},
 		{"for another entity", sas, "sb://localhost/queue", sasToken("sb://localhost/other", "RootManageSharedAccessKey", "SAS_KEY_VALUE", hour), 401},
 		{"that has expired", sas, "sb://localhost/queue", sasToken("sb://localhost/queue", "RootManageSharedAccessKey", "SAS_KEY_VALUE", time.Now().Add(-time.Minute)), 401},
+		{"that is a SAS and called a JWT, as in the Python SDK", "jwt", "sb://localhost/queue", good, 202},
 		{"of an unknown type", "kerberos", "sb://localhost/queue", good, 400},
 		{"that is no JWT", "jwt", "sb://localhost/queue", "a.b", 401},
 	} {
