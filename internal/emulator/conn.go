@@ -229,6 +229,9 @@ func (c *conn) flush() bool {
 		s.flushHeld()
 	}
 	c.holding = c.holding[:0]
+	if len(c.out.buf) == 0 {
+		return true
+	}
 	if err := c.out.flush(c.now, c.faults.delay()); err != nil {
 		c.log.Debug("write", "err", err)
 		return false

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +18,7 @@ type faults struct {
 	stallEnd  atomic.Int64
 	cuts      atomic.Int64 // how many transfers to cut
 
-	mu      sync.Mutex
-	latency Latency // mu guards
+	latency atomic.Pointer[Latency] // nil for none
 }
 
 func until(d time.Duration) int64 { return time.Now().Add(d).UnixNano() }
@@ -54,9 +52,10 @@ type connFaults struct {
 
 // delay is how long the output that is ready now has to wait.
 func (f *connFaults) delay() time.Duration {
-	f.server.faults.mu.Lock()
-	defer f.server.faults.mu.Unlock()
-	return f.server.faults.latency.sample()
+	if l := f.server.faults.latency.Load(); l != nil {
+		return l.sample()
+	}
+	return 0
 }
 
 // messageWritten cuts the transfer that was just appended at start, if that was asked for: half of the frame leaves, and
@@ -134,9 +133,11 @@ func (s *Server) GoSilent(d time.Duration) {
 
 // Delay makes everything the server writes to AMQP connections wait, in order. The zero Latency ends it.
 func (s *Server) Delay(l Latency) {
-	s.faults.mu.Lock()
-	defer s.faults.mu.Unlock()
-	s.faults.latency = l
+	if l == (Latency{}) {
+		s.faults.latency.Store(nil)
+		return
+	}
+	s.faults.latency.Store(&l)
 }
 
 // RefuseTokens makes $cbs answer 401 for a while. 0 ends it.

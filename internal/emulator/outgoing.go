@@ -10,14 +10,6 @@ import (
 const (
 	// maxBrokerCredit is how much of a client's credit the broker knows at once: what it hands over is locked.
 	maxBrokerCredit = 5000
-
-	// sessionFilter is the key of the filter that asks for a session.
-	sessionFilter = "com.microsoft:session-filter"
-
-	defaultAcceptTimeout = time.Minute
-
-	// unixEpochTicks is 1970-01-01 in the ticks of .NET: 100 ns since the year 1.
-	unixEpochTicks = 621355968000000000
 )
 
 // outgoingLink is a link on which the client receives: messages of an entity, or replies.
@@ -80,76 +72,6 @@ func (l *outgoingLink) attachSource(a *amqp.Attach, answer *amqp.Attach) error {
 	c.accepting[l] = struct{}{}
 	c.attention(l, &l.waiting) // a session that came free since asking has called already
 	return errPending
-}
-
-// sessionRequest reads the session filter of a source, nil if there is none.
-func sessionRequest(s *amqp.Source) (*broker.SessionRequest, error) {
-	v, ok := s.Filter.Lookup(sessionFilter)
-	if !ok {
-		return nil, nil
-	}
-	if described, ok := v.(amqp.Described); ok {
-		v = described.Value
-	}
-	switch id := v.(type) {
-	case nil:
-		return &broker.SessionRequest{Next: true}, nil
-	case string:
-		return &broker.SessionRequest{ID: id}, nil
-	}
-	return nil, amqp.Errorf(amqp.CondInvalidField, "the session filter holds a %T, not a string or null", v)
-}
-
-// acceptTimeout is how long the client wants to wait for a session.
-func acceptTimeout(a *amqp.Attach) time.Duration {
-	switch ms, _ := a.Properties.Lookup("com.microsoft:timeout"); ms := ms.(type) {
-	case uint32:
-		return time.Duration(ms) * time.Millisecond
-	case uint64:
-		return time.Duration(min(ms, 1<<40)) * time.Millisecond
-	case int64:
-		return time.Duration(max(min(ms, 1<<40), 0)) * time.Millisecond
-	case int32:
-		return time.Duration(max(ms, 0)) * time.Millisecond
-	}
-	return defaultAcceptTimeout
-}
-
-// acceptSession fills the answer to an attach when the broker has found a session.
-func (l *outgoingLink) acceptSession(answer *amqp.Attach) bool {
-	id, until, ok := l.receiver.Session()
-	if !ok {
-		return false
-	}
-	source := *answer.Source
-	source.Filter = append(amqp.Map(nil), source.Filter...)
-	for i, p := range source.Filter {
-		if annotationName(p.Key) != sessionFilter {
-			continue
-		}
-		source.Filter[i].Value = id
-		if asked, ok := p.Value.(amqp.Described); ok { // the JavaScript SDK sends and wants no description
-			source.Filter[i].Value = amqp.Described{Descriptor: asked.Descriptor, Value: id}
-		}
-	}
-	answer.Source = &source
-	answer.Properties = amqp.Map{{Key: amqp.Symbol("com.microsoft:locked-until-utc"), Value: until.UnixNano()/100 + unixEpochTicks}}
-	return true
-}
-
-// giveUpAccepting refuses an attach for which no session came free in time.
-func (l *outgoingLink) giveUpAccepting() {
-	l.refusePending(&amqp.Error{Condition: condTimeout, Description: "The operation did not complete within the allotted time while waiting for a session to be available."})
-}
-
-func (l *outgoingLink) refusePending(why *amqp.Error) {
-	a := l.pendingAttach
-	l.over = true
-	l.release()
-	delete(l.session.links, l.handle)
-	request := *a
-	request.Role = amqp.RoleReceiver
-	l.session.refuse(&request, l.link, why)
 }
 
 // attend looks why the broker has called: messages, a session, or the end.
