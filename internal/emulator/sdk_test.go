@@ -148,8 +148,8 @@ func TestSettlement(t *testing.T) {
 	}
 	dead := c.receiverOf("queue", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
 	m = c.want("dead letters are read", dead, "abandon")[0]
-	if *m.DeadLetterReason != "why" || *m.DeadLetterErrorDescription != "because" || *m.DeadLetterSource != "Queue" {
-		t.Errorf("dead letter: reason %q, description %q, source %q", *m.DeadLetterReason, *m.DeadLetterErrorDescription, *m.DeadLetterSource)
+	if *m.DeadLetterReason != "why" || *m.DeadLetterErrorDescription != "because" {
+		t.Errorf("dead letter: reason %q, description %q", *m.DeadLetterReason, *m.DeadLetterErrorDescription)
 	}
 	if err := dead.CompleteMessage(c.ctx, m, nil); err != nil {
 		t.Fatalf("complete a dead letter: %v", err)
