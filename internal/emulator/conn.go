@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"math"
 	"net"
@@ -111,6 +112,9 @@ func (c *conn) run() {
 	var reading sync.WaitGroup
 	reading.Go(func() { c.reader.run(c.in) })
 	c.loop()
+	if c.closeSent {
+		c.linger()
+	}
 	close(c.reader.done)
 	c.cut()
 	reading.Wait()
@@ -132,6 +136,7 @@ func (c *conn) loop() {
 				c.readEnded(c.reader.err)
 				return
 			}
+			c.attend() // what was asked for before the frames came goes first
 			c.frames(chunk)
 		case <-c.wake:
 			c.now = time.Now()
@@ -139,6 +144,30 @@ func (c *conn) loop() {
 		case <-c.timer.C:
 			c.now = time.Now()
 			c.tick()
+		case <-c.dead:
+			return
+		}
+	}
+}
+
+// linger waits a moment for the client to close, and passes over what it still sends: a connection that is closed with
+// input unread is reset, and the client would not see why.
+func (c *conn) linger() {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // an error shows in reading
+	}
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	for {
+		select {
+		case _, open := <-c.reader.chunks:
+			if !open {
+				_ = c.nc.SetReadDeadline(time.Now().Add(closeTimeout))
+				_, _ = io.Copy(io.Discard, c.nc) // what the reader has left, if it gave up
+				return
+			}
+		case <-timer.C:
+			return
 		case <-c.dead:
 			return
 		}

@@ -46,6 +46,14 @@ func (p *peekedConn) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
+// CloseWrite closes the writing half, where there are halves.
+func (p *peekedConn) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // upgrader takes WebSockets from anywhere, as the service does: a client has to prove itself to $cbs in any case. Go's
 // tests ask for the subprotocol amqp, the JavaScript SDK for AMQPWSB10.
 var upgrader = websocket.Upgrader{

@@ -134,14 +134,17 @@ func TestSessionFilter(t *testing.T) {
 	t.Logf("given up after %v", time.Since(start))
 	message := amqp.NewMessage([]byte("x"))
 	message.Properties = &amqp.MessageProperties{GroupID: to("two")}
-	go func() { // while the receiver below waits
-		if err := p.sender("queue").Send(p.tb.Context(), message, nil); err != nil {
-			t.Errorf("send: %v", err)
-		}
-	}()
+	sender, sent := p.sender("queue"), make(chan error)
+	go func() { sent <- sender.Send(testContext(t), message, nil) }() // while the receiver below waits
 	two, err := filtered(nil, 20000)
 	if err != nil {
-		t.Fatalf("wait for a session: %v", err)
+		t.Errorf("wait for a session: %v", err)
+	}
+	if err := <-sent; err != nil {
+		t.Errorf("send: %v", err)
+	}
+	if two == nil {
+		return
 	}
 	if got := two.LinkSourceFilterValue("com.microsoft:session-filter"); got != "two" {
 		t.Errorf("the next session is %v, want two", got)
