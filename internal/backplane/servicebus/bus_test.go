@@ -1,0 +1,392 @@
+package servicebus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"chatapp/internal/backplane"
+	"chatapp/internal/backplane/backplanetest"
+	"chatapp/internal/emulator/broker"
+	"chatapp/internal/emulator/emulatortest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// options are for a bus on the emulator.
+func options(t testing.TB, e *emulatortest.Server, name string) Options {
+	_, port, err := net.SplitHostPort(e.HTTPAddress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	http, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{
+		ConnectionString: e.ConnectionString(), EmulatorHTTPPort: http, Name: name, retry: 10 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+// open opens a bus that is closed with the test.
+func open(t testing.TB, o Options) *Bus {
+	t.Helper()
+	b, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := b.Close(ctx); err != nil && !errors.Is(err, errExpected) {
+			t.Logf("Close: %v", err)
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	if err := b.Open(ctx); err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	return b
+}
+
+var errExpected = errors.New("expected")
+
+func TestContract(t *testing.T) {
+	backplanetest.Run(t, func(t *testing.T, names ...string) []backplane.Bus {
+		e := emulatortest.Start(t)
+		var buses []backplane.Bus
+		for _, name := range names {
+			buses = append(buses, open(t, options(t, e, name)))
+		}
+		return buses
+	})
+}
+
+// receiver collects what a bus delivers.
+type receiver struct {
+	t    *testing.T
+	mu   sync.Mutex
+	got  []string
+	grew chan struct{}
+	done chan struct{}
+	stop context.CancelFunc
+	errs []error
+}
+
+// receive calls Receive again and again, as Node does.
+func receive(t *testing.T, b *Bus) *receiver {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &receiver{t: t, grew: make(chan struct{}, 1), done: make(chan struct{}), stop: cancel}
+	go func() {
+		defer close(r.done)
+		for ctx.Err() == nil {
+			if err := b.Receive(ctx, r.take); ctx.Err() == nil {
+				r.mu.Lock()
+				r.errs = append(r.errs, err)
+				r.mu.Unlock()
+				pause := time.NewTimer(20 * time.Millisecond)
+				<-pause.C
+			}
+		}
+	}()
+	t.Cleanup(r.end)
+	return r
+}
+
+func (r *receiver) end() {
+	r.stop()
+	<-r.done
+}
+
+func (r *receiver) take(body []byte) {
+	r.mu.Lock()
+	r.got = append(r.got, string(body))
+	r.mu.Unlock()
+	select {
+	case r.grew <- struct{}{}:
+	default:
+	}
+}
+
+// want waits until count bodies are there and returns them.
+func (r *receiver) want(why string, count int) []string {
+	r.t.Helper()
+	deadline := time.After(60 * time.Second)
+	for {
+		r.mu.Lock()
+		got, errs := slices.Clone(r.got), r.errs
+		r.mu.Unlock()
+		if len(got) >= count {
+			return got
+		}
+		select {
+		case <-r.grew:
+		case <-deadline:
+			r.t.Fatalf("%s: got %d bodies, want %d; errors %v", why, len(got), count, errs)
+		}
+	}
+}
+
+func publish(t *testing.T, b *Bus, body string) {
+	t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		err := b.Publish(ctx, backplane.Message{Body: []byte(body)})
+		cancel()
+		if err == nil {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+		t.Logf("publish %s: %v", body, err)
+	}
+}
+
+// Under every fault that the emulator knows, what was published arrives at both instances in one order; repeats come only from
+// publishing again after an error.
+func TestFaults(t *testing.T) {
+	for _, fault := range []struct {
+		name string
+		do   func(*emulatortest.Server, *Bus)
+	}{
+		{"connections dropped", func(e *emulatortest.Server, _ *Bus) { e.DropConnections() }},
+		{"connection dropped in mid-transfer", func(e *emulatortest.Server, _ *Bus) { e.DropMidTransfer(1) }},
+		{"links detached", func(e *emulatortest.Server, _ *Bus) { e.DetachLinks("", "amqp:link:detach-forced", "test") }},
+		{"receiving link detached as not allowed", func(e *emulatortest.Server, b *Bus) {
+			e.DetachLinks("chat/Subscriptions/"+b.Instance(), "amqp:not-allowed", "test")
+		}},
+		{"delivered twice", func(e *emulatortest.Server, b *Bus) { _ = e.DeliverTwice("chat/Subscriptions/"+b.Instance(), 10) }},
+		{"locks lost", func(e *emulatortest.Server, b *Bus) { _, _ = e.LoseLocks("chat/Subscriptions/" + b.Instance()) }},
+		{"server busy", func(e *emulatortest.Server, _ *Bus) { e.ServerBusy(200 * time.Millisecond) }},
+		{"tokens refused", func(e *emulatortest.Server, _ *Bus) {
+			e.RefuseTokens(300 * time.Millisecond)
+			e.DropConnections()
+		}},
+		{"credit stalled", func(e *emulatortest.Server, _ *Bus) { e.StallCredit(200 * time.Millisecond) }},
+		{"restart", func(e *emulatortest.Server, _ *Bus) { _ = e.Restart() }},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			e := emulatortest.Start(t)
+			a, b := open(t, options(t, e, "a")), open(t, options(t, e, "b"))
+			ra, rb := receive(t, a), receive(t, b)
+			const count = 300
+			for i := range count {
+				publish(t, a, strconv.Itoa(i))
+				if i%100 == 50 {
+					fault.do(e, b)
+				}
+			}
+			publish(t, a, "end")
+			got, other := untilEnd(t, ra), untilEnd(t, rb)
+			if !slices.Equal(got, other) {
+				t.Errorf("two instances saw two orders:\n%v\n%v", got, other)
+			}
+			if distinct := slices.Compact(slices.Clone(got)); len(distinct) != count+1 {
+				t.Errorf("%d distinct bodies arrived, want %d: %v", len(distinct), count+1, got)
+			}
+		})
+	}
+}
+
+func untilEnd(t *testing.T, r *receiver) []string {
+	t.Helper()
+	for n := 1; ; n++ {
+		got := r.want("all", n)
+		if i := slices.Index(got, "end"); i >= 0 {
+			return got[:i+1]
+		}
+		n = len(got)
+	}
+}
+
+// A subscription deleted under a live instance is made again, and the hole is told.
+func TestSubscriptionDeleted(t *testing.T) {
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	r := receive(t, b)
+	publish(t, b, "before")
+	r.want("before", 1)
+	if err := e.Delete("chat/Subscriptions/" + b.Instance()); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the gap is told", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return slices.ContainsFunc(r.errs, func(err error) bool { return errors.Is(err, backplane.ErrGap) })
+	})
+	publish(t, b, "after")
+	if got := r.want("after", 2); got[1] != "after" {
+		t.Errorf("got %q, want what was published after", got)
+	}
+	if c := b.Counters(); c.Subscribed != 2 {
+		t.Errorf("Subscribed = %d, want 2", c.Subscribed)
+	}
+}
+
+// What another link holds locked is seen at once, not when the lock ends.
+func TestLockedMessagesAreNotWaitedFor(t *testing.T) {
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	r := receive(t, b)
+	publish(t, b, "1")
+	r.want("the first", 1)
+	r.end()
+	for i := range 10 {
+		publish(t, b, fmt.Sprint(i))
+	}
+	client, err := b.newClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.discard(client)
+	thief, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := thief.ReceiveMessages(t.Context(), 10, nil); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	again := receive(t, b)
+	again.want("what another holds locked", 10)
+	if waited := time.Since(start); waited > 20*time.Second { // the lock lasts 30 s
+		t.Errorf("it took %v", waited)
+	}
+}
+
+// A body that is not of the protocol is dead-lettered with the reason, counted, and the log goes on.
+func TestPoison(t *testing.T) {
+	e := emulatortest.Start(t)
+	o := options(t, e, "b")
+	o.Valid = func(body []byte) error {
+		if string(body) == "poison" {
+			return errors.New("it is poison")
+		}
+		return nil
+	}
+	b := open(t, o)
+	r := receive(t, b)
+	for _, body := range []string{"one", "poison", "two"} {
+		publish(t, b, body)
+	}
+	if got := r.want("all but the poison", 2); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("got %q", got)
+	}
+	waitFor(t, "the poison is dead-lettered", func() bool { return b.Counters().DeadLettered == 1 })
+}
+
+// waitFor waits for a condition that nothing announces.
+func waitFor(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for !condition() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+		tick := time.NewTimer(2 * time.Millisecond)
+		<-tick.C
+	}
+}
+
+func TestTopicThatBreaksOrderIsRefused(t *testing.T) {
+	for reason, change := range map[string]func(*broker.TopicDescription){
+		"does not keep order": func(d *broker.TopicDescription) { d.SupportOrdering = false },
+		"is partitioned":      func(d *broker.TopicDescription) { d.EnablePartitioning = true },
+		"detects duplicates":  func(d *broker.TopicDescription) { d.RequiresDuplicateDetection = true },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			e := emulatortest.Start(t)
+			d := broker.DefaultTopic("chat")
+			d.SupportOrdering = true
+			change(&d)
+			if err := e.Broker().CreateTopic(d); err != nil {
+				t.Fatal(err)
+			}
+			b, err := New(options(t, e, "b"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close(t.Context())
+			var unusable *TopicError
+			if err := b.Open(t.Context()); !errors.As(err, &unusable) || !strings.Contains(err.Error(), reason) {
+				t.Errorf("Open = %v, want that it %s", err, reason)
+			}
+		})
+	}
+}
+
+// What time can heal is waited for and explained.
+func TestOpenWaitsAndExplains(t *testing.T) {
+	e := emulatortest.Start(t)
+	e.RefuseTokens(500 * time.Millisecond)
+	b := open(t, options(t, e, "b"))
+	if why := b.Waiting(); why != "" {
+		t.Errorf("Waiting = %q on an open bus", why)
+	}
+	e2 := emulatortest.Start(t)
+	o := options(t, e2, "b")
+	o.Subscription = "made-beforehand"
+	missing, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer missing.Close(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- missing.Open(ctx) }()
+	waitFor(t, "it says what is missing", func() bool {
+		return strings.Contains(missing.Waiting(), `no subscription "made-beforehand"`)
+	})
+	e2.Topic("chat", "made-beforehand")
+	if err := <-done; err != nil {
+		t.Errorf("Open = %v, want nil once the subscription is there", err)
+	}
+	cancel()
+}
+
+// Subscriptions that a cluster left which died as a whole are removed, those of the living and those of others are not.
+func TestSweep(t *testing.T) {
+	e := emulatortest.Start(t)
+	b, other := open(t, options(t, e, "b")), open(t, options(t, e, "other"))
+	dead := open(t, options(t, e, "dead"))
+	e.Subscription("chat", "somebody-elses")
+	j := b.Janitor()
+	members := []string{b.Instance(), other.Instance()}
+	for sweep, want := range []int{0, 1, 0} {
+		if got, err := j.Sweep(t.Context(), members); err != nil || got != want {
+			t.Errorf("sweep %d = %d, %v, want %d", sweep, got, err, want)
+		}
+	}
+	names, err := b.subscriptions(t.Context())
+	if err != nil || len(names) != 3 || slices.ContainsFunc(names, func(s subscription) bool { return s.name == dead.Instance() }) {
+		t.Errorf("subscriptions left: %v, %v", names, err)
+	}
+}
+
+// Closing removes the subscription.
+func TestCloseLeavesNothing(t *testing.T) {
+	e := emulatortest.Start(t)
+	b, other := open(t, options(t, e, "b")), open(t, options(t, e, "other"))
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := other.subscriptions(t.Context()); err != nil || len(names) != 1 {
+		t.Errorf("subscriptions left: %v, %v, want the other's", names, err)
+	}
+	if err := b.Publish(t.Context(), backplane.Message{Body: []byte("x")}); !errors.Is(err, errBusClosed) {
+		t.Errorf("Publish on a closed bus = %v, want %v", err, errBusClosed)
+	}
+}

@@ -1,0 +1,173 @@
+package servicebus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
+)
+
+// waiting is why the bus is not open.
+type waiting struct {
+	why   string // "" once it is open
+	since time.Time
+}
+
+func (w *waiting) set(why string) {
+	if w.why == "" {
+		w.since = time.Now()
+	}
+	w.why = why
+}
+
+// Waiting is why the bus is not open yet and for how long, as a sentence for people; "" once it is.
+func (b *Bus) Waiting() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting.why == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s (waiting for %v)", b.waiting.why, time.Since(b.waiting.since).Round(time.Second))
+}
+
+const (
+	maxRetry = 15 * time.Second
+	// tellEvery is how often the log is told again of what is still missing.
+	tellEvery = 30 * time.Second
+)
+
+// Open checks the topic, makes the subscription, and tries both directions. What is missing it waits for, as long as ctx lasts, and says
+// in the log what that is: a role just assigned takes minutes to arrive. A *TopicError is a topic that no waiting mends.
+func (b *Bus) Open(ctx context.Context) error {
+	var told time.Time
+	for pause := b.options.retry; ; pause = min(2*pause, maxRetry) {
+		err := b.try(ctx)
+		var unusable *TopicError
+		switch {
+		case err == nil:
+			b.opened()
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &unusable):
+			return err
+		case errors.Is(err, errAgain):
+			continue
+		}
+		why := b.explain(err)
+		b.mu.Lock()
+		b.waiting.set(why)
+		since := b.waiting.since
+		b.mu.Unlock()
+		if time.Since(told) >= tellEvery {
+			told = time.Now()
+			b.options.Logger.Warn("waiting for service bus", "why", why, "for", time.Since(since).Round(time.Second), "err", err)
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *Bus) opened() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting.why = ""
+	b.options.Logger.Info("service bus joined", "host", b.endpoint.host, "topic", b.options.Topic, "subscription", b.options.Subscription)
+}
+
+// try does all steps once.
+func (b *Bus) try(ctx context.Context) error {
+	if b.own {
+		if err := b.ensureTopic(ctx); err != nil {
+			return err
+		}
+		if _, err := b.subscribe(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.tryReceiving(ctx); err != nil {
+		return fmt.Errorf("listen to subscription %q: %w", b.options.Subscription, err)
+	}
+	if err := b.trySending(ctx); err != nil {
+		return fmt.Errorf("send to topic %q: %w", b.options.Topic, err)
+	}
+	return nil
+}
+
+func (b *Bus) tryReceiving(parent context.Context) error {
+	ctx, cancel := context.WithTimeout(parent, manageTimeout)
+	defer cancel()
+	client, err := b.newClient()
+	if err != nil {
+		return err
+	}
+	defer b.discard(client)
+	receiver, err := client.NewReceiverForSubscription(b.options.Topic, b.options.Subscription, nil)
+	if err != nil {
+		return err
+	}
+	b.meter.peeks.Add(1)
+	_, err = receiver.PeekMessages(ctx, 1, nil)
+	return err
+}
+
+func (b *Bus) trySending(parent context.Context) error {
+	ctx, cancel := context.WithTimeout(parent, manageTimeout)
+	defer cancel()
+	s, err := b.openSending()
+	if err != nil {
+		return err
+	}
+	if _, err = s.sender.NewMessageBatch(ctx, nil); err != nil { // opens the link, and sends nothing
+		b.dropSending(s)
+	}
+	return err
+}
+
+// explain says what is missing, on what, in words for who has to see to it.
+func (b *Bus) explain(err error) string {
+	where := fmt.Sprintf("topic %q of %s", b.options.Topic, b.endpoint.host)
+	var sb *azservicebus.Error
+	var condition *amqp.Error
+	var dns *net.DNSError
+	var authentication *azidentity.AuthenticationFailedError
+	switch code := status(err); {
+	case errors.As(err, &authentication):
+		return "no identity to sign in with: " + firstLine(err)
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return fmt.Sprintf("the right Manage is missing on %s: the identity needs the role Azure Service Bus Data Owner, "+
+			"which takes some minutes to arrive after it was assigned", where)
+	case code == http.StatusNotFound:
+		return "there is no " + where
+	case errors.As(err, &sb) && sb.Code == azservicebus.CodeUnauthorizedAccess,
+		errors.As(err, &condition) && condition.Condition == amqp.ErrCondUnauthorizedAccess:
+		return fmt.Sprintf("the right Listen or Send is missing on %s: %s", where, firstLine(err))
+	case errors.As(err, &sb) && sb.Code == azservicebus.CodeNotFound:
+		return fmt.Sprintf("there is no subscription %q of %s", b.options.Subscription, where)
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name %s is not known", dns.Name)
+	}
+	return "service bus does not answer as it should: " + firstLine(err)
+}
+
+func firstLine(err error) string {
+	text := err.Error()
+	for i := range text {
+		if text[i] == '\n' {
+			return text[:i]
+		}
+	}
+	return text
+}

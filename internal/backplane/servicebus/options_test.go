@@ -1,0 +1,94 @@
+package servicebus
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const emulatorString = "Endpoint=sb://localhost;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"
+
+func TestParseEndpoint(t *testing.T) {
+	for _, row := range []struct {
+		o    Options
+		want endpoint
+	}{
+		{Options{Namespace: "chat.servicebus.windows.net"}, endpoint{host: "chat.servicebus.windows.net"}},
+		{Options{ConnectionString: "Endpoint=sb://c.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=k="},
+			endpoint{host: "c.servicebus.windows.net", administering: "Endpoint=sb://c.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=k="}},
+		{Options{ConnectionString: emulatorString, EmulatorHTTPPort: 5300}, endpoint{host: "localhost", emulator: true,
+			administering: "Endpoint=sb://localhost:5300;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true"}},
+	} {
+		if got, err := parseEndpoint(&row.o); err != nil || got != row.want {
+			t.Errorf("parseEndpoint(%+v) = %+v, %v, want %+v", row.o, got, err, row.want)
+		}
+	}
+}
+
+func TestBadSettings(t *testing.T) {
+	for want, o := range map[string]Options{
+		"neither a connection":              {},
+		"both":                              {ConnectionString: emulatorString, Namespace: "x.servicebus.windows.net"},
+		"not a host name":                   {Namespace: "https://x.servicebus.windows.net/"},
+		"no Endpoint":                       {ConnectionString: "SharedAccessKeyName=n;SharedAccessKey=secret"},
+		"not of the form name=value":        {ConnectionString: "Endpoint=sb://x/;rubbish"},
+		"not of the form sb://host/":        {ConnectionString: "Endpoint=https://x/;SharedAccessKeyName=n;SharedAccessKey=secret"},
+		"neither SharedAccessKeyName and S": {ConnectionString: "Endpoint=sb://x/;SharedAccessKeyName=n"},
+	} {
+		_, err := New(o)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("New(%+v) = %v, want a word of %q and no key", o, err, want)
+		}
+	}
+}
+
+func TestInstanceName(t *testing.T) {
+	legal := regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,40}-[0-9a-f]{8}$`)
+	for _, name := range []string{"a", "ca-chat--rev1-7f9c6b5d4-abcde", "머신", strings.Repeat("x", 200), "with'quote", "-._"} {
+		first, second := instanceName(name), instanceName(name)
+		if first == second || len(first) > maxName || (name != "머신" && name != "-._" && !legal.MatchString(first)) {
+			t.Errorf("instanceName(%q) = %q, then %q", name, first, second)
+		}
+	}
+}
+
+func TestSequence(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		in   []int64
+		want string
+		hole bool
+	}{
+		{"in order", []int64{1, 2, 3}, "123", false},
+		{"repeats", []int64{1, 1, 2, 1, 2}, "12", false},
+		{"one early", []int64{1, 3, 2, 4}, "1234", false},
+		{"many early", []int64{5, 4, 3, 2, 1}, "12345", false},
+		{"a hole", []int64{1, 3, 4}, "1", true},
+		{"an early repeat", []int64{1, 3, 3, 2}, "123", false},
+	} {
+		s := sequence{next: 1}
+		var got []byte
+		deliver := func(b []byte) { got = append(got, b...) }
+		for _, n := range row.in {
+			s.add(n, []byte{byte('0' + n)}, deliver)
+		}
+		if string(got) != row.want || s.hole() != row.hole {
+			t.Errorf("%s: delivered %q, hole %v, want %q, %v", row.name, got, s.hole(), row.want, row.hole)
+		}
+		if row.hole {
+			s.skip(deliver)
+			if string(got) != "134" || s.hole() || s.bytes != 0 {
+				t.Errorf("after skip %q, hole %v, %d bytes held", got, s.hole(), s.bytes)
+			}
+		}
+	}
+	unknown := sequence{}
+	var numbers []int64
+	for _, n := range []int64{7, 8, 6, 9} {
+		unknown.add(n, nil, func([]byte) { numbers = append(numbers, n) })
+	}
+	if !slices.Equal(numbers, []int64{7, 8, 9}) {
+		t.Errorf("a subscription joined at 7 delivers %v, want 7 8 9", numbers)
+	}
+}

@@ -1,0 +1,186 @@
+package servicebus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
+	"chatapp/internal/backplane"
+)
+
+const (
+	// fetchSize is how many messages are asked for at a time: the credit of the link.
+	fetchSize = 500
+	// fetchAhead is how many fetches may wait to be delivered. The fetcher must be back in ReceiveMessages at once: what arrives between
+	// two calls the SDK releases, and it comes again later and out of order.
+	fetchAhead = 64
+	// peekSize is how many messages a peek shows; Service Bus shows at most 250.
+	peekSize = 250
+)
+
+// Receive delivers the topic's messages in its order until ctx ends or the link breaks. It makes a new connection each time, and first
+// peeks at what the one before may still hold locked.
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte)) error {
+	r := &reading{bus: b, deliver: deliver}
+	for _, receiver := range []**azservicebus.Receiver{&r.fetching, &r.settling} {
+		client, err := b.newClient()
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+		defer b.discard(client)
+		if *receiver, err = client.NewReceiverForSubscription(b.options.Topic, b.options.Subscription, nil); err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+	}
+	if err := r.run(ctx); ctx.Err() == nil {
+		b.meter.rebuilds.Add(1)
+		return b.afterFailure(ctx, err)
+	}
+	return ctx.Err()
+}
+
+// afterFailure finds out whether the subscription is still there. Where it is not, another is made, and what was published meanwhile is
+// lost to this instance.
+func (b *Bus) afterFailure(ctx context.Context, failure error) error {
+	var sb *azservicebus.Error
+	if !b.own || !errors.As(failure, &sb) || sb.Code != azservicebus.CodeNotFound {
+		return fmt.Errorf("receive: %w", failure)
+	}
+	made, err := b.subscribe(ctx)
+	if err != nil {
+		return fmt.Errorf("receive: %w; subscribe again: %w", failure, err)
+	}
+	if !made {
+		return fmt.Errorf("receive: %w", failure)
+	}
+	b.options.Logger.Warn("subscription was deleted and has been made again", "subscription", b.options.Subscription)
+	return fmt.Errorf("receive: %w: %w", backplane.ErrGap, failure)
+}
+
+// reading is one call of Receive. It uses two receivers, of clients of their own: one for nothing but fetching, the other to peek and to
+// settle. Calls of the SDK side by side on one receiver whose link is lost make a link each and forget all but one, and what Service Bus
+// sends to the forgotten ones is locked for as long as a lock lasts, again and again. (A message is settled on the link it came by,
+// whichever receiver is asked, as long as that link lives, and then by its lock token.)
+type reading struct {
+	bus       *Bus
+	fetching  *azservicebus.Receiver
+	settling  *azservicebus.Receiver
+	deliver   func([]byte)
+	completer *completer
+}
+
+// fetched is the outcome of one call of the SDK. No messages and no error means that the SDK has repaired its link.
+type fetched struct {
+	messages []*azservicebus.ReceivedMessage
+	err      error
+}
+
+func (r *reading) run(parent context.Context) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	if err := r.peek(ctx); err != nil { // which also makes the link, before the completers ask for it side by side
+		return err
+	}
+	fetches := make(chan fetched, fetchAhead)
+	go r.fetch(ctx, fetches)
+	r.completer = newCompleter(r.bus, r.settling)
+	defer func() {
+		cancel()
+		for range fetches { // the fetcher closes it
+		}
+		r.completer.stop()
+	}()
+	for f := range fetches {
+		r.take(f.messages)
+		if f.err != nil {
+			return f.err
+		}
+		if len(f.messages) == 0 || r.bus.sequence.hole() {
+			if err := r.peek(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// fetch does nothing but call the SDK.
+func (r *reading) fetch(ctx context.Context, fetches chan<- fetched) {
+	defer close(fetches)
+	atOnce := &azservicebus.ReceiveMessagesOptions{TimeAfterFirstMessage: time.Nanosecond}
+	for {
+		messages, err := r.fetching.ReceiveMessages(ctx, fetchSize, atOnce)
+		r.bus.meter.receives.Add(uint64(len(messages)))
+		select {
+		case fetches <- fetched{messages, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// take delivers messages as far as order allows, and has them completed.
+func (r *reading) take(messages []*azservicebus.ReceivedMessage) {
+	for _, m := range messages {
+		invalid := r.bus.options.Valid(m.Body)
+		if invalid != nil {
+			r.bus.meter.deadLettered.Add(1)
+			r.bus.options.Logger.Warn("message dead-lettered", "sequence", *m.SequenceNumber, "err", invalid)
+		}
+		if !r.bus.sequence.add(*m.SequenceNumber, bodyFor(r.bus.instance, m, invalid), r.pass) {
+			r.bus.meter.repeats.Add(1)
+		}
+		r.completer.add(m, invalid)
+	}
+}
+
+// bodyFor is what a message holds for this instance; nil for one that keeps only its place in the order: addressed to another, which a
+// subscription made beforehand may let through, or not of this protocol.
+func bodyFor(instance string, m *azservicebus.ReceivedMessage, invalid error) []byte {
+	to, addressed := m.ApplicationProperties[addressee]
+	if invalid != nil || addressed && to != instance {
+		return nil
+	}
+	return m.Body
+}
+
+func (r *reading) pass(body []byte) {
+	if body != nil {
+		r.deliver(body)
+	}
+}
+
+// peek shows all there is from the first message on that was not delivered, also what another link holds locked. What it does not show
+// does not exist, and a hole there is none.
+func (r *reading) peek(parent context.Context) error {
+	s := &r.bus.sequence
+	for {
+		ctx, cancel := context.WithTimeout(parent, peekTimeout)
+		r.bus.meter.peeks.Add(1)
+		if s.hole() {
+			r.bus.meter.holes.Add(uint64(s.missing()))
+		}
+		from := max(s.next, 1)
+		messages, err := r.settling.PeekMessages(ctx, peekSize, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
+		cancel()
+		if err != nil {
+			return fmt.Errorf("peek from %d: %w", from, err)
+		}
+		for _, m := range messages {
+			invalid := r.bus.options.Valid(m.Body)
+			s.add(*m.SequenceNumber, bodyFor(r.bus.instance, m, invalid), r.pass)
+		}
+		if s.hole() {
+			s.skip(r.pass)
+		}
+		if len(messages) < peekSize {
+			return nil
+		}
+	}
+}
