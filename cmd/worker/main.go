@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -34,9 +35,15 @@ func run() int {
 	defer stop()
 	// A second signal ends at once: from the first on, signals have their own way again.
 	context.AfterFunc(ctx, stop)
-	if err := worker.Run(ctx, config, log); err != nil {
-		log.Error("worker ended", "err", err)
-		return 1
+	err = worker.Run(ctx, config, log)
+	var unusable *worker.ConfigError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &unusable):
+		fmt.Fprintln(os.Stderr, err)
+		return 2
 	}
-	return 0
+	log.Error("worker failed", "err", err)
+	return 1
 }

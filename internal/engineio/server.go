@@ -236,6 +236,9 @@ type Stats struct {
 	SlowConsumers uint64 // sessions closed as such
 }
 
+// Opened is how many sessions were ever opened.
+func (s *Server) Opened() uint64 { return s.opened.Load() }
+
 // Stats counts; it visits every session.
 func (s *Server) Stats() Stats {
 	stats := Stats{Opened: s.opened.Load(), SlowConsumers: s.slowConsumers.Load()}

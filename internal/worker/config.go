@@ -35,6 +35,8 @@ type Config struct {
 	MaxSessionsPerAddress int
 	DrainTimeout          time.Duration
 
+	EmulatorHTTPPort int // where a Service Bus emulator is managed
+
 	// Replica is what the platform calls this replica, or "".
 	Replica string
 
@@ -44,6 +46,8 @@ type Config struct {
 
 	// TuneGC: GOGC has not been set, so that the program may choose.
 	TuneGC bool
+
+	MetricsLogInterval time.Duration // 0: metrics are not logged
 
 	LogLevel  slog.Level
 	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
@@ -70,6 +74,8 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		MaxSessions:                v.integer("MAX_SESSIONS", 0, 0, math.MaxInt32),
 		MaxSessionsPerAddress:      v.integer("MAX_SESSIONS_PER_ADDRESS", 0, 0, math.MaxInt32),
 		DrainTimeout:               v.duration("DRAIN_TIMEOUT", 20*time.Second, 0),
+		EmulatorHTTPPort:           v.integer("EMULATOR_HTTP_PORT", 5300, 1, 65535),
+		MetricsLogInterval:         v.duration("METRICS_LOG_INTERVAL", 0, 0),
 		Replica:                    v.first("CONTAINER_APP_REPLICA_NAME", "WEBSITE_INSTANCE_ID"),
 		TuneGC:                     v.text("GOGC", "") == "",
 		LogLevel:                   v.level("LOG_LEVEL"),

@@ -23,7 +23,7 @@ func TestConfigDefaults(t *testing.T) {
 	got, err := LoadConfig(env())
 	want := Config{
 		Port: 3000, ServiceBusTopic: "chat", PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, MessageRate: 5,
-		MaxMessageLength: 4000, NameHold: 30 * time.Second, DrainTimeout: 20 * time.Second, TuneGC: true, LogLevel: slog.LevelInfo,
+		MaxMessageLength: 4000, NameHold: 30 * time.Second, DrainTimeout: 20 * time.Second, EmulatorHTTPPort: 5300, TuneGC: true, LogLevel: slog.LevelInfo,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig of nothing = %+v, %v, want %+v", got, err, want)
@@ -36,13 +36,13 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"SERVICEBUS_SUBSCRIPTION", "s", "ALLOWED_ORIGINS", "https://a.test, http://b.test:8080,*", "PING_INTERVAL", "1s", "PING_TIMEOUT", "2s",
 		"SOCKETIO_V2_CLIENTS", "true", "MESSAGE_RATE", "0.5", "MAX_MESSAGE_LENGTH", "0", "NAME_HOLD", "0s", "NICKNAME_HEADER", "X-User",
 		"TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1", "MAX_SESSIONS", "5", "MAX_SESSIONS_PER_ADDRESS", "2", "DRAIN_TIMEOUT", "3s",
-		"CONTAINER_APP_REPLICA_NAME", "replica-1", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON"))
+		"CONTAINER_APP_REPLICA_NAME", "replica-1", "EMULATOR_HTTP_PORT", "5301", "METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON"))
 	want := Config{
 		Port: 8080, ServiceBusNamespace: "chat.servicebus.windows.net", ServiceBusTopic: "t", ServiceBusSubscription: "s",
 		AllowedOrigins: []string{"https://a.test", "http://b.test:8080", "*"}, PingInterval: time.Second, PingTimeout: 2 * time.Second,
 		SocketIOV2Clients: true, MessageRate: 0.5, NicknameHeader: "X-User",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
-		MaxSessions:    5, MaxSessionsPerAddress: 2, DrainTimeout: 3 * time.Second, Replica: "replica-1", TuneGC: true, LogLevel: slog.LevelDebug, LogFormat: "json",
+		MaxSessions:    5, MaxSessionsPerAddress: 2, DrainTimeout: 3 * time.Second, Replica: "replica-1", EmulatorHTTPPort: 5301, MetricsLogInterval: time.Minute, TuneGC: true, LogLevel: slog.LevelDebug, LogFormat: "json",
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig = %+v, %v, want %+v", got, err, want)
@@ -54,7 +54,7 @@ func TestConfigNamesEveryBadValue(t *testing.T) {
 	bad := []string{
 		"PORT", "70000", "ALLOWED_ORIGINS", "example.com", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",
 		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon", "TRUSTED_PROXIES", "10.0.0.0/40", "MAX_SESSIONS", "many",
-		"MAX_SESSIONS_PER_ADDRESS", "1.5", "DRAIN_TIMEOUT", "x", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml",
+		"MAX_SESSIONS_PER_ADDRESS", "1.5", "DRAIN_TIMEOUT", "x", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml", "EMULATOR_HTTP_PORT", "0", "METRICS_LOG_INTERVAL", "often",
 	}
 	_, err := LoadConfig(env(bad...))
 	if err == nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -39,9 +41,13 @@ type metrics struct {
 	handler  http.Handler
 	names    []string
 	meter    metric.Meter
+
+	logLatency   metric.Float64Histogram
+	batchEntries metric.Float64Histogram
+	batchSize    metric.Float64Histogram
 }
 
-func newMetrics(ctx context.Context, config Config, instance string) (*metrics, error) {
+func newMetrics(ctx context.Context, config Config, instance string, log *slog.Logger) (*metrics, error) {
 	registry := prometheus.NewRegistry()
 	scraped, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo())
 	if err != nil {
@@ -55,12 +61,40 @@ func newMetrics(ctx context.Context, config Config, instance string) (*metrics, 
 	if pushed != nil {
 		options = append(options, sdkmetric.WithReader(pushed))
 	}
+	if config.MetricsLogInterval > 0 {
+		options = append(options, sdkmetric.WithReader(logReader(log, config.MetricsLogInterval)))
+	}
 	provider := sdkmetric.NewMeterProvider(options...)
-	return &metrics{
+	m := &metrics{
 		provider: provider,
 		handler:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		meter:    provider.Meter("chatapp"),
-	}, nil
+	}
+	return m, m.addHistograms()
+}
+
+// Bounds of the histograms. Latency, in seconds, reaches from an in-process log to a Service Bus that has stalled.
+var (
+	latencyBounds = []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+	entriesBounds = []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}
+	sizeBounds    = []float64{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10}
+)
+
+func (m *metrics) addHistograms() error {
+	var errs [3]error
+	m.logLatency, errs[0] = m.histogram("chat.log.latency", "s", "Time of an own message through the log, out and back.", latencyBounds)
+	m.batchEntries, errs[1] = m.histogram("chat.batch.entries", "{entry}", "Entries in an envelope published to all.", entriesBounds)
+	m.batchSize, errs[2] = m.histogram("chat.batch.size", "By", "Bytes of an envelope published to all.", sizeBounds)
+	return errors.Join(errs[:]...)
+}
+
+func (m *metrics) observeLog(latency time.Duration) {
+	m.logLatency.Record(context.Background(), latency.Seconds())
+}
+
+func (m *metrics) observeBatch(entries, bytes int) {
+	m.batchEntries.Record(context.Background(), float64(entries))
+	m.batchSize.Record(context.Background(), float64(bytes))
 }
 
 // workerResource tells whose figures these are. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before it.
@@ -130,10 +164,7 @@ func (m *metrics) instrument(one measure) (metric.Int64Observable, error) {
 	return m.meter.Int64ObservableCounter(one.name, unit, description)
 }
 
-// latencyBounds, in seconds, reach from an in-process log to a Service Bus that has stalled.
-var latencyBounds = []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
-
-func (m *metrics) histogram(name, unit, description string, bounds ...float64) (metric.Float64Histogram, error) {
+func (m *metrics) histogram(name, unit, description string, bounds []float64) (metric.Float64Histogram, error) {
 	m.names = append(m.names, name)
 	return m.meter.Float64Histogram(name, metric.WithUnit(unit), metric.WithDescription(description),
 		metric.WithExplicitBucketBoundaries(bounds...))
@@ -142,36 +173,6 @@ func (m *metrics) histogram(name, unit, description string, bounds ...float64) (
 // close sends what is left.
 func (m *metrics) close(ctx context.Context) error {
 	return m.provider.Shutdown(ctx)
-}
-
-// engineMeasures are the figures of the doors.
-func (w *Worker) engineMeasures() []measure {
-	engine, sockets := w.engine.Stats, w.sockets.Stats
-	in, out := attribute.String("direction", "in"), attribute.String("direction", "out")
-	one := func(kv attribute.KeyValue) []attribute.KeyValue { return []attribute.KeyValue{kv} }
-	return []measure{
-		{"chat.sessions", "{session}", "Connections open now, polling ones included.", gauge, nil, func() int64 { return int64(engine().Sessions) }},
-		{"chat.sessions.opened", "{session}", "Connections ever opened.", counter, nil, func() int64 { return int64(engine().Opened) }},
-		{"chat.queue.size", "By", "Bytes waiting to be sent to clients.", gauge, nil, func() int64 { return int64(engine().QueuedBytes) }},
-		{"chat.transport.messages", "{message}", "Messages received from and sent to clients.", counter, one(in), func() int64 { return int64(engine().MessagesIn) }},
-		{"chat.transport.messages", "{message}", "", counter, one(out), func() int64 { return int64(engine().MessagesOut) }},
-		{"chat.transport.size", "By", "Bytes of messages received, and bytes written to clients.", counter, one(in), func() int64 { return int64(engine().BytesIn) }},
-		{"chat.transport.size", "By", "", counter, one(out), func() int64 { return int64(engine().BytesOut) }},
-		{"chat.transport.writes", "{write}", "Gathered writes to WebSockets.", counter, nil, func() int64 { return int64(engine().Writes) }},
-		{"chat.slow_consumers", "{session}", "Connections closed because their client did not read fast enough.", counter, nil, func() int64 { return int64(engine().SlowConsumers) }},
-		{"chat.sockets", "{socket}", "Sockets in a namespace now.", gauge, nil, func() int64 { return int64(sockets().Sockets) }},
-		{"chat.events", "{event}", "Events received from clients.", counter, nil, func() int64 { return int64(sockets().Events) }},
-		{"chat.deliveries", "{event}", "Events sent to clients, one for each receiver.", counter, nil, func() int64 { return int64(sockets().Deliveries) }},
-		{"chat.connect_errors", "{socket}", "Clients refused by a namespace.", counter, nil, func() int64 { return int64(sockets().ConnectErrors) }},
-		{"chat.protocol_errors", "{error}", "Packets refused as malformed.", counter, nil, func() int64 { return int64(sockets().ProtocolErrors) }},
-		{"chat.panics", "{panic}", "Event handlers that panicked.", counter, nil, func() int64 { return int64(sockets().Panics) }},
-		{"chat.ready", "1", "1 where new clients should be sent here.", gauge, nil, func() int64 {
-			if w.notReady() == "" {
-				return 1
-			}
-			return 0
-		}},
-	}
 }
 
 // MetricNames are the names of all figures a worker tells, for dashboards to be held against.

@@ -52,7 +52,7 @@ func (w *Worker) notReady() string {
 	case <-w.draining:
 		return "draining"
 	default:
-		return ""
+		return w.cluster.notReady()
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"chatapp/internal/backplane"
+	"chatapp/internal/chat"
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
 )
@@ -20,6 +22,8 @@ type Worker struct {
 	log      *slog.Logger
 	engine   *engineio.Server
 	sockets  *socketio.Server
+	chat     *chat.Chat
+	cluster  *cluster
 	metrics  *metrics
 	handler  http.Handler
 	draining chan struct{} // closed when the worker is told to stop
@@ -38,10 +42,43 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	return w.Serve(ctx, listener)
 }
 
-// New puts a worker together. It starts nothing.
+// ConfigError is a configuration that can't work, found where only the part it is for could tell.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// New puts a worker together, with the bus that the configuration names. It starts nothing and talks to nobody.
 func New(config Config, log *slog.Logger) (*Worker, error) {
-	w := &Worker{config: config, log: log, draining: make(chan struct{})}
-	w.sockets = socketio.NewServer(socketio.Options{Logger: log})
+	cluster, err := openBus(config, log)
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	return assemble(config, log, cluster)
+}
+
+// NewOn is New with a bus of the caller's, for several workers in one process.
+func NewOn(config Config, log *slog.Logger, bus backplane.Bus) (*Worker, error) {
+	return assemble(config, log, &cluster{bus: bus, name: "given", log: log})
+}
+
+func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
+	nodeLog := log // which names the instance itself
+	log = log.With("instance", c.bus.Instance())
+	w := &Worker{config: config, log: log, cluster: c, draining: make(chan struct{})}
+	var err error
+	if w.metrics, err = newMetrics(context.Background(), config, c.bus.Instance(), log); err != nil {
+		return nil, err
+	}
+	w.chat = chat.New(chat.Options{
+		MaxMessageLength: unlimited(config.MaxMessageLength),
+		MessageRate:      unlimited(config.MessageRate),
+		NameHold:         unlimited(config.NameHold),
+		Clean:            func(reason error) bool { return errors.Is(reason, engineio.ErrClientClosed) },
+		Observe:          w.metrics.observeLog,
+		Logger:           log,
+	})
+	w.sockets = socketio.NewServer(socketio.Options{Recovery: w.chat.Recovery(), Logger: log})
 	w.engine = engineio.NewServer(w.sockets, engineio.Options{
 		PingInterval:          config.PingInterval,
 		PingTimeout:           config.PingTimeout,
@@ -52,17 +89,31 @@ func New(config Config, log *slog.Logger) (*Worker, error) {
 		Protocol3:             config.SocketIOV2Clients,
 		Logger:                log,
 	})
-	joinRoomlessChat(w.sockets.Of("/"))
-	var err error
-	if w.metrics, err = newMetrics(context.Background(), config, config.Replica); err != nil {
-		return nil, err
-	}
-	if err := w.metrics.observe(w.engineMeasures()); err != nil {
+	m := machine{w.chat}
+	c.node = backplane.New(c.bus, m, backplane.Options{Local: m, Logger: nodeLog, Observer: backplane.Observer{Batch: w.metrics.observeBatch}})
+	w.chat.Attach(w.sockets.Of("/"), chat.Backplane{
+		Instance: c.bus.Instance(), Log: c.node, Suspect: c.node.Suspect, Cluster: c.view,
+	})
+	if err := w.metrics.observe(w.measures()); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	w.handler = w.routes()
 	return w, nil
 }
+
+// unlimited turns the environment's 0, no limit, into the chat's, whose 0 is the default.
+func unlimited[T int | float64 | time.Duration](n T) T {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+// Instance is the worker's name in the cluster.
+func (w *Worker) Instance() string { return w.cluster.bus.Instance() }
+
+// Handler serves the worker's routes; Serve does so by itself.
+func (w *Worker) Handler() http.Handler { return w.handler }
 
 // Time-outs and limits of HTTP. Polls wait long and WebSockets longer, so there is none for a whole request: engineio and the
 // routes set those they need.
@@ -72,8 +123,8 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// Serve serves on the listener until ctx ends, then drains: it is no longer ready, tells its clients, spread over the drain time, and waits
-// until they and everything it has started are gone.
+// Serve serves on the listener until ctx ends, then drains: it is no longer ready, releases its clients spread over the drain time, says
+// goodbye to the others, and waits until everything it has started is gone.
 func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           w.handler,
@@ -82,32 +133,57 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(w.log.Handler(), slog.LevelDebug), // net/http reports clients' mistakes here
 	}
-	w.log.Info("worker listening", "addr", listener.Addr().String(), "bus", "in process", "version", Version())
-	served := make(chan error, 1)
+	w.log.Info("worker listening", "addr", listener.Addr().String(), "bus", w.cluster.name, "version", Version())
+	served, clustered := make(chan error, 1), make(chan error, 1)
+	inCluster, leaveCluster := context.WithCancel(context.WithoutCancel(ctx))
+	defer leaveCluster()
 	go func() { served <- server.Serve(listener) }()
+	go func() { clustered <- w.cluster.run(inCluster) }()
+	trimming, stopTrimming := context.WithCancel(ctx)
+	trimmed := make(chan struct{})
+	go func() {
+		defer close(trimmed)
+		w.trim(trimming)
+	}()
+	var failure error
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve HTTP: %w", err)
+		failure = fmt.Errorf("serve HTTP: %w", err)
+		served <- nil // for who waits for its end below
+	case err := <-clustered:
+		failure = fmt.Errorf("run in the cluster: %w", err)
+		clustered <- nil
 	case <-ctx.Done():
 	}
-	err := w.shutdown(server)
+	err := w.shutdown(server, leaveCluster, clustered)
 	<-served
+	stopTrimming()
+	<-trimmed
 	w.log.Info("worker ended")
-	return err
+	return errors.Join(failure, err)
 }
 
 // shutdownGrace is what shutting down may take once the clients have been released.
 const shutdownGrace = 10 * time.Second
 
-func (w *Worker) shutdown(server *http.Server) error {
+func (w *Worker) shutdown(server *http.Server, leaveCluster func(), clustered <-chan error) error {
 	close(w.draining)
-	w.log.Info("draining", "sessions", w.engine.Stats().Sessions)
+	w.release()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
-	return errors.Join(
-		w.engine.Shutdown(ctx),
-		w.sockets.Close(),
-		server.Shutdown(ctx),
-		w.metrics.close(ctx),
-	)
+	err := errors.Join(w.engine.Shutdown(ctx), w.sockets.Close())
+	leaveCluster() // flushes what is left, and says goodbye
+	err = errors.Join(err, <-clustered)
+	w.chat.Close()
+	return errors.Join(err, w.cluster.close(ctx), server.Shutdown(ctx), w.metrics.close(ctx))
+}
+
+// release lets clients go to other instances, not all at once; where there is no other there is nothing to spare.
+func (w *Worker) release() {
+	others := len(w.cluster.node.Status().Members) - 1
+	w.log.Info("draining", "sessions", w.engine.Stats().Sessions, "others", others)
+	if others < 1 {
+		return
+	}
+	w.engine.Drain(context.Background(), w.config.DrainTimeout)
 }
