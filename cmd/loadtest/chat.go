@@ -62,9 +62,9 @@ func (s *session) talk(speakers []*speaker, talk *chatReport) error {
 	go func() {
 		defer close(silent)
 		if load.window != nil {
-			p, spoke = speakInWindow(ctx, speakers, load.window, cfg.patience)
+			p, spoke = speakInWindow(ctx, speakers, load.window, cfg.messages, cfg.patience)
 		} else {
-			p, spoke = speakAtRate(ctx, speakers, cfg.rate)
+			p, spoke = speakAtRate(ctx, speakers, cfg.rate, cfg.messages)
 		}
 	}()
 	s.liveDeliveries()

@@ -29,6 +29,7 @@ type config struct {
 	duration   time.Duration
 	warmup     time.Duration
 	patience   time.Duration
+	messages   int // 0: until duration is over
 	window     int
 	acks       bool
 	totalOrder bool
@@ -73,6 +74,7 @@ func parseConfig(args []string, output io.Writer) (config, error) {
 	flags.DurationVar(&cfg.duration, "duration", 10*time.Second, "time measured, after the warm-up")
 	flags.DurationVar(&cfg.warmup, "warmup", time.Second, "chat, max: time of sending before the measured time")
 	flags.DurationVar(&cfg.patience, "patience", 3*time.Second, "chat, max: time without any delivery after which a missing one is lost")
+	flags.IntVar(&cfg.messages, "messages", 0, "chat, max: messages to send, all senders together, if that takes less than -duration; 0: no limit")
 	flags.IntVar(&cfg.window, "window", 64, "max: messages kept under way")
 	flags.BoolVar(&cfg.acks, "ack", false, "ask for an acknowledgement of each message, and check it")
 	flags.BoolVar(&cfg.totalOrder, "total-order", false, "check that all clients saw the same interleaving of all senders")
@@ -124,6 +126,7 @@ func (cfg *config) complete(urls []string, pids string) error {
 	refuse(cfg.duration <= 0, "-duration %v: want more than nothing", cfg.duration)
 	refuse(cfg.warmup < 0, "-warmup %v: want no less than 0", cfg.warmup)
 	refuse(cfg.patience <= 0, "-patience %v: want more than nothing", cfg.patience)
+	refuse(cfg.messages < 0, "-messages %d: want no less than 0", cfg.messages)
 	refuse(cfg.window < 1, "-window %d: want at least 1", cfg.window)
 	for _, word := range strings.FieldsFunc(pids, func(r rune) bool { return r == ',' }) {
 		pid, err := strconv.Atoi(word)

@@ -25,8 +25,8 @@ var noDeadline = time.Time{}
 // outcome runs the program against url and returns its report and exit status.
 func outcome(t *testing.T, url string, args ...string) (report, int) {
 	t.Helper()
-	args = append([]string{"-json", "-clients", "8", "-senders", "3", "-rate", "400", "-duration", "300ms", "-warmup", "50ms",
-		"-patience", "500ms", "-timeout", "5s", "-connecting", "1"}, args...)
+	args = append([]string{"-json", "-clients", "8", "-senders", "3", "-rate", "1000", "-messages", "150", "-duration", "1m", "-warmup", "0s",
+		"-patience", "2s", "-timeout", "30s", "-connecting", "1"}, args...)
 	var stdout, stderr bytes.Buffer
 	status := run(t.Context(), append(args, url), &stdout, &stderr, false)
 	var r report
@@ -47,7 +47,7 @@ func TestCorrectServerPasses(t *testing.T) {
 		{"fragmented", &chatServer{fragments: true}, []string{"-door", "ws"}},
 		{"listeners without nickname", &chatServer{}, []string{"-listeners-without-nick"}},
 		{"all send", &chatServer{}, []string{"-senders", "8"}},
-		{"long texts", &chatServer{}, []string{"-size", "100000", "-rate", "40"}},
+		{"long texts", &chatServer{}, []string{"-size", "100000", "-messages", "20"}},
 		{"max", &chatServer{}, []string{"-mode", "max", "-window", "5"}},
 		{"max, window of one", &chatServer{}, []string{"-mode", "max", "-window", "1"}},
 		{"max, ws, acks", &chatServer{}, []string{"-mode", "max", "-door", "ws", "-ack"}},
@@ -55,16 +55,19 @@ func TestCorrectServerPasses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r, status := outcome(t, test.server.start(t), test.args...)
+			r, status := outcome(t, test.server.start(t), append([]string{"-patience", "20s"}, test.args...)...)
 			if status != 0 || !r.OK {
 				t.Fatalf("status %d, problems %q", status, r.Problems)
 			}
 			c := r.Chat
-			if c.Sent == 0 || c.Expected != 7*c.Sent || c.Deliveries != c.Expected || c.Latency.Samples == 0 {
+			if c.Sent < 20 || c.Expected != 7*c.Sent || c.Deliveries != c.Expected || c.Latency.Samples == 0 {
 				t.Errorf("sent %d, expected %d, delivered %d, timed %d; want 7 deliveries of each", c.Sent, c.Expected, c.Deliveries, c.Latency.Samples)
 			}
-			if c.Latency.P50 <= 0 || c.Latency.P50 > c.Latency.Max || c.PerSecond <= 0 {
-				t.Errorf("latency %+v at %v deliveries/s", c.Latency, c.PerSecond)
+			if c.Latency.P50 <= 0 || c.Latency.P50 > c.Latency.Max {
+				t.Errorf("latency %v", c.Latency)
+			}
+			if r.Mode == "max" && c.PerSecond <= 0 {
+				t.Errorf("%v deliveries/s, want more", c.PerSecond)
 			}
 			if strings.Contains(strings.Join(test.args, " "), "-ack") && (c.Acked != c.Sent || c.AckLatency.Samples == 0) {
 				t.Errorf("%d acks of %d messages, %d timed", c.Acked, c.Sent, c.AckLatency.Samples)
@@ -146,6 +149,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 }
 
 func TestNotAcceptedFails(t *testing.T) {
+	t.Parallel()
 	notFound := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(notFound.Close)
 	gone := httptest.NewServer(http.NotFoundHandler())
@@ -167,30 +171,44 @@ func TestNotAcceptedFails(t *testing.T) {
 
 func TestIdleConnectStorm(t *testing.T) {
 	for _, door := range []string{"socketio", "ws"} {
-		url := (&chatServer{}).start(t)
-		pid := strconv.Itoa(os.Getpid())
-		r, status := outcome(t, url, "-door", door, "-mode", "idle")
-		if status != 0 || r.Idle == nil || r.Idle.Open != 8 || r.Connect.Accepted != 8 {
-			t.Errorf("idle by %s: status %d, %q, %+v", door, status, r.Problems, r.Idle)
-		}
-		r, status = outcome(t, url, "-door", door, "-mode", "connect", "-connecting", "3")
-		if status != 0 || r.Connect.Accepted < 3 || r.Connect.Latency.Samples != uint64(r.Connect.Accepted) {
-			t.Errorf("connect by %s: status %d, %q, %+v", door, status, r.Problems, r.Connect)
-		}
-		r, status = outcome(t, url, "-door", door, "-mode", "storm")
-		if status != 0 || r.Connect.Accepted != 8 {
-			t.Errorf("storm by %s: status %d, %q, %+v", door, status, r.Problems, r.Connect)
-		}
-		if _, err := os.Stat("/proc/self/stat"); err == nil {
-			r, status = outcome(t, url, "-door", door, "-mode", "idle", "-pid", pid)
-			if status != 0 || r.Server == nil || r.Server.ResidentBytes == 0 {
-				t.Errorf("idle by %s with -pid: status %d, %q, %+v", door, status, r.Problems, r.Server)
+		t.Run(door, func(t *testing.T) {
+			t.Parallel()
+			url := (&chatServer{}).start(t)
+			r, status := outcome(t, url, "-door", door, "-mode", "idle", "-duration", "20ms")
+			if status != 0 || r.Idle == nil || r.Idle.Open != 8 || r.Connect.Accepted != 8 {
+				t.Errorf("idle: status %d, %q, %+v", status, r.Problems, r.Idle)
 			}
-		}
+			r, status = outcome(t, url, "-door", door, "-mode", "connect", "-connecting", "3", "-duration", "50ms")
+			if status != 0 || r.Connect.Accepted < 3 || r.Connect.Latency.Samples != uint64(r.Connect.Accepted) {
+				t.Errorf("connect: status %d, %q, %+v", status, r.Problems, r.Connect)
+			}
+			r, status = outcome(t, url, "-door", door, "-mode", "storm")
+			if status != 0 || r.Connect.Accepted != 8 {
+				t.Errorf("storm: status %d, %q, %+v", status, r.Problems, r.Connect)
+			}
+		})
+	}
+}
+
+func TestServerUsage(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("no proc file system: -pid is for Linux")
+	}
+	url := (&chatServer{}).start(t)
+	r, status := outcome(t, url, "-mode", "idle", "-duration", "20ms", "-pid", strconv.Itoa(os.Getpid()))
+	if status != 0 || r.Server == nil || r.Server.ResidentBytes == 0 {
+		t.Errorf("status %d, %q, %+v; want the memory of the process", status, r.Problems, r.Server)
+	}
+	// The highest process number there is (kernel/threads.h) and one more.
+	r, status = outcome(t, url, "-mode", "idle", "-duration", "20ms", "-pid", "4194305")
+	if status != 1 || len(r.Problems) != 1 || r.Server != nil {
+		t.Errorf("status %d, %q, %+v; want the one problem that there is no such process", status, r.Problems, r.Server)
 	}
 }
 
 func TestHeartbeatsAreAnswered(t *testing.T) {
+	t.Parallel()
 	for _, door := range []string{"socketio", "ws"} {
 		server := &chatServer{}
 		url := server.start(t)
@@ -209,10 +227,11 @@ func TestHeartbeatsAreAnswered(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewTLSServer(&chatServer{})
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(server.Close)
-	r, status := outcome(t, server.URL, "-insecure", "-ack", "-total-order", "-size", "50000", "-rate", "40")
+	r, status := outcome(t, server.URL, "-insecure", "-ack", "-total-order", "-size", "50000", "-messages", "20")
 	if status != 0 {
 		t.Errorf("status %d, problems %q", status, r.Problems)
 	}
@@ -223,13 +242,19 @@ func TestTLS(t *testing.T) {
 }
 
 func TestInterruptEndsTheRun(t *testing.T) {
-	url := (&chatServer{}).start(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	server := &chatServer{spoil: func(_ *peer, heard int, message string) []string {
+		if heard == 3 {
+			cancel()
+		}
+		return []string{message}
+	}}
 	var stdout, stderr bytes.Buffer
 	// Were the context not heeded, an hour would pass.
-	run(ctx, []string{"-clients", "5", "-duration", "1h", url}, &stdout, &stderr, false)
-	if !strings.Contains(stdout.String(), "connected    5") {
+	run(ctx, []string{"-clients", "5", "-duration", "1h", server.start(t)}, &stdout, &stderr, false)
+	if !strings.Contains(stdout.String(), "connected    5") || !strings.Contains(stdout.String(), "delivered") {
 		t.Errorf("interrupted, it printed %q, %q; want the report", stdout.String(), stderr.String())
 	}
 }

@@ -68,9 +68,9 @@ type pacing struct {
 	stall  bool          // window: given up, as nothing more was delivered
 }
 
-// speakAtRate sends rate messages a second in all, each sender in turn, until ctx ends. It does not wait for the
-// server: what is due is sent.
-func speakAtRate(ctx context.Context, speakers []*speaker, rate float64) (pacing, error) {
+// speakAtRate sends rate messages a second in all, each sender in turn, until ctx ends or limit messages are sent; 0 is
+// no limit. It does not wait for the server: what is due is sent.
+func speakAtRate(ctx context.Context, speakers []*speaker, rate float64, limit int) (pacing, error) {
 	if rate <= 0 {
 		<-ctx.Done()
 		return pacing{}, nil
@@ -80,7 +80,7 @@ func speakAtRate(ctx context.Context, speakers []*speaker, rate float64) (pacing
 	start := time.Since(load.epoch)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for k := 0; ; k++ {
+	for k := 0; limit == 0 || k < limit; k++ {
 		due := start + time.Duration(float64(k)/rate*float64(time.Second))
 		now := time.Since(load.epoch)
 		if now < due {
@@ -107,6 +107,7 @@ func speakAtRate(ctx context.Context, speakers []*speaker, rate float64) (pacing
 			return p, err
 		}
 	}
+	return p, nil
 }
 
 // window holds the number of messages under way at a constant: as fast as they are delivered, others follow.
@@ -134,14 +135,18 @@ func (w *window) delivered(n int64) {
 	}
 }
 
-// speakInWindow keeps w full until ctx ends or nothing has been delivered for patience.
-func speakInWindow(ctx context.Context, speakers []*speaker, w *window, patience time.Duration) (pacing, error) {
+// speakInWindow keeps w full until ctx ends, limit messages are sent (0 is no limit), or nothing has been delivered for
+// patience.
+func speakInWindow(ctx context.Context, speakers []*speaker, w *window, limit int, patience time.Duration) (pacing, error) {
 	load := speakers[0].client.load
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	first := 0
-	for {
+	first := 0 // also the number of messages sent
+	for limit == 0 || first < limit {
 		if free := int((w.full - w.underWay.Load()) / w.receivers); free > 0 && 2*free*int(w.receivers) >= int(w.full) {
+			if limit > 0 {
+				free = min(free, limit-first)
+			}
 			w.underWay.Add(int64(free) * w.receivers)
 			at := time.Since(load.epoch)
 			for i := range free {
@@ -163,4 +168,5 @@ func speakInWindow(ctx context.Context, speakers []*speaker, w *window, patience
 		case <-w.half:
 		}
 	}
+	return pacing{}, nil
 }
