@@ -1,0 +1,183 @@
+// The container app. azd deploys this file after it has built and pushed the image, so that the first revision is the worker
+// itself, with its own port, probes and scale rules, and no placeholder.
+
+import {
+  environmentVariables, livenessPath, port, readinessPath, signedInNameHeader, sizes, terminationSeconds
+} from 'worker.bicep'
+
+@description('Name of the azd environment.')
+param environmentName string
+
+@description('Name of the container app.')
+param name string
+
+@description('Azure region.')
+param location string = resourceGroup().location
+
+@description('The Container Apps environment.')
+param containerEnvironmentName string
+
+@description('The identity of the replicas.')
+param identityName string
+
+@description('Its client id, by which the worker asks for it.')
+param identityClientId string
+
+@description('Login server of the registry.')
+param registryServer string
+
+@description('The image, with registry and tag.')
+param imageName string
+
+@description('Host name of the Service Bus namespace.')
+param serviceBusHost string
+
+@description('The fewest replicas. One would be a chat that stops whenever its replica moves; none, one that drops everybody.')
+@minValue(1)
+param minReplicas int
+
+@description('The most replicas.')
+@minValue(1)
+@maxValue(100)
+param maxReplicas int
+
+@description('vCPU of a replica; memory follows.')
+@allowed(['0.25', '0.5', '1', '2'])
+param cpu string
+
+@description('Further worker settings by name, see the table in README.md.')
+param settings object
+
+@description('A domain of your own, whose CNAME and asuid TXT records exist already. Empty: none.')
+param customDomain string
+
+@description('Client id of the Entra application that users sign in to; their names become their nicknames. Empty: anybody may chat.')
+param signInClientId string
+
+var signIn = !empty(signInClientId)
+
+// Easy Auth takes this name to mean: prove the application's identity by the managed identity's, not by a secret. What it holds
+// is a client id, which is public.
+var assertionSetting = 'override-use-mi-fic-assertion-client-id'
+
+var variables = union(
+  environmentVariables,
+  {
+    AZURE_CLIENT_ID: identityClientId
+    AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE: serviceBusHost
+    GOMEMLIMIT: sizes[cpu].limit
+  },
+  signIn ? { NICKNAME_HEADER: signedInNameHeader } : {},
+  settings
+)
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
+
+resource environment 'Microsoft.App/managedEnvironments@2025-07-01' existing = {
+  name: containerEnvironmentName
+
+  resource certificate 'managedCertificates' = if (!empty(customDomain)) {
+    name: 'cert-${uniqueString(customDomain)}'
+    location: location
+    properties: { subjectName: customDomain, domainControlValidation: 'CNAME' }
+    dependsOn: [app] // it is issued for a domain the app already answers to, and binds itself
+  }
+}
+
+resource app 'Microsoft.App/containerApps@2025-07-01' = {
+  name: name
+  location: location
+  tags: { 'azd-env-name': environmentName, 'azd-service-name': 'chat' }
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identity.id}': {} }
+  }
+  properties: {
+    environmentId: environment.id
+    workloadProfileName: 'Consumption'
+    configuration: {
+      activeRevisionsMode: 'Single'
+      maxInactiveRevisions: 3
+      ingress: {
+        external: true
+        targetPort: port
+        transport: 'auto' // HTTP and WebSocket
+        allowInsecure: false
+        stickySessions: { affinity: 'sticky' } // long-polling asks the same replica again and again
+        customDomains: empty(customDomain) ? [] : [{ name: customDomain, bindingType: 'Auto' }]
+      }
+      registries: [{ server: registryServer, identity: identity.id }]
+      secrets: signIn ? [{ name: assertionSetting, value: identityClientId }] : []
+    }
+    template: {
+      terminationGracePeriodSeconds: terminationSeconds
+      containers: [
+        {
+          name: 'chat'
+          image: imageName
+          env: [for variable in items(variables): { name: variable.key, value: string(variable.value) }]
+          resources: { cpu: json(cpu), memory: sizes[cpu].memory }
+          probes: [
+            {
+              type: 'Startup'
+              httpGet: { path: livenessPath, port: port }
+              periodSeconds: 1
+              failureThreshold: 60
+            }
+            {
+              type: 'Liveness'
+              httpGet: { path: livenessPath, port: port }
+              periodSeconds: 10
+              timeoutSeconds: 5
+              failureThreshold: 3
+            }
+            {
+              type: 'Readiness'
+              httpGet: { path: readinessPath, port: port }
+              periodSeconds: 5
+              timeoutSeconds: 2
+              failureThreshold: 3
+            }
+          ]
+        }
+      ]
+      // An open, quiet WebSocket is no request to the HTTP rule, which counts those per second: what sockets use up is memory,
+      // and what messages use up is processor time.
+      scale: {
+        minReplicas: minReplicas
+        maxReplicas: max(minReplicas, maxReplicas)
+        rules: [
+          { name: 'http', http: { metadata: { concurrentRequests: '200' } } }
+          { name: 'cpu', custom: { type: 'cpu', metadata: { type: 'Utilization', value: '60' } } }
+          { name: 'memory', custom: { type: 'memory', metadata: { type: 'Utilization', value: '75' } } }
+        ]
+      }
+    }
+  }
+
+  resource auth 'authConfigs' = if (signIn) {
+    name: 'current'
+    properties: {
+      platform: { enabled: true }
+      globalValidation: {
+        unauthenticatedClientAction: 'RedirectToLoginPage'
+        redirectToProvider: 'azureactivedirectory'
+      }
+      identityProviders: {
+        azureActiveDirectory: {
+          enabled: true
+          registration: {
+            clientId: signInClientId
+            clientSecretSettingName: assertionSetting
+            openIdIssuer: '${az.environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+          }
+        }
+      }
+    }
+  }
+}
+
+@description('The address of the chat.')
+output CHAT_URI string = 'https://${empty(customDomain) ? app.properties.configuration.ingress.fqdn : customDomain}'

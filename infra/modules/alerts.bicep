@@ -1,0 +1,138 @@
+// What somebody should be told: instances out of step, Service Bus busy, messages nobody reads.
+
+@description('Azure region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('What makes names unique.')
+param token string
+
+@description('Where the mail goes.')
+param email string
+
+@description('The Service Bus namespace to watch.')
+param serviceBusName string
+
+@description('The Log Analytics workspace with the instances\' metrics.')
+param workspaceName string
+
+var metrics = loadTextContent('../monitoring/metrics.kql')
+
+var busAlerts = [
+  {
+    name: 'server-busy'
+    text: 'Service Bus throttled the chat. It goes on, in larger batches; if this lasts, use fewer instances or Premium.'
+    metric: 'ThrottledRequests'
+    aggregation: 'Total'
+    threshold: 0
+    window: 'PT5M'
+  }
+  {
+    name: 'dead-letters'
+    text: 'An entry was delivered many times without being settled: an instance receives and never completes.'
+    metric: 'DeadletteredMessages'
+    aggregation: 'Maximum'
+    threshold: 0
+    window: 'PT15M'
+  }
+  {
+    name: 'unread'
+    text: 'Messages wait in the topic although instances read at once: a subscription has lost its instance and nobody deleted it.'
+    metric: 'ActiveMessages'
+    aggregation: 'Minimum'
+    threshold: 100
+    window: 'PT15M'
+  }
+]
+
+var logAlerts = [
+  {
+    name: 'not-ready'
+    text: 'An instance has been out of step with the others for five minutes of the last fifteen.'
+    query: 'metrics | summarize Minutes = countif(toint(M["chat.ready"]) == 0) by Instance | where Minutes >= 5'
+  }
+  {
+    name: 'silent'
+    text: 'No instance has said anything for fifteen minutes.'
+    query: 'metrics | summarize Lines = count() | where Lines == 0'
+  }
+]
+
+resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' existing = {
+  name: serviceBusName
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: workspaceName
+}
+
+resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-${token}'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'chat'
+    emailReceivers: [{ name: 'operator', emailAddress: email, useCommonAlertSchema: true }]
+  }
+}
+
+resource busAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = [for alert in busAlerts: {
+  name: '${alert.name}-${token}'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: alert.text
+    enabled: true
+    severity: 2
+    scopes: [namespace.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: alert.window
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: alert.name
+          metricNamespace: 'Microsoft.ServiceBus/namespaces'
+          metricName: alert.metric
+          timeAggregation: alert.aggregation
+          operator: 'GreaterThan'
+          threshold: alert.threshold
+        }
+      ]
+    }
+    actions: [{ actionGroupId: mail.id }]
+    autoMitigate: true
+  }
+}]
+
+resource logAlert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for alert in logAlerts: {
+  name: '${alert.name}-${token}'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    description: alert.text
+    enabled: true
+    severity: 1
+    scopes: [workspace.id]
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT15M'
+    criteria: {
+      allOf: [
+        {
+          query: '${metrics}${alert.query}'
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    actions: { actionGroups: [mail.id] }
+    autoMitigate: true
+    skipQueryValidation: true // the tables appear with the first log lines
+  }
+}]

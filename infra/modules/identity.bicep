@@ -1,0 +1,21 @@
+// Who the instances are: one identity, made before the application, so that its roles are there before the first pull.
+
+@description('Azure region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('What makes names unique.')
+param token string
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-${token}'
+  location: location
+  tags: tags
+}
+
+@description('Name of the identity.')
+output name string = identity.name
+@description('Client id of the identity.')
+output clientId string = identity.properties.clientId

@@ -1,0 +1,97 @@
+// What joins the instances: one topic in a namespace of its own, reached by identity alone.
+
+import { topicName } from '../worker.bicep'
+
+@description('Azure region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('What makes names unique.')
+param token string
+
+@description('Standard or Premium.')
+@allowed(['Standard', 'Premium'])
+param sku string
+
+@description('Premium: messaging units.')
+param messagingUnits int
+
+@description('Whether the namespace answers from public networks.')
+param publicNetworkAccess bool
+
+@description('The identity of the instances.')
+param identityName string
+
+@description('The Log Analytics workspace that gets the namespace\'s metrics and operational logs.')
+param workspaceName string
+
+// Data Owner, because each instance makes and deletes its own subscription, and of the built-in roles only this one may. The
+// namespace holds nothing but this topic, so the role reaches no further than it must.
+var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: workspaceName
+}
+
+resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
+  name: 'sb-${token}'
+  location: location
+  tags: tags
+  sku: {
+    name: sku
+    tier: sku
+    capacity: sku == 'Premium' ? messagingUnits : null
+  }
+  properties: {
+    disableLocalAuth: true
+    minimumTlsVersion: '1.2'
+    publicNetworkAccess: publicNetworkAccess ? 'Enabled' : 'Disabled'
+  }
+
+  // The topic is the log of the chat: one order for all subscriptions, hence no partitions. Instances repeat what they do not
+  // see come back and drop repeats themselves, hence no duplicate detection. What nobody read in five minutes is in a
+  // snapshot by then, hence the short time to live.
+  resource topic 'topics' = {
+    name: topicName
+    properties: {
+      supportOrdering: true
+      enablePartitioning: false
+      requiresDuplicateDetection: false
+      enableBatchedOperations: true
+      defaultMessageTimeToLive: 'PT5M'
+      maxSizeInMegabytes: 1024
+    }
+  }
+}
+
+resource own 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(namespace.id, identity.id, dataOwner)
+  scope: namespace
+  properties: {
+    description: 'The instances publish, receive, and manage their own subscriptions.'
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', dataOwner)
+  }
+}
+
+resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'logs'
+  scope: namespace
+  properties: {
+    workspaceId: workspace.id
+    logs: [{ category: 'OperationalLogs', enabled: true }]
+    metrics: [{ category: 'AllMetrics', enabled: true }]
+  }
+}
+
+@description('Name of the namespace.')
+output name string = namespace.name
+@description('Fully qualified host name of the namespace.')
+output host string = split(replace(namespace.properties.serviceBusEndpoint, 'https://', ''), ':')[0]

@@ -1,0 +1,51 @@
+// The contract between the worker and whatever hosts it. Both hosts import it, and infra_test.go holds it against the
+// worker's own configuration, routes and drain.
+
+@export()
+@description('The TCP port the worker serves, and the port the ingress sends to.')
+var port = 8080
+
+@export()
+@description('The topic that joins the instances.')
+var topicName = 'chat'
+
+@export()
+@description('Answers 200 as long as the process works, whatever the state of Service Bus: a restart would not mend that.')
+var livenessPath = '/healthz'
+
+@export()
+@description('Answers 200 while the instance is a member of the cluster and in step with it.')
+var readinessPath = '/readyz'
+
+@export()
+@description('Seconds between SIGTERM and SIGKILL: DRAIN_TIMEOUT, then the last flush, the goodbye and the deletion of the subscription.')
+var terminationSeconds = 60
+
+@export()
+@description('Seconds a start may take. A role assignment can need five minutes to act, and the worker waits for it.')
+var startSeconds = 600
+
+@export()
+@description('The header in which the platform\'s sign-in names the user. The platform removes it from what clients send.')
+var signedInNameHeader = 'X-MS-CLIENT-PRINCIPAL-NAME'
+
+@export()
+@description('What every worker on Azure is told. Only the platform\'s proxies, at private addresses, can reach a container, so they are believed.')
+var environmentVariables = {
+  AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential'
+  DRAIN_TIMEOUT: '20s'
+  LOG_FORMAT: 'json'
+  METRICS_LOG_INTERVAL: '1m'
+  PORT: '${port}'
+  SERVICEBUS_TOPIC: topicName
+  TRUSTED_PROXIES: '10.0.0.0/8,100.64.0.0/10,169.254.0.0/16,172.16.0.0/12,192.168.0.0/16,fc00::/7,fe80::/10'
+}
+
+@export()
+@description('Container Apps sells vCPU and memory in fixed pairs. The limit tells Go\'s garbage collector where to work harder: 90 % of the memory.')
+var sizes = {
+  '0.25': { memory: '0.5Gi', limit: '460MiB' }
+  '0.5': { memory: '1Gi', limit: '920MiB' }
+  '1': { memory: '2Gi', limit: '1840MiB' }
+  '2': { memory: '4Gi', limit: '3680MiB' }
+}
