@@ -49,6 +49,7 @@ var table = map[string]rule{
 	"internal/emulator/management":       {ours: []string{"internal/emulator/broker"}},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
 	"internal":                           {},
+	"infra":                              {},
 	"web":                                {},
 }
 

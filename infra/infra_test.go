@@ -1,0 +1,333 @@
+// Package infra holds the description of the deployment against the worker it deploys.
+package infra
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"chatapp/internal/worker"
+)
+
+// read is a file of this folder, as text.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// find is what the pattern's group matches in the text.
+func find(t *testing.T, text, pattern string) string {
+	t.Helper()
+	match := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if match == nil {
+		t.Fatalf("nothing matches %s", pattern)
+	}
+	return match[1]
+}
+
+// missing skips a test that cannot run here, or fails it where everything is meant to run.
+func missing(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CHATAPP_REQUIRE_ALL") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// TestBicep runs the checks of Bicep and of the azd project, from the folder that BICEPCHECK_DIR names.
+func TestBicep(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := os.Getenv("BICEPCHECK_DIR")
+	if dir == "" {
+		dir = filepath.Join(root, "../shared/tools/bicepcheck")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		missing(t, "no Bicep checker: "+err.Error())
+	}
+	for _, args := range [][]string{{"./cmd/bicepcheck", "-warn", filepath.Join(root, "infra")}, {"./cmd/azdcheck", "-warn", root}} {
+		command := exec.Command("go", append([]string{"run", "-C", dir}, args...)...)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", args[0], err, out)
+		}
+	}
+}
+
+// The worker is told nothing it does not read.
+func TestEnvironmentNames(t *testing.T) {
+	// Those that are read by what the worker is made of, or by the platform around it.
+	known := []string{
+		"AZURE_CLIENT_ID", "AZURE_TOKEN_CREDENTIALS", // azidentity
+		"GOMEMLIMIT", // Go's runtime
+		"WEBSITES_CONTAINER_START_TIME_LIMIT", "WEBSITES_CONTAINER_STOP_TIME_LIMIT", "WEBSITES_ENABLE_APP_SERVICE_STORAGE",
+		"WEBSITES_PORT", "WEBSITE_HEALTHCHECK_MAXPINGFAILURES", "WEBSITE_PROACTIVE_AUTOHEAL_ENABLED", "WEBSITE_WARMUP_PATH",
+		"WEBSITE_WARMUP_STATUSES", // App Service
+	}
+	_, err := worker.LoadConfig(func(name string) string {
+		known = append(known, name)
+		return ""
+	})
+	if err != nil {
+		t.Fatalf("LoadConfig of an empty environment: %v", err)
+	}
+	name := regexp.MustCompile(`\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|PORT|GOMEMLIMIT): `)
+	for _, file := range []string{"worker.bicep", "chat.bicep", "modules/appservice.bicep"} {
+		found := name.FindAllStringSubmatch(read(t, file), -1)
+		if len(found) == 0 {
+			t.Errorf("%s sets no variable", file)
+		}
+		for _, match := range found {
+			if !slices.Contains(known, match[1]) {
+				t.Errorf("%s sets %s, which neither the worker nor what surrounds it reads", file, match[1])
+			}
+		}
+	}
+}
+
+// bicepEnvironment is what worker.bicep tells every worker on Azure.
+func bicepEnvironment(t *testing.T) map[string]string {
+	t.Helper()
+	text := read(t, "worker.bicep")
+	body := find(t, text, `(?s)var environmentVariables = \{\n(.*?)\n\}`)
+	values := make(map[string]string)
+	for _, match := range regexp.MustCompile(`(?m)^  ([A-Z_]+): (.*)$`).FindAllStringSubmatch(body, -1) {
+		value := strings.Trim(match[2], "'")
+		value = strings.ReplaceAll(value, "${port}", find(t, text, `var port = (\d+)`))
+		if value == "topicName" {
+			value = find(t, text, `var topicName = '(.*)'`)
+		}
+		values[match[1]] = value
+	}
+	return values
+}
+
+func bicepConfig(t *testing.T) worker.Config {
+	t.Helper()
+	values := bicepEnvironment(t)
+	config, err := worker.LoadConfig(func(name string) string { return values[name] })
+	if err != nil {
+		t.Fatalf("LoadConfig of what worker.bicep sets: %v", err)
+	}
+	return config
+}
+
+func TestContract(t *testing.T) {
+	contract, config := read(t, "worker.bicep"), bicepConfig(t)
+	if want := find(t, contract, `var port = (\d+)`); strconv.Itoa(config.Port) != want {
+		t.Errorf("the worker serves port %d, the ingress sends to %s", config.Port, want)
+	}
+	standard, err := worker.LoadConfig(func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := find(t, contract, `var topicName = '(.*)'`); config.ServiceBusTopic != want || standard.ServiceBusTopic != want {
+		t.Errorf("the topic is %q and the worker's own default %q, want %q", config.ServiceBusTopic, standard.ServiceBusTopic, want)
+	}
+	// Released clients, then the last flush, the goodbye and the deletion of the subscription.
+	const rest = 20 * time.Second
+	seconds, _ := strconv.Atoi(find(t, contract, `var terminationSeconds = (\d+)`))
+	if grace := time.Duration(seconds) * time.Second; grace < config.DrainTimeout+rest {
+		t.Errorf("the platform kills after %v; draining takes %v and the rest up to %v", grace, config.DrainTimeout, rest)
+	}
+	if config.MetricsLogInterval != time.Minute {
+		t.Errorf("metrics are logged every %v, want every 1m0s, as the charts' units say", config.MetricsLogInterval)
+	}
+	if config.LogFormat != "json" {
+		t.Errorf("the log's format is %q, want json, which the queries parse", config.LogFormat)
+	}
+	if len(config.TrustedProxies) == 0 {
+		t.Error("no proxy is trusted, so that every client has the ingress's address")
+	}
+}
+
+// Both hosts take all of the contract.
+func TestHostsKeepTheContract(t *testing.T) {
+	for file, wants := range map[string][]string{
+		"chat.bicep": {
+			"targetPort: port", "httpGet: { path: livenessPath, port: port }", "httpGet: { path: readinessPath, port: port }",
+			"terminationGracePeriodSeconds: terminationSeconds", "activeRevisionsMode: 'Single'", "affinity: 'sticky'",
+			"transport: 'auto'", "NICKNAME_HEADER: signedInNameHeader",
+		},
+		"modules/appservice.bicep": {
+			"WEBSITES_PORT: string(port)", "WEBSITES_CONTAINER_STOP_TIME_LIMIT: string(terminationSeconds)",
+			"healthCheckPath: readinessPath", "WEBSITE_WARMUP_PATH: livenessPath", "webSocketsEnabled: true", "alwaysOn: true",
+			"clientAffinityEnabled: true", "acrUseManagedIdentityCreds: true", "NICKNAME_HEADER: signedInNameHeader",
+		},
+		"modules/servicebus.bicep": {
+			"name: topicName", "supportOrdering: true", "enablePartitioning: false", "disableLocalAuth: true",
+			"var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'", // Azure Service Bus Data Owner
+		},
+		"modules/registry.bicep": {
+			"adminUserEnabled: false",
+			"var acrPull = '7f951dda-4ed3-4680-a7ca-43fe172d538d'", // AcrPull
+		},
+	} {
+		text := read(t, file)
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s lacks %q", file, want)
+			}
+		}
+	}
+}
+
+// The paths the platform probes are routes of the worker, which answers there as the platform expects.
+func TestProbes(t *testing.T) {
+	contract := read(t, "worker.bicep")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := bicepConfig(t)
+	config.DrainTimeout = 0 // nobody to release
+	w, err := worker.New(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- w.Serve(ctx, listener) }()
+	for _, name := range []string{"livenessPath", "readinessPath"} {
+		path := find(t, contract, `var `+name+` = '(.*)'`)
+		status, body := eventually(t, "http://"+listener.Addr().String()+path)
+		if status != http.StatusOK || strings.Contains(body, "<html") {
+			t.Errorf("GET %s answers %d %q, want 200 and a word, not a page", path, status, body)
+		}
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Errorf("Serve ended with %v", err)
+	}
+}
+
+// eventually gets a page until it is 200, or the last answer after ten seconds.
+func eventually(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		response, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode == http.StatusOK || time.Now().After(deadline) {
+			return response.StatusCode, string(text)
+		}
+	}
+}
+
+func TestPanels(t *testing.T) {
+	var panels []struct{ Title, Chart, Query string }
+	if err := json.Unmarshal([]byte(read(t, "monitoring/panels.json")), &panels); err != nil {
+		t.Fatal(err)
+	}
+	charts := []string{"areachart", "barchart", "timechart", "table"}
+	for _, panel := range panels {
+		if panel.Title == "" || panel.Query == "" || !slices.Contains(charts, panel.Chart) {
+			t.Errorf("the panel %+v lacks a title, a query or a known chart", panel)
+		}
+	}
+}
+
+var (
+	declaration = regexp.MustCompile(`(?m)^(param|output) (\w+)`)
+	setting     = regexp.MustCompile(`\$\{([A-Z_]+)(?:=[^}]*)?\}`)
+	asked       = regexp.MustCompile(`readEnvironmentVariable\('([A-Z_]+)'`)
+)
+
+// Every parameter and output says what it is.
+func TestDescriptions(t *testing.T) {
+	files, err := filepath.Glob("modules/*.bicep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "main.bicep", "chat.bicep") {
+		text := read(t, file)
+		for _, at := range declaration.FindAllStringSubmatchIndex(text, -1) {
+			before := text[:at[0]]
+			before = before[strings.LastIndex(before, "\n\n")+1:]
+			if !strings.Contains(before, "@description(") {
+				t.Errorf("%s: %s has no description", file, text[at[0]:at[1]])
+			}
+		}
+	}
+}
+
+// settings are the variables of the azd environment that people may set.
+func settings(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, match := range setting.FindAllStringSubmatch(read(t, "main.parameters.json"), -1) {
+		names = append(names, match[1])
+	}
+	for _, match := range asked.FindAllStringSubmatch(read(t, "chat.bicepparam"), -1) {
+		names = append(names, match[1])
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		return strings.HasPrefix(name, "AZURE_") || strings.HasPrefix(name, "SERVICE_") || slices.Contains(outputs(t), name)
+	})
+}
+
+func outputs(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, match := range declaration.FindAllStringSubmatch(read(t, "main.bicep"), -1) {
+		if match[1] == "output" {
+			names = append(names, match[2])
+		}
+	}
+	return names
+}
+
+// What main.bicep tells is read by somebody.
+func TestOutputs(t *testing.T) {
+	readers := []string{"AZURE_RESOURCE_GROUP", "AZURE_CONTAINER_REGISTRY_ENDPOINT"} // azd itself
+	for _, match := range asked.FindAllStringSubmatch(read(t, "chat.bicepparam"), -1) {
+		readers = append(readers, match[1])
+	}
+	for _, name := range outputs(t) {
+		if !slices.Contains(readers, name) {
+			t.Errorf("nobody reads the output %s of main.bicep", name)
+		}
+	}
+}
+
+// The table of settings in README.md is whole, and has nothing else.
+func TestSettingsAreDocumented(t *testing.T) {
+	text := read(t, "README.md")
+	_, text, _ = strings.Cut(text, "## Settings")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var documented []string
+	for _, match := range regexp.MustCompile("(?m)^\\|([^|]+)\\|").FindAllStringSubmatch(text, -1) {
+		for _, name := range regexp.MustCompile("`([A-Z_]+)`").FindAllStringSubmatch(match[1], -1) {
+			documented = append(documented, name[1])
+		}
+	}
+	slices.Sort(documented)
+	if want := settings(t); !slices.Equal(documented, want) {
+		t.Errorf("README.md's table of settings has %v, want %v", documented, want)
+	}
+}
