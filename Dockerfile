@@ -12,7 +12,7 @@ ARG VERSION=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X chatapp/internal/worker.version=${VERSION}" -o /out/worker ./cmd/worker
 
 # Has what the binary needs besides the kernel: the certificate authorities Service Bus and Entra are checked against.
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM gcr.io/distroless/static-debian13:nonroot
 COPY --from=build /out/worker /worker
 USER 65532:65532
 EXPOSE 3000

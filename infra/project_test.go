@@ -1,0 +1,185 @@
+package infra
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	declaration = regexp.MustCompile(`(?m)^(param|output) (\w+)`)
+	setting     = regexp.MustCompile(`\$\{([A-Z_]+)(?:=[^}]*)?\}`)
+	asked       = regexp.MustCompile(`readEnvironmentVariable\('([A-Z_]+)'`)
+)
+
+// Every parameter and output says what it is.
+func TestDescriptions(t *testing.T) {
+	files, err := filepath.Glob("modules/*.bicep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "main.bicep", "chat.bicep") {
+		text := read(t, file)
+		for _, at := range declaration.FindAllStringSubmatchIndex(text, -1) {
+			before := text[:at[0]]
+			before = before[strings.LastIndex(before, "\n\n")+1:]
+			if !strings.Contains(before, "@description(") {
+				t.Errorf("%s: %s has no description", file, text[at[0]:at[1]])
+			}
+		}
+	}
+}
+
+// settings are the variables of the azd environment that people may set.
+func settings(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, match := range setting.FindAllStringSubmatch(read(t, "main.parameters.json"), -1) {
+		names = append(names, match[1])
+	}
+	for _, match := range asked.FindAllStringSubmatch(read(t, "chat.bicepparam"), -1) {
+		names = append(names, match[1])
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		return strings.HasPrefix(name, "AZURE_") || strings.HasPrefix(name, "SERVICE_") || slices.Contains(outputs(t), name)
+	})
+}
+
+func outputs(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, match := range declaration.FindAllStringSubmatch(read(t, "main.bicep"), -1) {
+		if match[1] == "output" {
+			names = append(names, match[2])
+		}
+	}
+	return names
+}
+
+// What main.bicep tells is read by somebody.
+func TestOutputs(t *testing.T) {
+	readers := []string{"AZURE_RESOURCE_GROUP", "AZURE_CONTAINER_REGISTRY_ENDPOINT"} // azd itself
+	for _, match := range asked.FindAllStringSubmatch(read(t, "chat.bicepparam"), -1) {
+		readers = append(readers, match[1])
+	}
+	for _, name := range outputs(t) {
+		if !slices.Contains(readers, name) {
+			t.Errorf("nobody reads the output %s of main.bicep", name)
+		}
+	}
+}
+
+// The table of settings in README.md is whole, and has nothing else.
+func TestSettingsAreDocumented(t *testing.T) {
+	text := read(t, "README.md")
+	_, text, _ = strings.Cut(text, "## Settings")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var documented []string
+	for _, match := range regexp.MustCompile("(?m)^\\|([^|]+)\\|").FindAllStringSubmatch(text, -1) {
+		for _, name := range regexp.MustCompile("`([A-Z_]+)`").FindAllStringSubmatch(match[1], -1) {
+			documented = append(documented, name[1])
+		}
+	}
+	slices.Sort(documented)
+	if want := settings(t); !slices.Equal(documented, want) {
+		t.Errorf("README.md's table of settings has %v, want %v", documented, want)
+	}
+}
+
+// A pipeline gets every setting.
+func TestPipelineVariables(t *testing.T) {
+	_, list, _ := strings.Cut(read(t, "../azure.yaml"), "\n  variables:")
+	var names []string
+	for _, match := range regexp.MustCompile(`(?m)^    - ([A-Z_]+)$`).FindAllStringSubmatch(list, -1) {
+		names = append(names, match[1])
+	}
+	if want := settings(t); !slices.Equal(names, want) {
+		t.Errorf("azure.yaml gives a pipeline the variables %v, want %v", names, want)
+	}
+}
+
+// The hook tells azd which commit is deployed, and nothing where there is none.
+func TestPredeployHook(t *testing.T) {
+	hook, err := filepath.Abs("hooks/predeploy.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		missing(t, "no git: "+err.Error())
+	}
+	dir := t.TempDir()
+	stub := "#!/bin/sh\nprintf '%s|' \"$@\" > \"$(dirname \"$0\")/called\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "azd"), []byte(stub), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := func(in, name string, args ...string) string {
+		t.Helper()
+		command := exec.Command(name, args...)
+		command.Dir = in
+		command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "GIT_CEILING_DIRECTORIES="+dir,
+			"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	called := func(in string) string {
+		t.Helper()
+		run(in, hook)
+		return read(t, filepath.Join(dir, "called"))
+	}
+	project := filepath.Join(dir, "project")
+	if err := os.Mkdir(project, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := called(project), "env|set|CHAT_VERSION||"; got != want {
+		t.Errorf("without a repository the hook calls azd with %q, want %q", got, want)
+	}
+	run(project, "git", "init", "--quiet")
+	if err := os.WriteFile(filepath.Join(project, "file"), []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(project, "git", "add", "file")
+	run(project, "git", "commit", "--quiet", "--message", "one")
+	commit := run(project, "git", "rev-parse", "--short=12", "HEAD")
+	if got, want := called(project), "env|set|CHAT_VERSION|"+commit+"|"; got != want {
+		t.Errorf("the hook calls azd with %q, want %q", got, want)
+	}
+	if err := os.WriteFile(filepath.Join(project, "file"), []byte("2"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := called(project), "env|set|CHAT_VERSION|"+commit+"+changes|"; got != want {
+		t.Errorf("with changes the hook calls azd with %q, want %q", got, want)
+	}
+}
+
+// Microsoft's emulator is configured with the topic that the worker uses.
+func TestLocalEmulatorTopic(t *testing.T) {
+	var config struct {
+		UserConfig struct {
+			Namespaces []struct {
+				Topics []struct {
+					Name          string
+					Subscriptions []struct{ Name string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "local/config.json")), &config); err != nil {
+		t.Fatal(err)
+	}
+	namespaces := config.UserConfig.Namespaces
+	if len(namespaces) != 1 || len(namespaces[0].Topics) != 1 || len(namespaces[0].Topics[0].Subscriptions) != 2 {
+		t.Fatalf("config.json has %+v, want one topic with two subscriptions", config.UserConfig)
+	}
+	if got, want := namespaces[0].Topics[0].Name, find(t, read(t, "worker.bicep"), `var topicName = '(.*)'`); got != want {
+		t.Errorf("its topic is %q, the worker's %q", got, want)
+	}
+}
