@@ -4,6 +4,7 @@ package infra
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -18,8 +19,20 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"chatapp/internal/worker"
 )
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	http.DefaultClient.CloseIdleConnections()
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
 
 // read is a file of this folder, as text.
 func read(t *testing.T, name string) string {
