@@ -81,7 +81,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	_, text, _ = strings.Cut(text, "## Settings")
 	text, _, _ = strings.Cut(text, "\n## ")
 	var documented []string
-	for _, match := range regexp.MustCompile("(?m)^\\|([^|]+)\\|").FindAllStringSubmatch(text, -1) {
+	for _, match := range regexp.MustCompile(`(?m)^\|([^|]+)\|`).FindAllStringSubmatch(text, -1) {
 		for _, name := range regexp.MustCompile("`([A-Z_]+)`").FindAllStringSubmatch(match[1], -1) {
 			documented = append(documented, name[1])
 		}

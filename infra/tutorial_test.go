@@ -122,7 +122,8 @@ func TestTutorial(t *testing.T) {
 			t.Run(line, func(t *testing.T) {
 				command := exec.Command("sh", "-ec", "exec "+line)
 				command.Dir = dir
-				command.Env = append(os.Environ(), "CHATAPP="+root, "PORT=0", "DRAIN_TIMEOUT=0s", "LOG_FORMAT=json")
+				command.Env = append(os.Environ(), "CHATAPP="+root, "PORT=0", "DRAIN_TIMEOUT=0s", "LOG_FORMAT=json",
+					"GOFLAGS=-trimpath") // compiles once for all folders
 				if program, ok := strings.CutPrefix(line, "go run ./"); ok {
 					program, flags, _ := strings.Cut(program, " ")
 					if strings.Contains(flags, "-instances") && !knows(t, filepath.Join(dir, program), `"instances"`) {
