@@ -26,12 +26,12 @@ param appServiceSku string = 'P0v3'
 
 @description('App Service: the fewest instances. (Container Apps has this in chat.bicep.)')
 @minValue(1)
-@maxValue(30)
+@maxValue(100)
 param minReplicas int = 2
 
-@description('App Service: the most instances. (Container Apps has this in chat.bicep.)')
+@description('App Service: the most instances, of which a plan has 30. (Container Apps has this in chat.bicep.)')
 @minValue(1)
-@maxValue(30)
+@maxValue(100)
 param maxReplicas int = 10
 
 @description('App Service: further worker settings by name, see the table in README.md. (Container Apps has this in chat.bicep.)')

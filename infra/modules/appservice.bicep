@@ -53,7 +53,9 @@ param signInClientId string
 param workspaceName string
 
 var signIn = !empty(signInClientId)
-var fewest = zoneRedundant ? max(2, minReplicas) : minReplicas
+var largestPlan = 30
+var fewest = min(largestPlan, zoneRedundant ? max(2, minReplicas) : minReplicas)
+var most = min(largestPlan, max(fewest, maxReplicas))
 
 // Easy Auth takes this name to mean: prove the application's identity by the managed identity's, not by a secret. What it holds
 // is a client id, which is public.
@@ -166,7 +168,7 @@ resource scaling 'Microsoft.Insights/autoscaleSettings@2022-10-01' = {
     profiles: [
       {
         name: 'load'
-        capacity: { minimum: string(fewest), maximum: string(max(fewest, maxReplicas)), default: string(fewest) }
+        capacity: { minimum: string(fewest), maximum: string(most), default: string(fewest) }
         rules: [for rule in [
           { metric: 'CpuPercentage', above: true, threshold: 60 }
           { metric: 'CpuPercentage', above: false, threshold: 25 }

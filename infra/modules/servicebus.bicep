@@ -55,7 +55,7 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   }
 
   // The topic is the log of the chat: one order for all subscriptions, hence no partitions. Instances repeat what they do not
-  // see come back and drop repeats themselves, hence no duplicate detection. What nobody read in five minutes is in a
+  // see come back and drop repeats themselves, hence no duplicate detection. What nobody read in ten minutes is in a
   // snapshot by then, hence the short time to live.
   resource topic 'topics' = {
     name: topicName
@@ -64,7 +64,7 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
       enablePartitioning: false
       requiresDuplicateDetection: false
       enableBatchedOperations: true
-      defaultMessageTimeToLive: 'PT5M'
+      defaultMessageTimeToLive: 'PT10M'
       maxSizeInMegabytes: 1024
     }
   }
