@@ -183,3 +183,28 @@ func TestLocalEmulatorTopic(t *testing.T) {
 		t.Errorf("its topic is %q, the worker's %q", got, want)
 	}
 }
+
+// The commands of README.md are ones a shell reads, and those by hand give chat.bicep what it asks for.
+func TestReadmeCommands(t *testing.T) {
+	all := blocks(t, "README.md", "sh")
+	for _, block := range all {
+		command := exec.Command("sh", "-n")
+		command.Stdin = strings.NewReader(block)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s\n%s", err, out, block)
+		}
+	}
+	_, byHand, _ := strings.Cut(all[0], "--template-file infra/chat.bicep")
+	var given, wanted []string
+	for _, match := range regexp.MustCompile(`[ \n](\w+)=`).FindAllStringSubmatch(byHand, -1) {
+		given = append(given, match[1])
+	}
+	for _, match := range regexp.MustCompile(`(?m)^param (\w+) \w+$`).FindAllStringSubmatch(read(t, "chat.bicep"), -1) {
+		wanted = append(wanted, match[1])
+	}
+	slices.Sort(given)
+	slices.Sort(wanted)
+	if !slices.Equal(given, wanted) {
+		t.Errorf("README.md gives chat.bicep %v, which asks for %v", given, wanted)
+	}
+}
