@@ -224,7 +224,7 @@ func runAlone(t *testing.T, root string) {
 	defer cancel()
 	command := exec.CommandContext(ctx, "/worker")
 	command.Dir = "/"
-	command.Env = []string{"PORT=0", "DRAIN_TIMEOUT=0s", "LOG_FORMAT=json"}
+	command.Env = []string{"PORT=0", "DRAIN_TIMEOUT=0s", "LOG_FORMAT=json", "METRICS_LOG_INTERVAL=1h"}
 	command.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
 	logs, err := command.StderrPipe()
 	if err != nil {
@@ -255,6 +255,9 @@ func runAlone(t *testing.T, root string) {
 	}
 	if err := command.Wait(); err != nil {
 		t.Errorf("after SIGTERM the worker ended with %v, want exit status 0; it printed:\n%s", err, rest)
+	}
+	if !strings.Contains(string(rest), `"msg":"metrics"`) || !strings.Contains(string(rest), `"chat.sockets":0`) {
+		t.Errorf("at its end the worker does not log its metrics, it printed:\n%s", rest)
 	}
 }
 
