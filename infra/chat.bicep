@@ -2,7 +2,13 @@
 // itself, with its own port, probes and scale rules, and no placeholder.
 
 import {
-  environmentVariables, livenessPath, port, readinessPath, signedInNameHeader, sizes, terminationSeconds
+  environmentVariables
+  livenessPath
+  port
+  readinessPath
+  signedInNameHeader
+  sizes
+  terminationSeconds
 } from 'worker.bicep'
 
 @description('Name of the azd environment.')

@@ -1,7 +1,13 @@
 // App Service as the host: a plan, the worker as a custom container on it, and rules that scale the plan.
 
 import {
-  environmentVariables, livenessPath, port, readinessPath, signedInNameHeader, startSeconds, terminationSeconds
+  environmentVariables
+  livenessPath
+  port
+  readinessPath
+  signedInNameHeader
+  startSeconds
+  terminationSeconds
 } from '../worker.bicep'
 
 @description('Azure region.')
