@@ -1,7 +1,6 @@
 package infra
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"chatapp/internal/emulator/broker"
 )
 
 var (
@@ -160,27 +161,32 @@ func TestPredeployHook(t *testing.T) {
 	}
 }
 
-// Microsoft's emulator is configured with the topic that the worker uses.
-func TestLocalEmulatorTopic(t *testing.T) {
-	var config struct {
-		UserConfig struct {
-			Namespaces []struct {
-				Topics []struct {
-					Name          string
-					Subscriptions []struct{ Name string }
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal([]byte(read(t, "local/config.json")), &config); err != nil {
+// The configuration for Microsoft's emulator is one that an emulator takes, and has the topic that the worker uses.
+func TestLocalEmulator(t *testing.T) {
+	file, err := os.Open("local/config.json")
+	if err != nil {
 		t.Fatal(err)
 	}
-	namespaces := config.UserConfig.Namespaces
-	if len(namespaces) != 1 || len(namespaces[0].Topics) != 1 || len(namespaces[0].Topics[0].Subscriptions) != 2 {
-		t.Fatalf("config.json has %+v, want one topic with two subscriptions", config.UserConfig)
+	defer file.Close()
+	config, err := broker.ReadConfig(file)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got, want := namespaces[0].Topics[0].Name, find(t, read(t, "worker.bicep"), `var topicName = '(.*)'`); got != want {
-		t.Errorf("its topic is %q, the worker's %q", got, want)
+	if len(config.Ignored) != 0 {
+		t.Errorf("its members %q are not known", config.Ignored)
+	}
+	namespace := broker.New(broker.Options{Namespace: config.Namespace})
+	defer namespace.Close()
+	if err := config.Apply(namespace); err != nil {
+		t.Fatal(err)
+	}
+	topic := find(t, read(t, "worker.bicep"), `var topicName = '(.*)'`)
+	subscriptions, err := namespace.Subscriptions(topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(subscriptions) != 2 {
+		t.Errorf("the topic %q has %d subscriptions, want one for each of two instances", topic, len(subscriptions))
 	}
 }
 
