@@ -251,6 +251,37 @@ func eventually(t *testing.T, url string) (status int, body string) {
 	}
 }
 
+// Charts and alerts ask for metrics that the worker has.
+func TestMetricNames(t *testing.T) {
+	config, err := worker.LoadConfig(func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := worker.New(config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := w.MetricNames()
+	used := regexp.MustCompile(`M\[["']([a-z_.]+)["']\]`)
+	for _, file := range []string{"monitoring/panels.json", "modules/alerts.bicep"} {
+		found := used.FindAllStringSubmatch(read(t, file), -1)
+		if len(found) == 0 {
+			t.Errorf("%s asks for no metric", file)
+		}
+		for _, match := range found {
+			name := match[1]
+			for _, part := range []string{".sum", ".count", ".max"} {
+				if !slices.Contains(names, name) {
+					name = strings.TrimSuffix(match[1], part)
+				}
+			}
+			if !slices.Contains(names, name) {
+				t.Errorf("%s asks for %s, which the worker does not tell", file, match[1])
+			}
+		}
+	}
+}
+
 func TestPanels(t *testing.T) {
 	var panels []struct{ Title, Chart, Query string }
 	if err := json.Unmarshal([]byte(read(t, "monitoring/panels.json")), &panels); err != nil {
