@@ -158,7 +158,7 @@ func (s *Server) all() []*Session {
 }
 
 // Drain opens no more sessions and closes those there are one by one, evenly spread over a time, so that the servers their clients go
-// to are not stormed. It returns when all are closed or ctx has ended; Shutdown must follow.
+// to are not stormed. It returns when all are closed, or have left by themselves, or ctx has ended; Shutdown must follow.
 func (s *Server) Drain(ctx context.Context, over time.Duration) {
 	s.mu.Lock()
 	s.closing = true
@@ -175,7 +175,7 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) {
 		for _, session := range sessions[len(sessions)*i/steps : len(sessions)*(i+1)/steps] {
 			session.Close(ErrServerClosed)
 		}
-		if i == steps-1 {
+		if i == steps-1 || s.empty() {
 			return
 		}
 		select {
@@ -234,6 +234,12 @@ type Stats struct {
 	BytesOut      uint64 // written to WebSockets, framing included, and in polling responses
 	Writes        uint64 // gathered writes to WebSockets: MessagesOut/Writes tells how much is gathered
 	SlowConsumers uint64 // sessions closed as such
+}
+
+func (s *Server) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions) == 0
 }
 
 // Opened is how many sessions were ever opened.
