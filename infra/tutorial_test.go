@@ -124,11 +124,7 @@ func TestTutorial(t *testing.T) {
 				command.Dir = dir
 				command.Env = append(os.Environ(), "CHATAPP="+root, "PORT=0", "DRAIN_TIMEOUT=0s", "LOG_FORMAT=json",
 					"GOFLAGS=-trimpath") // compiles once for all folders
-				if program, ok := strings.CutPrefix(line, "go run ./"); ok {
-					program, flags, _ := strings.Cut(program, " ")
-					if strings.Contains(flags, "-instances") && !knows(t, filepath.Join(dir, program), `"instances"`) {
-						t.Skip("it has no -instances yet")
-					}
+				if strings.HasPrefix(line, "go run ") {
 					serveUntilInterrupted(t, command)
 				} else if out, err := command.CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, out)
@@ -136,16 +132,6 @@ func TestTutorial(t *testing.T) {
 			})
 		}
 	}
-}
-
-// knows tells whether a program's source has a word.
-func knows(t *testing.T, dir, word string) bool {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.ContainsFunc(files, func(name string) bool { return strings.Contains(read(t, name), word) })
 }
 
 // serveUntilInterrupted starts a command that serves the chat, opens the page, and ends it as Ctrl-C does.
