@@ -36,6 +36,7 @@ type Chat struct {
 	typers       map[typer]time.Time // until when
 	typingOn     bucket              // of this instance's typing entries
 	changed      []string            // rooms whose names have to be sent
+	newcomers    []*client           // who have got a name by the entry being applied
 	stirred      map[uint64]struct{} // users who may be away or back since clients were told
 	shownAway    map[uint64]struct{} // users whom clients were told to be away
 	owed         []command           // ends of sessions that the log has not taken yet

@@ -48,13 +48,14 @@ func (c *Chat) showPresence() {
 	c.sendRosters()
 }
 
-// showAway tells those who listen to a room that a user is away, or back.
+// showAway tells those who listen to a room that a user is away, or back: himself too, for he may have seen himself in the
+// list of names.
 func (c *Chat) showAway(u *user, room string) {
 	h := c.halls[room]
 	if h == nil || h.here[classic] == 0 {
 		return
 	}
-	c.broadcast(h.classic[:], c.clientAt(u.at()), c.prepare(event{"away", []any{struct {
+	c.broadcast(h.classic[:], nil, c.prepare(event{"away", []any{struct {
 		Name string `json:"name"`
 		Room string `json:"room"`
 		Away bool   `json:"away"`

@@ -3,17 +3,27 @@ package chat
 import (
 	"slices"
 	"time"
+
+	"chatapp/internal/socketio"
 )
 
 // roster is the list of a room's names, as it is sent when somebody comes or goes. On a quiet system that is at once.
-// The list's length times its receivers grows with the square of the users, so in a large room it is sent no more often than rosterBytesPerSecond
-// allows: announcements tell what has changed meanwhile.
+// The list's length times its receivers grows with the square of the users, so in a large room it is sent to all no more
+// often than rosterBytesPerSecond allows: announcements tell what has changed meanwhile. Who comes is sent it at once,
+// if it is long as of a moment ago.
 type roster struct {
-	next time.Time // not before
-	due  bool      // it is on the agenda
+	next    time.Time // not before
+	due     bool      // it is on the agenda
+	encoded *socketio.Prepared
+	at      time.Time // when it was encoded
 }
 
-const rosterBytesPerSecond = 64 << 20
+const (
+	rosterBytesPerSecond = 8 << 20
+	freeRosterBytes      = 8 << 10 // so many are sent without further thought
+	longRoster           = 4096    // bytes, from which on it is not encoded for each who comes
+	rosterLasts          = 250 * time.Millisecond
+)
 
 type rosterMeta struct {
 	Room  string   `json:"room"`
@@ -28,47 +38,60 @@ func (c *Chat) changeRoster(room string) {
 	}
 }
 
-// sendRosters sends the names of the rooms where they have changed, now or soon.
+// sendRosters sends the names of the rooms where they have changed, now or soon, and to who has come now in any case.
 func (c *Chat) sendRosters() {
 	now := time.Now()
 	for _, room := range c.changed {
 		h := c.halls[room]
-		switch {
-		case h == nil || h.roster.due:
-		case h.roster.next.After(now):
+		if h == nil {
+			continue
+		}
+		if !h.roster.due && !h.roster.next.After(now) {
+			c.sendRoster(room, now)
+			continue
+		}
+		if !h.roster.due {
 			h.roster.due = true
 			c.schedule(task{at: h.roster.next, kind: sendRoster, room: room})
-		default:
-			c.sendRoster(room, now)
+		}
+		for _, cl := range c.newcomers {
+			if room == lobby {
+				c.emitRoster(cl, room)
+			}
 		}
 	}
-	c.changed = c.changed[:0]
+	c.changed, c.newcomers = c.changed[:0], c.newcomers[:0]
 }
 
 // sendRoster sends a room's names to all who listen.
 func (c *Chat) sendRoster(room string, now time.Time) {
 	h := c.halls[room]
-	if h == nil {
-		return
-	}
 	h.roster.due = false
 	if h.here[classic] == 0 {
 		return
 	}
-	p := c.prepare(c.rosterEvent(room))
-	if p == nil {
-		return
+	h.roster.encoded, h.roster.at = c.prepare(c.rosterEvent(room)), now
+	c.broadcast(h.classic[:], nil, h.roster.encoded)
+	if bytes := h.roster.encoded.Size() * h.here[classic]; bytes > freeRosterBytes {
+		h.roster.next = now.Add(time.Duration(bytes) * time.Second / rosterBytesPerSecond)
 	}
-	c.broadcast(h.classic[:], nil, p)
-	h.roster.next = now.Add(time.Duration(p.Size()) * time.Duration(h.here[classic]) * time.Second / rosterBytesPerSecond)
 }
 
 // emitRoster sends a room's names to one client.
 func (c *Chat) emitRoster(cl *client, room string) {
-	if cl.dialect == classic {
+	if cl.dialect != classic {
+		return
+	}
+	h, now := c.halls[room], time.Now()
+	if h == nil { // it waits to listen, see Chat.ahead
 		e := c.rosterEvent(room)
 		c.emit(cl, e.name, e.args...)
+		return
 	}
+	if r := &h.roster; r.encoded == nil || r.encoded.Size() < longRoster || now.Sub(r.at) > rosterLasts {
+		r.encoded, r.at = c.prepare(c.rosterEvent(room)), now
+	}
+	c.check(cl.socket.EmitPrepared(h.roster.encoded))
 }
 
 func (c *Chat) rosterEvent(room string) event {
@@ -80,7 +103,7 @@ func (c *Chat) rosterEvent(room string) event {
 			names[u.name.name] = u.name.name
 		}
 		for _, u := range r.sorted() {
-			if u.status == held {
+			if _, told := c.shownAway[u.id]; told {
 				m.Away = append(m.Away, u.name.name)
 			}
 		}

@@ -83,6 +83,9 @@ func (c *Chat) settleClaim(p *pending, o outcome) {
 		for _, room := range fresh {
 			c.emitHistory(cl, room, true)
 		}
+		if !p.resumes {
+			c.newcomers = append(c.newcomers, cl)
+		}
 		c.emitSession(cl, o.user.rooms, cl.socket.Recovered(), accepted)
 	}
 }
