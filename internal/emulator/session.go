@@ -16,6 +16,9 @@ type session struct {
 
 	links map[uint32]linkEnd // by handle, which is the client's and the server's
 
+	// former are the handles that were detached: go-amqp may write a flow behind its own detach.
+	former map[uint32]struct{}
+
 	// What the client sends.
 	nextIncomingID uint32
 	window         uint32 // transfers it may still send
@@ -136,12 +139,12 @@ func (s *session) flow(f *amqp.Flow) {
 	}
 	if f.Handle.Set {
 		e := s.links[f.Handle.Value]
-		if e == nil {
+		if _, was := s.former[f.Handle.Value]; e == nil && !was {
 			s.end(amqp.Errorf(amqp.CondUnattachedHandle, "a flow for handle %d", f.Handle.Value))
 			return
 		}
-		if l := e.base(); !l.over {
-			l.used = s.conn.now
+		if e != nil && !e.base().over {
+			e.base().used = s.conn.now
 			e.flow(f)
 		}
 	}
@@ -237,6 +240,10 @@ func (s *session) detached(d *amqp.Detach) {
 	}
 	l := e.base()
 	delete(s.links, d.Handle)
+	if s.former == nil || len(s.former) >= maxLinks {
+		s.former = make(map[uint32]struct{})
+	}
+	s.former[d.Handle] = struct{}{}
 	if !l.detachSent {
 		l.over = true
 		e.release()

@@ -441,6 +441,19 @@ func TestStrangers(t *testing.T) {
 	w.wantEnd()
 }
 
+// TestFlowBehindDetach writes what go-amqp may write: a flow for a link it has just detached.
+func TestFlowBehindDetach(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	w := opened(t, s, 100)
+	w.attachReceiver(0, "queue", amqp.SenderSettled)
+	w.send(0, &amqp.Detach{Closed: true})
+	w.credit(0, 0, 1, false)
+	want[*amqp.Detach](w)
+	w.attachReceiver(0, "queue", amqp.SenderSettled) // the session goes on
+}
+
 // TestAbortedDelivery sends half a message, takes it back, and sends another.
 func TestAbortedDelivery(t *testing.T) {
 	t.Parallel()
