@@ -19,6 +19,11 @@ const (
 
 // sessionRequest reads the session filter of a source, nil if there is none.
 func sessionRequest(s *amqp.Source) (*broker.SessionRequest, error) {
+	for _, p := range s.Filter {
+		if name := annotationName(p.Key); name != sessionFilter {
+			return nil, amqp.Errorf(amqp.CondNotImplemented, "The filter '%s' is not implemented by this emulator.", name)
+		}
+	}
 	v, ok := s.Filter.Lookup(sessionFilter)
 	if !ok {
 		return nil, nil

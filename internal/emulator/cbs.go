@@ -15,7 +15,7 @@ const (
 
 // putToken takes a request to $cbs ("AMQP Claims-Based Security 1.0", put-token).
 func (l *incomingLink) putToken(a arrival) {
-	r, err := parseRequest(l, a)
+	r, err := parseRequest(a)
 	if err != nil {
 		l.settle(a, amqp.Rejected(asWire(err)))
 		return

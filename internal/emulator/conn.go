@@ -87,9 +87,6 @@ type attentive interface {
 }
 
 func newConn(s *Server, b *broker.Broker, nc net.Conn) *conn {
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		_ = tcp.SetNoDelay(true) // Go's default; said because every answer waits for it
-	}
 	now := time.Now()
 	return &conn{
 		server: s, broker: b, nc: nc, log: s.log.With("remote", nc.RemoteAddr().String()), wake: make(chan struct{}, 1), dead: make(chan struct{}),

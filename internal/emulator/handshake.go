@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"chatapp/internal/emulator/amqp"
@@ -113,13 +114,17 @@ type grant struct {
 
 func (g grant) validAt(t time.Time) bool { return g.until.IsZero() || t.Before(g.until) }
 
-// claimsFor adds up what the tokens put so far allow at a path.
+// claimsFor adds up what the tokens put so far allow at a path: those for the path itself, for what it lies below, and
+// for the namespace.
 func (c *conn) claimsFor(path string) broker.Claims {
 	var all broker.Claims
-	for granted, g := range c.grants {
-		if g.validAt(c.now) && covers(granted, path) {
+	for at := strings.ToLower(path); ; {
+		if g, ok := c.grants[at]; ok && g.validAt(c.now) {
 			all |= g.claims
 		}
+		if at == "" {
+			return all
+		}
+		at = at[:max(strings.LastIndexByte(at, '/'), 0)]
 	}
-	return all
 }

@@ -21,7 +21,6 @@ type incomingLink struct {
 	link
 
 	// immutable
-	node     string
 	accept   func(arrival)  // takes a delivery that is complete
 	sender   *broker.Sender // nil at $cbs and $management
 	maxSize  int            // of a message, in bytes

@@ -108,7 +108,7 @@ func (s *session) attachIncoming(a *amqp.Attach, base link) error {
 	if a.Target.Coordinator {
 		return amqp.Errorf(amqp.CondNotImplemented, "Transactions are not implemented by this emulator.")
 	}
-	l := &incomingLink{link: base, node: a.Target.Address.Value}
+	l := &incomingLink{link: base}
 	l.end = l
 	l.deliveries = a.InitialDeliveryCount.Value
 	if a.Source != nil {

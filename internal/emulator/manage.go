@@ -44,7 +44,7 @@ var operations = map[string]operation{
 
 // manage takes a request to a $management node.
 func (l *incomingLink) manage(a arrival) {
-	r, err := parseRequest(l, a)
+	r, err := parseRequest(a)
 	if err != nil {
 		l.settle(a, amqp.Rejected(asWire(err)))
 		return

@@ -8,10 +8,7 @@ import (
 const maxReplies = 1000
 
 // request is a message to $cbs or a $management node.
-type request struct {
-	*amqp.Message
-	node string // whom it was sent to
-}
+type request struct{ *amqp.Message }
 
 // property returns an application property, nil if absent.
 func (r request) property(name string) any {
@@ -33,7 +30,7 @@ type reply struct {
 }
 
 // parseRequest reads a request; without an id to answer to it is of no use.
-func parseRequest(l *incomingLink, a arrival) (request, error) {
+func parseRequest(a arrival) (request, error) {
 	m, err := amqp.ParseMessage(a.payload)
 	if err != nil {
 		return request{}, err
@@ -41,45 +38,45 @@ func parseRequest(l *incomingLink, a arrival) (request, error) {
 	if m.Properties == nil || m.Properties.MessageID == nil {
 		return request{}, amqp.Errorf(amqp.CondInvalidField, "a request without message-id")
 	}
-	return request{Message: m, node: l.node}, nil
+	return request{m}, nil
 }
 
 // replyLink finds the link for a reply. The SDKs differ in what they write into reply-to: the address of their
 // receiving link's target, or, as the JavaScript SDK at $cbs, the link's name; and a link that is the only one of its
 // AMQP session to receive from the node needs no more than that.
-func (s *session) replyLink(to string, node string) *outgoingLink {
-	for _, sessions := range []map[uint16]*session{{s.channel: s}, s.conn.sessions} {
-		for _, other := range sessions {
-			for _, e := range other.links {
-				if l, ok := e.(*outgoingLink); ok && l.receiver == nil && !l.over && to != "" && l.address == to {
-					return l
-				}
-			}
-		}
-		for _, other := range sessions {
-			for _, e := range other.links {
-				if l, ok := e.(*outgoingLink); ok && l.receiver == nil && !l.over && to != "" && l.name == to {
-					return l
-				}
-			}
+func (s *session) replyLink(to string) *outgoingLink {
+	named := func(l *outgoingLink) bool { return to != "" && (l.address == to || l.name == to) }
+	if l := s.replyLinkWhere(named); l != nil {
+		return l
+	}
+	for _, other := range s.conn.sessions {
+		if l := other.replyLinkWhere(named); l != nil {
+			return l
 		}
 	}
-	var only *outgoingLink
+	return s.replyLinkWhere(func(*outgoingLink) bool { return true })
+}
+
+// replyLinkWhere returns the link for replies that fits; nil if none does, or more than one.
+func (s *session) replyLinkWhere(fits func(*outgoingLink) bool) *outgoingLink {
+	var found *outgoingLink
 	for _, e := range s.links {
-		if l, ok := e.(*outgoingLink); ok && l.receiver == nil && !l.over {
-			if only != nil {
-				return nil
-			}
-			only = l
+		l, ok := e.(*outgoingLink)
+		if !ok || l.receiver != nil || l.over || !fits(l) {
+			continue
 		}
+		if found != nil {
+			return nil
+		}
+		found = l
 	}
-	return only
+	return found
 }
 
 // respond sends the answer to a request. statusKey and descriptionKey differ between $cbs and $management.
 func (l *incomingLink) respond(r request, statusKey, descriptionKey string, answer reply) {
 	to := r.Properties.ReplyTo.Value
-	out := l.session.replyLink(to, r.node)
+	out := l.session.replyLink(to)
 	if out == nil {
 		l.session.conn.log.Debug("no link for a reply", "to", to)
 		return
