@@ -75,13 +75,12 @@ func (f *connFaults) messageWritten(c *conn, start int) {
 }
 
 // each runs f on the loop of every connection. It does not wait for it.
-func (s *Server) each(f func(*conn)) int {
+func (s *Server) each(f func(*conn)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		c.do(func() { f(c) })
 	}
-	return len(s.conns)
 }
 
 // DropConnections breaks every AMQP connection without a word, and returns how many there were.

@@ -152,7 +152,7 @@ func (l *outgoingLink) drained() {
 
 // pump writes what there is while credit and windows last.
 func (l *outgoingLink) pump() {
-	c := l.session.conn
+	s, c := l.session, l.session.conn
 	for !l.over && !c.finished {
 		if !l.writeQueued() {
 			return
@@ -160,7 +160,11 @@ func (l *outgoingLink) pump() {
 		if l.receiver == nil || l.pendingAttach != nil || l.credit == 0 {
 			return
 		}
-		n := l.receiver.Take(c.taken[:min(len(c.taken), int(l.credit))])
+		if s.shut() { // what is taken should not have to wait here
+			l.starve()
+			return
+		}
+		n := l.receiver.Take(c.taken[:min(len(c.taken), int(l.credit), int(s.peerWindow))])
 		for i := range c.taken[:n] {
 			l.deliver(&c.taken[i])
 			c.taken[i] = broker.Delivery{}
@@ -193,16 +197,19 @@ func (l *outgoingLink) deliver(d *broker.Delivery) {
 
 // mayWrite says whether a delivery can be written at once.
 func (l *outgoingLink) mayWrite() bool {
-	s := l.session
-	return len(l.queue) == 0 && len(l.partial) == 0 && l.credit > 0 && s.peerWindow > 0 && len(s.unsettled) < maxUnsettled && !s.conn.finished
+	return len(l.queue) == 0 && len(l.partial) == 0 && l.credit > 0 && !l.session.shut() && !l.session.conn.finished
 }
 
 // writeQueued writes the queue and says whether all of it could be written.
 func (l *outgoingLink) writeQueued() bool {
 	s, c := l.session, l.session.conn
 	for len(l.queue) > 0 || len(l.partial) > 0 {
-		if s.peerWindow == 0 || len(s.unsettled) >= maxUnsettled {
+		if s.shut() {
 			l.starve()
+			return false
+		}
+		if len(c.out.buf) > highWater && !c.flush() {
+			c.finished = true
 			return false
 		}
 		if len(l.partial) > 0 {
@@ -219,10 +226,6 @@ func (l *outgoingLink) writeQueued() bool {
 		if c.finished {
 			return false
 		}
-		if len(c.out.buf) > highWater && !c.flush() {
-			c.finished = true
-			return false
-		}
 	}
 	l.queue = nil
 	return true
@@ -235,7 +238,7 @@ func (l *outgoingLink) starve() {
 	}
 }
 
-// writeDelivery writes a delivery's first transfer, and those that follow as far as the window allows.
+// writeDelivery writes a delivery, or its first transfer if it needs several.
 func (l *outgoingLink) writeDelivery(o *outbound) {
 	s := l.session
 	id := s.nextDelivery

@@ -154,9 +154,12 @@ func (s *session) flow(f *amqp.Flow) {
 	s.feed()
 }
 
+// shut says that no transfer may be written: the client's window is used up, or it owes too many outcomes.
+func (s *session) shut() bool { return s.peerWindow == 0 || len(s.unsettled) >= maxUnsettled }
+
 // feed lets links go on that waited for the window.
 func (s *session) feed() {
-	if len(s.starved) == 0 || s.peerWindow == 0 {
+	if len(s.starved) == 0 || s.shut() {
 		return
 	}
 	starved := s.starved

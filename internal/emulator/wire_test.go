@@ -474,3 +474,40 @@ func TestAbortedDelivery(t *testing.T) {
 		t.Errorf("the queue holds %d messages, %v, want 1", info.Active, err)
 	}
 }
+
+// TestUnsettledAreBounded gives credit without end and settles nothing, then settles all at once.
+func TestUnsettledAreBounded(t *testing.T) {
+	t.Parallel()
+	const limit, messages = 20000, 20100
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	p := authorized(t, s)
+	sender := p.sender("queue")
+	for range messages / 300 {
+		if err := sender.Send(testContext(t), batchOf(t, 300, nil), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := opened(t, s, 1<<30)
+	w.attachReceiver(0, "queue", amqp.SenderUnsettled)
+	w.send(0, &amqp.Flow{
+		NextIncomingID: amqp.Some(uint32(0)), IncomingWindow: 1 << 30, OutgoingWindow: 1,
+		Handle: amqp.Some(uint32(0)), DeliveryCount: amqp.Some(uint32(0)), LinkCredit: amqp.Some(uint32(1 << 30)),
+	})
+	for range limit {
+		want[*amqp.Transfer](w)
+	}
+	w.send(0, &amqp.Flow{NextIncomingID: amqp.Some(uint32(limit)), IncomingWindow: 1 << 30, OutgoingWindow: 1, Echo: true})
+	want[*amqp.Flow](w) // and no transfer before it
+	w.send(0, &amqp.Disposition{Role: amqp.RoleReceiver, First: 0, Last: limit + 5, State: amqp.Accepted})
+	for range messages - limit {
+		for {
+			if _, settled := w.next().(*amqp.Disposition); !settled {
+				break
+			}
+		}
+	}
+	if info, err := s.Broker().Queue("queue"); err != nil || info.Total != messages-limit {
+		t.Errorf("the queue holds %d messages, %v, want the %d that are not settled", info.Total, err, messages-limit)
+	}
+}
