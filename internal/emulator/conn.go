@@ -17,9 +17,9 @@ import (
 const (
 	maxChannels      = 4999 // channel-max; the SDKs use up to four AMQP sessions for a link
 	maxLinks         = 4999
-	maxGrants        = 10000    // audiences with a token
-	maxPartialBytes  = 64 << 20 // of deliveries that have not arrived whole, all links together
-	maxUnsettled     = 20000    // deliveries of one AMQP session the client has not settled
+	maxGrants        = 10000     // audiences with a token
+	maxPartialBytes  = 128 << 20 // of deliveries that have not arrived whole, all links together
+	maxUnsettled     = 20000     // deliveries of one AMQP session the client has not settled
 	announcedIdle    = 4 * time.Minute
 	handshakeTimeout = 20 * time.Second
 	closeTimeout     = time.Second

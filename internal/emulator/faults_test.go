@@ -187,6 +187,10 @@ func TestStallCredit(t *testing.T) {
 	if f := want[*codec.Flow](w); f.LinkCredit.Value != 0 {
 		t.Errorf("credit %d while stalled, want 0", f.LinkCredit.Value)
 	}
+	w.transfer(message(0, 0, "x"))
+	if d := want[*codec.Disposition](w); d.State.Kind != codec.StateAccepted {
+		t.Errorf("a message sent before the stall was known is answered %+v", d)
+	}
 	if f := want[*codec.Flow](w); f.LinkCredit.Value == 0 {
 		t.Error("no credit when the stall is over")
 	}

@@ -26,6 +26,9 @@ type incomingLink struct {
 	maxSize  int            // of a message, in bytes
 	maxBatch int            // of a batch
 
+	// underWay is credit that was taken back: the client may have used it before it knew.
+	underWay uint32
+
 	partial []byte  // of a delivery whose transfers have not all come
 	pending arrival // that delivery, when more is set
 	more    bool
@@ -44,10 +47,12 @@ type arrival struct {
 // grant gives the client credit.
 func (l *incomingLink) grant() {
 	c := l.session.conn
-	l.credit = senderCredit
 	if until := c.server.faults.stallEnd.Load(); l.sender != nil && c.now.UnixNano() < until {
+		l.underWay += l.credit
 		l.credit = 0
 		c.faults.stalledUntil = time.Unix(0, until)
+	} else {
+		l.credit, l.underWay = senderCredit, 0
 	}
 	l.writeCredit(false)
 }
@@ -75,11 +80,15 @@ func (l *incomingLink) transfer(t *amqp.Transfer) {
 			l.session.end(amqp.Errorf(amqp.CondInvalidField, "the first transfer of a delivery has no delivery-id"))
 			return
 		}
-		if l.credit == 0 {
+		switch {
+		case l.credit > 0:
+			l.credit--
+		case l.underWay > 0:
+			l.underWay--
+		default:
 			l.detach(amqp.Errorf(amqp.CondTransferLimitExceeded, "a transfer without credit"))
 			return
 		}
-		l.credit--
 		l.deliveries++
 		l.pending = arrival{id: t.DeliveryID.Value, format: t.MessageFormat.Value}
 	}
@@ -89,9 +98,7 @@ func (l *incomingLink) transfer(t *amqp.Transfer) {
 	case t.Aborted: // AMQP 1.0 part 2, 2.6.14: as if it had never been sent
 		l.dropPartial()
 	case len(l.partial)+len(t.Payload) > limit:
-		l.dropPartial()
-		l.detach(amqp.Errorf(amqp.CondMessageSizeExceeded, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.",
-			l.pending.id, len(l.partial)+len(t.Payload), limit))
+		l.detach(errTooLarge(l.pending.id, len(l.partial)+len(t.Payload), limit))
 		return
 	case t.More:
 		l.more = true
@@ -100,9 +107,13 @@ func (l *incomingLink) transfer(t *amqp.Transfer) {
 	default:
 		l.complete(t.Payload)
 	}
-	if !l.over && l.credit <= senderCredit/2 {
+	if !l.over && l.credit <= senderCredit/2 && l.underWay == 0 {
 		l.grant()
 	}
+}
+
+func errTooLarge(id uint32, size, limit int) *amqp.Error {
+	return amqp.Errorf(amqp.CondMessageSizeExceeded, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", id, size, limit)
 }
 
 func (l *incomingLink) addPartial(b []byte) {
@@ -145,8 +156,7 @@ func (l *incomingLink) settle(a arrival, state amqp.State) {
 func (l *incomingLink) send(a arrival) {
 	msgs, err := decodeMessages(a)
 	if err == nil && len(a.payload) > l.limit(a.format) {
-		err = amqp.Errorf(amqp.CondMessageSizeExceeded, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.",
-			a.id, len(a.payload), l.limit(a.format))
+		err = errTooLarge(a.id, len(a.payload), l.limit(a.format))
 	}
 	if err == nil && l.session.conn.server.faults.busy(l.session.conn.now) {
 		err = errBusy()

@@ -8,8 +8,13 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// maxReceived is how many deferred messages one request may ask for.
-const maxReceived = 4096
+const (
+	// maxReceived is how many deferred messages one request may ask for, or messages to be deleted.
+	maxReceived = 1000
+
+	// maxPeekedBytes is the size at which an answer to a peek ends; the client asks again from there.
+	maxPeekedBytes = 4 << 20
+)
 
 func (r call) renewLock() (amqp.Map, error) {
 	tokens, err := r.tokens()
@@ -51,9 +56,11 @@ func (r call) peek() (amqp.Map, error) {
 	if len(found) == 0 {
 		return nil, errNothing
 	}
-	messages := make(amqp.List, len(found))
-	for i := range found {
-		messages[i] = amqp.Map{{Key: "message", Value: encodeDelivery(&found[i])}}
+	var messages amqp.List
+	for i, size := 0, 0; i < len(found) && size < maxPeekedBytes; i++ {
+		encoded := encodeDelivery(&found[i])
+		size += len(encoded)
+		messages = append(messages, amqp.Map{{Key: "message", Value: encoded}})
 	}
 	return amqp.Map{{Key: "messages", Value: messages}}, nil
 }
