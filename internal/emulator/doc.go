@@ -24,10 +24,11 @@
 //
 // # Not implemented
 //
-// Transactions: a coordinator link is refused with amqp:not-implemented. Resuming links: a detach without closed ends the
-// link. The data plane over HTTP, JMS, geo-replication and network rules are left out as well. An operation that is
-// unknown is answered 501, "not implemented by this emulator". Unlike the service the emulator takes connections without
-// SASL, serves TLS only on request, and writes no tracking ids into its texts.
+// Transactions: a coordinator link is refused with amqp:not-implemented, as is a source filter other than the session's.
+// Resuming links: a detach without closed ends the link. The data plane over HTTP, JMS, geo-replication and network rules
+// are left out as well. An operation that is unknown is answered 501, "not implemented by this emulator". Unlike the
+// service the emulator takes connections without SASL, serves TLS only on request, detaches the links of a changed entity
+// at once, and writes no tracking ids into its texts.
 //
 // # Concurrency
 //

@@ -285,3 +285,54 @@ func TestManyConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestDeleteMessages uses an operation that neither the Go SDK nor the tested JavaScript SDK has.
+func TestDeleteMessages(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	p := authorized(t, s)
+	if err := p.sender("queue").Send(testContext(t), batchOf(t, 5, []byte("x")), nil); err != nil {
+		t.Fatal(err)
+	}
+	remove := func(count int32) *amqp.Message {
+		return p.request(p.session, "queue/$management", &amqp.Message{
+			ApplicationProperties: map[string]any{"operation": "com.microsoft:batch-delete-messages"},
+			Value:                 map[string]any{"message-count": count, "enqueued-time-utc": time.Now().Add(time.Minute)},
+		})
+	}
+	for _, tt := range []struct{ asked, status, deleted int32 }{{3, 200, 3}, {3, 200, 2}, {3, 204, 0}, {0, 400, 0}} {
+		reply := remove(tt.asked)
+		if got := reply.ApplicationProperties["statusCode"]; got != tt.status {
+			t.Errorf("deleting %d: %v %v, want %d", tt.asked, got, reply.ApplicationProperties["statusDescription"], tt.status)
+		}
+		if body, ok := reply.Value.(map[string]any); tt.deleted > 0 && (!ok || body["message-count"] != tt.deleted) {
+			t.Errorf("deleting %d is answered %v, want %d deleted", tt.asked, reply.Value, tt.deleted)
+		}
+	}
+}
+
+func TestLostSessionLock(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue", func(d *broker.QueueDescription) { d.RequiresSession = true })
+	receiver := authorized(t, s).receiver("queue", &amqp.ReceiverOptions{
+		Filters: []amqp.LinkFilter{amqp.NewLinkFilter("com.microsoft:session-filter", 0x137000000C, "one")},
+	})
+	if n, err := s.LoseLocks("queue"); n != 1 || err != nil {
+		t.Errorf("LoseLocks = %d, %v, want the session's", n, err)
+	}
+	_, err := receiver.Receive(testContext(t), nil)
+	wantCondition(t, "a receiver that lost its session", err, "com.microsoft:session-lock-lost")
+}
+
+// TestUnknownFilter attaches with a filter of another product.
+func TestUnknownFilter(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	_, err := authorized(t, s).session.NewReceiver(testContext(t), "queue", &amqp.ReceiverOptions{
+		Filters: []amqp.LinkFilter{amqp.NewSelectorFilter("color = 'red'")},
+	})
+	wantCondition(t, "a selector filter", err, amqp.ErrCondNotImplemented)
+}

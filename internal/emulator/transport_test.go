@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"testing"
@@ -119,5 +120,21 @@ func TestShutdownSaysGoodbye(t *testing.T) {
 	wantCondition(t, "after a shutdown", err, "amqp:connection:forced")
 	if _, err := net.Dial("tcp", s.AMQPAddress()); err == nil {
 		t.Error("the port is still open after a shutdown")
+	}
+}
+
+// TestShutdownDoesNotWaitForEver has a connection that cannot say goodbye.
+func TestShutdownDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	authorized(t, s)
+	s.GoSilent(0)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown = %v, want %v", err, context.DeadlineExceeded)
+	}
+	if n := s.Connections(); n != 0 {
+		t.Errorf("%d connections are left", n)
 	}
 }
