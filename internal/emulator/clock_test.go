@@ -35,7 +35,6 @@ func inBubble(t *testing.T, idleTimeOut uint32, plain bool, f func(*bubble)) {
 			t.Fatal(err)
 		}
 		s := &Server{log: slog.New(slog.DiscardHandler), containerID: "server", broker: b, conns: make(map[*conn]struct{})}
-		s.options.Broker.Keys = []broker.AuthorizationRule{RootKey}
 		client, server := net.Pipe()
 		s.serving.Go(func() { s.serveAMQP(server) })
 		u := &bubble{t: t, nc: client, frames: make(chan timed, 1000), start: time.Now(), server: s}
@@ -216,6 +215,26 @@ func TestKeepAlive(t *testing.T) {
 		}
 		if want := int(2 * announcedIdle / (10 * time.Second)); empty < want-1 || empty > want {
 			u.t.Errorf("%d empty frames, want one each 10s for %v", empty, 2*announcedIdle)
+		}
+	})
+}
+
+// TestDelayedKeepAlive checks that frames on their way late count as sent: a minute has its six of them.
+func TestDelayedKeepAlive(t *testing.T) {
+	inBubble(t, 20000, true, func(u *bubble) {
+		u.attach()
+		u.server.Delay(Latency{Min: 5 * time.Second})
+		var empty int
+		for f := range u.frames {
+			if f.at > time.Minute {
+				break
+			}
+			if f.Performative == nil {
+				empty++
+			}
+		}
+		if empty < 4 || empty > 6 {
+			u.t.Errorf("%d empty frames in a minute, want about one each 10s", empty)
 		}
 	})
 }

@@ -52,7 +52,6 @@ func FuzzConnection(f *testing.F) {
 			t.Fatal(err)
 		}
 		s := &Server{log: slog.New(slog.DiscardHandler), containerID: "server", broker: b, conns: make(map[*conn]struct{})}
-		s.options.Broker.Keys = []broker.AuthorizationRule{RootKey}
 		client, server := net.Pipe()
 		s.serving.Go(func() { s.serveAMQP(server) })
 		s.serving.Go(func() { _, _ = io.Copy(io.Discard, client) })

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"strings"
@@ -80,30 +79,15 @@ func (c *conn) authenticate(sasl *amqp.SASLInit) error {
 		if len(parts) != 3 {
 			return errors.New("SASL PLAIN: malformed response")
 		}
-		claims := keyClaims(c.server.options.Broker.Keys, string(parts[1]), parts[2])
-		if claims == 0 {
-			return errors.New("SASL PLAIN: no such key")
+		access, err := c.broker.VerifyKey(string(parts[1]), string(parts[2]))
+		if err != nil {
+			return fmt.Errorf("SASL PLAIN: %w", err)
 		}
-		c.grants[""] = grant{claims: claims}
+		c.grants[""] = grant{claims: access.Claims}
 		c.authorized = true
 		return nil
 	}
 	return fmt.Errorf("SASL mechanism %q was not offered", sasl.Mechanism)
-}
-
-// keyClaims returns the claims of the key of that name and value, none if there is no such key.
-func keyClaims(keys []broker.AuthorizationRule, name string, key []byte) broker.Claims {
-	for _, rule := range keys {
-		if rule.KeyName != name {
-			continue
-		}
-		for _, known := range []string{rule.PrimaryKey, rule.SecondaryKey} {
-			if known != "" && subtle.ConstantTimeCompare([]byte(known), key) == 1 {
-				return rule.Claims
-			}
-		}
-	}
-	return 0
 }
 
 // grant is what a token gives for the path of its audience, and for how long: a zero time is without end.

@@ -53,6 +53,7 @@ func (o *output) flush(now time.Time, delay time.Duration) error {
 		}
 		o.late = append(o.late, lateWrite{due: due, bytes: append([]byte(nil), o.buf...)})
 		o.buf = o.buf[:0]
+		o.written = now // as far as the loop is concerned
 		return nil
 	}
 	err := o.write(now, o.buf)
