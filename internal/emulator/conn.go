@@ -74,8 +74,7 @@ type conn struct {
 	nextSweep    time.Time
 	timer        *time.Timer
 	faults       connFaults
-	taken        [64]broker.Delivery // of the link being pumped
-	scratch      []byte              // sections of the delivery being written
+	scratch      []byte // sections of the delivery being written
 }
 
 // attentive is a link that the broker has something for.
@@ -109,13 +108,13 @@ func (c *conn) run() {
 	var reading sync.WaitGroup
 	reading.Go(func() { c.reader.run(c.in) })
 	c.loop()
+	c.endSessions()
 	if c.closeSent {
 		c.linger()
 	}
 	close(c.reader.done)
 	c.cut()
 	reading.Wait()
-	c.endSessions()
 	c.log.Debug("connection ended")
 }
 

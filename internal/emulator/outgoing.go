@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"sync"
 	"time"
 
 	"chatapp/internal/emulator/amqp"
@@ -164,12 +165,7 @@ func (l *outgoingLink) pump() {
 			l.starve()
 			return
 		}
-		n := l.receiver.Take(c.taken[:min(len(c.taken), int(l.credit), int(s.peerWindow))])
-		for i := range c.taken[:n] {
-			l.deliver(&c.taken[i])
-			c.taken[i] = broker.Delivery{}
-		}
-		if n == 0 {
+		if l.takeSome() == 0 {
 			if l.credit > 0 && l.receiver.Credit() == 0 && l.receiver.Err() == nil {
 				_ = l.receiver.SetCredit(l.brokerCredit()) // the client gave more than the broker was told
 				if l.receiver.Credit() > 0 {
@@ -179,6 +175,21 @@ func (l *outgoingLink) pump() {
 			return
 		}
 	}
+}
+
+// handfuls are what takeSome takes messages in: too large for every connection to have its own.
+var handfuls = sync.Pool{New: func() any { return new([64]broker.Delivery) }}
+
+// takeSome takes messages from the broker and delivers them. It returns how many there were.
+func (l *outgoingLink) takeSome() int {
+	handful := handfuls.Get().(*[64]broker.Delivery)
+	n := l.receiver.Take(handful[:min(len(handful), int(l.credit), int(l.session.peerWindow))])
+	for i := range handful[:n] {
+		l.deliver(&handful[i])
+		handful[i] = broker.Delivery{}
+	}
+	handfuls.Put(handful)
+	return n
 }
 
 // deliver writes what the broker handed over, or queues it if windows or connection are not ready for it.
