@@ -85,6 +85,25 @@ func TestDetachLinks(t *testing.T) {
 	}
 }
 
+// TestDetachWaitingLink detaches a link whose attach is not answered yet, because it waits for a session: that is refused.
+func TestDetachWaitingLink(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue", func(d *broker.QueueDescription) { d.RequiresSession = true })
+	w := opened(t, s, 100)
+	w.send(0, &codec.Attach{
+		Name: "waits", Handle: 2, Role: codec.RoleReceiver, Target: &codec.Target{},
+		Source: &codec.Source{Address: codec.Some("queue"), Filter: codec.Map{{Key: codec.Symbol("com.microsoft:session-filter"), Value: nil}}},
+	})
+	w.send(0, &codec.Flow{IncomingWindow: 100, OutgoingWindow: 100, Echo: true})
+	want[*codec.Flow](w) // the attach has been looked at
+	s.DetachLinks("", "amqp:link:detach-forced", "because")
+	a, d := want[*codec.Attach](w), want[*codec.Detach](w)
+	if a.Source != nil || a.Handle != 2 || d.Handle != 2 || d.Error == nil || d.Error.Condition != codec.CondDetachForced {
+		t.Errorf("the link that waits is told %+v, %+v, want a refusal", a, d)
+	}
+}
+
 // TestGoSilent checks that old connections hear nothing more while new ones are served, and that silence ends.
 func TestGoSilent(t *testing.T) {
 	t.Parallel()

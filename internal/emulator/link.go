@@ -43,6 +43,10 @@ func (l *link) detach(err *amqp.Error) {
 	if l.over {
 		return
 	}
+	if out, ok := l.end.(*outgoingLink); ok && out.pendingAttach != nil {
+		out.refusePending(err) // the client has not seen an attach that a detach could follow
+		return
+	}
 	l.over, l.detachSent = true, true
 	l.end.release()
 	l.session.flushHeld()

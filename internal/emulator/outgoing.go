@@ -81,10 +81,6 @@ func (l *outgoingLink) attend() {
 		return
 	}
 	if err := l.receiver.Err(); err != nil {
-		if l.pendingAttach != nil {
-			l.refusePending(wireError(err))
-			return
-		}
 		l.detach(wireError(err))
 		return
 	}
