@@ -22,6 +22,7 @@ type client struct {
 	claims   int      // claims on their way through the log
 	token    hash     // by which its user is known, once it has or had one
 	name     nickname // of its user, kept to claim it again should the log take this instance for gone
+	wish     nickname // asked for in the 4.x vocabulary while a claim was under way
 	dialect  dialect
 	rooms    []string // it listens to
 	after    uint64   // the client has got everything up to here, which the state has not; 0: the usual case

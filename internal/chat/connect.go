@@ -119,6 +119,7 @@ func (c *Chat) comeBack(cl *client, known *returning, offset string) {
 	}
 	if err := c.append(&pending{command: claim, client: cl, resumes: true}); err != nil {
 		cl.name = nickname{}
+		c.settleRooms(cl)
 		c.emitSession(cl, cl.rooms, false, overloaded)
 	}
 }
@@ -141,9 +142,9 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 	wasNamed := cl.named() && !cl.ended
 	cl.ended, cl.user = true, nil
 	switch {
-	case !wasNamed || errors.Is(reason, socketio.ErrSuperseded):
-		// Nobody to free, or he is on another socket already, whose claim follows.
-	case socketio.Lost(reason):
+	case !wasNamed:
+	case socketio.Lost(reason), errors.Is(reason, socketio.ErrSuperseded):
+		// Who is superseded is on another socket already, whose claim makes this void; but it may end before it claims.
 		hold := c.options.NameHold
 		if c.options.Clean(reason) {
 			hold = c.options.CleanHold

@@ -129,20 +129,26 @@ func (c *Chat) onNickname(r *request) {
 
 // claim asks the log for a name: another one, if the client has one. Of stock4, a page of 4.x, it takes a variant as well.
 func (c *Chat) claim(r *request, name nickname, secret string, stock4 bool) {
-	if r.client.named() {
+	if r.client.user != nil {
 		c.ask(r, &pending{command: command{Kind: renameUser, Name: name.name, Key: name.key}})
 		return
 	}
 	if !isSecret(secret) {
 		secret = newSecret()
 	}
-	p := &pending{command: c.claimFor(r.client, hashOf(secret)), secret: secret}
+	p := c.newClaim(r.client, name, secret, stock4)
+	c.suspect(c.state.byToken[p.command.Token])
+	c.ask(r, p)
+}
+
+// newClaim is the claim of a name by a client that asks for it.
+func (c *Chat) newClaim(cl *client, name nickname, secret string, stock4 bool) *pending {
+	p := &pending{command: c.claimFor(cl, hashOf(secret)), client: cl, secret: secret}
 	p.command.Name, p.command.Key = name.name, name.key
 	if p.command.Dialect = classic; stock4 {
 		p.command.Dialect, p.command.Variant = modern, true
 	}
-	c.suspect(c.state.byToken[p.command.Token])
-	c.ask(r, p)
+	return p
 }
 
 // suspect asks after the instance that a user is said to be connected to, now that he is here.
@@ -180,15 +186,16 @@ func (c *Chat) onAddUser(r *request) {
 	if !c.allowed(r, &r.client.others) {
 		return
 	}
-	if r.client.named() {
-		// The page asks anew after every reconnection, also when its user has been recovered.
+	switch {
+	// The page asks anew after every reconnection, also when its user has been recovered.
+	case r.client.user != nil:
 		c.speak(r.client, modern)
-		if r.client.user != nil {
-			c.login(r.client, "")
-		}
-		return
+		c.login(r.client, "")
+	case r.client.claims > 0:
+		r.client.wish = name
+	default:
+		c.claim(r, name, "", true)
 	}
-	c.claim(r, name, "", true)
 }
 
 func (c *Chat) onMessage(r *request) {

@@ -67,11 +67,14 @@ func (c *Chat) emitHistory(cl *client, room string, reset bool) {
 	}
 }
 
+// maxAhead bounds the clients that wait for the state to come to where they say that they have been.
+const maxAhead = 1000
+
 // replay sends a client what it has missed since a position, in its vocabulary and without what it knows of itself, and
 // from then on what happens. It is called before the client listens to anything. u is its user or whom it claims to be;
 // nil: nobody.
 func (c *Chat) replay(cl *client, u *user, rooms []string, since position) {
-	if since.seq > c.state.seq && since.origin == c.state.origin {
+	if since.seq > c.state.seq && since.origin == c.state.origin && len(c.ahead) < maxAhead {
 		cl.after = since.seq
 		c.ahead = append(c.ahead, cl)
 		cl.rooms = nil
@@ -131,6 +134,17 @@ func (c *Chat) catchUp() {
 	c.ahead = waiting
 }
 
+// provisional returns the keys of the messages that clients have been shown provisionally.
+func (c *Chat) provisional() map[string]bool {
+	keys := make(map[string]bool)
+	for _, p := range c.pending {
+		if p.provisional {
+			keys[p.command.CID] = true
+		}
+	}
+	return keys
+}
+
 // showMissed sends everybody here what has happened between a position and the state, which was restored.
 func (c *Chat) showMissed(since position) {
 	rooms := make([]string, 0, len(c.halls))
@@ -141,6 +155,7 @@ func (c *Chat) showMissed(since position) {
 	}
 	all, whole := c.state.missedBy(rooms, since)
 	if whole {
+		provisional := c.provisional()
 		for i := range all {
 			l := &all[i].line
 			u := c.state.users[l.User]
@@ -148,7 +163,11 @@ func (c *Chat) showMissed(since position) {
 			if u != nil {
 				cl = c.clientAt(u.at())
 			}
-			c.showLine(u, cl, all[i].room, l, "")
+			replaces := ""
+			if l.Instance == c.backplane.Instance && provisional[l.CID] {
+				replaces = l.CID
+			}
+			c.showLine(u, cl, all[i].room, l, replaces)
 		}
 		return
 	}

@@ -57,37 +57,51 @@ func (c *Chat) settle(p *pending, o outcome) {
 // settleClaim tells a client that it has a name, or has not.
 func (c *Chat) settleClaim(p *pending, o outcome) {
 	cl := p.client
+	wish := cl.wish
+	cl.wish = nickname{}
 	switch {
-	case o.code != accepted && p.resumes:
+	case o.code == accepted:
+		c.counts.claims++
+		if p.resumes {
+			c.counts.returns++
+		}
+		c.grant(p, o.user, wish.key != "")
+	case !p.resumes:
+		c.refuseLocked(cl, p.event, p.ack, o.code, 0)
+	case wish.key != "" && c.append(c.newClaim(cl, wish, newSecret(), true)) == nil:
+		// It is not who it was, but will be who it says it is.
+	default:
 		c.counts.refusals[nameLost]++
 		cl.name = nickname{}
 		c.settleRooms(cl)
 		c.emitSession(cl, cl.rooms, false, nameLost)
-	case o.code != accepted:
-		c.refuseLocked(cl, p.event, p.ack, o.code, 0)
-	default:
-		cl.user, cl.token, cl.name = o.user, o.user.token, o.user.name
-		c.counts.claims++
-		c.speak(cl, p.command.Dialect)
-		fresh := c.settleRooms(cl)
-		if p.resumes {
-			c.counts.returns++
-		}
-		if cl.dialect == modern {
-			if !p.resumes {
-				c.login(cl, p.secret)
-			}
-			return
-		}
-		c.check(p.ack.Send(false, granted{OK: true, Name: o.user.name.name, Token: p.secret, Room: lobby, Rooms: o.user.rooms}))
-		for _, room := range fresh {
-			c.emitHistory(cl, room, true)
-		}
-		if !p.resumes {
-			c.newcomers = append(c.newcomers, cl)
-		}
-		c.emitSession(cl, o.user.rooms, cl.socket.Recovered(), accepted)
 	}
+}
+
+// grant gives a client its user. asked: it has asked for a name while one was claimed for it.
+func (c *Chat) grant(p *pending, u *user, asked bool) {
+	cl := p.client
+	cl.user, cl.token, cl.name = u, u.token, u.name
+	secret := p.secret
+	if u.token != p.command.Token {
+		secret = "" // it had a name already, and the claim has changed that
+	}
+	c.speak(cl, p.command.Dialect)
+	fresh := c.settleRooms(cl)
+	if cl.dialect == modern {
+		if !p.resumes || asked {
+			c.login(cl, secret)
+		}
+		return
+	}
+	c.check(p.ack.Send(false, granted{OK: true, Name: u.name.name, Token: secret, Room: lobby, Rooms: u.rooms}))
+	for _, room := range fresh {
+		c.emitHistory(cl, room, true)
+	}
+	if !p.resumes {
+		c.newcomers = append(c.newcomers, cl)
+	}
+	c.emitSession(cl, u.rooms, cl.socket.Recovered(), accepted)
 }
 
 // login tells a client of the 4.x vocabulary which name it got.

@@ -1,0 +1,148 @@
+package chat
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What is asked for while a claim is under way is decided in the log's order, too.
+func TestClaimsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		ann := a.join("Ann")
+		bob := a.visit("")
+		a.set(func(r *replica) { r.paused = true })
+		bob.Send(`21["nickname","Ann"]`)
+		bob.Send(`22["nickname","Bob"]`)
+		bob.Send(`23["nickname","Bobby"]`)
+		bob.Send(`24["user message","hi"]`)
+		synctest.Wait()
+		a.set(func(r *replica) { r.paused = false })
+		bob.Want("taken", `31[true,{"ok":false,"code":"name_taken",*`)
+		bob.Want("granted", `32[false,{"ok":true,"name":"Bob","token":"*"*}]`)
+		bob.Want("session", `2["session",{*"name":"Bob"*`)
+		bob.Want("list", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},*`)
+		bob.Want("renamed, and known by the same token", `33[false,{"ok":true,"name":"Bobby","room":"lobby","rooms":["lobby"]}]`)
+		bob.Want("session", `2["session",{*"name":"Bobby"*`)
+		bob.Want("list", `2["nicknames",{"Ann":"Ann","Bobby":"Bobby"},*`)
+		bob.Want("said", `34[{"ok":true,*`)
+		ann.Want("connected", `2["announcement","Bob connected",*`)
+		ann.Want("list", `2["nicknames",*`)
+		ann.Want("renamed", `2["announcement","Bob is now called Bobby",*`)
+		ann.Want("list", `2["nicknames",*`)
+		ann.Want("said", `2["user message","Bobby","hi",*`)
+	})
+}
+
+// A page of 4.x asks for its name anew whenever it is connected again, recovered or not.
+func TestModernReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		ann := c.replicas[0].join("Ann")
+		p := &page{}
+		p.open(&c.replicas[0].site)
+		p.Send(`2["add user","Ann"]`)
+		p.until("logged in", "login")
+		ann.Want("joined", `2["announcement","Ann 2 connected",*`)
+		ann.Want("list", `2["nicknames",*`)
+
+		p.Close()
+		ann.sent("missed")
+		if !p.open(&c.replicas[1].site) {
+			t.Fatal("client was not recovered")
+		}
+		p.Send(`2["add user","Ann"]`)
+		_, args := p.until("missed", "new message")
+		if got := args[0].(map[string]any)["message"]; got != "missed" {
+			t.Errorf("replayed was %q, want missed", got)
+		}
+		_, args = p.until("logged in", "login")
+		if got := args[0].(map[string]any)["username"]; got != "Ann 2" {
+			t.Errorf("recovered page is logged in as %q, want Ann 2", got)
+		}
+		ann.WantNothing("nobody is told", 10*time.Second)
+
+		// Away for so long that the name is another's: the page gets one nevertheless.
+		p.Close()
+		time.Sleep(time.Minute)
+		ann.Want("away", `2["away",*`)
+		ann.Want("left", `2["announcement","Ann 2 disconnected",*`)
+		ann.Want("list", `2["nicknames",*`)
+		c.replicas[0].join("Ann 2")
+		ann.announcements()
+		if !p.open(&c.replicas[1].site) {
+			t.Fatal("client was not recovered")
+		}
+		c.replicas[1].set(func(r *replica) { r.paused = true })
+		p.Send(`2["add user","Ann"]`)
+		synctest.Wait()
+		c.replicas[1].set(func(r *replica) { r.paused = false })
+		for {
+			text := p.Next("logged in")
+			if strings.HasPrefix(text, `2["login",{"numUsers":3,"username":"Ann 3",`) {
+				break
+			}
+			if strings.HasPrefix(text, `2["login"`) {
+				t.Fatalf("page is told %s, want Ann 3", text)
+			}
+		}
+		c.agree()
+	})
+}
+
+// A connection that takes over another's socket and is lost before it has said so must not leave the user behind for ever.
+func TestSupersededSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		bob := a.join("Bob")
+		p := &page{}
+		p.open(&a.site)
+		p.name("Ann")
+		bob.Want("joined", `2["announcement","Ann connected",*`)
+		bob.Want("list", `2["nicknames",*`)
+		first := p.testUser
+		for i := range 5 {
+			before := p.testUser
+			if !p.open(&a.site) { // the old connection is still open
+				t.Fatalf("client was not recovered the %d. time", i)
+			}
+			before.WantClose(fmt.Sprint("connection ", i, " is superseded"), 0)
+		}
+		p.Close()
+		first.Close()
+		bob.Want("away", `2["away",{"name":"Ann","room":"lobby","away":true}]`)
+		time.Sleep(31 * time.Second)
+		bob.Want("told once", `2["announcement","Ann disconnected",*`)
+		bob.Want("list", `2["nicknames",{"Bob":"Bob"},*`)
+		bob.WantNothing("and no more", time.Minute)
+	})
+}
+
+// Lines that were shown provisionally are replaced, also when the log's answer comes by a snapshot.
+func TestProvisionalRestored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		a, b := c.replicas[0], c.replicas[1]
+		ann, bob := a.join("Ann"), a.join("Bob")
+		ann.Want("joined", `2["announcement",*`)
+		ann.Want("list", `2["nicknames",*`)
+		a.set(func(r *replica) { r.paused = true })
+		ann.Send(`27["user message","slow",{"cid":"m1"}]`)
+		synctest.Wait()
+		own := c.entries[len(c.entries)-1]
+		a.Provisional(own.Body)
+		bob.Want("for the time being", `2["provisional","Ann","slow",{"key":"m1",*`)
+		if err := a.Restore(b.Snapshot()); err != nil {
+			t.Fatal(err)
+		}
+		a.Settled(own)
+		bob.Want("replaced", `2["user message","Ann","slow",{*"replaces":"m1"},"*"]`)
+		ann.Want("list", `2["nicknames",*`)
+		ann.Want("sent", `37[{"ok":true,*`)
+	})
+}
