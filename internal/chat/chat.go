@@ -33,6 +33,7 @@ type Chat struct {
 	halls        map[string]*hall
 	ahead        []*client           // wait until the state has come to where they have been already
 	ending       []*socketio.Socket  // to be disconnected once mu is free
+	late         map[hash]*client    // whose claim was stale, by the token of the user
 	typers       map[typer]time.Time // until when
 	typingOn     bucket              // of this instance's typing entries
 	changed      []string            // rooms whose names have to be sent
@@ -74,6 +75,7 @@ func New(options Options) *Chat {
 		clients:   make(map[uint64]*client),
 		pending:   make(map[uint64]*pending),
 		halls:     make(map[string]*hall),
+		late:      make(map[hash]*client),
 		typers:    make(map[typer]time.Time),
 		stirred:   make(map[uint64]struct{}),
 		shownAway: make(map[uint64]struct{}),
@@ -271,11 +273,8 @@ func (c *Chat) Joined() [][]byte {
 		if cl.user != nil || cl.claims > 0 || cl.name.key == "" {
 			continue
 		}
+		c.notLate(cl)
 		u := c.state.byToken[cl.token]
-		if u != nil && u.status == connected {
-			c.replace(cl)
-			continue
-		}
 		claim := c.claimFor(cl, cl.token)
 		claim.Rooms = slices.DeleteFunc(slices.Clone(cl.rooms), func(room string) bool { return room == lobby })
 		if u == nil {

@@ -16,10 +16,12 @@ type client struct {
 	socket *socketio.Socket
 	conn   uint64 // its session
 	page   hash   // of its private id
+	born   int64  // when it was connected, Unix milliseconds
 
 	// Guarded by Chat.mu.
 	user     *user    // that the log has bound to it; nil: none
 	claims   int      // claims on their way through the log
+	late     bool     // its claim was stale, see Chat.late
 	token    hash     // by which its user is known, once it has or had one
 	name     nickname // of its user, kept to claim it again should the log take this instance for gone
 	wish     nickname // asked for in the 4.x vocabulary while a claim was under way
@@ -44,6 +46,7 @@ func (c *Chat) newClient(s *socketio.Socket) *client {
 	cl := &client{
 		socket:   s,
 		conn:     c.lastConn,
+		born:     time.Now().UnixMilli(),
 		messages: newBucket(c.options.MessageRate, 2*c.options.MessageRate),
 		others:   newBucket(requestsPerSecond, requestsBurst),
 	}
@@ -55,7 +58,7 @@ func (c *Chat) newClient(s *socketio.Socket) *client {
 }
 
 // named reports that the client has a user, or will have if the log grants the claim that is under way.
-func (cl *client) named() bool { return cl.user != nil || cl.claims > 0 }
+func (cl *client) named() bool { return cl.user != nil || cl.claims > 0 || cl.late }
 
 // hashOf returns what stands for a secret in the log.
 func hashOf(secret string) hash {
@@ -78,8 +81,8 @@ func isSecret(token string) bool {
 
 // claimFor returns the claim of a client for the user whom token names, or is to name.
 func (c *Chat) claimFor(cl *client, token hash) command {
-	return command{Kind: claimName, Conn: cl.conn, Token: token, Page: cl.page, SID: sidOf(cl.socket), Dialect: cl.dialect,
-		Hold: uint64(c.options.NameHold.Milliseconds()), Limit: uint64(c.options.MaxRooms)}
+	return command{Kind: claimName, Conn: cl.conn, Token: token, Page: cl.page, SID: sidOf(cl.socket), Born: uint64(cl.born),
+		Dialect: cl.dialect, Hold: uint64(c.options.NameHold.Milliseconds()), Limit: uint64(c.options.MaxRooms)}
 }
 
 func sidOf(s *socketio.Socket) string {
@@ -193,12 +196,14 @@ func (c *Chat) rebind(ch *change) {
 	}
 	if cl := c.clientAt(ch.at); cl != nil {
 		cl.user, cl.token = u, u.token
+		c.notLate(cl)
 	}
 }
 
 // replace ends a client whose user has come back elsewhere.
 func (c *Chat) replace(cl *client) {
 	cl.user, cl.name, cl.ended = nil, nickname{}, true
+	c.notLate(cl)
 	c.emit(cl, "replaced", struct {
 		Message string `json:"message"`
 	}{"You have come back in another window."})

@@ -61,6 +61,7 @@ type command struct {
 	Token     hash     // of the secret by which a user is known again
 	Page      hash     // of the socket's private id; zero: it has none
 	SID       string   // the socket's public id
+	Born      uint64   // when it was connected, by its instance's clock, in Unix milliseconds
 	Dialect   dialect  // in which the socket is spoken to
 	Variant   bool     // take a free variant of the name rather than refuse
 	Hold      uint64   // milliseconds
@@ -102,6 +103,7 @@ func (c *command) fields(v coder) {
 		v.hash(&c.Token)
 		v.hash(&c.Page)
 		v.text(&c.SID, maxSID)
+		v.number(&c.Born)
 		isModern := c.Dialect == modern
 		v.flag(&isModern)
 		if isModern {

@@ -14,10 +14,10 @@ var commands = []struct {
 	command command
 	body    string
 }{
-	{"claim", command{Kind: claimName, Ref: 1, Conn: 2, Name: "Ann", Key: "ann", Token: hash{1}, Page: hash{2}, SID: "s",
+	{"claim", command{Kind: claimName, Ref: 1, Conn: 2, Name: "Ann", Key: "ann", Token: hash{1}, Page: hash{2}, SID: "s", Born: 5,
 		Dialect: modern, Variant: true, Hold: 300, Limit: 16, Rooms: []string{"go", "c"}},
 		"\x01\x01\x01\x02\x03Ann\x03ann\x01" + strings.Repeat("\x00", 15) + "\x02" + strings.Repeat("\x00", 15) +
-			"\x01s\x01\x01\xac\x02\x10\x02\x02go\x01c"},
+			"\x01s\x05\x01\x01\xac\x02\x10\x02\x02go\x01c"},
 	{"rename", command{Kind: renameUser, Ref: 1, Conn: 2, Name: "Bé", Key: "bé"}, "\x01\x02\x01\x02\x03B\xc3\xa9\x03b\xc3\xa9"},
 	{"leave the chat", command{Kind: leaveChat, Ref: 1, Conn: 200}, "\x01\x03\x01\xc8\x01"},
 	{"drop", command{Kind: dropUser, Ref: 1, Conn: 2, Hold: 5}, "\x01\x04\x01\x02\x05"},

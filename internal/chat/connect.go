@@ -140,6 +140,7 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 		c.ignore(cl, cl.rooms[0])
 	}
 	wasNamed := cl.named() && !cl.ended
+	c.notLate(cl)
 	cl.ended, cl.user = true, nil
 	switch {
 	case !wasNamed:

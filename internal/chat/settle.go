@@ -60,6 +60,8 @@ func (c *Chat) settleClaim(p *pending, o outcome) {
 	wish := cl.wish
 	cl.wish = nickname{}
 	switch {
+	case o.stale:
+		c.settleStale(p, o.user)
 	case o.code == accepted:
 		c.counts.claims++
 		if p.resumes {

@@ -66,6 +66,9 @@ func (c *Chat) show(ch *change, p *pending) {
 	case away, back:
 		c.watchHeld(ch.user)
 		c.changePresence(ch.user)
+		if ch.kind == away {
+			c.claimLate(ch.user)
+		}
 	case orphaned:
 		c.watchHeld(ch.user)
 	case typed:
@@ -74,6 +77,7 @@ func (c *Chat) show(ch *change, p *pending) {
 		}
 	case freed:
 		delete(c.shownAway, ch.user.id)
+		c.claimLate(ch.user)
 		if cl != nil && cl.user == ch.user {
 			cl.user = nil
 			c.settleRooms(cl)

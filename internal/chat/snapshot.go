@@ -61,6 +61,7 @@ type (
 		Instance string
 		Conn     uint64
 		PageGen  uint64
+		Born     uint64
 	}
 	savedRoom struct {
 		_       struct{} `cbor:",toarray"`
@@ -132,7 +133,7 @@ func (u *user) save() savedUser {
 		SID: u.sid, Dialect: u.dialect, Away: u.status == held, Orphan: u.orphan, Gen: u.gen, Hold: u.hold,
 		Since: u.since, Rooms: u.rooms}
 	for _, b := range u.sessions {
-		saved.Sessions = append(saved.Sessions, savedSession{Instance: b.Instance, Conn: b.Conn, PageGen: b.pageGen})
+		saved.Sessions = append(saved.Sessions, savedSession{Instance: b.Instance, Conn: b.Conn, PageGen: b.pageGen, Born: b.born})
 	}
 	return saved
 }
@@ -246,7 +247,7 @@ func (s *state) restoreUser(saved *savedUser) (*user, error) {
 			return nil, fmt.Errorf("user %d has the session of another", u.id)
 		}
 		s.bySession[at] = u
-		u.sessions = append(u.sessions, binding{at, b.PageGen})
+		u.sessions = append(u.sessions, binding{at, b.PageGen, b.Born})
 	}
 	return u, nil
 }

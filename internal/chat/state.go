@@ -71,6 +71,7 @@ type outcome struct {
 	user      *user  // of a claim or rename
 	seq       uint64 // of a message: its line
 	duplicate bool   // it had been said before
+	stale     bool   // of a claim: the user is on a socket connected later
 }
 
 func newState(b Bounds) *state {

@@ -182,6 +182,33 @@ func TestReturns(t *testing.T) {
 	s.check()
 }
 
+// A claim that was long under way does not take a user from the socket he has connected by since.
+func TestStaleClaims(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	born := func(conn, born uint64) command {
+		c := resumeOf(conn, 1)
+		c.Born = born
+		return c
+	}
+	s.want("back at b", s.do("b", born(5, 100)), "Ann at b5 not a1")
+	s.want("overtaken", s.do("c", born(6, 50)), "")
+	if !s.last.stale {
+		t.Error("overtaken claim is not stale")
+	}
+	s.want("what was said there counts", s.do("c", sayOf(6, "hi")), "Ann in lobby: hi")
+	s.want("its end does not", s.do("c", command{Kind: dropUser, Conn: 6, Hold: 30_000}), "no_name")
+	s.want("lost", s.do("b", command{Kind: dropUser, Conn: 5, Hold: 30_000}), "Ann away")
+	s.want("now it may", s.do("c", born(6, 50)), "Ann at c6; Ann back")
+	s.want("claimed once more", s.do("c", born(6, 50)), "Ann at c6 not c6")
+	s.check()
+	for conn := range uint64(10) {
+		s.do("d", born(20+conn, 10))
+	}
+	s.want("many of them do not push out the present one", s.do("c", sayOf(6, "hi")), "Ann in lobby: hi")
+	s.check()
+}
+
 func TestLapses(t *testing.T) {
 	s := newScript(t)
 	s.populate()

@@ -33,21 +33,26 @@ type user struct {
 	sessions []binding
 }
 
+// binding is a session of a user's.
 type binding struct {
 	session
 	pageGen uint64
+	born    uint64 // when its socket was connected
 }
 
 // maxSessions of a user are known at once.
 const maxSessions = 4
 
-// at returns the session he is on, or was last.
-func (u *user) at() session {
+// present returns the binding he has, or had last.
+func (u *user) present() binding {
 	if len(u.sessions) == 0 {
-		return session{}
+		return binding{}
 	}
-	return u.sessions[len(u.sessions)-1].session
+	return u.sessions[len(u.sessions)-1]
 }
+
+// at returns the session he is on, or was last.
+func (u *user) at() session { return u.present().session }
 
 // present returns who is connected by this session now.
 func (s *state) present(at session) *user {
@@ -75,6 +80,11 @@ func (s *state) claim(from session, c *command, time int64) outcome {
 			return outcome{code: nameLost}
 		}
 		return outcome{code: nameTaken}
+	}
+	if now := u.present(); u.status == connected && now.session != from && c.Born < now.born {
+		// The claim was long under way: he is on a socket that was connected later. Messages said meanwhile count.
+		s.bindEarlier(u, from, c)
+		return outcome{user: u, stale: true}
 	}
 	s.bind(u, from, c)
 	if u.status == lapsed {
@@ -145,9 +155,25 @@ func (s *state) bind(u *user, from session, c *command) {
 	if len(u.sessions) == maxSessions {
 		s.unbind(u, u.sessions[0].session)
 	}
-	u.sessions = append(u.sessions, binding{from, u.pageGen})
+	u.sessions = append(u.sessions, binding{from, u.pageGen, c.Born})
 	s.bySession[from] = u
 	s.change(change{kind: bound, user: u, old: old})
+}
+
+// bindEarlier makes from a session that the user has had before the present one.
+func (s *state) bindEarlier(u *user, from session, c *command) {
+	if other := s.bySession[from]; other != nil {
+		s.unbind(other, from)
+	}
+	if len(u.sessions) == maxSessions {
+		s.unbind(u, u.sessions[0].session)
+	}
+	b := binding{from, s.next(), c.Born}
+	if c.Page == u.page {
+		b.pageGen = u.pageGen
+	}
+	u.sessions = slices.Insert(u.sessions, 0, b)
+	s.bySession[from] = u
 }
 
 func (s *state) unbind(u *user, from session) {
