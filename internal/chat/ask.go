@@ -112,10 +112,10 @@ func (c *Chat) onHistory(r *request) {
 			lines
 		}{OK: true, Room: name}
 		room := c.state.rooms[name]
-		if room == nil || before.origin != c.state.origin && options.Before != "" {
+		if room == nil || before.Seq <= c.state.last.Seq && !c.state.verify(before) {
 			answer.Messages = []lineView{}
 		} else {
-			last, more := room.last(min(max(options.Limit, 1), maxPage), before.seq)
+			last, more := room.last(min(max(options.Limit, 1), maxPage), before.Seq)
 			answer.lines = c.view(name, last, more)
 		}
 		c.check(r.Ack(answer))

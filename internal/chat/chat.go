@@ -241,7 +241,7 @@ func (c *Chat) Restore(snapshot []byte) error {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	before := c.state.position()
+	before := c.state.last
 	c.state = restored
 	for _, cl := range c.sortedClients() {
 		cl.user = restored.present(session{c.backplane.Instance, cl.conn})
@@ -308,11 +308,11 @@ func (c *Chat) Settled(e Entry) {
 func (c *Chat) outcomeOf(p *pending) outcome {
 	command := &p.command
 	if command.Kind == say {
-		seq, ok := c.state.said.seq[onceOf(p.client.token, command.CID)]
+		at, ok := c.state.said.at[onceOf(p.client.token, command.CID)]
 		if !ok {
 			return outcome{code: notInRoom}
 		}
-		return outcome{seq: seq}
+		return outcome{at: at}
 	}
 	// He may be held, if the log has taken this instance for gone meanwhile: Joined sees to that.
 	u := c.state.bySession[session{c.backplane.Instance, command.Conn}]

@@ -27,7 +27,7 @@ type client struct {
 	wish     nickname // asked for in the 4.x vocabulary while a claim was under way
 	dialect  dialect
 	rooms    []string // it listens to
-	after    uint64   // the client has got everything up to here, which the state has not; 0: the usual case
+	after    position // the client has got everything up to here, where the state has not come; zero: the usual case
 	ended    bool
 	messages bucket
 	others   bucket
@@ -167,7 +167,7 @@ func (c *Chat) speak(cl *client, d dialect) {
 // settleRooms makes a client listen to the rooms of its user, or to the lobby if it has none. It returns the rooms that it
 // did not listen to before.
 func (c *Chat) settleRooms(cl *client) (fresh []string) {
-	if cl.after > 0 {
+	if cl.after != (position{}) {
 		return nil // catchUp will
 	}
 	rooms := []string{lobby}

@@ -27,7 +27,7 @@
 //
 // Every line of every room has a sequence number that the state counts. It names the same line on every instance,
 // which makes it the offset of connection state recovery, whatever instance the client returns to. It is written with
-// the origin, a number drawn from the log's first entry, lest an offset outlive the log it was given in.
+// a check that sums up the log so far, lest it outlive the log it was given in (position).
 //
 // # Concurrency
 //

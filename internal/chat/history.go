@@ -10,6 +10,7 @@ import (
 type line struct {
 	_        struct{} `cbor:",toarray"`
 	Seq      uint64
+	Check    uint32 // see position
 	Kind     lineKind
 	Time     int64 // Unix milliseconds, by the clock of the instance that appended the entry
 	User     uint64
@@ -45,7 +46,8 @@ func (l *line) ownedBy(u *user) bool {
 // record appends a line to a room and returns it with its number.
 func (s *state) record(name string, l line) line {
 	r := s.rooms[name]
-	l.Seq = s.next()
+	l.Seq, l.Check = s.next(), uint32(s.chain>>32^s.chain)
+	s.last = l.position()
 	r.active = l.Seq
 	r.lines = append(r.lines, l)
 	s.bytes += l.size()
@@ -106,9 +108,12 @@ type missed struct {
 }
 
 // missedBy returns, in order, what happened after a position in the rooms named; false: not all of it is kept, or
-// the position is none of this log. A position that is still ahead misses nothing.
+// the position is none of this log. From a position that is still ahead nothing was missed.
 func (s *state) missedBy(rooms []string, p position) ([]missed, bool) {
-	if p.origin != s.origin {
+	if p.Seq > s.last.Seq {
+		return nil, true
+	}
+	if !s.verify(p) {
 		return nil, false
 	}
 	var all []missed
@@ -117,7 +122,7 @@ func (s *state) missedBy(rooms []string, p position) ([]missed, bool) {
 		if r == nil {
 			return nil, false
 		}
-		lines, ok := r.since(p.seq)
+		lines, ok := r.since(p.Seq)
 		if !ok {
 			return nil, false
 		}
@@ -146,18 +151,18 @@ func (s *state) say(from session, c *command, time int64) outcome {
 	var once hash
 	if c.CID != "" {
 		once = onceOf(u.token, c.CID)
-		if seq, ok := s.said.seq[once]; ok {
-			return outcome{user: u, seq: seq, duplicate: true}
+		if at, ok := s.said.at[once]; ok {
+			return outcome{user: u, at: at, duplicate: true}
 		}
 	}
 	i := slices.IndexFunc(u.sessions, func(b binding) bool { return b.session == from })
 	l := s.record(c.Room, line{Kind: messageLine, Time: time, User: u.id, PageGen: u.sessions[i].pageGen,
 		From: u.name.name, Text: c.Text, CID: c.CID, Instance: from.Instance})
 	if c.CID != "" {
-		s.said.add(once, l.Seq, s.bounds.Remembered)
+		s.said.add(once, l.position(), s.bounds.Remembered)
 	}
 	s.change(change{kind: spoke, user: u, room: c.Room, line: l})
-	return outcome{user: u, seq: l.Seq}
+	return outcome{user: u, at: l.position()}
 }
 
 // find returns a line by its number.
@@ -175,11 +180,11 @@ func (s *state) find(room string, seq uint64) (line, bool) {
 
 // remembered knows the messages said last by their ids at the client, so that a repetition is noticed.
 type remembered struct {
-	seq   map[hash]uint64
+	at    map[hash]position
 	order []hash // oldest first
 }
 
-func newRemembered() remembered { return remembered{seq: make(map[hash]uint64)} }
+func newRemembered() remembered { return remembered{at: make(map[hash]position)} }
 
 // onceOf stands for a message: the secret of who says it keeps others from using up his ids.
 func onceOf(token hash, cid string) hash {
@@ -188,11 +193,11 @@ func onceOf(token hash, cid string) hash {
 	return hash(sum[:len(hash{})])
 }
 
-func (m *remembered) add(h hash, seq uint64, bound int) {
-	m.seq[h] = seq
+func (m *remembered) add(h hash, at position, bound int) {
+	m.at[h] = at
 	m.order = append(m.order, h)
 	for len(m.order) > bound {
-		delete(m.seq, m.order[0])
+		delete(m.at, m.order[0])
 		m.order = m.order[1:]
 	}
 }

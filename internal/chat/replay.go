@@ -25,7 +25,7 @@ func (c *Chat) view(room string, last []line, more bool) lines {
 	views := make([]lineView, len(last))
 	for i := range last {
 		l := &last[i]
-		views[i] = lineView{Kind: l.kindName(), ID: c.state.id(l.Seq), Time: l.Time, Room: room, From: l.From, Was: l.Was,
+		views[i] = lineView{Kind: l.kindName(), ID: l.position().String(), Time: l.Time, Room: room, From: l.From, Was: l.Was,
 			Text: l.Text, CID: l.CID, Instance: l.Instance}
 		if l.Kind != messageLine {
 			views[i].Text = l.words(room)
@@ -44,7 +44,7 @@ type preparedHistory struct {
 // historyEvent is what a client is given that comes to a room. Its offset is the state's own position, up to which
 // nothing else is left to send.
 func (c *Chat) historyEvent(room string, reset bool) *socketio.Prepared {
-	h, r, id := c.halls[room], c.state.rooms[room], c.state.position().String()
+	h, r, id := c.halls[room], c.state.rooms[room], c.state.last.String()
 	if r == nil {
 		return c.prepare(event{"history", []any{room, lines{Messages: []lineView{}, Reset: reset}, id}})
 	}
@@ -74,8 +74,8 @@ const maxAhead = 1000
 // from then on what happens. It is called before the client listens to anything. u is its user or whom it claims to be;
 // nil: nobody.
 func (c *Chat) replay(cl *client, u *user, rooms []string, since position) {
-	if since.seq > c.state.seq && since.origin == c.state.origin && len(c.ahead) < maxAhead {
-		cl.after = since.seq
+	if since.Seq > c.state.last.Seq && len(c.ahead) < maxAhead {
+		cl.after = since
 		c.ahead = append(c.ahead, cl)
 		cl.rooms = nil
 		return
@@ -116,12 +116,12 @@ func (c *Chat) catchUp() {
 	waiting := c.ahead[:0]
 	for _, cl := range c.ahead {
 		switch {
-		case cl.ended || cl.after == 0:
-		case c.state.seq < cl.after:
+		case cl.ended, cl.after == (position{}):
+		case c.state.last.Seq < cl.after.Seq:
 			waiting = append(waiting, cl)
 		default:
-			since := position{c.state.origin, cl.after}
-			cl.after = 0
+			since := cl.after
+			cl.after = position{}
 			rooms := []string{lobby}
 			u := c.state.byToken[cl.token]
 			if u != nil && cl.dialect == classic {

@@ -112,7 +112,7 @@ func (c *Chat) login(cl *client, secret string) {
 		NumUsers int    `json:"numUsers"`
 		Username string `json:"username"`
 		Token    string `json:"token,omitempty"`
-	}{c.numUsers(lobby), cl.user.name.name, secret}, c.state.position().String())
+	}{c.numUsers(lobby), cl.user.name.name, secret}, c.state.last.String())
 }
 
 func (c *Chat) numUsers(room string) int {
@@ -148,9 +148,9 @@ func (c *Chat) settleMessage(p *pending, o outcome) {
 		return
 	}
 	command := &p.command
-	answer := said{OK: true, ID: c.state.id(o.seq), Time: p.at.UnixMilli(), Room: command.Room, CID: command.CID,
+	answer := said{OK: true, ID: o.at.String(), Time: p.at.UnixMilli(), Room: command.Room, CID: command.CID,
 		Duplicate: o.duplicate, Latency: float64(latency.Microseconds()) / 1000}
-	if l, ok := c.state.find(command.Room, o.seq); ok {
+	if l, ok := c.state.find(command.Room, o.at.Seq); ok {
 		answer.Time = l.Time
 	}
 	c.check(p.ack.Send(answer))

@@ -131,7 +131,7 @@ func (c *Chat) broadcast(to []string, except *client, p *socketio.Prepared) {
 
 // classicEvent is a line in the vocabulary of 0.9, with what we append.
 func (c *Chat) classicEvent(room string, l *line, replaces string) event {
-	id := c.state.id(l.Seq)
+	id := l.position().String()
 	if l.Kind == messageLine {
 		return event{"user message", []any{l.From, l.Text,
 			meta{ID: id, Time: l.Time, Room: room, Instance: l.Instance, CID: l.CID, Replaces: replaces}, id}}
@@ -142,7 +142,7 @@ func (c *Chat) classicEvent(room string, l *line, replaces string) event {
 
 // modernEvents are a line of the lobby in the vocabulary of 4.x, which has no word for a rename.
 func (c *Chat) modernEvents(room string, l *line) []event {
-	id, users := c.state.id(l.Seq), c.numUsers(room)
+	id, users := l.position().String(), c.numUsers(room)
 	switch l.Kind {
 	case messageLine:
 		return []event{{"new message", []any{newMessage{l.From, l.Text, l.Time, id}, id}}}

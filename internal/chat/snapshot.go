@@ -19,7 +19,8 @@ type (
 	snapshot struct {
 		_       struct{} `cbor:",toarray"`
 		Version uint64
-		Origin  uint64
+		Chain   uint64
+		Last    position
 		Seq     uint64
 		Time    int64
 		Bounds  savedBounds
@@ -73,7 +74,7 @@ type (
 	savedSaid struct {
 		_    struct{} `cbor:",toarray"`
 		Once hash
-		Seq  uint64
+		At   position
 	}
 )
 
@@ -97,7 +98,7 @@ func must[T any](mode T, err error) T {
 
 // encode returns the state as a snapshot.
 func (s *state) encode() []byte {
-	saved := snapshot{Version: snapshotVersion, Origin: s.origin, Seq: s.seq, Time: s.time, Bounds: s.bounds.save()}
+	saved := snapshot{Version: snapshotVersion, Chain: s.chain, Last: s.last, Seq: s.seq, Time: s.time, Bounds: s.bounds.save()}
 	for _, id := range slices.Sorted(maps.Keys(s.users)) {
 		saved.Users = append(saved.Users, s.users[id].save())
 	}
@@ -109,7 +110,7 @@ func (s *state) encode() []byte {
 		saved.Rooms = append(saved.Rooms, savedRoom{Name: name, Lines: r.lines, Trimmed: r.trimmed, Active: r.active})
 	}
 	for _, once := range s.said.order {
-		saved.Said = append(saved.Said, savedSaid{Once: once, Seq: s.said.seq[once]})
+		saved.Said = append(saved.Said, savedSaid{Once: once, At: s.said.at[once]})
 	}
 	encoded, err := snapshotEncoding.Marshal(saved)
 	if err != nil {
@@ -148,7 +149,7 @@ func decodeState(encoded []byte) (*state, error) {
 		return nil, fmt.Errorf("decode snapshot: version %d is not known here", saved.Version)
 	}
 	s := newState(saved.Bounds.restore())
-	s.origin, s.seq, s.time = saved.Origin, saved.Seq, saved.Time
+	s.chain, s.last, s.seq, s.time = saved.Chain, saved.Last, saved.Seq, saved.Time
 	if err := s.restore(&saved); err != nil {
 		return nil, fmt.Errorf("decode snapshot: %w", err)
 	}
@@ -161,6 +162,9 @@ func (s *state) restore(saved *snapshot) error {
 		if bound < 0 || bound > 1<<31 {
 			return errors.New("bound out of range")
 		}
+	}
+	if saved.Last.Seq > saved.Seq {
+		return errors.New("last line is ahead of the numbers given")
 	}
 	if b.Recovery < 0 || b.Recovery > maxHold.Milliseconds() {
 		return errors.New("bound out of range")
@@ -188,10 +192,10 @@ func (s *state) restore(saved *snapshot) error {
 		s.lapsed = append(s.lapsed, u)
 	}
 	for _, said := range saved.Said {
-		if _, twice := s.said.seq[said.Once]; twice {
+		if _, twice := s.said.at[said.Once]; twice {
 			return errors.New("message remembered twice")
 		}
-		s.said.add(said.Once, said.Seq, s.bounds.Remembered)
+		s.said.add(said.Once, said.At, s.bounds.Remembered)
 	}
 	return nil
 }

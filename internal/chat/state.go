@@ -3,7 +3,6 @@ package chat
 import (
 	"cmp"
 	"errors"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,9 +14,10 @@ const lobby = "lobby"
 // state is what all instances hold alike. Its methods are deterministic: what they do depends on the state and their
 // arguments alone. It is not safe for concurrent use.
 type state struct {
-	origin uint64 // drawn from the first entry; 0: nothing was applied yet
-	seq    uint64 // last number given to a line, a user or a change of a user
-	time   int64  // latest time of an entry, Unix milliseconds
+	chain  uint64   // sums up all entries applied so far
+	last   position // of the last line
+	seq    uint64   // last number given to a line, a user or a change of a user
+	time   int64    // latest time of an entry, Unix milliseconds
 	bounds Bounds
 
 	users     map[uint64]*user // connected or held, by id
@@ -68,10 +68,10 @@ const (
 // outcome is what an entry means to who appended it.
 type outcome struct {
 	code      code
-	user      *user  // of a claim or rename
-	seq       uint64 // of a message: its line
-	duplicate bool   // it had been said before
-	stale     bool   // of a claim: the user is on a socket connected later
+	user      *user    // of a claim or rename
+	at        position // of a message: its line
+	duplicate bool     // it had been said before
+	stale     bool     // of a claim: the user is on a socket connected later
 }
 
 func newState(b Bounds) *state {
@@ -142,9 +142,7 @@ func (s *state) gone(at Entry, instance string) []change {
 func (s *state) begin(e Entry) {
 	clear(s.changes)
 	s.changes = s.changes[:0]
-	if s.origin == 0 {
-		s.origin = originOf(e)
-	}
+	s.chain = chained(s.chain, e)
 	s.time = max(s.time, e.Time)
 	s.forgetLapsed()
 }
@@ -159,45 +157,74 @@ func (s *state) change(c change) {
 	s.changes = append(s.changes, c)
 }
 
-// originOf names a log by its first entry. It is never 0.
-func originOf(e Entry) uint64 {
-	h := fnv.New32a()
-	h.Write([]byte(e.Instance))
-	h.Write(strconv.AppendUint(nil, e.Epoch, 10))
-	h.Write([]byte{'.'})
-	h.Write(strconv.AppendUint(nil, e.Number, 10))
-	return uint64(h.Sum32()) | 1<<32
+// chained adds an entry to a sum of entries: 64-bit FNV-1a.
+func chained(sum uint64, e Entry) uint64 {
+	const prime = 1099511628211
+	for i := range len(e.Instance) {
+		sum = (sum ^ uint64(e.Instance[i])) * prime
+	}
+	for _, n := range [2]uint64{e.Epoch, e.Number} {
+		for range 8 {
+			sum = (sum ^ n&0xff) * prime
+			n >>= 8
+		}
+	}
+	return sum
 }
 
-// position is a place between lines: after all of those with numbers up to seq.
-type position struct{ origin, seq uint64 }
+// position is a place in the log: behind a line, of whatever room. The zero value is the beginning.
+//
+// The check sums up the entries up to there. Should the cluster lose its state to one that had less of the log, the
+// same number stands for another line from then on, and the check tells.
+type position struct {
+	_     struct{} `cbor:",toarray"`
+	Seq   uint64
+	Check uint32
+}
 
-func (s *state) position() position { return position{s.origin, s.seq} }
+// position returns the line's.
+func (l *line) position() position { return position{Seq: l.Seq, Check: l.Check} }
 
-// id names a line, and the position after it.
-func (s *state) id(seq uint64) string { return position{s.origin, seq}.String() }
+// verify reports that a position not ahead of the state is one of this log. That of a line not kept any more is believed.
+func (s *state) verify(p position) bool {
+	if p == s.last || p == (position{}) {
+		return true
+	}
+	if p.Seq == 0 {
+		return false
+	}
+	dropped := false
+	for _, r := range s.rooms {
+		if lines, _ := r.since(p.Seq - 1); len(lines) > 0 && lines[0].Seq == p.Seq {
+			return lines[0].Check == p.Check
+		}
+		dropped = dropped || r.trimmed >= p.Seq
+	}
+	return dropped
+}
 
+// String is how clients are given a position: as the id of a line, and as offset.
 func (p position) String() string {
 	var b [28]byte
-	text := strconv.AppendUint(b[:0], p.seq, 36)
+	text := strconv.AppendUint(b[:0], p.Seq, 36)
 	text = append(text, '.')
-	return string(strconv.AppendUint(text, p.origin, 36))
+	return string(strconv.AppendUint(text, uint64(p.Check), 36))
 }
 
 var errNoPosition = errors.New("not a position in the log")
 
 func parsePosition(text string) (position, error) {
-	seq, origin, ok := strings.Cut(text, ".")
+	seq, check, ok := strings.Cut(text, ".")
 	if !ok || len(text) > 28 {
 		return position{}, errNoPosition
 	}
-	var p position
-	var err error
-	if p.seq, err = strconv.ParseUint(seq, 36, 64); err != nil {
+	n, err := strconv.ParseUint(seq, 36, 64)
+	if err != nil {
 		return position{}, errNoPosition
 	}
-	if p.origin, err = strconv.ParseUint(origin, 36, 64); err != nil || p.String() != text {
-		return position{}, errNoPosition
+	m, err := strconv.ParseUint(check, 36, 32)
+	if p := (position{Seq: n, Check: uint32(m)}); err == nil && p.String() == text {
+		return p, nil
 	}
-	return p, nil
+	return position{}, errNoPosition
 }

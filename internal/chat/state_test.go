@@ -52,7 +52,7 @@ func describe(o outcome, changes []change) string {
 		parts = append(parts, refusals[o.code].Code)
 	}
 	if o.duplicate {
-		parts = append(parts, fmt.Sprint("duplicate of ", o.seq))
+		parts = append(parts, fmt.Sprint("duplicate of ", o.at.Seq))
 	}
 	for _, c := range changes {
 		name := c.user.name.name
@@ -277,7 +277,7 @@ func TestRepeatedMessages(t *testing.T) {
 	s.populate()
 	once := command{Kind: say, Conn: 1, Room: lobby, Text: "once", CID: "m1"}
 	s.want("said", s.do("a", once), "Ann in lobby: once")
-	said := s.last.seq
+	said := s.last.at.Seq
 	s.do("b", resumeOf(11, 1))
 	again := once
 	again.Conn = 11
@@ -298,7 +298,7 @@ func TestRepeatedMessages(t *testing.T) {
 func TestHistoryBounds(t *testing.T) {
 	s := newScript(t)
 	s.populate()
-	start := s.state.position()
+	start := s.state.last
 	for i := range 10 {
 		s.do("a", sayOf(1, fmt.Sprint("line ", i)))
 	}
@@ -311,10 +311,10 @@ func TestHistoryBounds(t *testing.T) {
 	if missed, ok := s.state.missedBy(rooms, start); ok {
 		t.Errorf("missedBy(%v) = %d lines, true, want a hole", start, len(missed))
 	}
-	if missed, ok := s.state.missedBy(rooms, position{start.origin, s.state.seq + 5}); !ok || len(missed) != 0 {
+	if missed, ok := s.state.missedBy(rooms, position{Seq: s.state.last.Seq + 5}); !ok || len(missed) != 0 {
 		t.Errorf("missedBy of a position ahead = %v, %v, want nothing, true", missed, ok)
 	}
-	if _, ok := s.state.missedBy(rooms, position{start.origin + 1, s.state.seq}); ok {
+	if _, ok := s.state.missedBy(rooms, position{Seq: s.state.last.Seq, Check: s.state.last.Check + 1}); ok {
 		t.Error("missedBy of another log's position = true, want false")
 	}
 	long := strings.Repeat("x", 900)
@@ -329,7 +329,7 @@ func TestHistoryBounds(t *testing.T) {
 }
 
 func TestPositions(t *testing.T) {
-	for _, p := range []position{{}, {1, 2}, {1 << 32, 1 << 60}, {1<<64 - 1, 1<<64 - 1}} {
+	for _, p := range []position{{}, {Seq: 1, Check: 2}, {Seq: 1 << 60, Check: 1 << 31}, {Seq: 1<<64 - 1, Check: 1<<32 - 1}} {
 		if got, err := parsePosition(p.String()); err != nil || got != p {
 			t.Errorf("parsePosition(%q) = %v, %v, want %v", p, got, err, p)
 		}
@@ -338,6 +338,31 @@ func TestPositions(t *testing.T) {
 		if p, err := parsePosition(text); err == nil {
 			t.Errorf("parsePosition(%q) = %v, want an error", text, p)
 		}
+	}
+}
+
+// If the cluster falls back to a state that had less of the log, numbers are given a second time, to other lines.
+func TestForkedLog(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	shared, before := s.state.last, s.state.encode()
+	s.do("a", sayOf(1, "lost"))
+	lost := s.state.last
+	fork, err := decodeState(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.state = fork
+	s.do("b", sayOf(2, "instead"))
+	if s.state.last.Seq != lost.Seq {
+		t.Fatalf("line in the fork has number %d, want that of the lost one, %d", s.state.last.Seq, lost.Seq)
+	}
+	s.do("b", sayOf(2, "and on"))
+	if missed, ok := s.state.missedBy([]string{lobby}, lost); ok {
+		t.Errorf("missedBy of a line of the other branch = %d lines, true, want false", len(missed))
+	}
+	if missed, ok := s.state.missedBy([]string{lobby}, shared); !ok || len(missed) != 2 {
+		t.Errorf("missedBy of the last line before the fork = %d lines, %v, want 2, true", len(missed), ok)
 	}
 }
 

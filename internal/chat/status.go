@@ -39,7 +39,7 @@ func (c *Chat) emitSession(cl *client, rooms []string, recovered bool, why code)
 		c.emit(cl, "session", s)
 		return
 	}
-	c.emit(cl, "session", s, c.state.position().String())
+	c.emit(cl, "session", s, c.state.last.String())
 }
 
 type statusInfo struct {
