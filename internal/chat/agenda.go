@@ -21,6 +21,7 @@ const (
 	endTyping
 	sendRoster
 	showPresence
+	stopWaiting
 	lookAtCluster
 	lookOnce
 	payOwed
@@ -109,6 +110,8 @@ func (c *Chat) tick() {
 			}
 		case showPresence:
 			c.showPresence()
+		case stopWaiting:
+			c.stopWaiting(now)
 		case lookAtCluster:
 			c.lookAtCluster()
 			c.schedule(task{at: now.Add(statusEvery), kind: lookAtCluster})

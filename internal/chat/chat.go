@@ -246,7 +246,11 @@ func (c *Chat) Restore(snapshot []byte) error {
 	for _, cl := range c.sortedClients() {
 		cl.user = restored.present(session{c.backplane.Instance, cl.conn})
 	}
-	c.showMissed(before)
+	if before.Seq > restored.last.Seq {
+		c.resetHistory() // the log has lost what was shown here
+	} else {
+		c.showMissed(before)
+	}
 	for name := range c.halls {
 		c.changeRoster(name) // it tells who is away as well
 	}

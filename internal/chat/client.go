@@ -26,8 +26,9 @@ type client struct {
 	name     nickname // of its user, kept to claim it again should the log take this instance for gone
 	wish     nickname // asked for in the 4.x vocabulary while a claim was under way
 	dialect  dialect
-	rooms    []string // it listens to
-	after    position // the client has got everything up to here, where the state has not come; zero: the usual case
+	rooms    []string  // it listens to
+	after    position  // the client has got everything up to here, where the state has not come; zero: the usual case
+	waits    time.Time // since when for after
 	ended    bool
 	messages bucket
 	others   bucket

@@ -127,6 +127,45 @@ func TestRecoveryOnALaggard(t *testing.T) {
 	})
 }
 
+// The cluster may have lost what a client has got: then the client is not kept waiting for it.
+func TestRecoveryAfterLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		bob := c.replicas[1].join("Bob")
+		p := &page{}
+		p.open(&c.replicas[0].site)
+		p.name("Ann")
+		before := c.replicas[0].Snapshot()
+		bob.sent("lost")
+		bob.sent("lost, too")
+		p.hear("lost")
+		p.hear("lost, too")
+		synctest.Wait()
+		for _, r := range c.replicas {
+			if err := r.Restore(before); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, args := p.take("what is shown is void"); args[0] != "lobby" || args[1].(map[string]any)["reset"] != true {
+			t.Errorf("client is sent %v, want a history that replaces what it shows", args)
+		}
+		p.Close()
+		p.offset = position{Seq: 1000, Check: 1}.String()
+		if !p.open(&c.replicas[1].site) {
+			t.Fatal("client was not recovered")
+		}
+		p.until("greeted", "status")
+		time.Sleep(maxWait)
+		if messages, _ := p.until("what there is", "history"); len(messages) != 0 {
+			t.Errorf("client is sent %q before", messages)
+		}
+		bob.sent("and on")
+		if got := p.hear("live"); got != "and on" {
+			t.Errorf("client hears %q, want and on", got)
+		}
+	})
+}
+
 func TestResumeByToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})

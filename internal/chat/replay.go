@@ -1,6 +1,11 @@
 package chat
 
-import "chatapp/internal/socketio"
+import (
+	"slices"
+	"time"
+
+	"chatapp/internal/socketio"
+)
 
 // lineView is a line as clients are given it in a history.
 type lineView struct {
@@ -67,17 +72,23 @@ func (c *Chat) emitHistory(cl *client, room string, reset bool) {
 	}
 }
 
-// maxAhead bounds the clients that wait for the state to come to where they say that they have been.
-const maxAhead = 1000
+// Clients may wait for the state to come to where they say that they have been: not too many of them, and not for long,
+// since the log may have lost what they had.
+const (
+	maxAhead = 1000
+	maxWait  = 10 * time.Second
+)
 
 // replay sends a client what it has missed since a position, in its vocabulary and without what it knows of itself, and
 // from then on what happens. It is called before the client listens to anything. u is its user or whom it claims to be;
 // nil: nobody.
 func (c *Chat) replay(cl *client, u *user, rooms []string, since position) {
 	if since.Seq > c.state.last.Seq && len(c.ahead) < maxAhead {
-		cl.after = since
+		if len(c.ahead) == 0 {
+			c.schedule(task{at: time.Now().Add(maxWait), kind: stopWaiting})
+		}
+		cl.after, cl.waits = since, time.Now()
 		c.ahead = append(c.ahead, cl)
-		cl.rooms = nil
 		return
 	}
 	all, whole := c.state.missedBy(rooms, since)
@@ -122,16 +133,37 @@ func (c *Chat) catchUp() {
 		default:
 			since := cl.after
 			cl.after = position{}
-			rooms := []string{lobby}
-			u := c.state.byToken[cl.token]
-			if u != nil && cl.dialect == classic {
-				rooms = u.rooms
-			}
-			c.replay(cl, u, rooms, since)
+			c.replay(cl, c.state.byToken[cl.token], c.roomsOf(cl), since)
 		}
 	}
 	clear(c.ahead[len(waiting):])
 	c.ahead = waiting
+}
+
+// stopWaiting gives those who have waited in vain what there is.
+func (c *Chat) stopWaiting(now time.Time) {
+	c.ahead = slices.DeleteFunc(c.ahead, func(cl *client) bool {
+		if cl.ended || now.Sub(cl.waits) < maxWait {
+			return cl.ended
+		}
+		cl.after = position{}
+		for _, room := range c.roomsOf(cl) {
+			c.emitHistory(cl, room, true)
+			c.listen(cl, room)
+		}
+		return true
+	})
+	if len(c.ahead) > 0 {
+		c.schedule(task{at: c.ahead[0].waits.Add(maxWait), kind: stopWaiting})
+	}
+}
+
+// roomsOf returns the rooms that the user whom a client claims to be is in.
+func (c *Chat) roomsOf(cl *client) []string {
+	if u := c.state.byToken[cl.token]; u != nil && cl.dialect == classic && len(u.rooms) > 0 {
+		return u.rooms
+	}
+	return []string{lobby}
 }
 
 // provisional returns the keys of the messages that clients have been shown provisionally.
@@ -171,6 +203,11 @@ func (c *Chat) showMissed(since position) {
 		}
 		return
 	}
+	c.resetHistory()
+}
+
+// resetHistory has everybody here replace what they show.
+func (c *Chat) resetHistory() {
 	for name, h := range c.halls {
 		if p := c.historyEvent(name, true); p != nil && h.here[classic] > 0 {
 			c.broadcast(h.classic[:], nil, p)
