@@ -47,7 +47,6 @@ type schedule struct {
 type walker struct {
 	*page
 	number   int
-	name     string
 	said     int
 	asked    map[string]string // by ack id: the cid
 	told     []string          // ids of the messages of others, since start
