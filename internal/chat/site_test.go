@@ -24,6 +24,13 @@ type testUser struct {
 	ack int
 }
 
+// Close ends the connection, as a broken network does. What the server writes has to be through: a pipe's other end that
+// fails to write closes its own, and reading from that is an error no network has.
+func (u *testUser) Close() {
+	synctest.Wait()
+	u.Client.Close()
+}
+
 // dial opens a connection for a client.
 func (s *site) dial(query string) *testUser {
 	s.t.Helper()
