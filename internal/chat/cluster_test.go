@@ -32,6 +32,8 @@ type replica struct {
 	// Guarded by cluster.mu.
 	paused bool // takes nothing from the log
 	full   bool // the log takes nothing from it
+	held   bool // what it appends is on its way
+	onWay  [][]byte
 	next   int
 	number uint64
 	asked  []string // suspects
@@ -83,11 +85,27 @@ func (r *replica) Append(body []byte) error {
 	if r.full {
 		return errFull
 	}
+	if r.held {
+		r.onWay = append(r.onWay, body)
+		return nil
+	}
+	r.putLocked(body)
+	return nil
+}
+
+// release lets arrive what is on its way.
+func (r *replica) release() {
+	for _, body := range r.onWay {
+		r.putLocked(body)
+	}
+	r.held, r.onWay = false, nil
+}
+
+func (r *replica) putLocked(body []byte) {
 	r.number++
 	r.cluster.entries = append(r.cluster.entries, Entry{Instance: r.name, Epoch: 1, Number: r.number,
 		Time: time.Now().UnixMilli(), Body: body})
 	r.cluster.changed.Broadcast()
-	return nil
 }
 
 func (r *replica) suspected(instance string) {

@@ -1,0 +1,74 @@
+package chat
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// overtaken lets a page go from replica a, which is held up, to b, and then lets a claim of its connection at a come after
+// that of the one at b. It returns the page as it is at a and as it is at b.
+func overtaken(t *testing.T, c *cluster, apart time.Duration) (left, live *page) {
+	a, b := c.replicas[0], c.replicas[1]
+	left = &page{}
+	left.open(&a.site)
+	left.name("Ann")
+	synctest.Wait()
+	a.set(func(r *replica) { r.held = true })
+	first := left.testUser
+	if !left.open(&a.site) { // its claim stays where it is
+		t.Fatal("client was not recovered at a")
+	}
+	left.until("greeted", "status")
+	time.Sleep(apart)
+	live = &page{pid: left.pid, offset: left.offset}
+	if !live.open(&b.site) {
+		t.Fatal("client was not recovered at b")
+	}
+	live.until("greeted", "status")
+	synctest.Wait()
+	a.set(func(r *replica) { r.release() })
+	synctest.Wait()
+	first.Close()
+	return left, live
+}
+
+func TestOvertakenClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		bob := c.replicas[1].join("Bob")
+		left, live := overtaken(t, c, time.Minute)
+		left.until("the connection left behind is told", "replaced")
+		left.Want("and ended", `1`)
+		live.sent("I am here")
+		time.Sleep(2 * time.Minute)
+		live.sent("and stay")
+		for _, text := range bob.announcements() {
+			if text != "Ann connected" {
+				t.Errorf("bob is told %q", text)
+			}
+		}
+		c.agree()
+	})
+}
+
+// The clocks of two instances may disagree about which connection is the later: the one that goes on is given the name.
+func TestOvertakenBySkew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		bob := c.replicas[1].join("Bob")
+		left, live := overtaken(t, c, time.Second)
+		left.sent("counts already")
+		live.Close()
+		synctest.Wait()
+		left.sent("I am the one")
+		time.Sleep(2 * time.Minute)
+		left.sent("and stay")
+		for _, text := range bob.announcements() {
+			if text != "Ann connected" {
+				t.Errorf("bob is told %q", text)
+			}
+		}
+		c.agree()
+	})
+}
