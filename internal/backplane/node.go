@@ -193,7 +193,7 @@ func (n *Node) loop(ctx context.Context) error {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
 	n.tick(time.Now())
-	ended := ctx.Done()
+	ended, closing := ctx.Done(), false
 	var giveUp <-chan time.Time
 	for {
 		select {
@@ -205,7 +205,7 @@ func (n *Node) loop(ctx context.Context) error {
 		case now := <-ticker.C:
 			n.tick(now)
 		case <-ended:
-			ended = nil
+			ended, closing = nil, true
 			timer := time.NewTimer(n.options.FlushTimeout)
 			defer timer.Stop()
 			giveUp = timer.C
@@ -213,7 +213,7 @@ func (n *Node) loop(ctx context.Context) error {
 		case <-giveUp:
 			return n.unsent()
 		}
-		if ended == nil && n.flushed() {
+		if closing && n.flushed() {
 			return nil
 		}
 	}

@@ -14,9 +14,10 @@ import (
 type client struct {
 	// Immutable.
 	socket *socketio.Socket
-	conn   uint64 // its session
-	page   hash   // of its private id
-	born   int64  // when it was connected, Unix milliseconds
+	conn   uint64   // its session
+	page   hash     // of its private id
+	born   int64    // when it was connected, Unix milliseconds
+	fixed  nickname // of a person who is signed in; none: names are free to choose
 
 	// Guarded by Chat.mu.
 	user     *user    // that the log has bound to it; nil: none

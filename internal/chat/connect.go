@@ -67,6 +67,7 @@ func (c *Chat) connect(s *socketio.Socket) {
 		return
 	}
 	cl := c.newClient(s)
+	cl.fixed = c.signedIn(s)
 	s.SetData(cl)
 	known := recovered
 	switch {
@@ -81,10 +82,16 @@ func (c *Chat) connect(s *socketio.Socket) {
 			known = u.returning()
 		}
 	}
+	if known != nil && !cl.mayBeCalled(known.name) {
+		known = nil // it is somebody else who is signed in now
+	}
 	if known == nil {
 		c.emitSession(cl, nil, false, accepted)
 		c.emitHistory(cl, lobby, false)
 		c.listen(cl, lobby)
+		if cl.fixed.key != "" {
+			c.claimSignedIn(cl)
+		}
 	} else {
 		c.comeBack(cl, known, auth.Offset)
 	}

@@ -122,7 +122,11 @@ func (c *Chat) onNickname(r *request) {
 	r.options(1, &options)
 	c.mu.Lock()
 	defer c.unlock()
-	if c.allowed(r, &r.client.others) {
+	switch {
+	case !c.allowed(r, &r.client.others):
+	case !r.client.mayBeCalled(name):
+		c.refuseLocked(r.client, r.event, r.Deferred(), nameFixed, 0)
+	default:
 		c.claim(r, name, options.Token, false)
 	}
 }
@@ -185,6 +189,9 @@ func (c *Chat) onAddUser(r *request) {
 	defer c.unlock()
 	if !c.allowed(r, &r.client.others) {
 		return
+	}
+	if r.client.fixed.key != "" {
+		name = r.client.fixed
 	}
 	switch {
 	// The page asks anew after every reconnection, also when its user has been recovered.

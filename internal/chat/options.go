@@ -3,6 +3,8 @@ package chat
 import (
 	"log/slog"
 	"time"
+
+	"chatapp/internal/socketio"
 )
 
 // Options adjust what this instance lets its own users do; the zero value works. They may differ between instances,
@@ -19,6 +21,11 @@ type Options struct {
 	// Clean tells whether the reason given to OnDisconnect is a clean close, such as a closed tab or a reload,
 	// rather than a lost connection. Nil: none is.
 	Clean func(reason error) bool
+
+	// SignedIn tells the name of the person whom something in front of this server has signed in, such as Entra ID, by the request
+	// that opened the socket's connection; "" where there is none. That person is given the name at once and can't choose
+	// another. Nil: everybody chooses.
+	SignedIn func(*socketio.Socket) string
 
 	HistoryOnJoin int // lines sent to whoever joins a room; 0: 100
 

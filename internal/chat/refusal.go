@@ -20,6 +20,7 @@ const (
 	nameInvalid
 	nameTooLong
 	nameLost
+	nameFixed
 	empty
 	tooLong
 	badArgument
@@ -39,6 +40,7 @@ var refusals = [codes]Refusal{
 	nameInvalid:  {Code: "name_invalid", Message: "A nickname needs something to read, and no control characters."},
 	nameTooLong:  {Code: "name_too_long", Message: "This nickname is too long."},
 	nameLost:     {Code: "name_lost", Message: "Your nickname was given up while you were away."},
+	nameFixed:    {Code: "name_fixed", Message: "You are signed in under your name, which cannot be changed here."},
 	empty:        {Code: "empty", Message: "There is nothing in this message."},
 	tooLong:      {Code: "too_long", Message: "This message is too long."},
 	badArgument:  {Code: "bad_argument", Message: "The server did not understand this."},

@@ -88,7 +88,11 @@ func (c *Chat) grant(p *pending, u *user, asked bool) {
 	if u.token != p.command.Token {
 		secret = "" // it had a name already, and the claim has changed that
 	}
-	c.speak(cl, p.command.Dialect)
+	dialect := p.command.Dialect
+	if asked {
+		dialect = modern // the only one in which a client may ask meanwhile
+	}
+	c.speak(cl, dialect)
 	fresh := c.settleRooms(cl)
 	if cl.dialect == modern {
 		if !p.resumes || asked {
@@ -103,7 +107,10 @@ func (c *Chat) grant(p *pending, u *user, asked bool) {
 	if !p.resumes {
 		c.newcomers = append(c.newcomers, cl)
 	}
-	c.emitSession(cl, u.rooms, cl.socket.Recovered(), accepted)
+	if cl.fixed.key == "" {
+		secret = "" // the answer has told it
+	}
+	c.emitSessionToken(cl, u.rooms, cl.socket.Recovered(), accepted, secret)
 }
 
 // login tells a client of the 4.x vocabulary which name it got.

@@ -16,7 +16,8 @@ type sessionInfo struct {
 	Name      string   `json:"name,omitempty"`
 	Rooms     []string `json:"rooms,omitempty"`
 	Recovered bool     `json:"recovered"`
-	Code      string   `json:"code,omitempty"` // why there is no name
+	Token     string   `json:"token,omitempty"` // for who got his name without asking
+	Code      string   `json:"code,omitempty"`  // why there is no name
 	Message   string   `json:"message,omitempty"`
 	Limits    limits   `json:"limits"`
 }
@@ -29,10 +30,15 @@ type limits struct {
 
 // emitSession tells a client who it is. The offset makes a client that has heard nothing yet recoverable.
 func (c *Chat) emitSession(cl *client, rooms []string, recovered bool, why code) {
+	c.emitSessionToken(cl, rooms, recovered, why, "")
+}
+
+// emitSessionToken is emitSession with a resume token.
+func (c *Chat) emitSessionToken(cl *client, rooms []string, recovered bool, why code, token string) {
 	s := sessionInfo{Instance: c.backplane.Instance, Recovered: recovered, Code: refusals[why].Code, Message: refusals[why].Message,
 		Limits: limits{max(c.options.MaxMessageLength, 0), c.options.MaxNicknameLength}}
 	if cl.name.key != "" {
-		s.Name, s.Rooms = cl.name.name, rooms
+		s.Name, s.Rooms, s.Token = cl.name.name, rooms, token
 	}
 	if len(cl.rooms) == 0 {
 		// It listens to nothing yet: what it has missed follows.

@@ -283,7 +283,8 @@ func readError(err error) error {
 		return errMessageTooBig
 	case errors.As(err, &closed):
 		return &transportError{closed}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed),
+		errors.As(err, &network):
 		return &transportError{err}
 	}
 	return &ProtocolError{Code: closeProtocolError, Reason: err.Error()}

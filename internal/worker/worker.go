@@ -75,6 +75,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		MessageRate:      unlimited(config.MessageRate),
 		NameHold:         unlimited(config.NameHold),
 		Clean:            func(reason error) bool { return errors.Is(reason, engineio.ErrClientClosed) },
+		SignedIn:         signedIn(config.NicknameHeader),
 		Observe:          w.metrics.observeLog,
 		Logger:           log,
 	})
@@ -99,6 +100,14 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	}
 	w.handler = w.routes()
 	return w, nil
+}
+
+// signedIn reads the name of a signed-in person from a header that only the platform in front can set; nil where there is no such platform.
+func signedIn(header string) func(*socketio.Socket) string {
+	if header == "" {
+		return nil
+	}
+	return func(s *socketio.Socket) string { return s.Handshake().Header().Get(header) }
 }
 
 // unlimited turns the environment's 0, no limit, into the chat's, whose 0 is the default.

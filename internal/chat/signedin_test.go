@@ -1,0 +1,94 @@
+package chat
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"unicode/utf8"
+
+	"chatapp/internal/socketio"
+)
+
+func signedInByQuery(s *socketio.Socket) string { return s.Handshake().Query().Get("person") }
+
+// A person whom a front has signed in has his name at once, cannot choose another, and keeps it over a reload; his second window gets
+// a variant.
+func TestSignedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{SignedIn: signedInByQuery})
+		window := c.replicas[0].dial("&person=Ann")
+		window.Connect("/", "")
+		window.Want("nobody yet", `2["session",{"instance":"a","recovered":false,*`)
+		token := tokenOf(t, until(window, `"session",{"instance":"a","name":"Ann"`))
+
+		window.Send(`21["nickname","Bob"]`)
+		if got := until(window, "31["); !strings.HasPrefix(got, `31[true,{"ok":false,"code":"name_fixed"`) {
+			t.Errorf("another name is answered by %s", got)
+		}
+		window.Send(`22["rename","Bob"]`)
+		if got := until(window, "32["); !strings.HasPrefix(got, `32[true,{"ok":false,"code":"name_fixed"`) {
+			t.Errorf("renaming is answered by %s", got)
+		}
+		window.Send(`23["nickname","ann"]`)
+		if got := until(window, "33["); !strings.HasPrefix(got, `33[false,{"ok":true`) {
+			t.Errorf("the own name is answered by %s", got)
+		}
+
+		second := c.replicas[1].dial("&person=Ann")
+		second.Connect("/", "")
+		until(second, `"session",{"instance":"b","name":"Ann 2"`)
+
+		window.Close()
+		reloaded := c.replicas[1].dial("&person=Ann")
+		reloaded.Connect("/", `{"token":"`+token+`"}`)
+		until(reloaded, `"session",{"instance":"b","name":"ann"`)
+
+		// Somebody else signs in at the same computer: the token does not make him Ann.
+		thief := c.replicas[0].dial("&person=Eve")
+		thief.Connect("/", `{"token":"`+token+`"}`)
+		until(thief, `"session",{"instance":"a","name":"Eve"`)
+
+		stock := c.replicas[0].dial("&person=Zoe")
+		stock.Connect("/", "")
+		stock.Send(`2["add user","Somebody"]`)
+		until(stock, `"login",{"numUsers":4,"username":"Zoe"`)
+	})
+}
+
+// until reads until a packet contains a part, and returns it.
+func until(u *testUser, part string) string {
+	u.t.Helper()
+	for {
+		if got := u.Next("until " + part); strings.Contains(got, part) {
+			return got
+		}
+	}
+}
+
+func tokenOf(t *testing.T, session string) string {
+	t.Helper()
+	_, after, found := strings.Cut(session, `"token":"`)
+	token, _, _ := strings.Cut(after, `"`)
+	if !found || token == "" {
+		t.Fatalf("%s has no token", session)
+	}
+	return token
+}
+
+func TestTrimName(t *testing.T) {
+	for typed, want := range map[string]string{
+		"ann@example.com":        "ann@example.com",
+		"ann\u202e\x00":          "ann",
+		strings.Repeat("x", 100): strings.Repeat("x", 32),
+		" a \t b ":               "a b",
+		strings.Repeat("\U0001F468‍\U0001F469‍\U0001F467", 40): "",
+	} {
+		got := trimName(typed, 32)
+		if !utf8.ValidString(got) || want != "" && got != want {
+			t.Errorf("trimName(%q) = %q, want %q", typed, got, want)
+		}
+		if _, why := parseNickname(got, 32); why != accepted {
+			t.Errorf("trimName(%q) = %q, which is refused: %v", typed, got, refusals[why].Code)
+		}
+	}
+}
