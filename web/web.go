@@ -1,27 +1,245 @@
-// Package web is the page, embedded, and how it is served.
+// Package web is the chat's page: documents, style sheet and ES modules, embedded as they stand in page/ and served
+// without a build step. The page speaks to the worker that served it over the plain WebSocket door, /ws, with the
+// browser's own WebSocket, and asks nothing of anybody else.
+//
+// What a document links to is served below a folder named by the hash of all of it, and so is immutable; documents
+// themselves are revalidated by a strong ETag. Everything is compressed once, when Handler is called.
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"io/fs"
 	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 //go:embed page
-var files embed.FS
+var embedded embed.FS
 
-// Handler serves the page and what belongs to it.
+// mediaTypes are those of the files in page/. They stand here because the tables of the mime package differ from one
+// machine to the next.
+var mediaTypes = map[string]string{
+	".html":        "text/html; charset=utf-8",
+	".css":         "text/css; charset=utf-8",
+	".js":          "text/javascript; charset=utf-8",
+	".svg":         "image/svg+xml",
+	".webmanifest": "application/manifest+json",
+}
+
+// policy lets the page load what this origin serves and talk to this origin, and nothing else. Since Safari 15.4 'self'
+// covers ws: and wss: of the same host in every browser, so no address needs to be named. Trusted Types turn every
+// assignment of text to markup into an error.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// assetsAt is the path below which the files that documents link to are served, followed by their common hash.
+const assetsAt = "/assets/"
+
+// file is one served file, in both encodings.
+type file struct {
+	mediaType string
+	plain     []byte
+	zipped    []byte // empty where compression gains nothing
+	tag       string // of plain, without quotes
+	document  bool
+}
+
+// site is everything served. It is immutable.
+type site struct {
+	version  string // hash of all assets
+	files    map[string]*file
+	notFound *file
+}
+
+// Handler serves the page at "/", what it consists of below "/assets/", and a page of its own for everything else, with
+// status 404. It answers GET and HEAD. Its documents carry a Content-Security-Policy and the headers that go with it.
+// The handler keeps no state and may be used by any number of servers at once.
 func Handler() http.Handler {
-	page, err := fs.Sub(files, "page")
+	pages, err := fs.Sub(embedded, "page")
 	if err != nil {
-		panic(err) // the folder is part of the program
+		panic(err) // the name is a constant
 	}
-	next := http.FileServerFS(page)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Referrer-Policy", "no-referrer")
-		next.ServeHTTP(w, r)
+	s, err := load(pages)
+	if err != nil {
+		panic(err) // an embedded file that can't be read is a broken build
+	}
+	return s
+}
+
+// load reads and compresses a site. HTML files are its documents, by name; index.html is served at "/" and 404.html for
+// what is not there. In them the word {assets} stands for the folder of the others.
+func load(pages fs.FS) (*site, error) {
+	contents := map[string][]byte{}
+	var names []string
+	err := fs.WalkDir(pages, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		contents[name], err = fs.ReadFile(pages, name)
+		names = append(names, name)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	sum := sha256.New()
+	for _, name := range names {
+		sum.Write([]byte(name + "\x00" + strconv.Itoa(len(contents[name])) + "\x00"))
+		sum.Write(contents[name])
+	}
+	s := &site{version: hex.EncodeToString(sum.Sum(nil)[:8]), files: map[string]*file{}}
+	folder := assetsAt + s.version
+	for _, name := range names {
+		f := &file{mediaType: mediaTypes[path.Ext(name)], plain: contents[name], document: path.Ext(name) == ".html"}
+		if f.document {
+			f.plain = bytes.ReplaceAll(f.plain, []byte("{assets}"), []byte(folder))
+		}
+		digest := sha256.Sum256(f.plain)
+		f.tag = hex.EncodeToString(digest[:12])
+		if f.zipped, err = compress(f.plain); err != nil {
+			return nil, err
+		}
+		switch {
+		case name == "index.html":
+			s.files["/"] = f
+		case name == "404.html":
+			s.notFound = f
+		default:
+			s.files[name] = f
+		}
+	}
+	return s, nil
+}
+
+// compress returns content as gzip, or nothing if that is not smaller.
+func compress(content []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	if out.Len() >= len(content) {
+		return nil, nil
+	}
+	return out.Bytes(), nil
+}
+
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	if r.URL.Path == "/" {
+		serve(w, r, s.files["/"], "no-cache", http.StatusOK)
+		return
+	}
+	if rest, ok := strings.CutPrefix(r.URL.Path, assetsAt); ok {
+		version, name, _ := strings.Cut(rest, "/")
+		if f := s.files[name]; f != nil && !f.document {
+			// A document of another version asks for its own files while instances are being replaced, and may reach one
+			// that has only these: better than none, but not to be remembered under that name.
+			cache := "no-store"
+			if version == s.version {
+				cache = "public, max-age=31536000, immutable"
+			}
+			serve(w, r, f, cache, http.StatusOK)
+			return
+		}
+	}
+	serve(w, r, s.notFound, "no-cache", http.StatusNotFound)
+}
+
+// serve writes f, or that the client's copy of it is good.
+func serve(w http.ResponseWriter, r *http.Request, f *file, cache string, status int) {
+	h := w.Header()
+	body, tag := f.plain, `"`+f.tag+`"`
+	if f.zipped != nil {
+		h.Add("Vary", "Accept-Encoding")
+		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+			// RFC 9110 section 8.8.3.3: each encoding is another representation, and has another strong tag.
+			body, tag = f.zipped, `"`+f.tag+`-gzip"`
+			h.Set("Content-Encoding", "gzip")
+		}
+	}
+	h.Set("Content-Type", f.mediaType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", cache)
+	if f.document {
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Referrer-Policy", "same-origin")
+	}
+	if status == http.StatusOK {
+		h.Set("ETag", tag)
+		if matches(r.Header.Values("If-None-Match"), tag) {
+			h.Del("Content-Type")
+			h.Del("Content-Encoding")
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(body) // an error here is the client's having gone
+	}
+}
+
+// acceptsGzip tells whether the header lets gzip through: RFC 9110 section 12.5.3.
+func acceptsGzip(values []string) bool {
+	accepted, byName := false, false
+	for _, value := range values {
+		for coding := range strings.SplitSeq(value, ",") {
+			name, parameters, _ := strings.Cut(coding, ";")
+			name = strings.ToLower(strings.TrimSpace(name))
+			if name != "gzip" && name != "x-gzip" && (name != "*" || byName) {
+				continue
+			}
+			accepted, byName = weight(parameters) > 0, name != "*"
+		}
+	}
+	return accepted
+}
+
+// weight is the quality value among the parameters of a coding: RFC 9110 section 12.4.2. One that can't be read is 0.
+func weight(parameters string) float64 {
+	key, value, _ := strings.Cut(strings.TrimSpace(parameters), "=")
+	if strings.TrimSpace(key) == "" {
+		return 1
+	}
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if !strings.EqualFold(strings.TrimSpace(key), "q") || err != nil {
+		return 0
+	}
+	return q
+}
+
+// matches tells whether If-None-Match names tag. Comparison is weak, as RFC 9110 section 13.1.2 asks.
+func matches(values []string, tag string) bool {
+	for _, value := range values {
+		for candidate := range strings.SplitSeq(value, ",") {
+			candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+			if candidate == "*" || candidate == tag {
+				return true
+			}
+		}
+	}
+	return false
 }
