@@ -1,0 +1,154 @@
+package web_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// talk fills the lobby with a conversation of three people who have no windows.
+func talk(t *testing.T, s *site) (mina, ben, chris *person) {
+	t.Helper()
+	other := len(s.front) - 1
+	mina, ben, chris = s.visit(t, other, "민아"), s.visit(t, 0, "Ben"), s.visit(t, other, "Chris")
+	mina.say("lobby", "안녕하세요! 저는 다른 인스턴스에 있어요.")
+	ben.say("lobby", "Hello Mina, I am on the first one and see you all the same.")
+	ben.say("lobby", "The order is the log's: https://example.org/log, on every instance.")
+	chris.say("lobby", "And if **one of them** goes down?")
+	mina.say("lobby", "다른 인스턴스로 옮겨 가고, 놓친 메시지를 받아요.")
+	mina.say("lobby", "👍")
+	ben.say("lobby", "Try it: `go run ./cmd/emulator -instances 2 -launch`")
+	return mina, ben, chris
+}
+
+// overflowing are visible elements that reach beyond the window, and what is below the window though it must be seen.
+const overflowing = `[...document.querySelectorAll('#app > *, #app button, #app input, #app textarea, .card, .card *')].filter((e) => e.checkVisibility({visibilityProperty: true}) && !e.closest('[hidden]') && !e.closest('.hidden')).filter((e) => { const r = e.getBoundingClientRect(); return r.width > 0 && (r.right > innerWidth + 0.5 || r.left < -0.5) }).map((e) => e.outerHTML.slice(0, 120)).concat(document.documentElement.scrollWidth > innerWidth ? ['the document'] : [], (() => { const c = document.querySelector('#composer').getBoundingClientRect(); return c.bottom > innerHeight + 0.5 || c.top < 0 ? ['the composer'] : [] })())`
+
+func TestFitsEveryWindow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, "MESSAGE_RATE=0")
+	talk(t, s)
+	for _, language := range []string{"en-GB", "ko-KR"} {
+		ann := open(t, s.url(0), look{language: language})
+		ann.wait("the card is shown", `document.activeElement.id === 'nick'`)
+		fits := func(state string) {
+			t.Helper()
+			// Phones, one on its side, one whose keyboard is open; half a screen; a desktop at 200 %; a large screen.
+			for _, size := range [][2]int64{{320, 568}, {375, 300}, {568, 320}, {640, 400}, {960, 1080}, {1280, 800}, {3840, 2160}} {
+				ann.do("resize", viewport(size[0], size[1]))
+				for _, found := range eval[[]string](ann, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(`+overflowing+`))))`) {
+					t.Errorf("%s, %s, %d x %d: out of the window is %s", language, state, size[0], size[1], found)
+				}
+			}
+		}
+		fits("the card")
+		ann.enter("Ann" + language[:2])
+		fits("the conversation")
+		if small := eval[[]string](ann, `[...document.querySelectorAll('input:not([type=checkbox]), textarea, select')].filter((e) => parseFloat(getComputedStyle(e).fontSize) < 16).map((e) => e.id)`); len(small) > 0 {
+			t.Errorf("text in %s is smaller than 16 px: phones would enlarge the page", strings.Join(small, ", "))
+		}
+		ann.run(`document.querySelector('#open-behind').click()`)
+		fits("behind the scenes")
+		ann.press("Escape")
+		ann.do("resize", viewport(320, 568))
+		ann.click("#open-side")
+		ann.wait("the side slides in", `document.querySelector('#side').getBoundingClientRect().left === 0`)
+		fits("the side")
+	}
+}
+
+// TestLanguages: the browser's language is spoken at first, another one from when it is chosen.
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	ann := open(t, s.url(0), look{language: "ko-KR,en;q=0.5"})
+	ann.wait("Korean, as the browser prefers", `document.documentElement.lang === 'ko' && document.querySelector('label[for=nick]').textContent === '애칭을 입력하고 Enter 키를 누르세요.'`)
+	s.visit(t, 0, "민아")
+	ann.write("민아")
+	ann.press("Enter")
+	ann.wait("refused in Korean", `document.querySelector('#nickname-err').textContent === '이미 사용 중인 애칭입니다'`)
+	ann.click(`[data-language=en]`)
+	ann.wait("the refusal too is in English now", `document.documentElement.lang === 'en' && document.querySelector('#nickname-err').textContent === 'Nickname already in use'`)
+	ann.click(`[data-language=ko]`)
+	ann.run(`document.querySelector('#nick').focus()`)
+	ann.enter("지민")
+	ann.say("안녕")
+	ann.heard("나", "안녕")
+	ann.run(`document.querySelector('.settings').open = true; const l = document.querySelector('#language'); l.value = 'en'; l.dispatchEvent(new Event('change'))`)
+	ann.heard("me", "안녕")
+	ann.wait("all of the page", `document.querySelector('#send').innerText === 'Send' && document.querySelector('.day').textContent === 'Today' && document.querySelector('#subtitle').textContent === '2 people here'`)
+	ann.reload()
+	ann.wait("also when it is loaded again", `document.documentElement.lang === 'en' && document.querySelector('#send').innerText === 'Send'`)
+	if left := eval[string](ann, `document.body.innerText`); strings.Contains(left, "보내기") {
+		t.Errorf("Korean is left in the English page:\n%s", left)
+	}
+}
+
+func TestColoursFollowTheSystemUntilChosen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	ann := open(t, s.url(0), look{dark: true})
+	const light = `(() => { const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g).map(Number); return r + g + b > 382 })()`
+	ann.wait("dark", `!`+light)
+	ann.enter("Ann")
+	choose := func(theme string) {
+		ann.run(`const c = document.querySelector('#theme'); c.value = ` + quote(theme) + `; c.dispatchEvent(new Event('change'))`)
+	}
+	choose("light")
+	ann.wait("light", light)
+	ann.reload()
+	ann.wait("light when loaded again", light)
+	choose("auto")
+	ann.wait("dark again", `!`+light)
+}
+
+// TestAccessibility has axe-core look at the page's states, in both colour schemes and languages.
+func TestAccessibility(t *testing.T) {
+	t.Parallel()
+	axe, err := os.ReadFile("testdata/axe/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		browser(t)
+		required(t, "axe-core (npm ci in web/testdata/axe)")
+	}
+	s := newSite(t, 2, "MESSAGE_RATE=0")
+	mina, _, _ := talk(t, s)
+	for i, l := range []look{{}, {dark: true, language: "ko-KR"}, {width: 320, height: 640}} {
+		name := fmt.Sprintf("%+v", l)
+		ann := open(t, s.url(0), l)
+		// Trusted Types let no text become code; the protocol is not bound by that.
+		ann.do("load axe-core", evaluate(string(axe)))
+		check := func(state string) {
+			t.Helper()
+			type violation struct{ ID, Impact, Help, Where string }
+			found := evalWithin[[]violation](ann, 2*patience, `axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => ({ID: v.id, Impact: v.impact, Help: v.help, Where: v.nodes.map((n) => n.html + ' ' + n.any.map((a) => a.message).join()).join('\n').slice(0, 1500)})))`)
+			for _, v := range found {
+				if v.Impact == "serious" || v.Impact == "critical" {
+					t.Errorf("%s, %s: %s (%s)\n%s", name, state, v.Help, v.ID, v.Where)
+				} else {
+					t.Logf("%s, %s: %s (%s, %s)\n%s", name, state, v.Help, v.ID, v.Impact, v.Where)
+				}
+			}
+		}
+		ann.wait("the card is shown", `document.activeElement.id === 'nick'`)
+		check("the card")
+		ann.write("민아")
+		ann.press("Enter")
+		ann.wait("refused", `document.querySelector('#nickname-err').textContent !== ''`)
+		check("a refusal")
+		ann.enter(fmt.Sprint("Ann", i))
+		ann.say("`code`, **bold**, https://example.org")
+		ann.wait("it is sent", `document.querySelector('.tail .message') === null`)
+		mina.say("lobby", "그래요")
+		if l.width == 320 {
+			ann.click("#open-side")
+			ann.wait("open", `document.querySelector('#side').getBoundingClientRect().left === 0`)
+			ann.run(`document.querySelector('.settings').open = true`)
+			check("the side")
+			ann.press("Escape")
+		} else {
+			ann.run(`document.querySelector('.settings').open = true; document.querySelector('#open-behind').click()`)
+		}
+		check("the conversation")
+	}
+}
