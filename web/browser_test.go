@@ -119,7 +119,7 @@ func open(t *testing.T, address string, l look) *window {
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	}), send(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Chrome", AcceptLanguage: l.language}))
 	go w.listen()
-	w.do("navigate", chromedp.Navigate(address))
+	w.navigate(address)
 	return w
 }
 
@@ -183,8 +183,8 @@ func (w *window) run(statements string) {
 	eval[bool](w, "(async () => {"+statements+"; return true})()")
 }
 
-// wait waits until an expression is true in the page. It looks again after every change of the page and every 20 ms, and
-// anew when the page is another one.
+// wait waits until an expression is true in the page, which looks every 20 ms, and anew when the page is another one. An
+// expression that throws is not true yet.
 func (w *window) wait(why, expression string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
@@ -288,7 +288,7 @@ func (w *window) say(text string) {
 // heard waits until a message by somebody is in the log and shown.
 func (w *window) heard(from, text string) {
 	w.t.Helper()
-	w.wait("message of "+from, fmt.Sprintf(`%s.some(([from, text]) => [%s, undefined].includes(from) && text === %s)`, conversation, quote(from), quote(text)))
+	w.wait("message of "+from, fmt.Sprintf(`%s.some(([from, text]) => [%s, undefined].includes(from) && text === %s)`, conversation, encode(from), encode(text)))
 }
 
 // conversation are the confirmed messages shown: pairs of author and text. The first lines have no author if the one who
@@ -301,11 +301,6 @@ func (w *window) texts() []string {
 	return eval[[]string](w, `[...document.querySelectorAll('.blocks .message .text')].map((m) => m.textContent)`)
 }
 
-func (w *window) text(selector string) string {
-	w.t.Helper()
-	return eval[string](w, `document.querySelector(`+quote(selector)+`).innerText`)
-}
-
 func (w *window) click(selector string) {
 	w.t.Helper()
 	w.do("click "+selector, chromedp.Click(selector))
@@ -316,13 +311,15 @@ func (w *window) reload() {
 	w.do("reload", chromedp.Reload())
 }
 
-func viewport(width, height int64) chromedp.Action[chromedp.Void] {
-	return chromedp.EmulateViewport(width, height)
+func (w *window) navigate(address string) {
+	w.t.Helper()
+	w.do("navigate", chromedp.Navigate(address))
 }
 
-func navigate(address string) chromedp.Action[chromedp.Void] { return chromedp.Navigate(address) }
-
-func quote(s string) string { return encode(s) }
+func (w *window) resize(width, height int64) {
+	w.t.Helper()
+	w.do("resize", chromedp.EmulateViewport(width, height))
+}
 
 // encode writes a value as an expression of JavaScript.
 func encode(value any) string {

@@ -104,7 +104,7 @@ func TestLinksAndEmphasis(t *testing.T) {
 	} {
 		ben.say("lobby", c.text)
 		const inner = `[...[...document.querySelectorAll('.text')].at(-1)?.childNodes ?? []].map((n) => n.nodeType === 3 ? n.data : n.tagName === 'A' ? '<a href="' + n.getAttribute('href') + '">' : '<' + n.localName + '>' + n.textContent + '</' + n.localName + '>').join('')`
-		ann.wait("it is drawn as "+c.want, inner+` === `+quote(c.want))
+		ann.wait("it is drawn as "+c.want, inner+` === `+encode(c.want))
 	}
 	ben.say("lobby", "👍🏽 👩‍👩‍👧")
 	ann.wait("emoji alone are large", `[...document.querySelectorAll('.text')].at(-1).classList.contains('emoji')`)

@@ -28,7 +28,7 @@ var hostile = []string{
 	`<math><mtext></form><form><mglyph><style></math><img src onerror=owned=1>`,
 }
 
-// elements are all that a conversation consists of.
+// strange are elements that the page did not begin with, and that texts might have become.
 const strange = `[...document.querySelectorAll('script, img, iframe, object, embed, base, form, style, link, meta, math, svg, a, [onerror], [onload], [onmouseover]')].filter((e) => !globalThis.atFirst.has(e))`
 
 func TestHostileTextsStayText(t *testing.T) {
@@ -76,13 +76,13 @@ func TestHostileTextsStayText(t *testing.T) {
 
 	// As a room, which is seen in the address, the title, the lists and the history of another.
 	for _, text := range hostile {
-		ben.run(`location.hash = encodeURIComponent(` + quote(text) + `)`)
+		ben.run(`location.hash = encodeURIComponent(` + encode(text) + `)`)
 		ben.wait("the room is shown", `document.querySelector('#title').textContent !== '#lobby' && (document.querySelector('.empty') !== null)`)
 		ben.say("said in " + text)
 		ben.run(`location.hash = ''`)
 		ben.wait("back", `document.querySelector('#title').textContent === '#lobby'`)
 	}
-	ann.run(`location.hash = encodeURIComponent(` + quote(hostile[1]) + `)`)
+	ann.run(`location.hash = encodeURIComponent(` + encode(hostile[1]) + `)`)
 	ann.wait("its history is shown", `document.querySelectorAll('.message').length > 0`)
 	checkHarmless(ann)
 	checkHarmless(ben)

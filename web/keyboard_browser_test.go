@@ -57,7 +57,7 @@ func TestKeyboardAlone(t *testing.T) {
 	ann.press("Escape")
 	ann.wait("Escape closes it, the focus goes back", `document.querySelector('#behind').hidden && document.activeElement.id === 'open-behind'`)
 
-	ann.do("a phone", viewport(320, 568))
+	ann.resize(320, 568)
 	ann.run(`document.querySelector('#open-side').focus()`)
 	ann.press("Enter")
 	ann.wait("the side opens, and has the focus", `document.querySelector('#side').contains(document.activeElement) && document.querySelector('#open-side').getAttribute('aria-expanded') === 'true'`)

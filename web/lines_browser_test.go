@@ -63,11 +63,11 @@ func TestListNeverJumps(t *testing.T) {
 	if n := eval[int](ann, `new Set([...document.querySelectorAll('.blocks .message .text')].map((e) => e.textContent)).size`); n != 154 {
 		t.Errorf("she has %d different messages, want 154", n)
 	}
-	ann.do("another width", viewport(700, 800))
+	ann.resize(700, 800)
 	ann.wait("laid out anew", `document.querySelector('#lines').clientWidth <= 700`)
 	ann.click("#jump")
 	ann.wait("the button leads to the end", `(() => { const l = document.querySelector('#lines'); return l.scrollHeight - l.scrollTop - l.clientHeight < 2 && document.querySelector('#jump').hidden })()`)
-	ann.do("a lower window", viewport(700, 400))
+	ann.resize(700, 400)
 	ann.wait("which stays in sight", `(() => { const l = document.querySelector('#lines'); return l.clientHeight < 400 && l.scrollHeight - l.scrollTop - l.clientHeight < 2 })()`)
 }
 
@@ -108,11 +108,11 @@ func TestTenThousandLines(t *testing.T) {
 			return {Count: times.length, Longest: times.at(-1), P50: times[times.length >> 1], P99: times[Math.floor(times.length * 0.99)], Over50: times.filter((t) => t > 50).length}
 		})()`, until, step))
 	}
-	up := scroll(-1000, `document.querySelector('.older').textContent.startsWith('This is the beginning')`)
+	up := scroll(-1500, `document.querySelector('.older').textContent.startsWith('This is the beginning')`)
 	if n := eval[int](ann, `document.querySelectorAll('.message').length`); n < 10000 {
 		t.Errorf("scrolled to the beginning there are %d lines, want all", n)
 	}
-	down := scroll(1500, `i === 200`)
+	down := scroll(1500, `i === 150`)
 	t.Logf("10,000 lines come in %.0f ms", drawn)
 	for name, f := range map[string]frames{"up, drawing": up, "down, drawn": down} {
 		t.Logf("%s: %.0f frames, half within %.1f ms, 99 of 100 within %.1f ms, longest %.1f ms, %.0f over 50 ms", name, f.Count, f.P50, f.P99, f.Longest, f.Over50)

@@ -24,7 +24,7 @@ func TestLoading(t *testing.T) {
 		globalThis.tasks = []
 		new PerformanceObserver((l) => tasks.push(...l.getEntries().map((e) => e.duration))).observe({type: 'longtask', buffered: true})`}))
 	for _, cache := range []string{"empty", "full"} {
-		w.do("navigate", navigate(s.url(0)))
+		w.navigate(s.url(0))
 		w.wait("it is connected", `moments.online > 0 && document.readyState === 'complete' && performance.getEntriesByName('first-contentful-paint').length > 0`)
 		type facts struct {
 			Paint, Interactive, Online, Blocked, Bytes float64

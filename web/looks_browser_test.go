@@ -36,7 +36,7 @@ func TestFitsEveryWindow(t *testing.T) {
 			t.Helper()
 			// Phones, one on its side, one whose keyboard is open; half a screen; a desktop at 200 %; a large screen.
 			for _, size := range [][2]int64{{320, 568}, {375, 300}, {568, 320}, {640, 400}, {960, 1080}, {1280, 800}, {3840, 2160}} {
-				ann.do("resize", viewport(size[0], size[1]))
+				ann.resize(size[0], size[1])
 				for _, found := range eval[[]string](ann, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(`+overflowing+`))))`) {
 					t.Errorf("%s, %s, %d x %d: out of the window is %s", language, state, size[0], size[1], found)
 				}
@@ -51,7 +51,7 @@ func TestFitsEveryWindow(t *testing.T) {
 		ann.run(`document.querySelector('#open-behind').click()`)
 		fits("behind the scenes")
 		ann.press("Escape")
-		ann.do("resize", viewport(320, 568))
+		ann.resize(320, 568)
 		ann.click("#open-side")
 		ann.wait("the side slides in", `document.querySelector('#side').getBoundingClientRect().left === 0`)
 		fits("the side")
@@ -93,7 +93,7 @@ func TestColoursFollowTheSystemUntilChosen(t *testing.T) {
 	ann.wait("dark", `!`+light)
 	ann.enter("Ann")
 	choose := func(theme string) {
-		ann.run(`const c = document.querySelector('#theme'); c.value = ` + quote(theme) + `; c.dispatchEvent(new Event('change'))`)
+		ann.run(`const c = document.querySelector('#theme'); c.value = ` + encode(theme) + `; c.dispatchEvent(new Event('change'))`)
 	}
 	choose("light")
 	ann.wait("light", light)
@@ -101,6 +101,50 @@ func TestColoursFollowTheSystemUntilChosen(t *testing.T) {
 	ann.wait("light when loaded again", light)
 	choose("auto")
 	ann.wait("dark again", `!`+light)
+}
+
+// TestNamesCanBeRead measures the contrast of every colour that a name can have, on all it may stand on: WCAG 2.2, 1.4.3.
+func TestNamesCanBeRead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	for _, dark := range []bool{false, true} {
+		ann := open(t, s.url(0), look{dark: dark})
+		ann.enter(fmt.Sprint("Ann", dark))
+		ann.say("hello")
+		ann.heard("me", "hello")
+		type measure struct {
+			Hue      int
+			On       string
+			Contrast float64
+		}
+		measured := eval[[]measure](ann, `(() => {
+			const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true})
+			const light = (...layers) => {
+				for (const colour of layers) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1) }
+				const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+				return 0.2126 * r + 0.7152 * g + 0.0722 * b
+			}
+			const message = document.querySelector('.message.head')
+			const name = message.querySelector('.author b'), avatar = message.querySelector('.avatar')
+			const ground = getComputedStyle(document.body).backgroundColor, side = getComputedStyle(document.querySelector('#side')).backgroundColor
+			const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+			const all = []
+			for (let hue = 0; hue < 360; hue += 15) {
+				message.style.setProperty('--hue', hue)
+				const colour = getComputedStyle(name).color, tint = getComputedStyle(avatar).backgroundColor
+				for (const [On, ...layers] of [['the ground', ground], ['the side', side], ['an avatar', ground, tint], ['an avatar aside', side, tint]]) all.push({Hue: hue, On, Contrast: contrast(light(...layers, colour), light(...layers))})
+			}
+			return all
+		})()`)
+		if len(measured) != 24*4 {
+			t.Fatalf("%d measures, want %d", len(measured), 24*4)
+		}
+		for _, m := range measured {
+			if m.Contrast < 4.5 {
+				t.Errorf("dark %v: a name of hue %d on %s has a contrast of %.2f, want 4.5", dark, m.Hue, m.On, m.Contrast)
+			}
+		}
+	}
 }
 
 // TestAccessibility has axe-core look at the page's states, in both colour schemes and languages.

@@ -118,7 +118,7 @@ func TestSameTabTwice(t *testing.T) {
 	again := open(t, s.url(0)+"/nothing", look{})
 	again.forgive() // nothing is there
 	again.run(`for (const [key, value] of Object.entries(` + encode(kept) + `)) sessionStorage.setItem(key, value)`)
-	again.do("navigate", navigate(s.url(0)))
+	again.navigate(s.url(0))
 	again.wait("the second window is Ann", `document.querySelector('#people .name')?.textContent === 'Ann' && document.querySelector('#naming').hidden`)
 	ann.wait("the first one says so, and rests", `document.querySelector('#banner-text').textContent === 'You went on in another window.'`)
 	ann.click("#banner-action")

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
+
 	"chatapp/internal/backplane/backplanetest"
 )
 
@@ -53,15 +55,15 @@ func TestPictures(t *testing.T) {
 	chris.say("lobby", "So do Korean and every emoji 🎉")
 	ann.say("Good. Then we can begin.")
 	ann.wait("sent", `document.querySelector('.tail').childElementCount === 0`)
-	ann.wait("users are counted", `document.querySelector('.cluster').innerText.includes('users')`)
+	ann.wait("users are counted", `document.querySelector('.cluster').innerText.includes('this window · 2 users')`)
 	ann.run(`document.querySelector('#message').focus()`)
 	take("behind")
-	ann.do("tablet", viewport(900, 1100))
+	ann.resize(900, 1100)
 	take("behind-tablet")
 	ann.press("Escape")
-	ann.do("4K", viewport(3840, 2160))
+	ann.resize(3840, 2160)
 	take("4k")
-	ann.do("desktop", viewport(1280, 800))
+	ann.resize(1280, 800)
 	ann.run(`location.hash = 'empty'`)
 	ann.wait("an empty room", `document.querySelector('.empty h2') !== null`)
 	ann.run(`document.querySelector('.settings').open = true`)
@@ -101,12 +103,22 @@ func TestPictures(t *testing.T) {
 	phone.run(`document.querySelector('.settings').open = true`)
 	take("phone-side")
 	phone.press("Escape")
-	phone.do("small", viewport(320, 568))
+	phone.resize(320, 568)
 	take("phone-320")
 	phone.run(`document.querySelector('#open-behind').click()`)
 	take("phone-behind")
 	phone.press("Escape")
-	phone.do("desktop", viewport(1280, 800))
+	phone.resize(1280, 800)
 	phone.run(`document.querySelector('#open-behind').click()`)
 	take("dark-ko-behind")
+	phone.run(`(await import(performance.getEntriesByType('resource').find((e) => e.name.endsWith('/state.js')).name)).state.limits.message = 0`)
+	phone.say(strings.Repeat("말", 201))
+	phone.wait("refused", `document.querySelector('.tail .failed') !== null`)
+	take("dark-ko-failed")
+	phone.do("few colours", send(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}}))
+	take("forced-colours")
+	phone.forgive()
+	phone.navigate(s.url(1) + "/nothing")
+	take("dark-not-found")
+	phone.forgive()
 }

@@ -144,3 +144,27 @@ func TestRefusedMessages(t *testing.T) {
 		t.Errorf("Ben sees %q, want %q: all of them, once, in order", got, want)
 	}
 }
+
+// TestNotSent has the server refuse what the page would not have sent.
+func TestNotSent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, "MAX_MESSAGE_LENGTH=20")
+	ann := open(t, s.url(0), look{})
+	ann.enter("Ann")
+	ann.run(`(await import(performance.getEntriesByType('resource').find((e) => e.name.endsWith('/state.js')).name)).state.limits.message = 0`)
+	const long = "longer than it may be here"
+	ann.say(long)
+	ann.wait("she is told that it is not sent, and why", `document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
+	ann.say("short")
+	ann.heard("me", "short")
+	ann.reload()
+	ann.wait("it is still there when the page is loaded again", `document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
+	ann.run(`document.querySelector('.tail .line-actions button').click()`)
+	ann.wait("to try again does not help", `document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
+	ann.run(`document.querySelector('.tail .line-actions button:last-child').click()`)
+	ann.wait("taken back, it can be mended", `document.querySelector('#message').value === `+encode(long)+` && document.querySelector('.tail').childElementCount === 0 && document.activeElement.id === 'message'`)
+	ann.run(`document.querySelector('#message').setSelectionRange(6, 26)`)
+	ann.write(" no more")
+	ann.press("Enter")
+	ann.heard("me", "longer no more")
+}
