@@ -267,6 +267,45 @@ func TestLockedMessagesAreNotWaitedFor(t *testing.T) {
 	}
 }
 
+// A peek's answer ends where it gets too large. What it did not come to is asked for again, not taken for a hole.
+func TestLargeLockedMessagesAreAllSeen(t *testing.T) {
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	r := receive(t, b)
+	publish(t, b, "first")
+	r.want("the first", 1)
+	r.end()
+	const locked = 60 // three answers of the emulator, of 4 MiB each
+	padding := strings.Repeat(".", 200<<10)
+	for i := range locked {
+		publish(t, b, fmt.Sprint(i, padding))
+	}
+	client, err := b.newClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.discard(client)
+	thief, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for held := 0; held < locked; {
+		messages, err := thief.ReceiveMessages(t.Context(), locked, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held += len(messages)
+	}
+	publish(t, b, "last")
+	again := receive(t, b)
+	got := again.want("what another holds locked, and what follows it", locked+1)
+	for i, body := range got[:locked] {
+		if want := fmt.Sprint(i, padding); body != want {
+			t.Fatalf("body %d starts %.20q, want %.20q", i, body, want)
+		}
+	}
+}
+
 // A body that is not of the protocol is dead-lettered with the reason, counted, and the log goes on.
 func TestPoison(t *testing.T) {
 	e := emulatortest.Start(t)

@@ -17,7 +17,7 @@ const (
 	// fetchAhead is how many fetches may wait to be delivered. The fetcher must be back in ReceiveMessages at once: what arrives between
 	// two calls the SDK releases, and it comes again later and out of order.
 	fetchAhead = 64
-	// peekSize is how many messages a peek shows; Service Bus shows at most 250.
+	// peekSize is how many messages a peek shows at most: all that Service Bus ever does.
 	peekSize = 250
 )
 
@@ -156,31 +156,39 @@ func (r *reading) pass(body []byte) {
 	}
 }
 
-// peek shows all there is from the first message on that was not delivered, also what another link holds locked. What it does not show
-// does not exist, and a hole there is none.
-func (r *reading) peek(parent context.Context) error {
+// peek shows all there is from the first message on that was not delivered, also what another link holds locked. What it passes over
+// does not exist, and a hole there is none. An answer ends where Service Bus finds it large enough, however little was shown: so while
+// there is a hole only an empty one says that nothing follows.
+func (r *reading) peek(ctx context.Context) error {
 	s := &r.bus.sequence
+	if s.hole() {
+		r.bus.meter.holes.Add(uint64(s.missing()))
+	}
 	for {
-		ctx, cancel := context.WithTimeout(parent, peekTimeout)
-		r.bus.meter.peeks.Add(1)
-		if s.hole() {
-			r.bus.meter.holes.Add(uint64(s.missing()))
-		}
 		from := max(s.next, 1)
-		messages, err := r.settling.PeekMessages(ctx, peekSize, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
-		cancel()
+		messages, err := r.peekFrom(ctx, from)
 		if err != nil {
 			return fmt.Errorf("peek from %d: %w", from, err)
 		}
 		for _, m := range messages {
-			invalid := r.bus.options.Valid(m.Body)
-			s.add(*m.SequenceNumber, bodyFor(r.bus.instance, m, invalid), r.pass)
+			s.absent(*m.SequenceNumber, r.pass)
+			s.add(*m.SequenceNumber, bodyFor(r.bus.instance, m, r.bus.options.Valid(m.Body)), r.pass)
 		}
-		if s.hole() {
-			s.skip(r.pass)
-		}
-		if len(messages) < peekSize {
+		switch {
+		case s.next <= from: // nothing from there on; what waits has been completed or has expired
+			for s.hole() {
+				s.skip(r.pass)
+			}
+			return nil
+		case !s.hole() && len(messages) < peekSize: // what follows is fetched: peeking after a busy topic would never end
 			return nil
 		}
 	}
+}
+
+func (r *reading) peekFrom(parent context.Context, from int64) ([]*azservicebus.ReceivedMessage, error) {
+	ctx, cancel := context.WithTimeout(parent, peekTimeout)
+	defer cancel()
+	r.bus.meter.peeks.Add(1)
+	return r.settling.PeekMessages(ctx, peekSize, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
 }

@@ -10,7 +10,6 @@ import (
 type sequence struct {
 	next  int64 // the number to deliver next; 0: not known yet
 	early map[int64][]byte
-	bytes int // of early
 }
 
 // restart is for a subscription that has just been made.
@@ -30,7 +29,6 @@ func (s *sequence) add(number int64, body []byte, deliver func([]byte)) bool {
 			s.early = make(map[int64][]byte)
 		}
 		s.early[number] = body
-		s.bytes += len(body)
 		return true
 	}
 	s.next++
@@ -46,7 +44,6 @@ func (s *sequence) deliverEarly(deliver func([]byte)) {
 			return
 		}
 		delete(s.early, s.next)
-		s.bytes -= len(body)
 		s.next++
 		deliver(body)
 	}
@@ -58,6 +55,18 @@ func (s *sequence) hole() bool { return len(s.early) > 0 }
 // missing is how many numbers the first hole has.
 func (s *sequence) missing() int64 {
 	return slices.Min(slices.Collect(maps.Keys(s.early))) - s.next
+}
+
+// absent notes that what has not come of the numbers below before does not exist.
+func (s *sequence) absent(before int64, deliver func([]byte)) {
+	for s.next < before {
+		if s.hole() && s.next+s.missing() < before {
+			s.skip(deliver)
+		} else {
+			s.next = before
+			s.deliverEarly(deliver)
+		}
+	}
 }
 
 // skip gives up the first hole: the subscription has no messages with its numbers.
