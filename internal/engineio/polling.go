@@ -99,16 +99,26 @@ func (s *Session) await(p *poll, r *http.Request) (*queue, packetType, *httpErro
 		case <-grace:
 			s.releasePoll()
 		case <-r.Context().Done():
-			s.mu.Lock()
-			s.poll = nil
-			s.mu.Unlock()
-			s.Close(ErrTransportClosed) // Engine.IO v4: the client must not give up a poll
+			if s.abandonPoll(p) {
+				s.Close(ErrTransportClosed) // Engine.IO v4: the client must not give up a poll
+			}
 			return nil, 0, errBadRequest
 		}
 		if q, last, done, refusal := s.takePoll(p); done {
 			return q, last, refusal
 		}
 	}
+}
+
+// abandonPoll forgets a poll whose client has given it up; false where a WebSocket has taken over, and nothing hangs on the poll.
+func (s *Session) abandonPoll(p *poll) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.gone {
+		return false
+	}
+	s.poll = nil
+	return true
 }
 
 // takePoll takes what the poll is to be answered with; done is false where it must wait on.

@@ -99,6 +99,30 @@ func TestCancelledPollEndsTheSession(t *testing.T) {
 	h.want("the session is gone", "GET", target, "", 400, `{"code":1,"message":"Session ID unknown"}`)
 }
 
+// A client may give up the poll that its WebSocket has made superfluous, before the server has come to refuse it.
+func TestPollCancelledAfterUpgrade(t *testing.T) {
+	h := newHost(t, Options{CloseTimeout: quickly})
+	defer h.shutdown()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 { // a select of two that are ready takes either
+		s, _ := h.server.newSession(V4, polling, Handshake{})
+		s.open()
+		p, _ := s.startPoll()
+		here, _ := net.Pipe()
+		c := &conn{Conn: here}
+		if !s.startProbe(c) || !s.move(c) {
+			t.Fatal("the session did not move")
+		}
+		if _, _, refusal := s.await(p, newRequest("192.0.2.1:1").WithContext(cancelled)); refusal != errBadRequest {
+			t.Errorf("await = %v, want %v", refusal, errBadRequest)
+		}
+		if err := s.Err(); err != nil {
+			t.Fatalf("the session on the WebSocket ended with %v", err)
+		}
+	}
+}
+
 // waitFor waits for a condition that nothing announces.
 func (h *host) waitFor(what string, condition func() bool) {
 	h.t.Helper()
