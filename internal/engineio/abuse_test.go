@@ -92,10 +92,17 @@ func TestBlockedSocketLosesNothing(t *testing.T) {
 		defer session.mu.Unlock()
 		return session.blocked
 	})
+	bytesRead := 0
 	for i := range count {
-		if got := s.readText(); !strings.HasPrefix(got, fmt.Sprintf("4%06d", i)) {
+		got := s.readText()
+		if !strings.HasPrefix(got, fmt.Sprintf("4%06d", i)) {
 			t.Fatalf("message %d starts %.20q", i, got)
 		}
+		bytesRead += len(got)
+	}
+	// The frames' headers come to it, and the handshake.
+	if out := int(h.server.Stats().BytesOut); out < bytesRead || out > bytesRead+maxFrameHeader*count+1024 {
+		t.Errorf("BytesOut = %d, want %d and the framing of %d messages", out, bytesRead, count)
 	}
 	s.hangUp()
 }

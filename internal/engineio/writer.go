@@ -98,7 +98,7 @@ func (w *writer) write(s *Session, scratch *scratch) {
 		return
 	}
 	written, rest, err := w.writeQueue(c, q, scratch)
-	w.count(q, written)
+	w.count(q, written+totalSize(rest))
 	size := q.size()
 	q.release()
 	switch {
