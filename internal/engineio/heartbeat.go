@@ -170,11 +170,11 @@ func (h *heartbeat) look(s *Session) {
 	}
 }
 
-// lingerOver gives a session that is over its time to linger again, or forgets it.
+// lingerOver is for a session that has ended while it was about to be watched: it gives it its time to linger again, or forgets it.
+// One that is removed after the second look is forgotten by who removes it.
 func (h *heartbeat) lingerOver(s *Session) {
-	if h.server.known(s) {
-		h.linger(s)
-	} else {
+	h.linger(s)
+	if !h.server.known(s) {
 		h.forget(s)
 	}
 }

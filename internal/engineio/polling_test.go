@@ -476,6 +476,33 @@ func TestShutdownInAHurry(t *testing.T) {
 	_ = s.conn.Close()
 }
 
+// A session that Shutdown finds while it is being opened must not be left with the heartbeat, which Shutdown waits for.
+func TestShutdownFindsNewSession(t *testing.T) {
+	h := newHost(t, Options{PingInterval: time.Hour})
+	defer h.shutdown()
+	beat := h.server.heartbeat
+	for range 100 {
+		beat.mu.Lock() // holds the new session up where it is known and not watched yet
+		opened := make(chan *Session)
+		go func() {
+			s, _ := h.server.newSession(V4, webSocket, Handshake{})
+			opened <- s
+		}()
+		h.waitFor("the session is known", func() bool { return !h.server.empty() })
+		known := h.server.all()[0]
+		beat.mu.Unlock()
+		known.Close(ErrServerClosed)
+		h.server.discard(<-opened, ErrServerClosed)
+		beat.mu.Lock()
+		waiting := beat.waiting
+		beat.mu.Unlock()
+		if waiting > 0 {
+			h.server.heartbeat.forget(known)
+			t.Fatal("the session is over and is to be looked at in an hour")
+		}
+	}
+}
+
 // A connection that is kept alive is used for polls and posts alike: a poll's deadline for writing must not be left to what comes
 // after it.
 func TestDeadlinesEndWithTheirRequest(t *testing.T) {

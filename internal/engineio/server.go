@@ -21,7 +21,7 @@ type Handler interface {
 }
 
 // Server opens sessions: as an http.Handler by Engine.IO, and by [Server.WebSocketHandler] on bare WebSockets. Its goroutines
-// live while sessions do, and Shutdown waits for them.
+// live while sessions do, but for some idle readers; Shutdown ends those, and waits for all.
 type Server struct {
 	// Immutable.
 	handler   Handler
@@ -75,6 +75,9 @@ func (s *Server) newSession(protocol Protocol, transport transport, handshake Ha
 		return nil, err
 	}
 	s.heartbeat.watch(session, s.options.PingInterval)
+	if session.over.Load() { // Shutdown has found it before the heartbeat had it
+		s.heartbeat.lingerOver(session)
+	}
 	s.options.Logger.Debug("session opened", "sid", session.id, "remote", handshake.RemoteAddr, "protocol", protocol)
 	return session, nil
 }
@@ -98,9 +101,13 @@ func (s *Server) register(session *Session) *httpError {
 	return nil
 }
 
-// remove makes a session unknown.
+// remove makes a session unknown, and then has the heartbeat forget it: see lingerOver for who watches it anew meanwhile.
 func (s *Server) remove(session *Session) {
+	s.unregister(session)
 	s.heartbeat.forget(session)
+}
+
+func (s *Server) unregister(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sessions[session.id] != session {
