@@ -418,4 +418,7 @@ func (s *socket) hangUp() {
 	_ = s.conn.Close()
 }
 
-func httpServer(h *host) *http.Server { return &http.Server{Handler: h.mux()} }
+// httpServer has a WriteTimeout, which is for other pages than ours.
+func httpServer(h *host) *http.Server {
+	return &http.Server{Handler: h.mux(), WriteTimeout: 10 * time.Second}
+}

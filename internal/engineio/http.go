@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // httpError is a refusal in the words of the protocol's reference server: a code, a message, and the HTTP status.
@@ -41,8 +40,6 @@ func (e *httpError) write(w http.ResponseWriter) {
 
 // ServeHTTP is the Engine.IO door: handshakes, polls, posts and WebSockets. The path is the caller's affair.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// A deadline outlives its request where the connection is used again; a poll's time only starts when it is answered.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	if !s.originAllowed(r) {
 		errForbidden.write(w)
 		return

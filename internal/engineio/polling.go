@@ -179,6 +179,7 @@ func (s *Session) writePayload(w http.ResponseWriter, first []byte, q *queue, la
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Length", strconv.Itoa(len(b)))
 	header.Set("Cache-Control", "no-store")
+	// Also where a WriteTimeout of the http.Server is over: the poll's time only starts here. net/http takes it back behind the response.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.server.options.RequestTimeout))
 	if _, err := w.Write(b); err != nil {
 		s.Close(&transportError{err})

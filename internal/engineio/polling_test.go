@@ -503,9 +503,8 @@ func TestShutdownFindsNewSession(t *testing.T) {
 	}
 }
 
-// A connection that is kept alive is used for polls and posts alike: a poll's deadline for writing must not be left to what comes
-// after it.
-func TestDeadlinesEndWithTheirRequest(t *testing.T) {
+// A poll waits for longer than the WriteTimeout of the server it came to, on a connection that is used for polls and posts alike.
+func TestPollsOutliveWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, end := pipes(t, Options{CloseTimeout: quickly})
 		defer end()
