@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -165,24 +166,31 @@ func TestTinyPackets(t *testing.T) {
 
 // A client that pings at the level of WebSocket and does not read the answers cannot make us queue them without bound.
 func TestPingFloodWithoutReading(t *testing.T) {
-	h := serve(t, Options{CloseTimeout: quickly})
-	s := h.webSocket(webSocketURL)
-	session := h.session()
-	flood := bytes.Repeat(clientFrame(framePing, make([]byte, 125)), 1000)
-	_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))
-	for range 200 {
-		if _, err := s.conn.Write(flood); err != nil {
-			break
+	for _, size := range []int{125, 0} {
+		h := serve(t, Options{CloseTimeout: quickly})
+		s := h.webSocket(webSocketURL)
+		session := h.session()
+		_ = s.conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+		_ = session.conn.Conn.(*net.TCPConn).SetWriteBuffer(4 << 10)
+		flood := bytes.Repeat(clientFrame(framePing, make([]byte, size)), 1000)
+		_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		for range 200 {
+			if _, err := s.conn.Write(flood); err != nil {
+				break
+			}
+			session.mu.Lock()
+			queued, held := session.queued, 0
+			if session.queue != nil {
+				held = len(session.queue.items) * (size + preparedSize)
+			}
+			session.mu.Unlock()
+			if queued > maxControlBacklog+512 || held > maxControlBacklog+512 {
+				t.Fatalf("pings of %d bytes: %d bytes of pongs are queued, and %d held", size, queued, held)
+			}
 		}
-		session.mu.Lock()
-		queued := session.queued
-		session.mu.Unlock()
-		if queued > maxControlBacklog+512 {
-			t.Fatalf("%d bytes of pongs are queued", queued)
-		}
+		_ = s.conn.Close()
+		h.wantClosed(s.sid, ErrTransportClosed)
 	}
-	_ = s.conn.Close()
-	h.wantClosed(s.sid, ErrTransportClosed)
 }
 
 // After 10,000 connects and disconnects, goroutines and heap are where they were.

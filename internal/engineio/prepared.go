@@ -1,6 +1,9 @@
 package engineio
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // Message is one Engine.IO message, text or binary. Text is UTF-8.
 //
@@ -51,12 +54,15 @@ func prepareOne(m Message) *Prepared {
 }
 
 func prepareControl(kind packetType) *Prepared {
-	return &Prepared{control: kind, size: 3}
+	return &Prepared{control: kind, size: frameOverhead}
 }
 
+// prepareRaw is for one session alone, and counts as what it is: a client can ask for many that are small.
 func prepareRaw(b []byte) *Prepared {
-	return &Prepared{raw: b, size: len(b)}
+	return &Prepared{raw: b, size: len(b) + preparedSize}
 }
+
+const preparedSize = int(unsafe.Sizeof(Prepared{}))
 
 // frameOverhead is what a queued message is reckoned to cost beside its data: frame header, packet type, the queue's pointer.
 const frameOverhead = maxFrameHeader + 1 + 8
