@@ -108,9 +108,15 @@ func (s *Session) run(c *conn, isNew bool) {
 	}
 }
 
-// read handles the messages that have come, at least one, for which it waits; false when the connection has ended.
+// read handles what has come, and waits where that is less than a message or nothing; false when the connection has ended.
 func (s *Session) read(c *conn) bool {
 	for {
+		if c.takeControl() {
+			if !c.waiting() {
+				return true
+			}
+			continue
+		}
 		m, binary, err := c.read(s.server.options.MaxMessageSize)
 		if err == nil {
 			err = s.receive(m.b, binary)
