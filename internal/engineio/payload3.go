@@ -12,7 +12,7 @@ import (
 // code units and a colon; as bytes, behind a kind (0 text, 1 binary), its length in bytes, digit by digit, and 255.
 const (
 	binaryLengthEnd   = 0xff
-	maxLengthDigits3  = 10
+	maxLengthDigits3  = 9 // more than any payload has, and an int of 32 bits holds it
 	base64Message3    = "b4"
 	kindText3         = 0
 	kindBinary3       = 1
