@@ -111,6 +111,9 @@ func (s *Session) Err() error {
 // Send queues messages, which stay together and in order. It returns ErrClosed when the session is over, and ErrSlowConsumer
 // when its queue is full, which closes it.
 func (s *Session) Send(messages ...Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
 	if len(messages) == 1 {
 		return s.SendPrepared(prepareOne(messages[0]))
 	}

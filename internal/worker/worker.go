@@ -172,19 +172,26 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	return errors.Join(failure, err)
 }
 
-// shutdownGrace is what shutting down may take once the clients have been released.
-const shutdownGrace = 10 * time.Second
+// shutdownGrace is what each step of shutting down may take once the clients have been released. Each has its own: a client that does not
+// answer must not cost this instance its goodbye.
+const shutdownGrace = 8 * time.Second
 
 func (w *Worker) shutdown(server *http.Server, leaveCluster func(), clustered <-chan error) error {
 	close(w.draining)
 	w.release()
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
-	defer cancel()
-	err := errors.Join(w.engine.Shutdown(ctx), w.sockets.Close())
+	err := errors.Join(within(shutdownGrace, w.engine.Shutdown), w.sockets.Close())
 	leaveCluster() // flushes what is left, and says goodbye
 	err = errors.Join(err, <-clustered)
 	w.chat.Close()
-	return errors.Join(err, w.cluster.close(ctx), server.Shutdown(ctx), w.metrics.close(ctx))
+	return errors.Join(err, within(shutdownGrace, w.cluster.close), within(shutdownGrace, server.Shutdown),
+		within(shutdownGrace, w.metrics.close))
+}
+
+// within calls f with so much time.
+func within(d time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return f(ctx)
 }
 
 // release lets clients go to other instances, not all at once; where there is no other there is nothing to spare.
