@@ -31,6 +31,7 @@ type Chat struct {
 	clients      map[uint64]*client // by session
 	pending      map[uint64]*pending
 	halls        map[string]*hall
+	comingBack   map[hash]*client    // by token: their claims are on their way through the log
 	ahead        []*client           // wait until the state has come to where they have been already
 	ending       []*socketio.Socket  // to be disconnected once mu is free
 	late         map[hash]*client    // whose claim was stale, by the token of the user
@@ -68,18 +69,19 @@ func New(options Options) *Chat {
 	var random [16]byte
 	_, _ = crand.Read(random[:]) // never fails
 	return &Chat{
-		options:   options,
-		lastRef:   binary.LittleEndian.Uint64(random[:]) >> 16,
-		lastConn:  binary.LittleEndian.Uint64(random[8:]) >> 16,
-		state:     newState(options.Bounds),
-		clients:   make(map[uint64]*client),
-		pending:   make(map[uint64]*pending),
-		halls:     make(map[string]*hall),
-		late:      make(map[hash]*client),
-		typers:    make(map[typer]time.Time),
-		stirred:   make(map[uint64]struct{}),
-		shownAway: make(map[uint64]struct{}),
-		typingOn:  newBucket(typingEntriesPerSecond, typingEntriesBurst),
+		options:    options,
+		lastRef:    binary.LittleEndian.Uint64(random[:]) >> 16,
+		lastConn:   binary.LittleEndian.Uint64(random[8:]) >> 16,
+		state:      newState(options.Bounds),
+		clients:    make(map[uint64]*client),
+		comingBack: make(map[hash]*client),
+		pending:    make(map[uint64]*pending),
+		halls:      make(map[string]*hall),
+		late:       make(map[hash]*client),
+		typers:     make(map[typer]time.Time),
+		stirred:    make(map[uint64]struct{}),
+		shownAway:  make(map[uint64]struct{}),
+		typingOn:   newBucket(typingEntriesPerSecond, typingEntriesBurst),
 	}
 }
 

@@ -128,6 +128,15 @@ func (c *Chat) comeBack(cl *client, known *returning, offset string) {
 		cl.name = nickname{}
 		c.settleRooms(cl)
 		c.emitSession(cl, cl.rooms, false, overloaded)
+		return
+	}
+	c.comingBack[known.token] = cl
+}
+
+// cameBack takes note that a client no longer waits for the log to take it back.
+func (c *Chat) cameBack(cl *client) {
+	if c.comingBack[cl.token] == cl {
+		delete(c.comingBack, cl.token)
 	}
 }
 
@@ -143,6 +152,7 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 		return
 	}
 	delete(c.clients, cl.conn)
+	c.cameBack(cl)
 	for len(cl.rooms) > 0 {
 		c.ignore(cl, cl.rooms[0])
 	}

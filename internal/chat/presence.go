@@ -55,7 +55,7 @@ func (c *Chat) showAway(u *user, room string) {
 	if h == nil || h.here[classic] == 0 {
 		return
 	}
-	c.broadcast(h.classic[:], nil, c.prepare(event{"away", []any{struct {
+	c.broadcast(h.classic[:], c.prepare(event{"away", []any{struct {
 		Name string `json:"name"`
 		Room string `json:"room"`
 		Away bool   `json:"away"`

@@ -166,6 +166,34 @@ func TestRecoveryAfterLoss(t *testing.T) {
 	})
 }
 
+// What a client said before its connection was lost is its own, also where the log brings it after the client has come back elsewhere and
+// before the log has taken it back.
+func TestOwnMessageIsNotToldToWhoComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{MessageRate: -1})
+		p := &page{}
+		p.open(&c.replicas[0].site)
+		p.name("Ann")
+		bob := c.replicas[1].join("Bob")
+		p.until("bob", "nicknames")
+		c.replicas[1].set(func(r *replica) { r.paused = true })
+		p.Send(`2["user message","said before"]`)
+		synctest.Wait()
+		p.Close()
+		if !p.open(&c.replicas[1].site) {
+			t.Fatal("client was not recovered")
+		}
+		p.until("connected", "status")
+		c.replicas[1].set(func(r *replica) { r.paused = false })
+		synctest.Wait()
+		bob.sent("said after")
+		if text := p.hear("the first message"); text != "said after" {
+			t.Errorf("the client is told %q, which it said itself", text)
+		}
+		c.agree()
+	})
+}
+
 func TestResumeByToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})

@@ -210,7 +210,7 @@ func (c *Chat) showMissed(since position) {
 func (c *Chat) resetHistory() {
 	for name, h := range c.halls {
 		if p := c.historyEvent(name, true); p != nil && h.here[classic] > 0 {
-			c.broadcast(h.classic[:], nil, p)
+			c.broadcast(h.classic[:], p)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (c *Chat) sendRoster(room string, now time.Time) {
 		return
 	}
 	h.roster.encoded, h.roster.at = c.prepare(c.rosterEvent(room)), now
-	c.broadcast(h.classic[:], nil, h.roster.encoded)
+	c.broadcast(h.classic[:], h.roster.encoded)
 	if bytes := h.roster.encoded.Size() * h.here[classic]; bytes > freeRosterBytes {
 		h.roster.next = now.Add(time.Duration(bytes) * time.Second / rosterBytesPerSecond)
 	}

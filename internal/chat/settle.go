@@ -59,6 +59,7 @@ func (c *Chat) settleClaim(p *pending, o outcome) {
 	cl := p.client
 	wish := cl.wish
 	cl.wish = nickname{}
+	c.cameBack(cl)
 	switch {
 	case o.stale:
 		c.settleStale(p, o.user)

@@ -85,22 +85,26 @@ func (c *Chat) show(ch *change, p *pending) {
 	}
 }
 
-// showLine sends a line to all who listen to its room, except to cl if it has no use for it: the client of u, whom the
-// line is about or from. Either may be nil. Each event is encoded once for each vocabulary that has listeners.
+// showLine sends a line to all who listen to its room, except to those who have no use for it: cl, the client of u, whom the line is about
+// or from, and one who is coming back as u, whose line was said on an earlier connection. cl and u may be nil. Each event is encoded once
+// for each vocabulary that has listeners.
 func (c *Chat) showLine(u *user, cl *client, room string, l *line, replaces string) {
 	h := c.halls[room]
 	if h == nil {
 		return
 	}
-	if !l.ownedBy(u) {
+	var back *client
+	if l.ownedBy(u) {
+		back = c.comingBack[u.token]
+	} else {
 		cl = nil
 	}
 	if h.here[classic] > 0 {
-		c.broadcast(h.classic[:], cl, c.prepare(c.classicEvent(room, l, replaces)))
+		c.broadcast(h.classic[:], c.prepare(c.classicEvent(room, l, replaces)), cl, back)
 	}
 	if h.here[modern] > 0 {
 		for _, e := range c.modernEvents(room, l) {
-			c.broadcast(h.modern[:], cl, c.prepare(e))
+			c.broadcast(h.modern[:], c.prepare(e), cl, back)
 		}
 	}
 }
@@ -117,14 +121,16 @@ func (c *Chat) prepare(e event) *socketio.Prepared {
 	return p
 }
 
-// broadcast sends an event to the clients in a socketio room, except one (nil: none).
-func (c *Chat) broadcast(to []string, except *client, p *socketio.Prepared) {
+// broadcast sends an event to the clients in a socketio room, except some. Those may be nil.
+func (c *Chat) broadcast(to []string, p *socketio.Prepared, except ...*client) {
 	if p == nil {
 		return
 	}
 	b := c.nsp.To(to...)
-	if except != nil {
-		b = b.Except(except.socket.ID())
+	for _, cl := range except {
+		if cl != nil {
+			b = b.Except(cl.socket.ID())
+		}
 	}
 	b.EmitPrepared(p)
 }
@@ -201,9 +207,9 @@ func (c *Chat) showProvisional(p *pending) {
 	if h == nil || h.here[classic] == 0 || !p.client.mayListen(p.command.Room) {
 		return
 	}
-	c.broadcast(h.classic[:], p.client, c.prepare(event{"provisional", []any{p.client.user.name.name, p.command.Text, struct {
+	c.broadcast(h.classic[:], c.prepare(event{"provisional", []any{p.client.user.name.name, p.command.Text, struct {
 		Key  string `json:"key"`
 		Room string `json:"room"`
 		Time int64  `json:"time"`
-	}{p.command.CID, p.command.Room, p.at.UnixMilli()}}}))
+	}{p.command.CID, p.command.Room, p.at.UnixMilli()}}}), p.client)
 }
