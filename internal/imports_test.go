@@ -47,6 +47,7 @@ var table = map[string]rule{
 	"internal/emulator/broker":           {ours: []string{"internal/emulator/broker/sqlfilter"}},
 	"internal/emulator/broker/sqlfilter": {},
 	"internal/emulator/management":       {ours: []string{"internal/emulator/broker"}},
+	"internal/chaostest":                 {}, // tests alone
 	"internal/chatcheck":                 {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
 	"internal":                           {},
