@@ -11,6 +11,7 @@ type peer struct {
 	admitted  time.Time // when it became known here
 	holeSince time.Time // an entry of its is missing
 	askedAt   time.Time // when it was asked for that
+	suspected time.Time // when it was first suspected of being dead, and not asked since; zero: it is not
 	actedAt   time.Time // when this instance last put a probe or an eviction of it in the log
 	probedAt  time.Time // when the log said that it owes a sign of life; zero: it doesn't
 	prober    string
@@ -25,10 +26,20 @@ func (n *Node) peer(instance string) *peer {
 	return p
 }
 
+// An instance that is suspected is asked once it has been silent for suspicionAfter: what it said before it died may still be on its way.
+// If it is heard suspicionLasts after it was suspected, it cannot have been dead.
+const (
+	suspicionAfter = time.Second
+	suspicionLasts = 10 * time.Second
+)
+
 func (n *Node) hear(instance string, now time.Time) {
 	p := n.peer(instance)
 	p.heard = now
 	p.probedAt = time.Time{}
+	if now.Sub(p.suspected) >= suspicionLasts {
+		p.suspected = time.Time{}
+	}
 }
 
 // silence is how long nothing was heard of it, counted from when that could have been heard.
@@ -86,9 +97,12 @@ func (n *Node) watch(r *record, suspect bool, now time.Time) {
 	}
 	owes := n.options.AnswerAfter
 	turn := time.Duration(n.turn(r.Instance)) * owes
+	if suspect && p.suspected.IsZero() {
+		p.suspected = now
+	}
 	if p.probedAt.IsZero() {
 		silence := p.silence(now, n.inStepAt)
-		suspect = suspect && silence >= time.Second || silence >= n.options.BeatAfter*5/2+turn
+		suspect = !p.suspected.IsZero() && silence >= suspicionAfter || silence >= n.options.BeatAfter*5/2+turn
 		if suspect && now.Sub(p.actedAt) >= owes {
 			p.actedAt = now
 			n.appendControl(entryProbe, &control{Instance: r.Instance, Epoch: r.Epoch})
@@ -127,6 +141,7 @@ func (n *Node) probed(by string, c *control, now time.Time) {
 		return
 	}
 	p := n.peer(c.Instance)
+	p.suspected = time.Time{}
 	if p.probedAt.IsZero() {
 		p.probedAt, p.prober = now, by
 	}

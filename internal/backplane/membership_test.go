@@ -25,11 +25,13 @@ func count(texts []string, text string) int {
 func TestKilledInstanceIsEvicted(t *testing.T) {
 	for _, test := range []struct {
 		name    string
+		after   time.Duration // it has said something
 		suspect bool
 		within  time.Duration
 	}{
-		{"when suspected, in seconds", true, 7 * time.Second},
-		{"when silent, in minutes", false, 3 * time.Minute},
+		{"when suspected, in seconds", 2 * time.Second, true, 7 * time.Second},
+		{"when suspected before its silence can mean anything", 500 * time.Millisecond, true, 8 * time.Second},
+		{"when silent, in minutes", 2 * time.Second, false, 3 * time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -37,11 +39,11 @@ func TestKilledInstanceIsEvicted(t *testing.T) {
 				a, b, killed := c.instances[0], c.instances[1], c.instances[2]
 				c.wantReady(30 * time.Second)
 				said := killed.mustSay(t)
-				sleep(2 * time.Second)
-				c.kill(killed)
+				sleep(test.after)
 				if test.suspect {
 					b.node.Suspect("c")
 				}
+				c.kill(killed)
 				sleep(test.within)
 				history := c.wantAlike()
 				if !slices.Equal(history, []string{said, "gone c"}) {

@@ -145,8 +145,8 @@ func (n *Node) wakeSender() {
 	}
 }
 
-// Suspect says that an instance may be dead, for instance because one of its users has turned up here. Unless it was
-// heard just now it is asked for a sign of life, and evicted if it owes it for Options.AnswerAfter. Suspecting oneself
+// Suspect says that an instance may be dead, for instance because one of its users has turned up here. As soon as it
+// has been silent for a second it is asked for a sign of life, and evicted if it owes it for Options.AnswerAfter. Suspecting oneself
 // or who is not a member does nothing.
 func (n *Node) Suspect(instance string) {
 	n.mu.Lock()
