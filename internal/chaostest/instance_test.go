@@ -43,6 +43,7 @@ func environment(t *testing.T, e *emulatortest.Server, replica string, port int)
 		"CONTAINER_APP_REPLICA_NAME":        replica,
 		"PING_INTERVAL":                     heartbeat.String(),
 		"PING_TIMEOUT":                      heartbeat.String(),
+		"NAME_HOLD":                         nameHold.String(),
 		"MESSAGE_RATE":                      "0",
 		"DRAIN_TIMEOUT":                     drain.String(),
 		"LOG_FORMAT":                        "json",
@@ -52,6 +53,7 @@ func environment(t *testing.T, e *emulatortest.Server, replica string, port int)
 const (
 	heartbeat = 3 * time.Second
 	drain     = 4 * time.Second
+	nameHold  = 10 * time.Second
 )
 
 // startHere starts a worker in this process.

@@ -87,6 +87,6 @@ func until(t *testing.T, what string, holds func() error) time.Duration {
 		if time.Since(start) > patience {
 			t.Fatalf("%s: not so after %v: %v", what, patience, err)
 		}
-		pause(t, 50*time.Millisecond)
+		pause(t, 250*time.Millisecond) // less often than users may ask
 	}
 }

@@ -22,8 +22,9 @@ const (
 // end that was.
 func (s *site) check(t *testing.T, over time.Time) {
 	t.Helper()
-	until(t, "presence is right everywhere", func() error { return s.presence(t) })
+	until(t, "presence is right everywhere", func() error { return s.presence(t, s.comparePresence) })
 	present := time.Since(over)
+	until(t, "the lost have left", func() error { return s.presence(t, s.compareLost) })
 	until(t, "subscriptions are those of the living", s.subscriptions)
 	subscribed := time.Since(over)
 	t.Logf("after the fault: presence right %v, subscriptions right %v", present.Round(10*time.Millisecond), subscribed.Round(10*time.Millisecond))
@@ -32,8 +33,8 @@ func (s *site) check(t *testing.T, over time.Time) {
 	}
 }
 
-// presence asks at every instance who is there.
-func (s *site) presence(t *testing.T) error {
+// presence asks at every instance who is there, and compares.
+func (s *site) presence(t *testing.T, compare func(got map[string]bool) error) error {
 	for _, i := range s.instances {
 		n := slices.IndexFunc(s.users, func(c *chatcheck.Client) bool {
 			state := c.State()
@@ -48,13 +49,14 @@ func (s *site) presence(t *testing.T) error {
 		if err != nil {
 			return fmt.Errorf("%s at %s: %w", s.users[n].Name(), i.name, err)
 		}
-		if err := s.comparePresence(got); err != nil {
+		if err := compare(got); err != nil {
 			return fmt.Errorf("at %s: %w", i.name, err)
 		}
 	}
 	return nil
 }
 
+// comparePresence wants those who are there to be there, and those who are lost to be gone or away.
 func (s *site) comparePresence(got map[string]bool) error {
 	got = maps.Clone(got)
 	var wrong []string
@@ -62,7 +64,7 @@ func (s *site) comparePresence(got map[string]bool) error {
 		away, there := got[c.Name()]
 		delete(got, c.Name())
 		switch {
-		case there && s.lost[c.Name()]:
+		case there && s.lost[c.Name()] && !away:
 			wrong = append(wrong, c.Name()+" is still there")
 		case !there && !s.lost[c.Name()]:
 			wrong = append(wrong, c.Name()+" is missing")
@@ -77,6 +79,15 @@ func (s *site) comparePresence(got map[string]bool) error {
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("%d wrong: %s", len(wrong), strings.Join(wrong[:min(len(wrong), 5)], ", "))
+	}
+	return nil
+}
+
+func (s *site) compareLost(got map[string]bool) error {
+	for name := range s.lost {
+		if _, there := got[name]; there {
+			return fmt.Errorf("%s is still there", name)
+		}
 	}
 	return nil
 }

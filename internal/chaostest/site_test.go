@@ -194,15 +194,17 @@ func (s *site) judge(t *testing.T) {
 		t.Error(fault)
 	}
 	for _, r := range records {
-		s.judgeLeaves(t, r)
+		if s.judgeLeaves(t, r) {
+			break // the others will have been told the same
+		}
 	}
 	t.Logf("%d clients, %d messages, %d deliveries expected, %d lost, %d doubled, %d out of order; %d returns; acknowledged p50 %v p99 %v",
 		v.Clients, v.Said, v.Expected, v.Lost, v.Doubled, v.Disorder, v.Returns,
 		chatcheck.Quantile(v.Acks, .5).Round(time.Millisecond), chatcheck.Quantile(v.Acks, .99).Round(time.Millisecond))
 }
 
-// judgeLeaves checks that each lost user left once, and nobody else did.
-func (s *site) judgeLeaves(t *testing.T, r chatcheck.Record) {
+// judgeLeaves checks that a client was told once of each lost user that he left, and of nobody else. It reports whether that is not so.
+func (s *site) judgeLeaves(t *testing.T, r chatcheck.Record) (wrong bool) {
 	leaves := make(map[string]int)
 	for _, l := range r.Lines {
 		if l.Kind == "leave" {
@@ -212,11 +214,14 @@ func (s *site) judgeLeaves(t *testing.T, r chatcheck.Record) {
 	for name, n := range leaves {
 		if !s.lost[name] {
 			t.Errorf("%s was told %d times that %s left, who did not", r.Name, n, name)
+			wrong = true
 		}
 	}
 	for name := range s.lost {
 		if leaves[name] != 1 {
 			t.Errorf("%s was told %d times that %s left, want once", r.Name, leaves[name], name)
+			wrong = true
 		}
 	}
+	return wrong
 }

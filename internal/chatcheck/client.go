@@ -21,7 +21,7 @@ type Options struct {
 	Name  string // nickname; taken by nobody else
 
 	// Silence is how long the plain door may be without a heartbeat before the connection counts as lost; 50 s. Socket.IO's says so
-	// itself.
+	// itself. Half of it is the most that opening a WebSocket may take.
 	Silence time.Duration
 	// Insecure believes any certificate, as of a test deployment.
 	Insecure bool
@@ -81,7 +81,7 @@ func Join(ctx context.Context, o Options) (*Client, error) {
 		o.Silence = 50 * time.Second
 	}
 	c := &Client{options: o, done: make(chan struct{}), next: o.First, changed: make(chan struct{}),
-		dialer: websocket.Dialer{HandshakeTimeout: 10 * time.Second, TLSClientConfig: &tls.Config{InsecureSkipVerify: o.Insecure}}}
+		dialer: websocket.Dialer{HandshakeTimeout: min(10*time.Second, o.Silence/2), TLSClientConfig: &tls.Config{InsecureSkipVerify: o.Insecure}}}
 	c.record.Name = o.Name
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go c.run()
@@ -205,6 +205,8 @@ func (c *Client) Ask(ctx context.Context, v any, event string, args ...any) erro
 // Presence is who is in the lobby, as the client's instance has it; true is for a user whose connection is lost.
 func (c *Client) Presence(ctx context.Context) (map[string]bool, error) {
 	var who struct {
+		OK    bool
+		Code  string
 		Users []struct {
 			Name string
 			Away bool
@@ -212,6 +214,9 @@ func (c *Client) Presence(ctx context.Context) (map[string]bool, error) {
 	}
 	if err := c.Ask(ctx, &who, "who"); err != nil {
 		return nil, err
+	}
+	if !who.OK {
+		return nil, fmt.Errorf("ask who: refused: %s", who.Code)
 	}
 	all := make(map[string]bool)
 	for _, u := range who.Users {
