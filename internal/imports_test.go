@@ -25,7 +25,7 @@ type rule struct {
 var table = map[string]rule{
 	"cmd/worker":         {ours: []string{"internal/worker"}},
 	"cmd/emulator":       {ours: []string{"internal/emulator", "internal/emulator/broker", "internal/worker"}},
-	"cmd/loadtest":       {},
+	"cmd/loadtest":       {ours: []string{"internal/chatcheck"}},
 	"cmd/loadtest/floor": {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/worker": {
 		ours: []string{"internal/engineio", "internal/socketio", "internal/chat", "internal/backplane",

@@ -58,7 +58,7 @@ func parseConfig(args []string, output io.Writer) (config, error) {
 	flags := flag.NewFlagSet("loadtest", flag.ContinueOnError)
 	flags.SetOutput(output)
 	flags.Usage = func() {
-		fmt.Fprintf(output, "usage: loadtest [flags] URL...\n\nClients are spread over the URLs. Flags:\n")
+		fmt.Fprintf(output, "usage: loadtest [flags] URL...\n       loadtest verify [flags] URL...\n\nClients are spread over the URLs. Flags:\n")
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&cfg.mode, "mode", "chat", "`what` to do: chat, max, idle, connect or storm")

@@ -15,6 +15,14 @@
 //	connect  connect, ask for a nickname and close, -connecting at a time, over and over
 //	storm    connect all clients at once
 //
+// To check a whole deployment rather than to load it:
+//
+//	go run ./cmd/loadtest verify https://chat.example.com
+//	go run ./cmd/loadtest verify http://localhost:3001 http://localhost:3002
+//
+// has users of both doors chat at the rate workers allow, cuts off some who must come back by another address to all they
+// missed, and checks loss, doubles, the one order of all messages, presence, and recovery.
+//
 // A worker limits the messages of each user and, if told to, the sessions of each address: run the one under test with
 // MESSAGE_RATE=0. With -pid and the number of the server's process, on the same machine and Linux, the report tells
 // what each delivery, heartbeat and connect costs the server. For figures worth comparing give server and load program
@@ -30,7 +38,8 @@
 //
 // Each client is one goroutine, which dials, reads, verifies and answers heartbeats; it holds no buffer while it waits.
 // Clients share a few lanes: a lane's mutex guards its read buffer, its counters and its clients' ledgers. One
-// goroutine paces and writes the messages of all senders, one redraws the progress line. All end before run returns.
+// goroutine paces and writes the messages of all senders, one redraws the progress line. For verify, each speaker is one,
+// and each of his messages until it is acknowledged, beside those of chatcheck. All end before run returns.
 package main
 
 import (
@@ -52,6 +61,9 @@ func main() {
 
 // run is the program: it prints the report to stdout and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, live bool) int {
+	if len(args) > 0 && args[0] == "verify" {
+		return runVerify(ctx, args[1:], stdout, stderr)
+	}
 	cfg, err := parseConfig(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
