@@ -192,9 +192,14 @@ func (c *Client) Say(ctx context.Context, text string) (Said, error) {
 
 // Ask emits an event and decodes the first argument of its acknowledgement.
 func (c *Client) Ask(ctx context.Context, v any, event string, args ...any) error {
+	return c.AskAll(ctx, []any{v}, event, args...)
+}
+
+// AskAll emits an event and decodes as many arguments of its acknowledgement as there are values.
+func (c *Client) AskAll(ctx context.Context, values []any, event string, args ...any) error {
 	got, err := c.request(ctx, &request{event: event, args: args})
 	if err == nil {
-		err = arguments(got, v)
+		err = arguments(got, values...)
 	}
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", event, err)
