@@ -70,10 +70,12 @@ func startOfficial(t *testing.T, url, name string) *official {
 	return o
 }
 
-// end ends the client and returns what it remembers.
-func (o *official) end(t *testing.T) chatcheck.Record {
+// record asks the client what it remembers.
+func (o *official) record(t *testing.T) chatcheck.Record {
 	t.Helper()
-	o.stdin.Close()
+	if _, err := io.WriteString(o.stdin, "tell\n"); err != nil {
+		t.Fatal(err)
+	}
 	var r struct {
 		chatcheck.Record
 		Connected bool
@@ -121,7 +123,7 @@ func TestRollingRestart(t *testing.T) {
 		t.Errorf("%d connections within a second, want no storm of more than %d", busiest, 2*share)
 	}
 	if node != nil {
-		r := node.end(t)
+		r := node.record(t)
 		if r.Returns == 0 {
 			t.Error("the official client was never recovered")
 		}

@@ -1,5 +1,5 @@
-// An official Socket.IO client that chats by the address it is given and remembers what it is told. On the end of its standard input it
-// prints that as one JSON object.
+// An official Socket.IO client that chats by the address it is given and remembers what it is told. For each line of its standard
+// input it prints that as one JSON object.
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -46,8 +46,5 @@ socket.on("disconnect", (reason) => {
   if (reason === "io server disconnect") record.troubles.push(reason);
 });
 
-process.stdin.resume();
-process.stdin.on("end", () => {
-  console.log(JSON.stringify({ ...record, connected: socket.connected }));
-  socket.disconnect();
-});
+process.stdin.on("data", () => console.log(JSON.stringify({ ...record, connected: socket.connected })));
+process.stdin.on("end", () => socket.disconnect());
