@@ -26,6 +26,12 @@ type config struct {
 	keys       []broker.AuthorizationRule
 	throttle   int
 	logLevel   slog.Level
+
+	// of the local cloud
+	instances int // 0: the emulator alone
+	front     string
+	launch    bool
+	schedule  []scheduled
 }
 
 // errHelp says that help was asked for and printed.
@@ -36,7 +42,12 @@ const usage = `Usage: emulator [flags]
 Runs an Azure Service Bus namespace on this machine. Addresses are host:port; a host left out means every
 interface, and whoever reaches the port may use the namespace: the key is no secret.
 
-Environment: CONFIG_PATH is the default of -config, EMULATOR_HTTP_PORT that of the port in -http.
+With -instances it runs the chat as well: so many workers, processes of their own, joined by that namespace and
+reached through one address, -front. Standard input then takes commands, of which help is one. The workers get this
+program's environment.
+
+Environment: CONFIG_PATH is the default of -config, EMULATOR_HTTP_PORT that of the port in -http, PORT that of the
+port in -front.
 
 Flags:
 `
@@ -49,6 +60,10 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	httpPort := getenv("EMULATOR_HTTP_PORT")
 	if httpPort == "" {
 		httpPort = strconv.Itoa(emulator.DefaultHTTPPort)
+	}
+	frontPort := getenv("PORT")
+	if frontPort == "" {
+		frontPort = defaultFrontPort
 	}
 	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
 	flags.SetOutput(output)
@@ -68,6 +83,14 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	flags.Func("key", "further key, as name=key=Claim,Claim with claims Manage, Send and Listen; may be repeated", func(s string) error {
 		key, err := parseKey(s)
 		c.keys = append(c.keys, key)
+		return err
+	})
+	flags.IntVar(&c.instances, "instances", 0, "workers to run; 0 for the namespace alone")
+	flags.StringVar(&c.front, "front", net.JoinHostPort("127.0.0.1", frontPort), "with -instances, the one address of all workers")
+	flags.BoolVar(&c.launch, "launch", false, "with -instances, open the chat in the browser")
+	flags.Func("at", "with -instances, command to perform some time after the start, as 10s=kill:2; may be repeated", func(s string) error {
+		one, err := parseScheduled(s)
+		c.schedule = append(c.schedule, one)
 		return err
 	})
 	switch err := flags.Parse(args); {
@@ -92,6 +115,7 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	if len(c.tls) == 0 && (c.caFile != "" || hosts != "") {
 		bad = append(bad, errors.New("-ca and -hosts need -tls"))
 	}
+	bad = append(bad, c.checkCloud(frontPort)...)
 	if c.throttle < 0 {
 		bad = append(bad, fmt.Errorf("-throttle: %d is negative", c.throttle))
 	}
@@ -109,6 +133,30 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 		c.entities = entities
 	}
 	return c, errors.Join(bad...)
+}
+
+// defaultFrontPort is cmd/worker's.
+const defaultFrontPort = "3000"
+
+// checkCloud tells what is wrong with the flags of the local cloud.
+func (c config) checkCloud(frontPort string) []error {
+	var bad []error
+	if c.instances < 0 || c.instances > maxInstances {
+		bad = append(bad, fmt.Errorf("-instances: %d is not from 0 to %d", c.instances, maxInstances))
+	}
+	if c.instances == 0 && (c.launch || len(c.schedule) > 0) {
+		bad = append(bad, errors.New("-launch and -at need -instances"))
+	}
+	if c.instances == 0 {
+		return bad // PORT is nothing to the emulator alone
+	}
+	if n, err := strconv.Atoi(frontPort); err != nil || n < 0 || n > 65535 {
+		bad = append(bad, fmt.Errorf("PORT: %q is no port number", frontPort))
+	}
+	if _, _, err := net.SplitHostPort(c.front); err != nil {
+		bad = append(bad, fmt.Errorf("-front: %w", err))
+	}
+	return bad
 }
 
 func fieldsOf(list string) []string {

@@ -1,7 +1,24 @@
 // Command emulator runs an Azure Service Bus namespace on this machine: no container, no database, ready in
 // milliseconds. Connection string, ports and Config.json are those of Microsoft's emulator.
 //
-// It starts one goroutine, which waits for the signal to stop; those of the server end with it.
+// With -instances it is a local cloud: that namespace, so many workers as processes of their own, which are this same program started
+// again, and one address in front of them; and commands to kill, pause, cut off and scale them.
+//
+// # Concurrency
+//
+//	goroutine                    started by    ends when; who waits
+//	wait for a signal            run           run returns
+//	console reader               runCloud      the console ends, or the process
+//	front, and one per request   runCloud      front.close, which waits
+//	instance, one each           cloud.run     its last process has ended; runCloud
+//	watch, one per process       instance      the process has ended; instance
+//	relay, and two per           newRelay      relay.close, which waits
+//	  connection to the bus
+//	wait for the browser         openBrowser   whatever opens it has ended; nobody
+//	wait for the parent's end    runChild      the process ends
+//
+// The emulator's own end with it. Lock order, outermost first: instance.mu, then those of relay, front and screen, none of which is held while
+// another is taken.
 package main
 
 import (
@@ -10,8 +27,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,11 +48,14 @@ const (
 const goodbyeTimeout = 2 * time.Second
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	if os.Getenv(childVariable) != "" {
+		os.Exit(runChild(os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(run(os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is main with its surroundings as arguments. It returns the exit status.
-func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+func run(args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	config, err := parseConfig(args, getenv, stderr)
 	if errors.Is(err, errHelp) {
 		return 0
@@ -44,7 +66,75 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if config.instances > 0 {
+		err = runWithInstances(ctx, config, getenv, stdin, stdout)
+	} else {
+		err = runAlone(ctx, config, stdout, stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, explain(err))
+		return exitFailure
+	}
+	fmt.Fprintln(stdout, "stopped")
+	return 0
+}
+
+// runAlone runs the emulator and nothing else until ctx ends.
+func runAlone(ctx context.Context, config config, stdout, stderr io.Writer) error {
 	began := time.Now()
+	server, err := startBus(config, stderr)
+	if err != nil {
+		return err
+	}
+	announce(stdout, server, config, time.Since(began))
+	<-ctx.Done()
+	if !sayGoodbye(server) {
+		fmt.Fprintln(stderr, "some clients had to be cut off")
+	}
+	return nil
+}
+
+// runWithInstances runs the local cloud until ctx ends or it is told to quit.
+func runWithInstances(ctx context.Context, config config, getenv func(string) string, stdin io.Reader, stdout io.Writer) error {
+	listener, err := net.Listen("tcp", config.front)
+	if err != nil {
+		return fmt.Errorf("-front: %w", err)
+	}
+	defer listener.Close() // in vain where the front has served
+	screen := newScreen(stdout, getenv)
+	defer screen.close()
+	busLog := screen.lines(screen.busName())
+	defer busLog.Close()
+	server, err := startBus(config, busLog)
+	if err != nil {
+		return err
+	}
+	defer server.Close() // after the goodbye, in vain
+	log := slog.New(slog.NewTextHandler(busLog, &slog.HandlerOptions{Level: config.logLevel}))
+	c, err := newCloud(config, getenv, server, screen, newFront(log))
+	if err != nil {
+		return err
+	}
+	readInBackground()
+	c.address = listener.Addr().String()
+	screen.printf("Local cloud: %d instances behind %s, joined by a Service Bus emulator", config.instances, c.url())
+	screen.printf("  bus  %s", server.ConnectionString())
+	screen.printf("Type help for commands; stop with Ctrl-C.\n")
+	if err := runCloud(ctx, c, listener, stdin); err != nil {
+		return err
+	}
+	for _, line := range entities(server.Broker()) {
+		if strings.HasPrefix(line, "subscription") {
+			screen.printf("left by an instance that was killed, and gone now: %s", line)
+		}
+	}
+	sayGoodbye(server)
+	return nil
+}
+
+// startBus starts the emulator that the flags describe.
+func startBus(config config, stderr io.Writer) (*emulator.Server, error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: config.logLevel}))
 	if config.entities != nil {
 		for _, member := range config.entities.Ignored {
@@ -53,32 +143,28 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	}
 	server, err := emulator.Start(config.options(log))
 	if err != nil {
-		fmt.Fprintln(stderr, explain(err))
-		return exitFailure
+		return nil, err
 	}
 	if config.caFile != "" {
 		if err := os.WriteFile(config.caFile, server.CA(), 0o644); err != nil {
 			server.Close()
-			fmt.Fprintln(stderr, err)
-			return exitFailure
+			return nil, err
 		}
 	}
-	announce(stdout, server, config, time.Since(began))
-	<-ctx.Done()
-	stop() // a second Ctrl-C ends the program at once
+	return server, nil
+}
+
+// sayGoodbye ends the emulator. It returns false where clients had to be cut off.
+func sayGoodbye(server *emulator.Server) bool {
 	goodbye, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
 	defer cancel()
-	if err := server.Shutdown(goodbye); err != nil {
-		fmt.Fprintln(stderr, "some clients had to be cut off")
-	}
-	fmt.Fprintln(stdout, "stopped")
-	return 0
+	return server.Shutdown(goodbye) == nil
 }
 
 // explain says in one line what to do about a start that failed.
 func explain(err error) string {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Sprintf("%v: something else listens there; stop it, or choose another address with -amqp, -http or -tls", err)
+		return fmt.Sprintf("%v: something else listens there; stop it, or choose another address with -amqp, -http, -tls or -front", err)
 	}
 	return err.Error()
 }

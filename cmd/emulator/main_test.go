@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +16,13 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the test binary be the local cloud's worker, which the command is when it is started as one.
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		os.Exit(runChild(os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func noEnv(string) string { return "" }
 
@@ -47,7 +52,7 @@ func TestRun(t *testing.T) {
 	var errors bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run([]string{"-amqp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-tls", "127.0.0.1:0", "-ca", ca, "-config", writeConfig(t, configJSON)}, noEnv, out, &errors)
+		ended <- run([]string{"-amqp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-tls", "127.0.0.1:0", "-ca", ca, "-config", writeConfig(t, configJSON)}, noEnv, strings.NewReader(""), out, &errors)
 		out.Close()
 	}()
 	text := readUntil(t, announced, "Stop with Ctrl-C.")
@@ -74,9 +79,7 @@ func TestRun(t *testing.T) {
 	if want := `{"status":"healthy","message":"Service is healthy."}`; string(body) != want {
 		t.Errorf("GET /health = %s, want %s", body, want)
 	}
-	if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
+	interrupt(t)
 	readUntil(t, announced, "stopped")
 	select {
 	case status := <-ended:
@@ -85,6 +88,18 @@ func TestRun(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("the command does not end after an interrupt")
+	}
+}
+
+// interrupt is Ctrl-C in this process. Windows knows it only for consoles.
+func interrupt(t *testing.T) {
+	t.Helper()
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = self.Signal(os.Interrupt)
+	}
+	if err != nil {
+		t.Skipf("interrupt the own process: %v", err)
 	}
 }
 
@@ -109,7 +124,7 @@ func TestPortTaken(t *testing.T) {
 	}
 	defer taken.Close()
 	var errors bytes.Buffer
-	status := run([]string{"-amqp", taken.Addr().String(), "-http", "127.0.0.1:0"}, noEnv, io.Discard, &errors)
+	status := run([]string{"-amqp", taken.Addr().String(), "-http", "127.0.0.1:0"}, noEnv, strings.NewReader(""), io.Discard, &errors)
 	lines := strings.Split(strings.TrimSpace(errors.String()), "\n")
 	if status != exitFailure || len(lines) != 1 || !strings.Contains(lines[0], taken.Addr().String()) || !strings.Contains(lines[0], "-amqp") {
 		t.Errorf("with its port taken the command ends with status %d and says %q, want %d and one line", status, errors.String(), exitFailure)
@@ -161,7 +176,7 @@ func TestParseConfigErrors(t *testing.T) {
 	if _, err := parseConfig([]string{"-key", "name=key=Fly"}, noEnv, &output); err == nil || !strings.Contains(output.String(), "Fly") {
 		t.Errorf("a key with the claim Fly: %v, %s", err, output.String())
 	}
-	if status := run([]string{"-h"}, noEnv, io.Discard, &output); status != 0 {
+	if status := run([]string{"-h"}, noEnv, strings.NewReader(""), io.Discard, &output); status != 0 {
 		t.Errorf("-h ends with status %d, want 0", status)
 	}
 }
