@@ -38,8 +38,7 @@ type cloud struct {
 	// owned by run
 	ctx       context.Context // of instances: they start with commands, and end together
 	instances []*instance     // by number, from 1
-	before    total           // when the status was last renewed
-	status    string          // as of then
+	samples   [2]total        // when the status was renewed, and last before
 }
 
 // maxInstances is as many as one machine could want.
@@ -336,8 +335,8 @@ func (c *cloud) look() (total, []string) {
 
 func (c *cloud) renewStatus() {
 	now, _ := c.look()
-	c.status, c.before = now.since(c.before), now
-	c.screen.setStatus(c.status)
+	c.screen.setStatus(now.since(c.samples[0]))
+	c.samples = [2]total{now, c.samples[0]}
 }
 
 // welcome tells the user that the chat is there.
@@ -349,14 +348,26 @@ func (c *cloud) welcome() {
 }
 
 func (c *cloud) tellStatus() error {
-	_, states := c.look()
+	now, states := c.look()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s; %d connections to the bus, %d credits spent there\n", c.status, c.bus.Connections(), c.bus.Broker().Usage().Credits)
+	fmt.Fprintf(&b, "%s; %d connections and %d subscriptions to the bus, %d credits spent there\n",
+		now.since(c.samples[1]), c.bus.Connections(), c.subscriptions(), c.bus.Broker().Usage().Credits)
 	for n, state := range states {
 		fmt.Fprintf(&b, "%s%s\n", c.screen.name(n+1), state)
 	}
 	c.screen.print(b.String())
 	return nil
+}
+
+// subscriptions is how many the bus has: those of living instances, and of dead ones until they are evicted.
+func (c *cloud) subscriptions() int {
+	b, n := c.bus.Broker(), 0
+	for _, t := range b.Topics() {
+		if all, err := b.Subscriptions(t.Name); err == nil { // else deleted meanwhile
+			n += len(all)
+		}
+	}
+	return n
 }
 
 func (c *cloud) tellHelp() error {

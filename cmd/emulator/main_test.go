@@ -16,8 +16,14 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// TestMain lets the test binary be the local cloud's worker, which the command is when it is started as one.
+// mainVariable makes the test binary the command, for tests that kill it.
+const mainVariable = "CHATAPP_TEST_MAIN"
+
+// TestMain lets the test binary be the command, and the local cloud's worker, which the command is when it is started as one.
 func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) == "" && os.Getenv(mainVariable) != "" {
+		os.Exit(run(os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	}
 	if os.Getenv(childVariable) != "" {
 		os.Exit(runChild(os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 	}
