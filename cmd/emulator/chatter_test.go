@@ -30,13 +30,13 @@ type message struct {
 	Args    []json.RawMessage `json:"args,omitempty"`
 	ID      int               `json:"id,omitempty"`
 	Ack     int               `json:"ack,omitempty"`
-	Connect map[string]string `json:"connect,omitempty"`
+	Connect map[string]any    `json:"connect,omitempty"`
 }
 
 // arrive connects under a name.
 func arrive(t *testing.T, address, name string) *chatter {
 	t.Helper()
-	c := &chatter{t: t, url: "ws://" + address + "/ws", name: name}
+	c := &chatter{t: t, url: "ws://" + address + "/ws?connect", name: name}
 	c.connect()
 	t.Cleanup(func() { _ = c.conn.Close() })
 	ack := c.ask("nickname", name)
@@ -59,9 +59,9 @@ func (c *chatter) connect() {
 		c.t.Fatalf("%s: dial: %v", c.name, err)
 	}
 	c.conn = conn
-	auth := map[string]string{"client": "test"}
+	auth := map[string]any{"client": "test"} // anything: an empty object would be left out
 	if c.token != "" {
-		auth = map[string]string{"token": c.token, "offset": c.offset}
+		auth = map[string]any{"token": c.token, "offset": c.offset}
 	}
 	c.write(message{Connect: auth})
 	for c.instance = ""; c.instance == ""; {
