@@ -63,8 +63,6 @@ func TestReloadKeepsDraftsAndOutbox(t *testing.T) {
 	ann.say("one")
 	ben.heard("Ann", "one")
 
-	// What is cut is only the conversation: the page itself can still be loaded.
-	ann.run(`globalThis.stateAddress = performance.getEntriesByType('resource').find((e) => e.name.endsWith('/state.js')).name`)
 	s.front[0].cut()
 	ann.wait("the connection is lost", `document.querySelector('#pulse').dataset.phase === 'waiting'`)
 	ann.say("two")
@@ -106,7 +104,21 @@ func TestSilentCutIsNoticed(t *testing.T) {
 	s.front[0].cut()
 	s.front[0].mend(t)
 	ann.run(`dispatchEvent(new Event('online'))`)
-	ann.wait("and comes back at once when the system is online", `document.querySelector('#pulse').dataset.phase === 'online'`)
+	ann.wait("and comes back at once when the system is online", `document.querySelector('#pulse').dataset.phase === 'online' && document.querySelector('#banner').hidden`)
+
+	// Without a word from the system either, a message that gets no answer tells.
+	s.front[0].freeze()
+	cut = time.Now()
+	ann.say("anybody there?")
+	ann.wait("she is told", `!document.querySelector('#banner').hidden && document.querySelector('.tail .why')?.textContent === 'Waiting for the connection'`)
+	t.Logf("told %v after a message into a cut", time.Since(cut).Round(10*time.Millisecond))
+	s.front[0].cut()
+	s.front[0].mend(t)
+	ann.run(`document.querySelector('#banner-action').click()`)
+	ann.heard("me", "anybody there?")
+	if got := ann.texts(); len(got) != 1 {
+		t.Errorf("shown are %q, want the message once", got)
+	}
 }
 
 func TestSameTabTwice(t *testing.T) {

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -167,4 +168,33 @@ func TestNotSent(t *testing.T) {
 	ann.write(" no more")
 	ann.press("Enter")
 	ann.heard("me", "longer no more")
+}
+
+// TestOneOrder has two people talk at the same time, on two instances: both see the one order of the log, their own
+// messages among the other's.
+func TestOneOrder(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 2, "MESSAGE_RATE=0")
+	ann, ben := open(t, s.url(0), look{}), open(t, s.url(1), look{})
+	ann.enter("Ann")
+	ben.enter("Ben")
+	const each = 40
+	for _, w := range []*window{ann, ben} {
+		w.run(fmt.Sprintf(`
+			globalThis.talking = (async () => {
+				const field = document.querySelector('#message'), me = document.querySelector('#people .name').textContent
+				for (let i = 0; i < %d; i++) {
+					field.value = me + ' ' + i
+					field.dispatchEvent(new Event('input'))
+					field.form.requestSubmit()
+					await new Promise((later) => setTimeout(later, i %% 7))
+				}
+			})()`, each))
+	}
+	for _, w := range []*window{ann, ben} {
+		w.wait("everything is there", fmt.Sprintf(`document.querySelectorAll('.blocks .message').length === %d && document.querySelector('.tail').childElementCount === 0`, 2*each))
+	}
+	if a, b := ann.texts(), ben.texts(); !slices.Equal(a, b) {
+		t.Errorf("Ann sees %q, Ben sees %q, want the same order", a, b)
+	}
 }
