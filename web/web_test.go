@@ -12,11 +12,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // maxPage is what the whole page may weigh on the wire, compressed.
 const maxPage = 60 << 10
+
+// handler is one for all tests, as compressing takes a while.
+var handler = sync.OnceValue(Handler)
 
 // fetch asks h for a path with header lines "Name: value".
 func fetch(h http.Handler, method, target string, header ...string) *http.Response {
@@ -50,7 +54,7 @@ func linked(t *testing.T, h http.Handler) []string {
 }
 
 func TestDocument(t *testing.T) {
-	h := Handler()
+	h := handler()
 	for _, c := range []struct {
 		path   string
 		status int
@@ -85,7 +89,7 @@ func TestDocument(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
-	h := Handler()
+	h := handler()
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "PATCH"} {
 		r := fetch(h, method, "/")
 		if r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD" {
@@ -102,7 +106,7 @@ func TestMethods(t *testing.T) {
 }
 
 func TestAssets(t *testing.T) {
-	h := Handler()
+	h := handler()
 	addresses := linked(t, h)
 	if len(addresses) < 10 {
 		t.Fatalf("the document names %d files, want all of its parts", len(addresses))
@@ -123,14 +127,14 @@ func TestAssets(t *testing.T) {
 }
 
 func TestAssetOfAnotherVersionIsNotRemembered(t *testing.T) {
-	r := fetch(Handler(), "GET", "/assets/0123456789abcdef/js/main.js")
+	r := fetch(handler(), "GET", "/assets/0123456789abcdef/js/main.js")
 	if r.StatusCode != 200 || r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("status %d, Cache-Control %q, want 200, no-store", r.StatusCode, r.Header.Get("Cache-Control"))
 	}
 }
 
 func TestCompression(t *testing.T) {
-	h := Handler()
+	h := handler()
 	plain := body(t, fetch(h, "GET", "/"))
 	for accept, want := range map[string]bool{
 		"gzip": true, "br, gzip;q=0.5": true, "*": true, "GZIP": true, "x-gzip": true, "*;q=0, gzip": true, "gzip ; q=1": true,
@@ -162,7 +166,7 @@ func TestCompression(t *testing.T) {
 }
 
 func TestRevalidation(t *testing.T) {
-	h := Handler()
+	h := handler()
 	asset := linked(t, h)[0]
 	for _, address := range []string{"/", asset} {
 		plain := fetch(h, "GET", address).Header.Get("ETag")
@@ -185,7 +189,7 @@ func TestRevalidation(t *testing.T) {
 }
 
 func TestPageIsSmall(t *testing.T) {
-	h := Handler()
+	h := handler()
 	sum := 0
 	for _, address := range append(linked(t, h), "/") {
 		sum += len(body(t, fetch(h, "GET", address, "Accept-Encoding: gzip")))
@@ -278,7 +282,7 @@ func walk(t *testing.T, visit func(name string, content []byte)) {
 }
 
 func BenchmarkServe(b *testing.B) {
-	h := Handler()
+	h := handler()
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Accept-Encoding", "gzip")
 	b.ReportAllocs()

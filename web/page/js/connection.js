@@ -6,7 +6,7 @@
 
 const connectLimit = 8000 // ms for a connection to be made, handshake included
 const answerLimit = 2000 // ms for a probe to be answered by anything at all
-const lateAfter = 1000 // ms without a sound after which a call has a probe sent behind it
+const lateAfter = 700 // ms without a sound after which a call has a probe sent behind it
 const idleLimit = 15000 // ms without a sound before a probe
 const longestDelay = 30000 // ms between two attempts
 const steady = 5000 // ms a connection must have held for the next loss to count as the first
