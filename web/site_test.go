@@ -28,6 +28,7 @@ type site struct {
 // environment, as NAME=value.
 func newSite(t *testing.T, instances int, settings ...string) *site {
 	t.Helper()
+	browser(t) // without one there is nobody to serve
 	s := &site{}
 	hub := inprocess.NewHub(inprocess.Options{})
 	for range instances {
@@ -41,6 +42,7 @@ func newSite(t *testing.T, instances int, settings ...string) *site {
 // newSiteOnTopic does so with a bus that can be made to fail.
 func newSiteOnTopic(t *testing.T, instances int, settings ...string) *site {
 	t.Helper()
+	browser(t)
 	s := &site{topic: backplanetest.NewTopic(1, 0)}
 	for i := range instances {
 		bus := s.topic.Join(s.nextName())
