@@ -136,6 +136,9 @@ func TestTutorial(t *testing.T) {
 	}
 }
 
+// failedRun is the line in which go run tells that its program failed.
+var failedRun = regexp.MustCompile(`(?m)^(exit status|signal:)`)
+
 // serveUntilInterrupted starts a command that serves the chat, opens the page, and ends it as Ctrl-C does.
 func serveUntilInterrupted(t *testing.T, command *exec.Cmd) {
 	t.Helper()
@@ -173,7 +176,7 @@ func serveUntilInterrupted(t *testing.T, command *exec.Cmd) {
 	select {
 	case err := <-ended:
 		// An interrupted go run ends with 1 whatever its program's status is, and prints that where it is not 0.
-		if printed := output.String(); err != nil && (strings.Contains(printed, "exit status") || strings.Contains(printed, "signal: ")) {
+		if printed := output.String(); err != nil && failedRun.MatchString(printed) {
 			t.Errorf("after Ctrl-C it ended with %v, want exit status 0; it printed:\n%s", err, printed)
 		}
 	case <-time.After(time.Minute):
