@@ -39,7 +39,7 @@
 // if alive, finds that in the log, and asks anew.
 //
 // Batching. While one message is on its way to the bus entries gather, and the next one takes all of them, up to
-// the bus's limit. After the bus was busy there are pauses between them, which double and shrink again.
+// the bus's limit, or, where a rate of sends is set, until the next is allowed. After the bus was busy there are pauses between them, which double and shrink again.
 //
 // # Bounds, and what happens at them
 //

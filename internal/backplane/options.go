@@ -18,6 +18,10 @@ type Options struct {
 	MaxSnapshot     int // bytes; a longer one is neither sent nor taken; 64 MiB
 	MaxHeld         int // bytes of log kept while a snapshot is awaited; beyond, it is asked for anew; 32 MiB
 
+	// SendRate is how many operations a second all instances together ask of the bus when they are busy; entries gather meanwhile, and
+	// single ones do not wait. It saves on a bus that bills and throttles by the operation. 0: as many as the bus takes.
+	SendRate float64
+
 	// Times.
 	ProvisionalAfter time.Duration // own entry not back: Local.Provisional, CutOff; 1.5 s
 	NotReadyAfter    time.Duration // cut off this long: not ready; 15 s

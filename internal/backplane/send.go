@@ -16,6 +16,10 @@ const (
 	leastRetry = 100 * time.Millisecond
 	mostRetry  = 5 * time.Second
 
+	// sendBurst is how many operations may follow each other at once before Options.SendRate matters: what people say one after the other
+	// never waits.
+	sendBurst = 8
+
 	// maxDirect bounds what waits to be sent to single instances. What doesn't fit is dropped: whoever needs it asks again.
 	maxDirect = 64
 )
@@ -76,6 +80,8 @@ func (n *Node) send(ctx context.Context) {
 type pacer struct {
 	interval time.Duration // after busy
 	retry    time.Duration // after another failure
+	allowed  float64       // operations that may go out without a pause, as of at
+	at       time.Time     // zero: none has gone out yet
 }
 
 func (p *pacer) after(err error, n *Node) time.Duration {
@@ -97,7 +103,27 @@ func (p *pacer) after(err error, n *Node) time.Duration {
 	if p.interval = p.interval * 3 / 4; p.interval < leastInterval/8 {
 		p.interval = 0
 	}
-	return p.interval
+	return max(p.interval, p.share(time.Now(), n.sendRate()))
+}
+
+// share takes one operation from what is allowed at a rate, in operations a second, and returns how long the next has to wait.
+func (p *pacer) share(now time.Time, rate float64) time.Duration {
+	if rate <= 0 {
+		return 0
+	}
+	p.allowed = min(p.allowed+now.Sub(p.at).Seconds()*rate, sendBurst)
+	p.at = now
+	if p.allowed--; p.allowed >= 0 {
+		return 0
+	}
+	return time.Duration(-p.allowed / rate * float64(time.Second))
+}
+
+// sendRate is this instance's part of Options.SendRate; 0: no limit.
+func (n *Node) sendRate() float64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.options.SendRate / float64(max(len(n.status.Members), 1))
 }
 
 // pause waits, and reports false if ctx ended first.
