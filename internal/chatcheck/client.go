@@ -31,10 +31,9 @@ type Options struct {
 type Client struct {
 	options Options // immutable
 	dialer  websocket.Dialer
-	ctx     context.Context // the reader's
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when the reader has ended
-	writing sync.Mutex    // held while writing
+	cancel  context.CancelFunc // ends the reader
+	done    chan struct{}      // closed when the reader has ended
+	writing sync.Mutex         // held while writing
 
 	mu sync.Mutex
 	// mu guards
@@ -83,8 +82,9 @@ func Join(ctx context.Context, o Options) (*Client, error) {
 	c := &Client{options: o, done: make(chan struct{}), next: o.First, changed: make(chan struct{}),
 		dialer: websocket.Dialer{HandshakeTimeout: min(10*time.Second, o.Silence/2), TLSClientConfig: &tls.Config{InsecureSkipVerify: o.Insecure}}}
 	c.record.Name = o.Name
-	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	go c.run()
+	reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.cancel = cancel
+	go c.run(reading)
 	if err := c.Await(ctx, func(s State) bool { return s.Named }); err != nil {
 		trouble := c.Record().Troubles
 		c.Close()

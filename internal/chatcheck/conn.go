@@ -21,11 +21,11 @@ const (
 const writeTimeout = 10 * time.Second
 
 // run is the client's goroutine: it connects, reads until the connection ends, and comes back.
-func (c *Client) run() {
+func (c *Client) run(ctx context.Context) {
 	defer close(c.done)
 	wait := firstPause
-	for c.ctx.Err() == nil {
-		accepted, err := c.connection()
+	for ctx.Err() == nil {
+		accepted, err := c.connection(ctx)
 		c.lost()
 		c.mu.Lock()
 		leaving, away := c.leaving, c.away
@@ -40,7 +40,7 @@ func (c *Client) run() {
 		if accepted {
 			wait = firstPause
 		}
-		if pause(c.ctx, away+wait/2+rand.N(wait)) != nil {
+		if pause(ctx, away+wait/2+rand.N(wait)) != nil {
 			break
 		}
 		wait = min(2*wait, maxPause)
@@ -54,17 +54,17 @@ func (c *Client) run() {
 }
 
 // connection is one connection's life. It tells whether the server had let the client in.
-func (c *Client) connection() (accepted bool, err error) {
+func (c *Client) connection(ctx context.Context) (accepted bool, err error) {
 	c.mu.Lock()
 	url := c.options.URLs[c.next%len(c.options.URLs)]
 	c.next++
 	c.silence = c.options.Silence
 	c.mu.Unlock()
-	conn, _, err := c.dialer.DialContext(c.ctx, "ws"+strings.TrimPrefix(strings.TrimSuffix(url, "/"), "http")+c.options.Door.path(), nil)
+	conn, _, err := c.dialer.DialContext(ctx, "ws"+strings.TrimPrefix(strings.TrimSuffix(url, "/"), "http")+c.options.Door.path(), nil)
 	if err != nil {
 		return false, err
 	}
-	stop := context.AfterFunc(c.ctx, func() { _ = conn.NetConn().Close() })
+	stop := context.AfterFunc(ctx, func() { _ = conn.NetConn().Close() })
 	defer func() {
 		stop()
 		_ = conn.Close()

@@ -9,7 +9,7 @@ import (
 // request sends an event as soon as there is a connection for it, and waits for the acknowledgement.
 func (c *Client) request(ctx context.Context, r *request) ([]json.RawMessage, error) {
 	r.answer = make(chan answer, 1)
-	if c.ctx.Err() != nil {
+	if c.ended() {
 		return nil, ErrClosed
 	}
 	c.mu.Lock()
@@ -24,6 +24,15 @@ func (c *Client) request(ctx context.Context, r *request) ([]json.RawMessage, er
 		return nil, ctx.Err()
 	case <-c.done:
 		return nil, ErrClosed
+	}
+}
+
+func (c *Client) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
 	}
 }
 
