@@ -203,6 +203,16 @@ func (s *site) judge(t *testing.T) {
 		chatcheck.Quantile(v.Acks, .5).Round(time.Millisecond), chatcheck.Quantile(v.Acks, .99).Round(time.Millisecond))
 }
 
+// tell is what a user went through, for people who look for the reason.
+func (s *site) tell(name string) string {
+	for _, c := range s.users {
+		if r := c.Record(); r.Name == name {
+			return fmt.Sprintf("served by %q, %d returns, %d resets, troubles %q", r.Instances, r.Returns, r.Resets, r.Troubles)
+		}
+	}
+	return "a stranger"
+}
+
 // judgeLeaves checks that a client was told once of each lost user that he left, and of nobody else. It reports whether that is not so.
 func (s *site) judgeLeaves(t *testing.T, r chatcheck.Record) (wrong bool) {
 	leaves := make(map[string]int)
@@ -213,7 +223,7 @@ func (s *site) judgeLeaves(t *testing.T, r chatcheck.Record) (wrong bool) {
 	}
 	for name, n := range leaves {
 		if !s.lost[name] {
-			t.Errorf("%s was told %d times that %s left, who did not", r.Name, n, name)
+			t.Errorf("%s was told %d times that %s left, who did not: %s", r.Name, n, name, s.tell(name))
 			wrong = true
 		}
 	}

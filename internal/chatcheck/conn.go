@@ -246,7 +246,10 @@ func (c *Client) claimed(args []json.RawMessage) {
 	if c.token != "" && !c.named {
 		c.record.Returns++
 	}
-	c.token, c.named = detail.Token, true
+	if detail.Token != "" { // it is told only once
+		c.token = detail.Token
+	}
+	c.named = true
 	c.changedLocked()
 	c.mu.Unlock()
 	c.flush()
