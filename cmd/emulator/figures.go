@@ -79,18 +79,19 @@ func parseFigures(r io.Reader) (figures, error) {
 		if end <= 0 || wanted[line[:end]] == nil {
 			continue
 		}
-		fields := strings.Fields(line[strings.LastIndexByte(line, '}')+1:])
-		if line[end] == ' ' {
-			fields = fields[1:]
+		value := line[end:]
+		if value[0] == '{' {
+			value = value[strings.LastIndexByte(value, '}')+1:]
 		}
+		fields := strings.Fields(value)
 		if len(fields) == 0 {
 			return figures{}, fmt.Errorf("metrics: %q has no value", line)
 		}
-		value, err := strconv.ParseFloat(fields[0], 64)
+		number, err := strconv.ParseFloat(fields[0], 64)
 		if err != nil {
 			return figures{}, fmt.Errorf("metrics: %w", err)
 		}
-		*wanted[line[:end]] += value
+		*wanted[line[:end]] += number
 	}
 	if err := scanner.Err(); err != nil {
 		return figures{}, fmt.Errorf("metrics: %w", err)

@@ -63,6 +63,9 @@ type attempt struct {
 
 type attemptKey struct{}
 
+// connKey has the client's connection in the context of a request.
+type connKey struct{}
+
 func newFront(log *slog.Logger) *front {
 	f := &front{log: log, transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: frontDialTimeout}).DialContext,
@@ -86,6 +89,9 @@ func newFront(log *slog.Logger) *front {
 		IdleTimeout:       frontIdleTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
 	}
 	return f
 }
@@ -161,6 +167,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // nobody is to hear anything any more
 	}
 	defer f.serving.Done()
+	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+		// The proxy waits for the client of a WebSocket that the instance has ended, and some clients never close.
+		stop := context.AfterFunc(r.Context(), func() { _ = conn.Close() })
+		defer stop()
+	}
 	var refused []*backend
 	for {
 		b, remember := f.take(r, refused)

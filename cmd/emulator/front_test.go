@@ -50,7 +50,7 @@ func addBackend(t *testing.T, f *front, name string) *httptest.Server {
 		defer conn.Close()
 		for {
 			kind, message, err := conn.ReadMessage()
-			if err != nil {
+			if err != nil || string(message) == "end" {
 				return
 			}
 			if err := conn.WriteMessage(kind, append([]byte(name+" "), message...)); err != nil {
@@ -210,6 +210,10 @@ func TestFrontWebSocket(t *testing.T) {
 	}
 	if f.open("1") != 1 || f.open("2") != 1 {
 		t.Errorf("%d and %d requests open, want 1 and 1", f.open("1"), f.open("2"))
+	}
+	// The instance ends the first, whose client does not notice: it must not hold up the front.
+	if err := first.WriteMessage(websocket.TextMessage, []byte("end")); err != nil {
+		t.Fatal(err)
 	}
 	f.close()
 	for _, conn := range []*websocket.Conn{first, second} {
