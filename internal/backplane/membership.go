@@ -68,7 +68,11 @@ func (n *Node) memberTick(now time.Time) {
 	if len(members) == 1 {
 		interval = n.options.AloneBeatAfter
 	}
-	if now.Sub(lastSent) >= interval && now.Sub(n.beatAt) >= interval {
+	// A process that was stopped, or a machine that slept, may have been evicted meanwhile, and its receiver may have lost its link without
+	// a word: a beat finds that out, since it has to come back.
+	stopped := !n.tickedAt.IsZero() && now.Sub(n.tickedAt) >= n.options.AnswerAfter
+	n.tickedAt = now
+	if stopped || now.Sub(lastSent) >= interval && now.Sub(n.beatAt) >= interval {
 		n.beat(now)
 	}
 	for _, r := range members {

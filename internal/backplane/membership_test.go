@@ -108,6 +108,26 @@ func TestPausedInstanceGoesOn(t *testing.T) {
 	})
 }
 
+// An instance that stood still finds out at once whether it is still connected, and does not wait for its next beat.
+func TestStoppedInstanceSpeaks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b")
+		a, b := c.instances[0], c.instances[1]
+		c.wantReady(30 * time.Second)
+		sleep(10 * time.Second)
+		b.toy.mu.Lock()
+		b.toy.hold = func() { time.Sleep(20 * time.Second) }
+		b.toy.mu.Unlock()
+		before := b.node.Counters().Batches
+		a.mustSay(t)
+		sleep(22 * time.Second)
+		if got := b.node.Counters().Batches; got == before {
+			t.Error("b has said nothing since it stood still")
+		}
+		c.wantReady(0)
+	})
+}
+
 // One that was evicted while paused comes back: with what waited, and behind what its owner puts first.
 func TestEvictedInstanceComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -51,6 +51,7 @@ type Node struct {
 	compareAt  time.Time // when the ledger was last put in the log for comparison
 	compareNum uint64    // number of that entry in this epoch, once it has come back
 	beatAt     time.Time // when a beat out of turn was last appended
+	tickedAt   time.Time // when the loop last looked at the clock
 	cutSince   time.Time
 	goodbyeIn  bool // the own goodbye has come back
 	latencies  []time.Duration

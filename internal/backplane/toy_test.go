@@ -35,6 +35,7 @@ type toy struct {
 	broken      error    // what Restore returns
 	gone        []string
 	snapshots   int
+	hold        func() // called by the next Apply, once: the process stands still meanwhile
 }
 
 type toyState struct {
@@ -47,6 +48,13 @@ func newToy(instance string) *toy {
 }
 
 func (s *toy) Apply(e backplane.Entry) {
+	s.mu.Lock()
+	hold := s.hold
+	s.hold = nil
+	s.mu.Unlock()
+	if hold != nil {
+		hold()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.History = append(s.state.History, line{e.Instance, e.Epoch, e.Number, e.Time, string(e.Body)})
