@@ -25,7 +25,7 @@ type measure struct {
 	name, unit, description string
 	kind                    measureKind
 	attributes              []attribute.KeyValue
-	value                   func() int64
+	value                   func(*figures) int64
 }
 
 type measureKind uint8
@@ -130,7 +130,7 @@ func otlpReader(ctx context.Context, protocol string) (sdkmetric.Reader, error) 
 }
 
 // observe registers figures, all read in one go.
-func (m *metrics) observe(measures []measure) error {
+func (m *metrics) observe(measures []measure, read func() *figures) error {
 	observables := make([]metric.Observable, 0, len(measures))
 	instruments := make(map[string]metric.Int64Observable)
 	var errs []error
@@ -148,8 +148,9 @@ func (m *metrics) observe(measures []measure) error {
 		return err
 	}
 	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		all := read()
 		for _, one := range measures {
-			o.ObserveInt64(instruments[one.name], one.value(), metric.WithAttributes(one.attributes...))
+			o.ObserveInt64(instruments[one.name], one.value(all), metric.WithAttributes(one.attributes...))
 		}
 		return nil
 	}, observables...)

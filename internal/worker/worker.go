@@ -99,7 +99,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	w.chat.Attach(w.sockets.Of("/"), chat.Backplane{
 		Instance: c.bus.Instance(), Log: c.node, Suspect: c.node.Suspect, Cluster: c.view,
 	})
-	if err := w.metrics.observe(w.measures()); err != nil {
+	if err := w.metrics.observe(w.measures(), w.figures); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	w.handler = w.routes()
