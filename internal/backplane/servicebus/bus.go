@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
@@ -72,9 +73,7 @@ func New(o Options) (*Bus, error) {
 func (b *Bus) connectAdmin() error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	b.idle = transport.CloseIdleConnections
-	var sender interface {
-		Do(*http.Request) (*http.Response, error)
-	} = &http.Client{Transport: transport}
+	var sender policy.Transporter = &http.Client{Transport: transport}
 	if b.endpoint.emulator {
 		sender = plainHTTP{sender}
 	}
@@ -94,11 +93,7 @@ func (b *Bus) connectAdmin() error {
 }
 
 // plainHTTP sends over HTTP what the SDK's management client meant for HTTPS, the only thing it speaks: emulators have no certificate.
-type plainHTTP struct {
-	next interface {
-		Do(*http.Request) (*http.Response, error)
-	}
-}
+type plainHTTP struct{ next policy.Transporter }
 
 func (p plainHTTP) Do(r *http.Request) (*http.Response, error) {
 	plain := r.Clone(r.Context())

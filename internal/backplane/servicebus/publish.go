@@ -81,11 +81,8 @@ func (b *Bus) dropSending(s *sending) {
 	}
 }
 
-// Conditions of AMQP errors that Service Bus sends.
-const (
-	conditionBusy    = amqp.ErrCond("com.microsoft:server-busy")
-	conditionTimeout = amqp.ErrCond("com.microsoft:timeout")
-)
+// conditionBusy is the AMQP condition with which Service Bus refuses what is too much.
+const conditionBusy = amqp.ErrCond("com.microsoft:server-busy")
 
 func isBusy(err error) bool {
 	var condition *amqp.Error
