@@ -30,10 +30,10 @@ var table = map[string]rule{
 	"internal/worker": {
 		ours: []string{"internal/engineio", "internal/socketio", "internal/chat", "internal/backplane",
 			"internal/backplane/inprocess", "internal/backplane/servicebus", "web"},
-		outside: []string{"golang.org/x/sync", "github.com/Azure/azure-sdk-for-go/sdk/azidentity", "go.opentelemetry.io",
+		outside: []string{"go.opentelemetry.io",
 			"github.com/prometheus/client_golang"},
 	},
-	"internal/engineio":                  {outside: []string{"github.com/gorilla/websocket", "golang.org/x/sys"}},
+	"internal/engineio":                  {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/socketio":                  {ours: []string{"internal/engineio"}},
 	"internal/socketio/echoserver":       {ours: []string{"internal/engineio", "internal/socketio"}},
 	"internal/socketio/socketiotest":     {ours: []string{"internal/engineio", "internal/socketio"}, outside: []string{"github.com/gorilla/websocket"}},
