@@ -15,7 +15,8 @@ type front struct {
 	target   string
 	listener net.Listener
 	conns    map[net.Conn]bool
-	frozen   bool // bytes are swallowed
+	frozen   bool          // bytes are swallowed
+	held     chan struct{} // while not nil, bytes wait until it is closed
 }
 
 func newFront(t *testing.T, target string) *front {
@@ -70,8 +71,11 @@ func (f *front) pipe(to, from net.Conn) {
 			return
 		}
 		f.mu.Lock()
-		frozen := f.frozen
+		frozen, held := f.frozen, f.held
 		f.mu.Unlock()
+		if held != nil {
+			<-held
+		}
 		if frozen {
 			continue
 		}
@@ -88,8 +92,25 @@ func (f *front) freeze() {
 	f.frozen = true
 }
 
+// hold keeps whatever is sent until release, as a slow network does.
+func (f *front) hold() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = make(chan struct{})
+}
+
+func (f *front) release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.held != nil {
+		close(f.held)
+		f.held = nil
+	}
+}
+
 // cut ends all connections and lets none in.
 func (f *front) cut() {
+	f.release()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.listener.Close()

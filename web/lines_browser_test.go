@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// theLine is where a line is that the reader looks at.
-const theLine = `(() => { const edge = document.querySelector('#lines').getBoundingClientRect().top; for (const e of document.querySelectorAll('.message[data-id]')) { const at = e.getBoundingClientRect().top; if (at >= edge) { globalThis.reading ??= e.dataset.id; break } } return document.querySelector('[data-id="' + globalThis.reading + '"]').getBoundingClientRect().top })()`
+// theLine is where the text of a line is that the reader looks at.
+const theLine = `(() => { const edge = document.querySelector('#lines').getBoundingClientRect().top; for (const e of document.querySelectorAll('.message[data-id]')) { const at = e.querySelector('.text').getBoundingClientRect().top; if (at >= edge) { globalThis.reading ??= e.dataset.id; break } } return document.querySelector('[data-id="' + globalThis.reading + '"] .text').getBoundingClientRect().top })()`
 
 func (w *window) staysAt(why string, at float64) {
 	w.t.Helper()
@@ -18,16 +18,21 @@ func (w *window) staysAt(why string, at float64) {
 	}
 }
 
+// sayLines says so many lines of many heights, so that no estimate of them is right, and waits until they are said.
+func (w *window) sayLines(n int) {
+	w.t.Helper()
+	for i := range n {
+		w.run(fmt.Sprintf(`const f = document.querySelector('#message'); f.value = 'line %d ' + 'word '.repeat(%d); f.dispatchEvent(new Event('input')); f.form.requestSubmit()`, i, i*i%97))
+	}
+	w.wait("all are said", fmt.Sprintf(`document.querySelectorAll('.blocks .message').length >= %d && document.querySelector('.tail').childElementCount === 0`, n))
+}
+
 func TestListNeverJumps(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1, "MESSAGE_RATE=0")
 	ben := open(t, s.url(0), look{})
 	ben.enter("Ben")
-	for i := range 150 {
-		// Of many heights, so that no estimate is right.
-		ben.run(fmt.Sprintf(`const f = document.querySelector('#message'); f.value = 'line %d ' + 'word '.repeat(%d); f.dispatchEvent(new Event('input')); f.form.requestSubmit()`, i, i*i%97))
-	}
-	ben.wait("all are said", `document.querySelectorAll('.blocks .message').length >= 150 && document.querySelector('.tail').childElementCount === 0`)
+	ben.sayLines(150)
 
 	ann := open(t, s.url(0), look{})
 	ann.enter("Ann")
@@ -69,6 +74,27 @@ func TestListNeverJumps(t *testing.T) {
 	ann.wait("the button leads to the end", `(() => { const l = document.querySelector('#lines'); return l.scrollHeight - l.scrollTop - l.clientHeight < 2 && document.querySelector('#jump').hidden })()`)
 	ann.resize(700, 400)
 	ann.wait("which stays in sight", `(() => { const l = document.querySelector('#lines'); return l.clientHeight < 400 && l.scrollHeight - l.scrollTop - l.clientHeight < 2 })()`)
+}
+
+// TestSlowOlderLines has the reader scroll to the very top and wait there for older lines: no space is left above to make up
+// for what the note about their coming takes.
+func TestSlowOlderLines(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, "MESSAGE_RATE=0")
+	ben := open(t, s.url(0), look{})
+	ben.enter("Ben")
+	ben.sayLines(150)
+	ann := open(t, s.url(0), look{})
+	ann.enter("Ann")
+	ann.wait("she is at the end", `document.querySelector('.blocks').textContent.includes('line 149')`)
+
+	s.front[0].hold()
+	ann.wait("older lines are asked for", `(() => { document.querySelector('#lines').scrollTop = 0; return document.querySelector('.older').textContent.startsWith('Loading') })()`)
+	ann.run(`document.querySelector('#lines').scrollTop = 0`)
+	at := eval[float64](ann, theLine)
+	s.front[0].release()
+	ann.wait("they come", `document.querySelector('.blocks').textContent.includes('line 1 word')`)
+	ann.staysAt("older lines are drawn", at)
 }
 
 // TestTenThousandLines puts a long conversation into the state, as a day in a busy room does, and scrolls through it.

@@ -125,34 +125,36 @@ export function createLines({ scroller, jump, actions }) {
     else restore(anchor)
   }
 
-  // anchorLine is the first line that can be seen whole, and where it is.
+  // anchorLine is the first text that can be seen from its beginning, and where it is. The text, not its line: what stands
+  // above it, an author's name or a day, goes when older lines are drawn before it.
   function anchorLine() {
     // Scrolling goes by whole pixels, lines don't. What was put in its place is not measured again while it stays there:
     // errors would add up.
-    if (anchored && anchored.top === scroller.scrollTop && lineOf(anchored)) return anchored
+    if (anchored && anchored.top === scroller.scrollTop && textOf(anchored)) return anchored
     const edge = scroller.getBoundingClientRect().top
     for (const element of body.children) {
       if (element.getBoundingClientRect().bottom <= edge) continue
-      for (const line of element.children) {
-        const at = line.getBoundingClientRect().top
-        if (at >= edge) return { line, at: at - edge, id: line.dataset.id ?? line.querySelector('[data-id]')?.dataset.id }
+      for (const text of element.querySelectorAll('.text, .notice')) {
+        const at = text.getBoundingClientRect().top
+        if (at >= edge) return { text, at: at - edge, id: text.closest('[data-id]')?.dataset.id }
       }
     }
     return null
   }
 
   function restore(anchor) {
-    const line = anchor && lineOf(anchor)
-    if (!line) return
-    scroller.scrollTop += line.getBoundingClientRect().top - scroller.getBoundingClientRect().top - anchor.at
+    const text = anchor && textOf(anchor)
+    if (!text) return
+    scroller.scrollTop += text.getBoundingClientRect().top - scroller.getBoundingClientRect().top - anchor.at
     at = scroller.scrollTop
-    anchored = { ...anchor, line, top: at }
+    anchored = { ...anchor, text, top: at }
   }
 
-  // lineOf finds the element of an anchor, which may have been drawn anew.
-  function lineOf({ line, id }) {
-    if (line.isConnected) return line
-    return id === undefined ? null : body.querySelector(`[data-id="${CSS.escape(id)}"]`)
+  // textOf finds the text of an anchor, which may have been drawn anew.
+  function textOf({ text, id }) {
+    if (text.isConnected) return text
+    const line = id === undefined ? null : body.querySelector(`[data-id="${CSS.escape(id)}"]`)
+    return line?.querySelector('.text') ?? line
   }
 
   // settle gives blocks that will not change any more their height, so that the browser may skip what is in them.
