@@ -54,6 +54,19 @@ func find(t *testing.T, text, pattern string) string {
 	return match[1]
 }
 
+// blocks are a document's fenced blocks of a language.
+func blocks(t *testing.T, file, language string) []string {
+	t.Helper()
+	var found []string
+	for _, match := range regexp.MustCompile("(?s)\n```"+language+"\n(.*?)```").FindAllStringSubmatch(read(t, file), -1) {
+		found = append(found, match[1])
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s has no block of %s", file, language)
+	}
+	return found
+}
+
 // missing skips a test that cannot run here, or fails it where everything is meant to run.
 func missing(t *testing.T, why string) {
 	t.Helper()

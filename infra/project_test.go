@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,9 @@ func TestPipelineVariables(t *testing.T) {
 
 // The hook tells azd which commit is deployed, and nothing where there is none.
 func TestPredeployHook(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows runs predeploy.ps1")
+	}
 	hook, err := filepath.Abs("hooks/predeploy.sh")
 	if err != nil {
 		t.Fatal(err)
@@ -192,6 +196,9 @@ func TestLocalEmulator(t *testing.T) {
 
 // The commands of README.md are ones a shell reads, and those by hand give chat.bicep what it asks for.
 func TestReadmeCommands(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		missing(t, "no shell: "+err.Error())
+	}
 	all := blocks(t, "README.md", "sh")
 	for _, block := range all {
 		command := exec.Command("sh", "-n")

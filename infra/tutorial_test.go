@@ -26,19 +26,6 @@ import (
 
 const english, korean = "tutorial/TUTORIAL.md", "tutorial/TUTORIAL.ko.md"
 
-// blocks are a document's fenced blocks of a language.
-func blocks(t *testing.T, file, language string) []string {
-	t.Helper()
-	var found []string
-	for _, match := range regexp.MustCompile("(?s)\n```"+language+"\n(.*?)```").FindAllStringSubmatch(read(t, file), -1) {
-		found = append(found, match[1])
-	}
-	if len(found) == 0 {
-		t.Fatalf("%s has no block of %s", file, language)
-	}
-	return found
-}
-
 // Both languages say the same where it can be compared: commands, calculations, old cmdlets, steps, links.
 func TestTutorialLanguages(t *testing.T) {
 	if a, b := blocks(t, english, "sh"), blocks(t, korean, "sh"); !slices.Equal(a, b) {
