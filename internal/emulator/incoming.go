@@ -98,7 +98,7 @@ func (l *incomingLink) transfer(t *amqp.Transfer) {
 	case t.Aborted: // AMQP 1.0 part 2, 2.6.14: as if it had never been sent
 		l.dropPartial()
 	case len(l.partial)+len(t.Payload) > limit:
-		l.detach(errTooLarge(l.pending.id, len(l.partial)+len(t.Payload), limit))
+		l.refuse(l.pending, errTooLarge(l.pending.id, len(l.partial)+len(t.Payload), limit))
 		return
 	case t.More:
 		l.more = true
@@ -114,6 +114,13 @@ func (l *incomingLink) transfer(t *amqp.Transfer) {
 
 func errTooLarge(id uint32, size, limit int) *amqp.Error {
 	return amqp.Errorf(amqp.CondMessageSizeExceeded, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", id, size, limit)
+}
+
+// refuse rejects a delivery and ends the link with the same error, as the service does with what is too large: some SDKs take
+// the reason from the one, some from the other.
+func (l *incomingLink) refuse(a arrival, err *amqp.Error) {
+	l.settle(a, amqp.Rejected(err))
+	l.detach(err)
 }
 
 func (l *incomingLink) addPartial(b []byte) {
@@ -170,7 +177,9 @@ func (l *incomingLink) send(a arrival) {
 	}
 	wire := asWire(err)
 	switch wire.Condition {
-	case amqp.CondMessageSizeExceeded, amqp.CondDetachForced, amqp.CondDecodeError, condEntityDisabled, amqp.CondNotFound:
+	case amqp.CondMessageSizeExceeded:
+		l.refuse(a, wire)
+	case amqp.CondDetachForced, amqp.CondDecodeError, condEntityDisabled, amqp.CondNotFound:
 		l.detach(wire) // the link is of no more use, or the client learns the reason only from a detach
 	default:
 		l.settle(a, amqp.Rejected(wire))

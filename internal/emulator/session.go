@@ -61,7 +61,7 @@ func (c *conn) sessionFrame(channel uint16, p amqp.Performative) {
 	}
 	s := c.sessions[channel]
 	if s == nil {
-		c.fail(amqp.Errorf(amqp.CondFramingError, "a frame on channel %d, which has no session", channel))
+		c.fail(amqp.Errorf(amqp.CondFramingError, "%T on channel %d, which has no session", p, channel))
 		return
 	}
 	if s.ended {

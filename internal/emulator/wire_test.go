@@ -345,6 +345,15 @@ func TestViolations(t *testing.T) {
 			w.attachReceiver(0, "queue", amqp.SenderSettled) // the session goes on
 		}
 	}
+	rejected := func(condition amqp.Symbol) func(*wire) {
+		return func(w *wire) {
+			d := want[*amqp.Disposition](w)
+			if !d.Settled || d.State.Kind != amqp.StateRejected || d.State.Error == nil || d.State.Error.Condition != condition {
+				w.tb.Errorf("answered with %+v, want settled as rejected for %s", d, condition)
+			}
+			detached(condition)(w)
+		}
+	}
 	for _, tt := range []struct {
 		name  string
 		do    func(*wire)
@@ -396,7 +405,18 @@ func TestViolations(t *testing.T) {
 			for range 5 {
 				w.transfer(m)
 			}
-		}, detached(amqp.CondMessageSizeExceeded)},
+		}, rejected(amqp.CondMessageSizeExceeded)},
+		{"a message that is too large", func(w *wire) {
+			w.attachSender(0, "queue")
+			want[*amqp.Flow](w)
+			m := message(0, 0, strings.Repeat("x", 60000))
+			m.More = true
+			for range 4 {
+				w.transfer(m)
+			}
+			m.More = false // too large only with this one
+			w.transfer(m)
+		}, rejected(amqp.CondMessageSizeExceeded)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := opened(t, s, 100)

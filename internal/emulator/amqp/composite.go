@@ -103,10 +103,14 @@ func (w *composite) symbols(s []Symbol) {
 	w.value(ArrayOf(code, s...))
 }
 
+// end leaves out the nulls behind the last field that is set.
 func (w *composite) end() []byte {
 	w.list.Bytes, w.list.Count = w.list.Bytes[:w.keptLen], w.keptCount
 	return w.list.End()
 }
+
+// endWhole keeps the nulls behind the last field that is set.
+func (w *composite) endWhole() []byte { return w.list.End() }
 
 // fields reads the fields of a described list one after the other. A field that is null or beyond the end of the list
 // reads as its zero value.

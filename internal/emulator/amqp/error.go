@@ -47,20 +47,14 @@ const (
 
 const descriptorError = 0x1d
 
+// append writes all three fields: the Python SDK reads the third of a rejection without asking whether there is one, and
+// never ends the send where there is none.
 func (e *Error) append(dst []byte) []byte {
 	w := beginComposite(dst, descriptorError)
 	w.symbol(e.Condition)
-	if e.Description == "" {
-		w.null()
-	} else {
-		w.string(e.Description)
-	}
-	if e.Info == nil {
-		w.null()
-	} else {
-		w.value(e.Info)
-	}
-	return w.end()
+	w.optString(e.Description)
+	w.fieldMap(e.Info)
+	return w.endWhole()
 }
 
 // parseError reads an optional error field.
