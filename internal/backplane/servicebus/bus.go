@@ -43,9 +43,12 @@ type Bus struct {
 	// mu guards
 	waiting waiting
 	sending *sending
+	asked   bool // for a subscription of its own, which may be there whatever the answer was
 	closed  bool
 
-	sequence sequence // owned by Receive
+	// Owned by Open, then by Receive.
+	sequence sequence
+	lost     bool // the subscription, and it is not known whether there is another
 }
 
 // New checks the settings and names the instance; it talks to nobody. An error means that the settings can't work.
@@ -140,21 +143,31 @@ const maxBody = 250 << 10
 // MaxBody is the length in bytes of the largest body that Publish takes.
 func (b *Bus) MaxBody() int { return maxBody }
 
-// Close removes the own subscription and closes what is open. It must not be called while Receive runs.
+// Close removes the own subscription and closes what is open, and waits for that as long as ctx lasts. Publish fails from then on, also where
+// it is under way. Close may be called again, but not while Open or Receive runs.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
-	b.closed = true
-	s := b.sending
-	b.sending = nil
-	b.mu.Unlock()
-	if s != nil {
-		b.discard(s.client)
+	if b.sending != nil {
+		b.discard(b.sending.client)
+		b.sending = nil
 	}
+	b.closed = true // so nothing is discarded from here on
+	asked := b.asked
+	b.mu.Unlock()
 	var err error
-	if b.own && b.meter.subscribed.Load() > 0 {
+	if asked {
 		err = b.Evict(ctx, b.instance)
 	}
-	b.closing.Wait()
+	discarded := make(chan struct{})
+	go func() {
+		defer close(discarded)
+		b.closing.Wait()
+	}()
+	select {
+	case <-discarded:
+	case <-ctx.Done():
+		err = errors.Join(err, fmt.Errorf("close connections to service bus: %w", ctx.Err()))
+	}
 	b.idle()
 	return err
 }

@@ -93,7 +93,7 @@ func (b *Bus) try(ctx context.Context) error {
 		if err := b.ensureTopic(ctx); err != nil {
 			return err
 		}
-		if _, err := b.subscribe(ctx); err != nil {
+		if err := b.subscribe(ctx); err != nil {
 			return err
 		}
 	}

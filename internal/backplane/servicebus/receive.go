@@ -24,6 +24,9 @@ const (
 // Receive delivers the topic's messages in its order until ctx ends or the link breaks. It makes a new connection each time, and first
 // peeks at what the one before may still hold locked.
 func (b *Bus) Receive(ctx context.Context, deliver func(body []byte)) error {
+	if b.lost {
+		return b.subscribeAgain(ctx)
+	}
 	r := &reading{bus: b, deliver: deliver}
 	for _, receiver := range []**azservicebus.Receiver{&r.fetching, &r.settling} {
 		client, err := b.newClient()
@@ -42,22 +45,32 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte)) error {
 	return ctx.Err()
 }
 
-// afterFailure finds out whether the subscription is still there. Where it is not, another is made, and what was published meanwhile is
-// lost to this instance.
+// afterFailure finds out whether the subscription is still there. Where it is not, what was published meanwhile is lost to this instance.
 func (b *Bus) afterFailure(ctx context.Context, failure error) error {
 	var sb *azservicebus.Error
-	if !b.own || !errors.As(failure, &sb) || sb.Code != azservicebus.CodeNotFound {
+	if !errors.As(failure, &sb) || sb.Code != azservicebus.CodeNotFound {
 		return fmt.Errorf("receive: %w", failure)
 	}
-	made, err := b.subscribe(ctx)
-	if err != nil {
-		return fmt.Errorf("receive: %w; subscribe again: %w", failure, err)
+	b.lost = true
+	return b.subscribeAgain(ctx)
+}
+
+// subscribeAgain has another subscription made in the place of the one lost; of one made beforehand that is up to whoever made it. The
+// messages are numbered from 1 again, so what is known of the old numbers is forgotten: by them all the new messages would be repeats.
+// It is called until it has worked: a subscription whose making was not answered may be there all the same.
+func (b *Bus) subscribeAgain(ctx context.Context) error {
+	b.sequence = sequence{}
+	if b.own {
+		if err := b.ensureTopic(ctx); err != nil {
+			return fmt.Errorf("receive: subscription was deleted: %w", err)
+		}
+		if err := b.subscribe(ctx); err != nil {
+			return fmt.Errorf("receive: subscription was deleted: %w", err)
+		}
+		b.options.Logger.Warn("subscription was deleted and has been made again", "subscription", b.options.Subscription)
 	}
-	if !made {
-		return fmt.Errorf("receive: %w", failure)
-	}
-	b.options.Logger.Warn("subscription was deleted and has been made again", "subscription", b.options.Subscription)
-	return fmt.Errorf("receive: %w: %w", backplane.ErrGap, failure)
+	b.lost = false
+	return fmt.Errorf("receive: subscription %q was deleted: %w", b.options.Subscription, backplane.ErrGap)
 }
 
 // reading is one call of Receive. It uses two receivers, of clients of their own: one for nothing but fetching, the other to peek and to

@@ -77,12 +77,16 @@ func checkTopic(name string, p admin.TopicProperties) error {
 	return nil
 }
 
-// subscribe makes the own subscription; false where it is there already.
-func (b *Bus) subscribe(parent context.Context) (made bool, err error) {
+// subscribe makes the own subscription. One that is there already is the instance's, too: the answer to an earlier call was lost, which the
+// SDK then makes again by itself.
+func (b *Bus) subscribe(parent context.Context) error {
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
 	defer cancel()
+	b.mu.Lock()
+	b.asked = true
+	b.mu.Unlock()
 	b.meter.manages.Add(1)
-	_, err = b.admin.CreateSubscription(ctx, b.options.Topic, b.instance, &admin.CreateSubscriptionOptions{Properties: &admin.SubscriptionProperties{
+	_, err := b.admin.CreateSubscription(ctx, b.options.Topic, b.instance, &admin.CreateSubscriptionOptions{Properties: &admin.SubscriptionProperties{
 		LockDuration:             new(lockDuration),
 		DefaultMessageTimeToLive: new(timeToLive),
 		MaxDeliveryCount:         new(int32(maxDeliveryCount)),
@@ -95,15 +99,14 @@ func (b *Bus) subscribe(parent context.Context) (made bool, err error) {
 			Filter: &admin.SQLFilter{Expression: fmt.Sprintf(`%[1]s IS NULL OR %[1]s = '%[2]s'`, `"`+addressee+`"`, b.instance)},
 		},
 	}})
-	if status(err) == http.StatusConflict {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("create subscription %q of topic %q: %w", b.instance, b.options.Topic, err)
+	switch {
+	case err == nil:
+		b.meter.subscribed.Add(1)
+	case status(err) != http.StatusConflict:
+		return fmt.Errorf("create subscription %q of topic %q: %w", b.instance, b.options.Topic, err)
 	}
 	b.sequence.restart()
-	b.meter.subscribed.Add(1)
-	return true, nil
+	return nil
 }
 
 // Evict removes the subscription of an instance. That it is gone already is no error.

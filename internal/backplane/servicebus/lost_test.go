@@ -1,0 +1,200 @@
+package servicebus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
+
+	"chatapp/internal/backplane"
+	"chatapp/internal/emulator/emulatortest"
+)
+
+// forgetful is a way to management that loses answers: what was asked has been done.
+type forgetful struct {
+	next policy.Transporter
+	lose atomic.Int32 // answers to requests that create
+}
+
+var errAnswerLost = errors.New("answer lost")
+
+func (f *forgetful) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil { // the SDK reads it again, while the transport may still be at it
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	answer, err := f.next.Do(r)
+	if err == nil && r.Method == http.MethodPut && f.lose.Add(-1) >= 0 {
+		answer.Body.Close()
+		return nil, errAnswerLost
+	}
+	return answer, err
+}
+
+// forget has a bus manage by a way that loses answers. The SDK tries as often as told.
+func forget(t *testing.T, b *Bus, tries int32) *forgetful {
+	t.Helper()
+	f := &forgetful{next: plainHTTP{&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}}
+	client, err := admin.NewClientFromConnectionString(b.endpoint.administering, &admin.ClientOptions{
+		ClientOptions: azcore.ClientOptions{Transport: f, Retry: policy.RetryOptions{MaxRetries: tries - 1, RetryDelay: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.admin = client
+	return f
+}
+
+func toldGap(r *receiver) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.errs, func(err error) bool { return errors.Is(err, backplane.ErrGap) })
+}
+
+// Whether the SDK or Receive asks again for a subscription that is there already, since only the answer was lost: the gap is told, and what
+// is published then arrives, though its numbers are those of messages long delivered.
+func TestAnswerLostOnSubscribingAgain(t *testing.T) {
+	for name, tries := range map[string]int32{"the SDK asks again": 3, "Receive asks again": -1} {
+		t.Run(name, func(t *testing.T) {
+			e := emulatortest.Start(t)
+			b := open(t, options(t, e, "b"))
+			f := forget(t, b, tries)
+			r := receive(t, b)
+			for i := range 20 {
+				publish(t, b, strconv.Itoa(i))
+			}
+			r.want("before", 20)
+			f.lose.Store(1)
+			if err := e.Delete("chat/Subscriptions/" + b.Instance()); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the gap is told", func() bool { return toldGap(r) })
+			publish(t, b, "after")
+			if got := r.want("after", 21); got[20] != "after" {
+				t.Errorf("got %q, want what was published after", got[20])
+			}
+		})
+	}
+}
+
+// A subscription made beforehand that is deleted, and made again by whoever made it, is followed again.
+func TestSubscriptionMadeBeforehandIsMadeAgain(t *testing.T) {
+	e := emulatortest.Start(t)
+	e.Topic("chat", "given")
+	o := options(t, e, "b")
+	o.Subscription = "given"
+	b := open(t, o)
+	r := receive(t, b)
+	for i := range 20 {
+		publish(t, b, strconv.Itoa(i))
+	}
+	r.want("before", 20)
+	if err := e.Delete("chat/Subscriptions/given"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the gap is told", func() bool { return toldGap(r) })
+	e.Subscription("chat", "given")
+	publish(t, b, "after")
+	if got := r.want("after", 21); got[20] != "after" {
+		t.Errorf("got %q, want what was published after", got[20])
+	}
+}
+
+// A topic deleted under live instances is made again by them.
+func TestTopicDeleted(t *testing.T) {
+	e := emulatortest.Start(t)
+	a, b := open(t, options(t, e, "a")), open(t, options(t, e, "b"))
+	ra, rb := receive(t, a), receive(t, b)
+	publish(t, a, "before")
+	ra.want("before", 1)
+	rb.want("before", 1)
+	if err := e.Delete("chat"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the gap is told to both", func() bool { return toldGap(ra) && toldGap(rb) })
+	publish(t, a, "after")
+	for _, r := range []*receiver{ra, rb} {
+		if got := r.want("after", 2); got[1] != "after" {
+			t.Errorf("got %q, want what was published after", got)
+		}
+	}
+}
+
+// A bus told to stop before it knew that its subscription is there removes it all the same.
+func TestCloseRemovesWhatMayBeThere(t *testing.T) {
+	e := emulatortest.Start(t)
+	other := open(t, options(t, e, "other"))
+	b, err := New(options(t, e, "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	forget(t, b, -1).lose.Store(1)
+	if err := b.subscribe(t.Context()); !errors.Is(err, errAnswerLost) {
+		t.Fatalf("subscribe = %v, want %v", err, errAnswerLost)
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := other.subscriptions(t.Context()); err != nil || len(names) != 1 {
+		t.Errorf("subscriptions left: %v, %v, want the other's", names, err)
+	}
+}
+
+// Close may be called while others publish, and more than once: nobody waits for ever, and no connection is left.
+func TestCloseWhilePublishing(t *testing.T) {
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	var publishers sync.WaitGroup
+	begun := make(chan struct{}, 100)
+	for range 8 {
+		publishers.Go(func() {
+			for {
+				err := b.Publish(context.Background(), backplane.Message{Body: []byte("x")})
+				if errors.Is(err, errBusClosed) {
+					return
+				}
+				select {
+				case begun <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	for range cap(begun) {
+		<-begun
+	}
+	e.DropConnections() // so that connections are dropped and made while the bus closes
+	for range 2 {
+		if err := b.Close(t.Context()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	}
+	publishers.Wait()
+}
+
+// Close waits for connections as long as it may, no longer.
+func TestCloseHonoursItsContext(t *testing.T) {
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	release := make(chan struct{})
+	b.closing.Go(func() { <-release })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Close = %v, want %v", err, context.Canceled)
+	}
+	close(release)
+}
