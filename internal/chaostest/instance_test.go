@@ -48,7 +48,7 @@ func environment(t *testing.T, e *emulatortest.Server, replica string, port int)
 const (
 	heartbeat = 3 * time.Second
 	drain     = 4 * time.Second
-	nameHold  = 10 * time.Second
+	nameHold  = 30 * time.Second
 )
 
 // startHere starts a worker in this process.

@@ -207,13 +207,22 @@ func (s *site) judge(t *testing.T) {
 func (s *site) tell(name string) string {
 	for _, c := range s.users {
 		if r := c.Record(); r.Name == name {
-			return fmt.Sprintf("served by %q, %d returns, %d resets, troubles %q", r.Instances, r.Returns, r.Resets, r.Troubles)
+			return fmt.Sprintf("served by %q, %d returns, away for %v at most, %d resets, troubles %q", r.Instances, r.Returns,
+				r.Away.Round(time.Millisecond), r.Resets, r.Troubles)
 		}
 	}
 	return "a stranger"
 }
 
-// judgeLeaves checks that a client was told once of each lost user that he left, and of nobody else. It reports whether that is not so.
+// slow reports that a user's name may have lapsed: he was away for most of the time for which it is held.
+func (s *site) slow(name string) bool {
+	return slices.ContainsFunc(s.users, func(c *chatcheck.Client) bool {
+		return c.Name() == name && c.Record().Away >= nameHold/2
+	})
+}
+
+// judgeLeaves checks that a client was told once of each lost user that he left, and of nobody else, except of those whom the machine was
+// too slow to bring back while their names were held. It reports whether that is not so.
 func (s *site) judgeLeaves(t *testing.T, r chatcheck.Record) (wrong bool) {
 	leaves := make(map[string]int)
 	for _, l := range r.Lines {
@@ -222,7 +231,7 @@ func (s *site) judgeLeaves(t *testing.T, r chatcheck.Record) (wrong bool) {
 		}
 	}
 	for name, n := range leaves {
-		if !s.lost[name] {
+		if !s.lost[name] && !s.slow(name) {
 			t.Errorf("%s was told %d times that %s left, who did not: %s", r.Name, n, name, s.tell(name))
 			wrong = true
 		}

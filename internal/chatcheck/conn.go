@@ -202,7 +202,7 @@ func (c *Client) session(m received) error {
 	}
 	known := s.Name == c.options.Name
 	if known && !c.named && c.token != "" {
-		c.record.Returns++
+		c.record.back(time.Now())
 	}
 	c.named = known
 	options := map[string]string{}
@@ -244,7 +244,7 @@ func (c *Client) claimed(args []json.RawMessage) {
 		return
 	}
 	if c.token != "" && !c.named {
-		c.record.Returns++
+		c.record.back(time.Now())
 	}
 	if detail.Token != "" { // it is told only once
 		c.token = detail.Token

@@ -28,14 +28,15 @@ type Said struct {
 // Record is what a client remembers.
 type Record struct {
 	Name      string
-	Speaks    bool     // has said anything
-	Lines     []Line   // in the order told, each once
-	Said      []Said   // in the order acknowledged
-	Doubled   []Line   // told again
-	Resets    int      // times the server could not tell what was missed
-	Returns   int      // times it came back after its connection was lost
-	Instances []string // by which it was served, in order
-	Troubles  []string // what else should not have happened
+	Speaks    bool          // has said anything
+	Lines     []Line        // in the order told, each once
+	Said      []Said        // in the order acknowledged
+	Doubled   []Line        // told again
+	Resets    int           // times the server could not tell what was missed
+	Returns   int           // times it came back after its connection was lost
+	Away      time.Duration // the longest that took
+	Instances []string      // by which it was served, in order
+	Troubles  []string      // what else should not have happened
 }
 
 // record is a Record being written. Its client's mutex guards it.
@@ -43,6 +44,23 @@ type record struct {
 	Record
 	seen  map[string]bool // ids of Lines
 	heard int             // messages of others among Lines
+	since time.Time       // when it went away; zero: it is there, or never was
+}
+
+// away takes down that the client has lost its connection.
+func (r *record) away(now time.Time) {
+	if r.since.IsZero() {
+		r.since = now
+	}
+}
+
+// back takes down that it has its name again.
+func (r *record) back(now time.Time) {
+	r.Returns++
+	if !r.since.IsZero() {
+		r.Away = max(r.Away, now.Sub(r.since))
+		r.since = time.Time{}
+	}
 }
 
 // maxTroubles bounds what is remembered of a client that has nothing but troubles.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 )
 
 // request sends an event as soon as there is a connection for it, and waits for the acknowledgement.
@@ -87,6 +88,9 @@ func (c *Client) answered(m received) {
 func (c *Client) lost() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.named {
+		c.record.away(time.Now())
+	}
 	c.conn, c.named, c.live = nil, false, false
 	c.changedLocked()
 	c.requests = slices.DeleteFunc(c.requests, func(r *request) bool {

@@ -24,16 +24,20 @@ socket.on("session", (session) => {
   if (record.instances.at(-1) !== session.instance) record.instances.push(session.instance);
   if (session.code) record.troubles.push(session.code);
   if (session.recovered && session.name) record.returns++;
-  if (!session.name && !token) {
-    socket.emit("nickname", name, {}, (taken, detail) => {
-      if (taken) record.troubles.push("name taken");
-      else {
-        token = detail.token;
-        console.log("named");
-      }
-    });
-  }
+  if (!session.name && !token) claim();
 });
+
+// claim asks for the name. It may be held for this very client, whose connection was lost before it was told that it has it.
+function claim() {
+  socket.emit("nickname", name, {}, (taken, detail) => {
+    if (token) return;
+    if (taken) setTimeout(claim, 1000);
+    else {
+      token = detail.token;
+      console.log("named");
+    }
+  });
+}
 socket.on("user message", (from, text, meta) => line({ kind: "message", id: meta.id, from, text }, true));
 socket.on("announcement", (text, meta) => {
   if (meta.id) line({ kind: meta.kind, id: meta.id, from: meta.name, text }, true);
