@@ -84,7 +84,8 @@
 //	goroutine  started by        owns alone                               ends when; who waits
 //	loop       is Run's own      order, membership, calls of the state    Run's context, after a flush; Run's caller
 //	receiver   Run               the call of Bus.Receive, decoding        loop's end; Run
-//	sender     Run               the one operation under way, encoding    loop's end; Run
+//	sender     Run               the one send under way, encoding         loop's end; Run
+//	evictor    Run               the call of Evictor.Evict                loop's end; Run
 //
 // Append and the rest share with them what Node.mu guards.
 package backplane

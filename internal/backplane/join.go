@@ -202,6 +202,7 @@ func (n *Node) admit(e *envelope, it *item, now time.Time) {
 	}
 	n.peers[e.From] = &peer{heard: now, admitted: now}
 	delete(n.strangers, e.From)
+	n.keep(e.From)
 	n.updateVersion()
 	if it.Kind == entryFound {
 		n.beat(now) // there is a cluster already

@@ -160,7 +160,7 @@ func (n *Node) evict(at Entry, c *control) {
 	n.delta.Evictions++
 	n.options.Logger.Warn("instance evicted", "instance", c.Instance, "by", at.Instance)
 	if at.Instance == n.instance && c.Instance != n.instance {
-		n.dispatchTo(dispatch{to: c.Instance, evict: true})
+		n.remove(c.Instance)
 	}
 	n.leaves(at, r)
 	if c.Instance == n.instance {

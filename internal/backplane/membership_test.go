@@ -1,14 +1,10 @@
 package backplane_test
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"chatapp/internal/backplane"
-	"chatapp/internal/backplane/backplanetest"
 )
 
 // count says how often text is in texts.
@@ -228,44 +224,6 @@ func TestNobodyIsEvictedByASlowBus(t *testing.T) {
 		c.wantReady(0)
 		if history := c.wantAlike(); len(history) != 0 {
 			t.Errorf("history is %q, want nobody gone", history)
-		}
-	})
-}
-
-// evictor is a bus that keeps something for every instance.
-type evictor struct {
-	*backplanetest.Bus
-	evicted chan string
-}
-
-func (b evictor) Evict(_ context.Context, instance string) error {
-	b.evicted <- instance
-	return nil
-}
-
-func TestSurvivorRemovesWhatTheBusKeeps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 1, "a", "b")
-		killed := c.instances[1]
-		c.wantReady(30 * time.Second)
-		bus := evictor{Bus: c.topic.Join("d"), evicted: make(chan string, 10)} // more than once would be an error
-		node := backplane.New(bus, newToy("d"), backplane.Options{})
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- node.Run(ctx) }()
-		sleep(10 * time.Second)
-		c.kill(killed)
-		node.Suspect("b")
-		sleep(20 * time.Second)
-		stop()
-		<-done
-		close(bus.evicted)
-		var got []string
-		for name := range bus.evicted {
-			got = append(got, name)
-		}
-		if !slices.Equal(got, []string{"b"}) {
-			t.Errorf("evicted on the bus are %q, want b, once", got)
 		}
 	})
 }

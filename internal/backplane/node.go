@@ -36,6 +36,8 @@ type Node struct {
 	maxBody  int
 	inbox    chan received // receiver to loop, unbuffered: a loop that is behind holds up the bus
 	wake     chan struct{} // size 1: there is something for the sender
+	evictor  Evictor       // the bus, if it is one
+	evicting chan struct{} // size 1: there is something for the evictor
 
 	// Owned by the loop, which is Run's own goroutine.
 	epoch      uint64  // current, or being joined with
@@ -64,6 +66,7 @@ type Node struct {
 	hello    *envelope
 	helloAt  time.Time // when the bus had it; zero: not yet
 	direct   []*dispatch
+	evicted  []string  // for whom the bus may keep something still
 	lastSent time.Time // when the last batch was published
 	closed   bool
 	suspects map[string]bool
@@ -83,8 +86,11 @@ type received struct {
 // now on and leave once Run has joined the cluster.
 func New(bus Bus, state StateMachine, options Options) *Node {
 	options.setDefaults(bus.MaxBody())
+	evictor, _ := bus.(Evictor)
 	return &Node{
 		bus:      bus,
+		evictor:  evictor,
+		evicting: make(chan struct{}, 1),
 		state:    state,
 		options:  options,
 		instance: bus.Instance(),
@@ -186,6 +192,9 @@ func (n *Node) Run(ctx context.Context) error {
 	n.start = n.epoch
 	group.Go(func() { n.receive(running) })
 	group.Go(func() { n.send(running) })
+	if n.evictor != nil {
+		group.Go(func() { n.evictRemains(running) })
+	}
 	return n.loop(ctx)
 }
 

@@ -24,22 +24,19 @@ const (
 	maxDirect = 64
 )
 
-// dispatch is something for the sender to do beside the batches: part of a snapshot, a word to one instance, or the
-// removal of what the bus keeps for an evicted one.
+// dispatch is something for the sender to do beside the batches: part of a snapshot, or a word to one instance.
 type dispatch struct {
 	to       string
 	envelope envelope // addressed, without chunk
 	blob     []byte   // to send in chunks for epoch
 	epoch    uint64
 	index    uint
-	evict    bool
 }
 
 // parcel is one operation on the bus.
 type parcel struct {
 	envelope envelope
 	to       string
-	evict    bool
 	hello    bool
 	direct   *dispatch // nil: a batch or a hello
 	count    int       // of items, for a batch
@@ -168,7 +165,7 @@ func (n *Node) nextParcel(items []item, wasDirect bool) (parcel, bool) {
 
 func (n *Node) directLocked() parcel {
 	d := n.direct[0]
-	p := parcel{envelope: d.envelope, to: d.to, direct: d, evict: d.evict}
+	p := parcel{envelope: d.envelope, to: d.to, direct: d}
 	if d.blob != nil {
 		size := n.maxBody - headerRoom
 		begin := int(d.index) * size
@@ -186,16 +183,10 @@ func (n *Node) directLocked() parcel {
 func (n *Node) perform(ctx context.Context, p *parcel) error {
 	ctx, cancel := context.WithTimeout(ctx, n.options.PublishTimeout)
 	defer cancel()
-	size, err := 0, error(nil)
-	if p.evict {
-		if evictor, ok := n.bus.(Evictor); ok {
-			err = evictor.Evict(ctx, p.to)
-		}
-	} else {
-		var body []byte
-		if body, err = p.envelope.encode(); err == nil {
-			size, err = len(body), n.bus.Publish(ctx, Message{To: p.to, Body: body})
-		}
+	body, err := p.envelope.encode()
+	size := len(body)
+	if err == nil {
+		err = n.bus.Publish(ctx, Message{To: p.to, Body: body})
 	}
 	n.performed(p, size, err)
 	if err == nil && p.count > 0 && n.options.Observer.Batch != nil {
