@@ -37,6 +37,20 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) (addr string, secure
 	return ip.String(), secure
 }
 
+// holder is whom an address belongs to, as far as it tells: of IPv6 a subscriber is given 64 bits and more to choose from, RFC 6177, so that
+// the whole address names nobody in particular.
+func holder(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	if ip = ip.Unmap(); ip.Is4() {
+		return ip.String()
+	}
+	subscriber, _ := ip.WithZone("").Prefix(64) // which an IPv6 address has
+	return subscriber.String()
+}
+
 // parseHop reads an element of X-Forwarded-For: an address, which some proxies write with its port.
 func parseHop(hop string) (netip.Addr, bool) {
 	if ip, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {

@@ -147,6 +147,40 @@ func TestLimitsOfSessions(t *testing.T) {
 	}
 }
 
+// Whoever has one IPv6 address has 2^64 of them.
+func TestAddressesOfOneHolder(t *testing.T) {
+	for _, row := range []struct{ address, want string }{
+		{"192.0.2.1", "192.0.2.1"},
+		{"::ffff:192.0.2.1", "192.0.2.1"},
+		{"2001:db8:1:2::1", "2001:db8:1:2::/64"},
+		{"2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"},
+		{"2001:db8:1:3::1", "2001:db8:1:3::/64"},
+		{"fe80::1%eth0", "fe80::/64"},
+		{"pipe", "pipe"},
+	} {
+		if got := holder(row.address); got != row.want {
+			t.Errorf("holder(%s) = %s, want %s", row.address, got, row.want)
+		}
+	}
+	h := serve(t, Options{CloseTimeout: quickly, MaxSessionsPerAddress: 2, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	for _, row := range []struct {
+		address string
+		status  int
+	}{{"2001:db8::1", 200}, {"2001:db8::2", 200}, {"2001:db8::3", 429}, {"2001:db8:0:1::1", 200}} {
+		if got := h.request(t.Context(), "GET", pollingURL, "", "X-Forwarded-For", row.address).status; got != row.status {
+			t.Errorf("session from %s = %d, want %d", row.address, got, row.status)
+		}
+	}
+	s := h.session()
+	for _, s := range h.server.all() {
+		s.Close(ErrTransportClosed)
+	}
+	h.wantClosed(s.ID(), ErrTransportClosed)
+	if left := len(h.server.addresses); left > 0 { // nobody else is there to change it
+		t.Errorf("%d addresses are counted when all sessions are gone", left)
+	}
+}
+
 func TestClientAddress(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	for _, row := range []struct {

@@ -26,7 +26,8 @@ type Options struct {
 	// message larger than that may still be sent where nothing else waits.
 	MaxQueueBytes int
 	// MaxSessions and MaxSessionsPerAddress bound the sessions open at once, in all and from one client address; 0 means
-	// no limit. Clients above are answered 503 and 429.
+	// no limit. Clients above are answered 503 and 429. All IPv6 addresses of one /64 count as one address, since a single
+	// client has as many; an IPv4 address is the same one mapped into IPv6.
 	MaxSessions, MaxSessionsPerAddress int
 	// AllowedOrigins are the browser origins let in besides the server's own, such as https://example.com; "*" is any.
 	// Requests without an Origin header do not come from a browser's page and are always let in.

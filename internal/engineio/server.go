@@ -38,7 +38,7 @@ type Server struct {
 	mu sync.Mutex
 	// mu guards
 	sessions  map[string]*Session
-	addresses map[string]int     // sessions by client address; only where they are limited
+	addresses map[string]int     // sessions by holder; only where they are limited
 	conns     map[*conn]struct{} // WebSockets, to be cut when Shutdown must not wait
 	closing   bool
 }
@@ -85,7 +85,10 @@ func (s *Server) newSession(protocol Protocol, transport transport, handshake Ha
 func (s *Server) register(session *Session) *httpError {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	address := session.handshake.RemoteAddr
+	address := ""
+	if s.options.MaxSessionsPerAddress > 0 {
+		address = holder(session.handshake.RemoteAddr)
+	}
 	switch {
 	case s.closing, s.options.MaxSessions > 0 && len(s.sessions) >= s.options.MaxSessions:
 		return errUnavailable
@@ -117,7 +120,7 @@ func (s *Server) unregister(session *Session) {
 	if s.options.MaxSessionsPerAddress == 0 {
 		return
 	}
-	address := session.handshake.RemoteAddr
+	address := holder(session.handshake.RemoteAddr)
 	s.addresses[address]--
 	if s.addresses[address] == 0 {
 		delete(s.addresses, address)
