@@ -50,6 +50,36 @@ func TestSlowReaderIsClosed(t *testing.T) {
 	other.hangUp()
 }
 
+// What waits for a client is bounded in the memory it takes, whether that is few large messages or many small ones, its own or everybody's.
+func TestQueueCountsWhatItCosts(t *testing.T) {
+	h := serve(t, Options{MaxQueueBytes: 4 << 20, CloseTimeout: quickly})
+	for _, size := range []int{0, 1, 100, 2000, 50_000} {
+		own := func(s *Session) error { return s.Send(Message{Data: make([]byte, size, size+24)}) }
+		several := func(s *Session) error {
+			return s.Send(Message{Data: make([]byte, size)}, Message{Data: make([]byte, size), Binary: true})
+		}
+		everybodys := func(s *Session) error {
+			p := Prepare(Message{Data: make([]byte, size)})
+			p.wire(formV4) // for another, who reads
+			return s.SendPrepared(p)
+		}
+		for i, send := range []func(*Session) error{own, several, everybodys} {
+			h.openPolling() // who never polls
+			s := h.session()
+			before := heapInUse()
+			for s.queued < 4<<20*9/10 {
+				if err := send(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if grown := heapInUse() - before; grown > s.queued*5/4 {
+				t.Errorf("case %d: a queue of messages of %d bytes counts %d bytes, and takes %d", i, size, s.queued, grown)
+			}
+			s.Close(ErrTransportClosed)
+		}
+	}
+}
+
 // Volatile messages are dropped for a client that lags, and it is not closed for them.
 func TestVolatileIsDroppedForLaggards(t *testing.T) {
 	h := serve(t, Options{CloseTimeout: quickly})

@@ -22,8 +22,8 @@ type Options struct {
 	// MaxMessageSize bounds a received message and a polling request's body, in bytes; 1,000,000. Clients are told it as
 	// maxPayload.
 	MaxMessageSize int
-	// MaxQueueBytes bounds what waits to be sent to one client; 4 MiB. A session over it is closed with ErrSlowConsumer. One
-	// message larger than that may still be sent where nothing else waits.
+	// MaxQueueBytes bounds what waits to be sent to one client, in bytes of memory: a message counts about 200 more than its data;
+	// 4 MiB. A session over it is closed with ErrSlowConsumer. One message larger than that may still be sent where nothing else waits.
 	MaxQueueBytes int
 	// MaxSessions and MaxSessionsPerAddress bound the sessions open at once, in all and from one client address; 0 means
 	// no limit. Clients above are answered 503 and 429. All IPv6 addresses of one /64 count as one address, since a single

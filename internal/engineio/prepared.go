@@ -34,14 +34,17 @@ type Prepared struct {
 	one      [1]Message
 	control  packetType // of a packet without data that is not a message, else 0
 	raw      []byte     // of bytes that go to a WebSocket as they are, else nil
-	size     int
+	size     int        // in a queue, in bytes
 	wires    [forms]atomic.Pointer[[]byte]
 }
 
 // Prepare makes a [Prepared] of the messages, which it takes over: neither the slice nor the data may change afterwards.
 func Prepare(messages ...Message) *Prepared {
 	p := &Prepared{messages: messages}
-	p.size = sizeOf(messages)
+	p.size = preparedSize + encodedSize(messages)
+	for i := range messages {
+		p.size += messageSize + cap(messages[i].Data)
+	}
 	return p
 }
 
@@ -49,28 +52,34 @@ func Prepare(messages ...Message) *Prepared {
 func prepareOne(m Message) *Prepared {
 	p := &Prepared{one: [1]Message{m}}
 	p.messages = p.one[:]
-	p.size = sizeOf(p.messages)
+	p.size = preparedSize + max(cap(m.Data), encodedSize(p.messages))
 	return p
 }
 
 func prepareControl(kind packetType) *Prepared {
-	return &Prepared{control: kind, size: frameOverhead}
+	return &Prepared{control: kind, size: pointerSize} // there is one for all sessions
 }
 
-// prepareRaw is for one session alone, and counts as what it is: a client can ask for many that are small.
+// prepareRaw is for one session alone.
 func prepareRaw(b []byte) *Prepared {
-	return &Prepared{raw: b, size: len(b) + preparedSize}
+	return &Prepared{raw: b, size: preparedSize + cap(b)}
 }
 
-const preparedSize = int(unsafe.Sizeof(Prepared{}))
+// What a Prepared counts for in a session's queue is the memory it holds there, so that a client who asks for many small answers and
+// reads none cannot have more than one who is sent few large ones. What goes to many sessions counts in each, with its encoding; what goes
+// to one is encoded when it leaves, and then let go.
+const (
+	pointerSize  = 2 * int(unsafe.Sizeof((*Prepared)(nil))) // a queue that grows has room for twice what it holds
+	preparedSize = int(unsafe.Sizeof(Prepared{})) + pointerSize
+	messageSize  = int(unsafe.Sizeof(Message{}))
+	frameSize    = maxFrameHeader + 1 + int(unsafe.Sizeof([]byte{})) // beside a message's data: header, packet type, where it is
+)
 
-// frameOverhead is what a queued message is reckoned to cost beside its data: frame header, packet type, the queue's pointer.
-const frameOverhead = maxFrameHeader + 1 + 8
-
-func sizeOf(messages []Message) int {
+// encodedSize is about what the messages take on the wire, at least in most forms.
+func encodedSize(messages []Message) int {
 	size := 0
 	for i := range messages {
-		size += len(messages[i].Data) + frameOverhead
+		size += len(messages[i].Data) + frameSize
 	}
 	return size
 }
@@ -91,7 +100,7 @@ func (p *Prepared) wire(f form) []byte {
 }
 
 func (p *Prepared) encode(f form) []byte {
-	b := make([]byte, 0, p.size)
+	b := make([]byte, 0, max(encodedSize(p.messages), maxFrameHeader+1))
 	if p.control != 0 {
 		return p.appendControl(b, f)
 	}

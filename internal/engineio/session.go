@@ -63,7 +63,7 @@ type Session struct {
 	poll      *poll // the GET that waits
 	last      packetType
 	queue     *queue
-	queued    int // bytes in queue and being written
+	queued    int // bytes that what is in queue and being written counts for
 	transport transport
 	after     ending
 	busy      bool // on its writer's list, or being written
@@ -137,8 +137,8 @@ func (s *Session) SendPrepared(p *Prepared) error {
 	return s.unlockAndWrite()
 }
 
-// volatileBacklog is how much may wait for a client that still counts as keeping up: about what a socket takes at once.
-const volatileBacklog = 64 << 10
+// volatileBacklog is how much may wait for a client that still counts as keeping up: some hundred small messages.
+const volatileBacklog = 256 << 10
 
 // SendVolatile sends what is worthless later. It returns false, and drops p, where the session is over or its client is not
 // keeping up: its socket is full, or no poll is waiting.
