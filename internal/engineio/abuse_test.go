@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -221,6 +222,35 @@ func TestPingFloodWithoutReading(t *testing.T) {
 		_ = s.conn.Close()
 		h.wantClosed(s.sid, ErrTransportClosed)
 	}
+}
+
+// A client that pings while a lot waits for it is answered once it has read that: it would give the connection up else.
+func TestPingBehindBacklogIsAnswered(t *testing.T) {
+	h := serve(t, Options{MaxQueueBytes: 64 << 20, CloseTimeout: quickly})
+	handled := make(chan struct{})
+	h.received = func(*Session, Message) { close(handled) }
+	s := h.webSocket("/ws")
+	message := Prepare(Message{Data: make([]byte, 64<<10), Binary: true})
+	const count = 200
+	for range count {
+		if err := h.session().SendPrepared(message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.write(slices.Concat(clientFrame(framePing, []byte("one")), clientFrame(framePing, []byte("two")), clientFrame(frameText, []byte("x"))))
+	<-handled
+	for messages, answered := 0, false; messages < count || !answered; {
+		first, payload, err := s.readFrame()
+		switch {
+		case err != nil:
+			t.Fatalf("after %d messages: %v, want an answer to the ping", messages, err)
+		case first == frameBinary:
+			messages++
+		case first == framePong && string(payload) == "two":
+			answered = true
+		}
+	}
+	s.hangUp()
 }
 
 // After 10,000 connects and disconnects, goroutines and heap are where they were.

@@ -317,16 +317,27 @@ func (s *Session) sendClose(c *conn, b []byte) {
 	}
 }
 
-// maxControlBacklog bounds what a client can make us queue by pinging without reading.
+// maxControlBacklog is how much may wait before pings are answered no longer one by one.
 const maxControlBacklog = 64 << 10
 
-// sendControlFrame queues the pong that answers a client's WebSocket ping, unless it does not read what it has got before.
+// sendControlFrame queues the pong that answers a client's WebSocket ping. To a client that lags only the last of several pings in a row
+// is answered, RFC 6455 section 5.5.3, so that one that pings without reading cannot fill its queue with pongs.
 func (s *Session) sendControlFrame(c *conn, b []byte) {
 	s.mu.Lock()
-	if s.conn != c || s.closeSent || s.queued > maxControlBacklog {
+	if s.conn != c || s.closeSent {
 		s.mu.Unlock()
 		return
 	}
-	s.pushLocked(prepareRaw(append([]byte(nil), b...)))
+	pong := prepareRaw(append([]byte(nil), b...))
+	if s.queued > maxControlBacklog && s.queue != nil {
+		last := &s.queue.items[len(s.queue.items)-1]
+		if raw := (*last).raw; len(raw) > 0 && raw[0] == framePong {
+			s.queued += pong.size - (*last).size
+			*last = pong
+			s.mu.Unlock()
+			return
+		}
+	}
+	s.pushLocked(pong)
 	_ = s.unlockAndWrite()
 }
