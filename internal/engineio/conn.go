@@ -45,6 +45,8 @@ type conn struct {
 	session   *Session
 	handshake []byte // gorilla's response, kept for the first write
 	opening   bool
+
+	users int32 // goroutines that may wait for the network; guarded by Server.mu
 }
 
 // upgrader is all defaults but for memory: no write buffer is ever taken from the pool, as nothing is written through gorilla
@@ -209,10 +211,30 @@ func (c *conn) flushHandshake() error {
 // refuse tells a WebSocket that no session owns why, and closes it.
 func (c *conn) refuse(timeout time.Duration, reason error) {
 	code, text := closeCode(reason)
-	_ = c.Conn.SetDeadline(time.Now().Add(timeout))
+	deadline := time.Now().Add(timeout)
+	_ = c.Conn.SetDeadline(deadline)
 	if _, err := c.Conn.Write(appendCloseFrame(c.handshake, code, text)); err == nil {
 		c.closeWrite()
-		c.awaitEnd(timeout)
+		c.awaitEnd(deadline)
+	}
+	_ = c.Conn.Close()
+}
+
+// end does to the connection what is due when all is written. Through TLS that writes, and may wait for seconds.
+func (c *conn) end(e ending) {
+	switch e {
+	case halfClose:
+		c.closeWrite()
+	case hangUp:
+		_ = c.Conn.Close()
+	}
+}
+
+// abort closes the connection without waiting: TLS is not said goodbye.
+func (c *conn) abort() {
+	if layer, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
+		_ = layer.NetConn().Close()
+		return
 	}
 	_ = c.Conn.Close()
 }
@@ -224,10 +246,10 @@ func (c *conn) closeWrite() {
 	}
 }
 
-// awaitEnd reads and forgets until the peer closes or the time is over. Closing a TCP connection with unread bytes resets it, and
+// awaitEnd reads and forgets until the peer closes or the deadline comes. Closing a TCP connection with unread bytes resets it, and
 // a reset may take our close frame back from a peer that has not read it yet.
-func (c *conn) awaitEnd(timeout time.Duration) {
-	_ = c.Conn.SetReadDeadline(time.Now().Add(timeout))
+func (c *conn) awaitEnd(deadline time.Time) {
+	_ = c.Conn.SetReadDeadline(deadline)
 	_, _ = io.Copy(io.Discard, c.Conn)
 }
 

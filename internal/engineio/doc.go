@@ -21,6 +21,7 @@
 //	reader           a waiter, where none is idle reads, calls of the handler       idle ones at Shutdown, those above 64 when done
 //	writer           a send that finds it absent  writes of its share of sessions   nothing is left to write
 //	blocked writer   a writer at a full socket    writes of that one session        queue empty, or connection ends
+//	refusal          a WebSocket that is too late its closing handshake             client answers, or CloseTimeout
 //	heartbeat        the first session            ping times of all sessions        no session is left
 //	finisher         Close from elsewhere         the call of Handler.Closed        that call returns
 //

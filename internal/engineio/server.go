@@ -41,6 +41,7 @@ type Server struct {
 	addresses map[string]int     // sessions by holder; only where they are limited
 	conns     map[*conn]struct{} // WebSockets, to be cut when Shutdown must not wait
 	closing   bool
+	isCut     bool // Shutdown waits for clients no longer
 }
 
 // NewServer makes a server that starts no goroutine before its first session.
@@ -139,21 +140,35 @@ func (s *Server) lookup(sid string) *Session {
 	return s.sessions[sid]
 }
 
-// goWith runs f, which owns the WebSocket c, on a goroutine of its own; not at all where the server is closing.
-func (s *Server) goWith(c *conn, f func()) bool {
+// enter makes Shutdown wait until running.Done is called; false where it does not any more.
+func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
 		return false
 	}
+	s.running.Add(1)
+	return true
+}
+
+// goWith runs f, which may wait for the client of the WebSocket c, on a goroutine of its own, for as long as Shutdown does. The caller is
+// one that Shutdown waits for itself.
+func (s *Server) goWith(c *conn, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isCut {
+		c.abort()
+	}
+	c.users++
 	s.conns[c] = struct{}{}
 	s.running.Go(func() {
 		f()
 		s.mu.Lock()
-		delete(s.conns, c)
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		if c.users--; c.users == 0 {
+			delete(s.conns, c)
+		}
 	})
-	return true
 }
 
 // all is every session there is.
@@ -197,7 +212,8 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) {
 }
 
 // Shutdown opens no more sessions, closes those there are with ErrServerClosed, and waits until their clients have been told, the
-// handler has heard of every end and all goroutines are gone. When ctx ends first it cuts the connections and returns ctx's error.
+// handler has heard of every end and all goroutines are gone. When ctx ends first it cuts the connections, by which they end at once, and
+// returns ctx's error. Calls of the handler it waits for in any case.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
@@ -228,8 +244,9 @@ func (s *Server) cut() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.isCut = true
 	for c := range s.conns {
-		_ = c.Conn.Close()
+		c.abort()
 	}
 }
 

@@ -163,10 +163,9 @@ func (s *Session) pushLocked(p *Prepared) {
 
 // unlockAndWrite sees to it that what was queued is written, by whoever is there to do it.
 func (s *Session) unlockAndWrite() error {
-	write := s.wakeLocked()
-	s.mu.Unlock()
-	if write {
-		s.writer.add(s)
+	defer s.mu.Unlock()
+	if s.wakeLocked() {
+		s.writer.add(s) // under the lock, or the session might end before, and Shutdown not wait for the writer
 	}
 	return nil
 }
@@ -216,7 +215,7 @@ func (s *Session) closeLocked(reason error) bool {
 		s.dropLocked()
 	}
 	if s.probing != nil {
-		_ = s.probing.Conn.Close() // its reader ends by that
+		s.probing.abort() // its reader ends by that
 		s.probing = nil
 	}
 	if s.conn != nil {
@@ -273,9 +272,12 @@ func lastPacket(reason error) packetType {
 	return packetClose
 }
 
-// open tells the handler of the session, and lets others call it.
+// open tells the handler of the session, if that is not over already, and lets others call it.
 func (s *Session) open() {
 	defer s.dispatch.Unlock()
+	if s.over.Load() {
+		return
+	}
 	s.told = true
 	s.server.handler.Opened(s)
 }

@@ -15,13 +15,15 @@ func (s *Session) probe(w http.ResponseWriter, r *http.Request) *httpError {
 	if r.Method != http.MethodGet {
 		return errBadRequest
 	}
+	if !s.server.enter() {
+		return errUnavailable
+	}
+	defer s.server.running.Done()
 	c, err := s.server.upgrade(w, r, s.protocol)
 	if err != nil { // and answered
 		return nil
 	}
-	if !s.server.goWith(c, func() { s.readProbe(c) }) {
-		c.refuse(s.server.options.CloseTimeout, ErrServerClosed)
-	}
+	s.server.goWith(c, func() { s.readProbe(c) })
 	return nil
 }
 

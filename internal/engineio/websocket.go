@@ -3,6 +3,7 @@ package engineio
 import (
 	"errors"
 	"net/http"
+	"time"
 	"unicode/utf8"
 )
 
@@ -37,15 +38,11 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, protocol 
 		return nil
 	}
 	if !session.attach(c) { // closed meanwhile, by Shutdown
+		s.goWith(c, func() { c.refuse(s.options.CloseTimeout, ErrServerClosed) })
 		s.discard(session, ErrServerClosed)
-		c.refuse(s.options.CloseTimeout, ErrServerClosed)
 		return nil
 	}
-	started := s.goWith(c, func() { session.run(c, true) })
-	if !started {
-		session.dispatch.Unlock()
-		session.leave(c, ErrServerClosed)
-	}
+	s.goWith(c, func() { session.run(c, true) })
 	return nil
 }
 
@@ -135,6 +132,7 @@ func (s *Session) read(c *conn) bool {
 // leave ends the session, if it was not over before, and its connection: after a mistake, or when this side closes, the peer is
 // given time to read why.
 func (s *Session) leave(c *conn, err error) {
+	deadline := time.Now().Add(s.server.options.CloseTimeout)
 	ended := s.end(err)
 	s.mu.Lock()
 	gone := errors.Is(err, ErrTransportClosed)
@@ -142,13 +140,14 @@ func (s *Session) leave(c *conn, err error) {
 	if gone {
 		s.after = hangUp
 	}
-	s.endConnLocked()
+	due := s.endingLocked()
 	s.mu.Unlock()
 	if ended {
 		s.finish()
 	}
+	c.end(due)
 	if !gone {
-		c.awaitEnd(s.server.options.CloseTimeout)
+		c.awaitEnd(deadline)
 		_ = c.Conn.Close()
 	}
 }

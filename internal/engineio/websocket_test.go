@@ -166,10 +166,7 @@ func TestPongsHoldNoReaders(t *testing.T) {
 		}
 		sockets = append(sockets, s)
 	}
-	stacks := make([]byte, 1<<20)
-	h.waitFor("no reader is at work", func() bool {
-		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("engineio.(*Session).read("))
-	})
+	h.waitFor("no reader is at work", func() bool { return !stackHas("engineio.(*Session).read(") })
 	for i, s := range sockets {
 		s.write(slices.Concat(clientFrame(frameText, []byte("a")), clientFrame(framePing, []byte("b")), clientFrame(frameText, []byte("c"))))
 		s.want("messages go on", "a")
@@ -179,6 +176,12 @@ func TestPongsHoldNoReaders(t *testing.T) {
 		s.want("behind a ping, too", "c")
 		s.hangUp()
 	}
+}
+
+// stackHas tells whether some goroutine is within the function.
+func stackHas(function string) bool {
+	stacks := make([]byte, 1<<20)
+	return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(function))
 }
 
 // What is not exactly a whole ping or pong of a client is left to who knows all the rules.

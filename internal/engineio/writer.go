@@ -93,8 +93,9 @@ var scratches = sync.Pool{New: func() any {
 
 // write writes all that a session has waiting. What its socket does not take at once is left to a blocked writer.
 func (w *writer) write(s *Session, scratch *scratch) {
-	c, q := s.take()
+	c, q, due := s.take()
 	if q == nil {
+		w.end(c, due)
 		return
 	}
 	written, rest, err := w.writeQueue(c, q, scratch)
@@ -106,9 +107,22 @@ func (w *writer) write(s *Session, scratch *scratch) {
 		s.writeFailed(c)
 	case rest != nil:
 		s.block(c, rest, size)
-	case s.written(size):
-		w.add(s)
+	default:
+		more, due := s.written(size)
+		w.end(c, due)
+		if more {
+			w.add(s)
+		}
 	}
+}
+
+// end is conn.end for a goroutine that others wait for.
+func (w *writer) end(c *conn, due ending) {
+	if due != stay && c.raw == nil {
+		w.server.goWith(c, func() { c.end(due) })
+		return
+	}
+	c.end(due)
 }
 
 func (w *writer) count(q *queue, written int) {
@@ -173,57 +187,52 @@ func restOf(head []byte, items []*Prepared, f form) net.Buffers {
 	return rest
 }
 
-// take takes all that waits; nil when there is nothing, and the session is then no longer busy.
-func (s *Session) take() (*conn, *queue) {
+// take takes all that waits; nil when there is nothing: the session is then no longer busy, and its connection to be ended as due says.
+func (s *Session) take() (c *conn, q *queue, due ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	q := s.queue
-	s.queue = nil
+	q, s.queue = s.queue, nil
 	if q == nil {
-		s.idleLocked()
+		due = s.idleLocked()
 	}
-	return s.conn, q
+	return s.conn, q, due
 }
 
-// written notes that so much was written; true if more has come meanwhile.
-func (s *Session) written(size int) bool {
+// written notes that so much was written; where no more has come meanwhile the connection is to be ended as due says.
+func (s *Session) written(size int) (more bool, due ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queued -= size
 	if s.queue != nil {
-		return true
+		return true, stay
 	}
-	s.idleLocked()
-	return false
+	return false, s.idleLocked()
 }
 
-func (s *Session) idleLocked() {
+func (s *Session) idleLocked() ending {
 	s.busy, s.blocked = false, false
-	s.endConnLocked()
+	return s.endingLocked()
 }
 
-// endConnLocked ends the connection of a session that is over and has nothing left to write.
-func (s *Session) endConnLocked() {
+// endingLocked is what is to be done with the connection, once, as soon as the session is over and has nothing left to write. The caller
+// does it when the lock is free.
+func (s *Session) endingLocked() ending {
 	if s.busy || s.conn == nil {
-		return
+		return stay
 	}
-	switch s.after {
-	case halfClose:
-		s.conn.closeWrite()
-	case hangUp:
-		_ = s.conn.Conn.Close()
-	}
+	due := s.after
 	s.after = stay
+	return due
 }
 
 // writeFailed closes the connection, by which the session's reader learns of it and ends the session.
 func (s *Session) writeFailed(c *conn) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.dropLocked()
 	s.queued = 0
 	s.busy, s.blocked = false, false
-	_ = c.Conn.Close()
+	s.mu.Unlock()
+	c.abort()
 }
 
 // block leaves a full socket to a goroutine that waits for it.
@@ -231,7 +240,7 @@ func (s *Session) block(c *conn, rest net.Buffers, size int) {
 	s.mu.Lock()
 	s.blocked = true
 	s.mu.Unlock()
-	s.server.running.Go(func() { s.writeBlocked(c, rest, size) })
+	s.server.goWith(c, func() { s.writeBlocked(c, rest, size) })
 }
 
 func (s *Session) writeBlocked(c *conn, rest net.Buffers, size int) {
@@ -243,11 +252,14 @@ func (s *Session) writeBlocked(c *conn, rest net.Buffers, size int) {
 			s.writeFailed(c)
 			return
 		}
-		if !s.written(size) {
+		more, due := s.written(size)
+		if !more {
+			c.end(due)
 			return
 		}
-		_, q := s.take()
+		_, q, due := s.take()
 		if q == nil {
+			c.end(due)
 			return
 		}
 		rest = restOf(nil, q.items, c.form)
