@@ -17,36 +17,45 @@ import (
 // unusedWriteBuffer is the size of gorilla's write buffer, which is never made.
 const unusedWriteBuffer = 256
 
-const burstSize = 16 << 10
-
 // readBuffers are lent to gorilla while something is read. An idle connection has none.
 var readBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 2<<10) }}
 
-var bursts = sync.Pool{New: func() any { return new([burstSize]byte) }}
+var bursts = sync.Pool{New: func() any { return new(burst) }}
+
+// burst is what was read ahead of gorilla.
+type burst struct {
+	from, to int // what is not read yet
+	b        [16<<10 - 16]byte
+}
+
+func (b *burst) rest() []byte {
+	if b == nil {
+		return nil
+	}
+	return b.b[b.from:b.to]
+}
 
 // conn is a WebSocket. It stands between gorilla/websocket and the network, so that what gorilla writes of its own accord, the
 // handshake's response and control frames, goes the way of everything written: through the session's queue, where it cannot cut
 // another frame in two and may leave in one write with it. Until a session owns it, writes go straight through.
 type conn struct {
 	net.Conn
-	ws   *websocket.Conn
+	ws   *websocket.Conn // nil while it opens
 	raw  syscall.RawConn // nil where writes must block; see tryWrite
 	form form
+
+	filled bool  // the reader's
+	users  int32 // goroutines that may wait for the network; guarded by Server.mu
 
 	// Owned by the reader.
 	buffer  bufio.Reader  // gorilla's; empty while lent is nil
 	lent    *bufio.Reader // whose buffer it has
 	tryRead func(fd uintptr) bool
-	filled  bool
-	burst   *[burstSize]byte
-	ahead   []byte // of burst, not read yet
+	burst   *burst // nil while nothing is read ahead
 
 	// Set before the reader starts, or by it.
 	session   *Session
-	handshake []byte // gorilla's response, kept for the first write
-	opening   bool
-
-	users int32 // goroutines that may wait for the network; guarded by Server.mu
+	handshake *[]byte // gorilla's response, kept for the first write to take along
 }
 
 // upgrader is all defaults but for memory: no write buffer is ever taken from the pool, as nothing is written through gorilla
@@ -63,25 +72,24 @@ var compressingUpgrader = func() websocket.Upgrader {
 	return u
 }()
 
-// upgrade makes a WebSocket of a request; what goes wrong it has answered. The response is not yet written but in c.handshake,
-// for the first write to take along.
+// upgrade makes a WebSocket of a request; what goes wrong it has answered. The response is not yet written but kept for
+// the first write, see takeHandshake.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, protocol Protocol) (*conn, error) {
 	u := &upgrader
 	if s.options.Compression {
 		u = &compressingUpgrader
 	}
-	c := &conn{opening: true}
+	c := &conn{}
 	ws, err := u.Upgrade(&hijacker{ResponseWriter: w, conn: c}, r, nil)
 	if err != nil {
 		return nil, err
 	}
-	c.opening = false
 	c.ws = ws
 	c.giveBack()
 	ws.SetReadLimit(int64(s.options.MaxMessageSize))
 	ws.SetPingHandler(c.answerPing)
 	c.raw = rawConn(c.Conn)
-	compressed := bytes.Contains(c.handshake, []byte("permessage-deflate"))
+	compressed := bytes.Contains(*c.handshake, []byte("permessage-deflate"))
 	switch {
 	case protocol == Bare && compressed:
 		c.form = formBareDeflate
@@ -134,50 +142,52 @@ func (c *conn) giveBack() {
 }
 
 // waiting tells whether something that was read is not handled yet.
-func (c *conn) waiting() bool { return len(c.ahead) > 0 || c.buffer.Buffered() > 0 }
+func (c *conn) waiting() bool { return c.burst != nil || c.buffer.Buffered() > 0 }
 
 // Read takes from what was read ahead, or from the network what gorilla's buffer holds; but where that was filled to the brim the peer
 // sends faster, and the next read takes all there is into a larger, borrowed one that goes back once it is used up.
 func (c *conn) Read(p []byte) (int, error) {
-	if len(c.ahead) > 0 {
+	if c.burst != nil {
 		return c.takeAhead(p), nil
 	}
-	if !c.filled || len(p) >= burstSize {
+	if !c.filled || len(p) >= len(c.burst.b) {
 		n, err := c.Conn.Read(p)
 		c.filled = n == len(p)
 		return n, err
 	}
 	c.filled = false
-	c.burst = bursts.Get().(*[burstSize]byte)
-	n, err := c.Conn.Read(c.burst[:])
-	c.ahead = c.burst[:n]
+	ahead := bursts.Get().(*burst)
+	n, err := c.Conn.Read(ahead.b[:])
 	if n == 0 {
-		c.returnBurst()
+		bursts.Put(ahead)
 		return 0, err
 	}
-	c.filled = n == burstSize
+	c.filled = n == len(ahead.b)
+	ahead.from, ahead.to = 0, n
+	c.burst = ahead
 	return c.takeAhead(p), nil
 }
 
 func (c *conn) takeAhead(p []byte) int {
-	n := copy(p, c.ahead)
-	c.ahead = c.ahead[n:]
-	if len(c.ahead) == 0 {
-		c.returnBurst()
-	}
+	n := copy(p, c.burst.rest())
+	c.skipAhead(n)
 	return n
 }
 
-func (c *conn) returnBurst() {
-	bursts.Put(c.burst)
-	c.burst, c.ahead = nil, nil
+// skipAhead takes n bytes from what was read ahead, and gives its buffer back when that was all.
+func (c *conn) skipAhead(n int) {
+	if c.burst.from += n; c.burst.from == c.burst.to {
+		bursts.Put(c.burst)
+		c.burst = nil
+	}
 }
 
 // Write is called by gorilla alone. It keeps none of the bytes, which gorilla uses again.
 func (c *conn) Write(b []byte) (int, error) {
 	switch {
-	case c.opening:
-		c.handshake = append([]byte(nil), b...)
+	case c.ws == nil:
+		response := append([]byte(nil), b...)
+		c.handshake = &response
 	case c.session == nil:
 		return c.Conn.Write(b)
 	case len(b) > 0 && b[0] == frameClose:
@@ -200,12 +210,14 @@ func (c *conn) answerPing(data string) error {
 	return err
 }
 
-// flushHandshake writes what gorilla left for the first write, for a WebSocket that no session owns yet.
-func (c *conn) flushHandshake() error {
-	b := c.handshake
+// takeHandshake is gorilla's response, the first time, for the first write.
+func (c *conn) takeHandshake() []byte {
+	if c.handshake == nil {
+		return nil
+	}
+	response := *c.handshake
 	c.handshake = nil
-	_, err := c.Conn.Write(b)
-	return err
+	return response
 }
 
 // refuse tells a WebSocket that no session owns why, and closes it.
@@ -213,7 +225,7 @@ func (c *conn) refuse(timeout time.Duration, reason error) {
 	code, text := closeCode(reason)
 	deadline := time.Now().Add(timeout)
 	_ = c.Conn.SetDeadline(deadline)
-	if _, err := c.Conn.Write(appendCloseFrame(c.handshake, code, text)); err == nil {
+	if _, err := c.Conn.Write(appendCloseFrame(c.takeHandshake(), code, text)); err == nil {
 		c.closeWrite()
 		c.awaitEnd(deadline)
 	}

@@ -7,7 +7,7 @@ func (c *conn) takeControl() bool {
 	if c.form == formV4Deflate || c.form == formBareDeflate {
 		return false // a compressed message may have ended before its frames have
 	}
-	b := c.ahead
+	b := c.burst.rest()
 	buffered := c.buffer.Buffered()
 	if buffered > 0 {
 		b, _ = c.buffer.Peek(buffered) // no error, as that much is there
@@ -22,8 +22,8 @@ func (c *conn) takeControl() bool {
 	}
 	if buffered > 0 {
 		_, _ = c.buffer.Discard(size)
-	} else if c.ahead = c.ahead[size:]; len(c.ahead) == 0 {
-		c.returnBurst()
+	} else {
+		c.skipAhead(size)
 	}
 	_ = handle(payload) // ours, which queue and never fail
 	return true

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type Handshake struct {
 	Time time.Time
 
 	rawQuery string
-	headers  []string // name, value, name, value: a map would cost an idle session several times as much
+	headers  string // a line for each name and each value in turn: a map would cost an idle session several times as much
 }
 
 // Query parses the request's query parameters.
@@ -30,35 +31,37 @@ func (h *Handshake) Query() url.Values {
 
 // Header is a copy of the request's header, without the fields of the WebSocket handshake.
 func (h *Handshake) Header() http.Header {
-	header := make(http.Header, len(h.headers)/2)
-	for i := 0; i < len(h.headers); i += 2 {
-		header.Add(h.headers[i], h.headers[i+1])
+	header := make(http.Header)
+	for rest := h.headers; rest != ""; {
+		var name, value string
+		name, rest, _ = strings.Cut(rest, "\n")
+		value, rest, _ = strings.Cut(rest, "\n")
+		header.Add(name, value)
 	}
 	return header
 }
 
 func newHandshake(r *http.Request, o *Options) Handshake {
 	addr, secure := clientAddress(r, o.TrustedProxies)
-	h := Handshake{RemoteAddr: addr, Secure: secure, Time: time.Now(), rawQuery: r.URL.RawQuery}
-	count := 0
-	for name, values := range r.Header {
-		if !connectionHeader(name) {
-			count += 2 * len(values)
-		}
-	}
-	if count == 0 {
-		return h
-	}
-	h.headers = make([]string, 0, count)
+	var lines []byte // no line break can be within one, as it ends a header field
 	for name, values := range r.Header {
 		if connectionHeader(name) {
 			continue
 		}
 		for _, value := range values {
-			h.headers = append(h.headers, name, value)
+			lines = append(append(append(append(lines, name...), '\n'), value...), '\n')
 		}
 	}
-	return h
+	return Handshake{RemoteAddr: addr, Secure: secure, Time: time.Now(), rawQuery: keep(r.URL.RawQuery), headers: string(lines)}
+}
+
+// keep is a query that does not hold on to the request it is part of; the one of nearly all clients is not even a copy.
+func keep(rawQuery string) string {
+	const usual = "EIO=4&transport=websocket"
+	if rawQuery == usual {
+		return usual
+	}
+	return strings.Clone(rawQuery)
 }
 
 // connectionHeader tells the header fields that speak of one connection and not of the client.

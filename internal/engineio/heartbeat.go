@@ -13,9 +13,7 @@ type pulse struct {
 	last   atomic.Int64 // the last sign of life, in nanoseconds since the server's start
 	pinged int64        // the last for which a ping was sent; the heartbeat goroutine's own
 
-	// Guarded by heartbeat.mu: the list of the slot in which the session waits.
-	prev, next *Session
-	slot       int // -1: in none
+	prev, next *Session // in the list of its slot; guarded by heartbeat.mu
 }
 
 // heartbeat is one timing wheel for all sessions: each waits in the slot of the time when it is to be looked at next, twice in a
@@ -74,7 +72,7 @@ func (h *heartbeat) addLocked(s *Session, d time.Duration) {
 	ticks := min(int((d+h.tick-1)/h.tick), len(h.slots)-2)
 	slot := (h.now + 1 + max(ticks, 0)) % len(h.slots)
 	head := h.slots[slot]
-	s.pulse.slot, s.pulse.prev, s.pulse.next = slot, nil, head
+	s.slot, s.pulse.prev, s.pulse.next = int32(slot), nil, head
 	if head != nil {
 		head.pulse.prev = s
 	}
@@ -84,18 +82,18 @@ func (h *heartbeat) addLocked(s *Session, d time.Duration) {
 
 func (h *heartbeat) removeLocked(s *Session) {
 	p := &s.pulse
-	if p.slot < 0 {
+	if s.slot < 0 {
 		return
 	}
 	if p.prev != nil {
 		p.prev.pulse.next = p.next
 	} else {
-		h.slots[p.slot] = p.next
+		h.slots[s.slot] = p.next
 	}
 	if p.next != nil {
 		p.next.pulse.prev = p.prev
 	}
-	p.slot, p.prev, p.next = -1, nil, nil
+	s.slot, p.prev, p.next = -1, nil, nil
 	h.waiting--
 }
 

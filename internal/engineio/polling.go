@@ -168,7 +168,7 @@ func (s *Session) writePayload(w http.ResponseWriter, first []byte, q *queue, la
 	}
 	if q != nil {
 		e.addQueue(q)
-		s.writer.count(q, len(e.b))
+		s.writer().count(q, len(e.b))
 		q.release()
 	}
 	if last != 0 {

@@ -30,16 +30,17 @@ func (c *conn) await() {
 
 // readAhead reads what has come into a borrowed buffer; false if nothing has.
 func (c *conn) readAhead(fd uintptr) bool {
-	burst := bursts.Get().(*[burstSize]byte)
-	n, err := syscall.Read(int(fd), burst[:])
+	ahead := bursts.Get().(*burst)
+	n, err := syscall.Read(int(fd), ahead.b[:])
 	for err == syscall.EINTR {
-		n, err = syscall.Read(int(fd), burst[:])
+		n, err = syscall.Read(int(fd), ahead.b[:])
 	}
 	if n > 0 {
-		c.burst, c.ahead = burst, burst[:n]
+		ahead.from, ahead.to = 0, n
+		c.burst = ahead
 		return true
 	}
-	bursts.Put(burst)
+	bursts.Put(ahead)
 	return err != syscall.EAGAIN
 }
 

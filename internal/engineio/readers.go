@@ -15,17 +15,24 @@ type readers struct {
 
 // reader is one such goroutine. Whoever has taken it from the idle ones owns it.
 type reader struct {
-	work chan func() bool
+	work chan job
 	done chan bool
+}
+
+// job is to open a session, if it is new, and to read what has come for it. It is no closure, which each idle session would hold.
+type job struct {
+	session *Session
+	conn    *conn
+	isNew   bool
 }
 
 // maxIdleReaders is how many wait for work; when many sessions get busy at once more are started and end again.
 const maxIdleReaders = 64
 
-// do has f called by a reader, waits for it, and returns what it returned.
-func (p *readers) do(f func() bool) bool {
+// do has a reader do the job, waits for it, and returns what Session.read returned.
+func (p *readers) do(j job) bool {
 	r := p.take()
-	r.work <- f
+	r.work <- j
 	more := <-r.done
 	p.put(r)
 	return more
@@ -39,7 +46,7 @@ func (p *readers) take() *reader {
 		p.idle = p.idle[:last]
 		return r
 	}
-	r := &reader{work: make(chan func() bool), done: make(chan bool)}
+	r := &reader{work: make(chan job), done: make(chan bool)}
 	p.server.running.Go(r.run)
 	return r
 }
@@ -66,7 +73,14 @@ func (p *readers) close() {
 }
 
 func (r *reader) run() {
-	for f := range r.work {
-		r.done <- f()
+	for j := range r.work {
+		if j.isNew {
+			j.session.open()
+			if !j.conn.waiting() {
+				r.done <- true
+				continue
+			}
+		}
+		r.done <- j.session.read(j.conn)
 	}
 }

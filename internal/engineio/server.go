@@ -68,7 +68,7 @@ func (s *Server) elapsed() time.Duration { return time.Since(s.start) }
 // known from here on.
 func (s *Server) newSession(protocol Protocol, transport transport, handshake Handshake) (*Session, *httpError) {
 	session := &Session{server: s, id: newSID(), protocol: protocol, transport: transport, handshake: handshake}
-	session.pulse.slot = -1
+	session.slot = -1
 	session.pulse.pinged = -1
 	session.alive()
 	session.dispatch.Lock()
@@ -100,7 +100,7 @@ func (s *Server) register(session *Session) *httpError {
 		s.addresses[address]++
 	}
 	s.sessions[session.id] = session
-	session.writer = s.writers[s.opened.Add(1)%uint64(len(s.writers))]
+	session.shard = uint16(s.opened.Add(1) % uint64(len(s.writers)))
 	s.running.Add(1) // until finish
 	return nil
 }

@@ -38,11 +38,13 @@ const (
 type Session struct {
 	// Immutable.
 	server     *Server
-	writer     *writer
 	id         string
 	handshake  Handshake
 	protocol   Protocol
-	base64Only bool // a protocol 3 client that cannot take binary payloads
+	base64Only bool   // a protocol 3 client that cannot take binary payloads
+	shard      uint16 // which of the server's writers writes for it
+
+	slot int32 // of the heartbeat's wheel, where the session waits; -1: in none. Guarded by heartbeat.mu
 
 	value any // the handler's
 
@@ -61,9 +63,9 @@ type Session struct {
 	conn      *conn // the WebSocket that carries the session
 	probing   *conn // the WebSocket that is to take over
 	poll      *poll // the GET that waits
-	last      packetType
 	queue     *queue
 	queued    int // bytes that what is in queue and being written counts for
+	last      packetType
 	transport transport
 	after     ending
 	busy      bool // on its writer's list, or being written
@@ -71,6 +73,8 @@ type Session struct {
 	posting   bool // a POST is being read or handled
 	closeSent bool
 }
+
+func (s *Session) writer() *writer { return s.server.writers[s.shard] }
 
 // ID is the session's identifier, sid. Who knows it can speak as the client: don't show it to others.
 func (s *Session) ID() string { return s.id }
@@ -165,7 +169,7 @@ func (s *Session) pushLocked(p *Prepared) {
 func (s *Session) unlockAndWrite() error {
 	defer s.mu.Unlock()
 	if s.wakeLocked() {
-		s.writer.add(s) // under the lock, or the session might end before, and Shutdown not wait for the writer
+		s.writer().add(s) // under the lock, or the session might end before, and Shutdown not wait for the writer
 	}
 	return nil
 }
@@ -255,7 +259,7 @@ func (s *Session) sayGoodbyeLocked(reason error) {
 	code, text := closeCode(reason)
 	s.pushLocked(prepareRaw(appendCloseFrame(nil, code, text)))
 	if s.wakeLocked() {
-		s.writer.add(s)
+		s.writer().add(s)
 	}
 }
 
@@ -301,7 +305,7 @@ func (s *Session) deliver(m Message) {
 	if s.over.Load() {
 		return
 	}
-	s.writer.received(len(m.Data))
+	s.writer().received(len(m.Data))
 	s.server.handler.Received(s, m)
 }
 
@@ -315,7 +319,7 @@ func (s *Session) sendClose(c *conn, b []byte) {
 	s.closeSent = true
 	s.pushLocked(prepareRaw(append([]byte(nil), b...)))
 	if s.wakeLocked() {
-		s.writer.add(s)
+		s.writer().add(s)
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *Session) readProbe(c *conn) {
 		return
 	}
 	_ = c.Conn.SetDeadline(time.Now().Add(o.UpgradeTimeout))
-	if c.flushHandshake() != nil || !s.answerProbe(c) || !s.awaitUpgrade(c) {
+	if _, err := c.Conn.Write(c.takeHandshake()); err != nil || !s.answerProbe(c) || !s.awaitUpgrade(c) {
 		s.abandonProbe(c)
 		return
 	}
@@ -108,7 +108,7 @@ func (s *Session) move(c *conn) bool {
 	}
 	if s.queue != nil {
 		s.busy = true
-		s.writer.add(s)
+		s.writer().add(s)
 	}
 	return true
 }

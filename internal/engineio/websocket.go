@@ -64,8 +64,7 @@ func (s *Session) attach(c *conn) bool {
 	}
 	c.session = s
 	s.conn = c
-	first := c.handshake
-	c.handshake = nil
+	first := c.takeHandshake()
 	if s.protocol != Bare {
 		first = appendFrame(first, frameText, "", s.server.openPacket(s.id, s.protocol, webSocket))
 	} else {
@@ -73,7 +72,7 @@ func (s *Session) attach(c *conn) bool {
 	}
 	s.pushLocked(prepareRaw(first))
 	s.busy = true
-	s.writer.add(s)
+	s.writer().add(s)
 	return true
 }
 
@@ -88,20 +87,13 @@ func (s *Session) run(c *conn, isNew bool) {
 		}
 		return
 	}
-	read := func() bool { return s.read(c) }
-	more := true
-	if isNew {
-		more = s.server.readers.do(func() bool {
-			s.open()
-			return !c.waiting() || s.read(c)
-		})
-	}
+	more := !isNew || s.server.readers.do(job{s, c, true})
 	for more {
 		if !c.waiting() {
 			c.giveBack()
 			c.await()
 		}
-		more = s.server.readers.do(read)
+		more = s.server.readers.do(job{s, c, false})
 	}
 }
 

@@ -263,7 +263,7 @@ func (s *Session) writeBlocked(c *conn, rest net.Buffers, size int) {
 			return
 		}
 		rest = restOf(nil, q.items, c.form)
-		s.writer.count(q, totalSize(rest))
+		s.writer().count(q, totalSize(rest))
 		size = q.size()
 		q.release()
 	}
