@@ -147,6 +147,12 @@ func describe(name string, body func(*writer)) func(*writer) {
 	}
 }
 
+func (w *writer) times(t broker.Times) {
+	w.time("CreatedAt", t.CreatedAt)
+	w.time("UpdatedAt", t.UpdatedAt)
+	w.time("AccessedAt", t.AccessedAt)
+}
+
 func (w *writer) counts(c broker.Counts) {
 	w.WriteString(`<CountDetails xmlns:d2p1="` + countSchema + `">`)
 	w.number("d2p1:ActiveMessageCount", c.Active)

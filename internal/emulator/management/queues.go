@@ -1,52 +1,23 @@
 package management
 
 import (
-	"net/http"
 	"strings"
-	"time"
 
 	"chatapp/internal/emulator/broker"
 )
 
-func (r *request) queue(name string, status int) (answer, error) {
-	info, err := r.broker().Queue(name)
-	if err != nil {
-		return answer{}, err
+func (r *request) queues() *collection[broker.QueueDescription, broker.QueueInfo] {
+	b := r.broker()
+	return &collection[broker.QueueDescription, broker.QueueInfo]{
+		title: "Queues", path: "$Resources/Queues",
+		describe: func(c content) (broker.QueueDescription, string, error) {
+			d, err := c.Queue.description(r.place.entity)
+			return d, d.Name, err
+		},
+		create: b.CreateQueue, update: b.UpdateQueue, remove: b.DeleteQueue, find: b.Queue,
+		all:   func() ([]broker.QueueInfo, error) { return b.Queues(), nil },
+		entry: r.queueEntry,
 	}
-	return r.one(status, r.queueEntry(info)), nil
-}
-
-func (r *request) listQueues() (answer, error) {
-	if r.Method != http.MethodGet {
-		return answer{}, errMethod
-	}
-	queues := r.broker().Queues()
-	from, to, next, err := r.page(len(queues))
-	if err != nil {
-		return answer{}, err
-	}
-	var entries []entry
-	for _, info := range queues[from:to] {
-		entries = append(entries, r.queueEntry(info))
-	}
-	return r.feed("Queues", "$Resources/Queues", entries, next), nil
-}
-
-func (r *request) putQueue(x *queueXML) (answer, error) {
-	d, err := x.description(r.place.entity)
-	if err != nil {
-		return answer{}, err
-	}
-	if r.updates() {
-		if err := r.broker().UpdateQueue(d); err != nil {
-			return answer{}, err
-		}
-		return r.queue(d.Name, http.StatusOK)
-	}
-	if err := r.broker().CreateQueue(d); err != nil {
-		return answer{}, err
-	}
-	return r.queue(d.Name, http.StatusCreated)
 }
 
 func (x *queueXML) description(name string) (broker.QueueDescription, error) {
@@ -103,28 +74,4 @@ func (r *request) queueEntry(q broker.QueueInfo) entry {
 		w.boolean("EnableExpress", q.EnableExpress)
 		w.number("MaxMessageSizeInKilobytes", int64(q.MaxMessageSizeInKilobytes))
 	})}
-}
-
-func (w *writer) times(t broker.Times) {
-	w.time("CreatedAt", t.CreatedAt)
-	w.time("UpdatedAt", t.UpdatedAt)
-	w.time("AccessedAt", t.AccessedAt)
-}
-
-// describeNamespace answers what the namespace is.
-func (r *request) describeNamespace() (answer, error) {
-	if r.Method != http.MethodGet {
-		return answer{}, errMethod
-	}
-	b := r.broker()
-	return r.one(http.StatusOK, entry{"$namespaceinfo", b.Namespace(), time.Time{}, b.CreatedAt(), describe("NamespaceInfo", func(w *writer) {
-		w.time("CreatedTime", b.CreatedAt())
-		w.text("MessagingSKU", b.Tier().String())
-		if b.Tier() == broker.Premium {
-			w.number("MessagingUnits", 1)
-		}
-		w.time("ModifiedTime", b.CreatedAt())
-		w.text("Name", b.Namespace())
-		w.text("NamespaceType", "Messaging")
-	})}), nil
 }

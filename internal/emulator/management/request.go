@@ -125,17 +125,20 @@ func (r *request) serve(body io.Reader) (answer, error) {
 	case entity:
 		return r.serveEntity(body)
 	case queueList:
-		return r.listQueues()
+		return r.queues().list(r)
 	case topicList:
-		return r.listTopics()
+		return r.topics().list(r)
 	case namespaceInfo:
 		return r.describeNamespace()
 	case subscription:
-		return r.serveSubscription(body)
+		return r.subscriptions().serve(r, r.place.subscription, body)
 	case subscriptionList:
-		return r.listSubscriptions()
+		return r.subscriptions().list(r)
 	case rule:
-		return r.serveRule(body)
+		if r.Method == http.MethodGet && r.place.rule == "" {
+			return r.rules().list(r)
+		}
+		return r.rules().serve(r, r.place.rule, body)
 	}
 	return answer{}, &broker.Error{Code: broker.CodeNotImplemented, Text: "This path is not implemented by this emulator."}
 }
@@ -144,40 +147,26 @@ func (r *request) broker() *broker.Broker { return r.handler.broker }
 
 // serveEntity serves a queue or a topic: only a PUT's body and what exists tell which.
 func (r *request) serveEntity(body io.Reader) (answer, error) {
-	b, name := r.broker(), r.place.entity
-	_, notQueue := b.Queue(name)
-	_, notTopic := b.Topic(name)
-	switch r.Method {
-	case http.MethodGet:
-		switch {
-		case notQueue == nil:
-			return r.queue(name, http.StatusOK)
-		case notTopic == nil:
-			return r.topic(name, http.StatusOK)
-		}
-		return r.publiclyListed(), nil
-	case http.MethodDelete:
-		err := notTopic
-		switch {
-		case notQueue == nil:
-			err = b.DeleteQueue(name)
-		case notTopic == nil:
-			err = b.DeleteTopic(name)
-		}
-		return answer{status: http.StatusOK, contentType: entryType}, err
-	case http.MethodPut:
+	name := r.place.entity
+	if r.Method == http.MethodPut {
 		content, err := readEntry(body)
 		switch {
 		case err != nil:
 			return answer{}, err
 		case content.Queue != nil:
-			return r.putQueue(content.Queue)
+			return r.queues().put(r, content)
 		case content.Topic != nil:
-			return r.putTopic(content.Topic)
+			return r.topics().put(r, content)
 		}
 		return answer{}, badRequest("The body of the request contains neither a QueueDescription nor a TopicDescription.")
 	}
-	return answer{}, errMethod
+	if _, err := r.broker().Queue(name); err == nil {
+		return r.queues().serve(r, name, body)
+	}
+	if _, err := r.broker().Topic(name); err == nil || r.Method != http.MethodGet {
+		return r.topics().serve(r, name, body)
+	}
+	return r.publiclyListed(), nil
 }
 
 // updates reports whether a PUT changes what exists, rather than creating it.

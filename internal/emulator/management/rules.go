@@ -1,10 +1,9 @@
 package management
 
 import (
+	"cmp"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,75 +56,39 @@ type pairsXML struct {
 // emptyAction is how an answer says that a rule has no action; the Go SDK cannot do without.
 const emptyAction = "EmptyRuleAction"
 
-func (r *request) serveRule(body io.Reader) (answer, error) {
-	b, topic, sub, name := r.broker(), r.place.entity, r.place.subscription, r.place.rule
-	switch {
-	case r.Method == http.MethodGet && name == "":
-		return r.listRules()
-	case r.Method == http.MethodGet:
-		return r.rule(name, http.StatusOK)
-	case r.Method == http.MethodDelete:
-		return answer{status: http.StatusOK, contentType: entryType}, b.DeleteRule(topic, sub, name)
-	case r.Method != http.MethodPut:
-		return answer{}, errMethod
+func (r *request) rules() *collection[broker.RuleDescription, broker.RuleDescription] {
+	b, topic, sub := r.broker(), r.place.entity, r.place.subscription
+	return &collection[broker.RuleDescription, broker.RuleDescription]{
+		title: "Rules", path: r.place.path() + "/Rules/",
+		describe: func(c content) (d broker.RuleDescription, name string, err error) {
+			if c.Rule == nil {
+				return d, "", badRequest("The body of the request contains no RuleDescription.")
+			}
+			d, err = c.Rule.description()
+			d.Name = cmp.Or(r.place.rule, d.Name, broker.DefaultRuleName)
+			return d, d.Name, err
+		},
+		create: func(d broker.RuleDescription) error { return b.CreateRule(topic, sub, d) },
+		update: func(d broker.RuleDescription) error { return b.UpdateRule(topic, sub, d) },
+		remove: func(name string) error { return b.DeleteRule(topic, sub, name) },
+		find:   r.findRule,
+		all:    func() ([]broker.RuleDescription, error) { return b.Rules(topic, sub) },
+		entry:  r.ruleEntry,
 	}
-	content, err := readEntry(body)
-	if err != nil {
-		return answer{}, err
-	}
-	if content.Rule == nil {
-		return answer{}, badRequest("The body of the request contains no RuleDescription.")
-	}
-	d, err := content.Rule.description()
-	if err != nil {
-		return answer{}, err
-	}
-	if name != "" {
-		d.Name = name
-	}
-	if d.Name == "" {
-		d.Name = broker.DefaultRuleName
-	}
-	if r.updates() {
-		if err := b.UpdateRule(topic, sub, d); err != nil {
-			return answer{}, err
-		}
-		return r.rule(d.Name, http.StatusOK)
-	}
-	if err := b.CreateRule(topic, sub, d); err != nil {
-		return answer{}, err
-	}
-	return r.rule(d.Name, http.StatusCreated)
 }
 
-func (r *request) rule(name string, status int) (answer, error) {
+func (r *request) findRule(name string) (broker.RuleDescription, error) {
 	rules, err := r.broker().Rules(r.place.entity, r.place.subscription)
 	if err != nil {
-		return answer{}, err
+		return broker.RuleDescription{}, err
 	}
 	for _, d := range rules {
 		if strings.EqualFold(d.Name, name) {
-			return r.one(status, r.ruleEntry(d)), nil
+			return d, nil
 		}
 	}
 	text := fmt.Sprintf("The messaging entity '%s/Rules/%s' could not be found.", r.place.path(), name)
-	return answer{}, &broker.Error{Code: broker.CodeNotFound, Text: text}
-}
-
-func (r *request) listRules() (answer, error) {
-	rules, err := r.broker().Rules(r.place.entity, r.place.subscription)
-	if err != nil {
-		return answer{}, err
-	}
-	from, to, next, err := r.page(len(rules))
-	if err != nil {
-		return answer{}, err
-	}
-	var entries []entry
-	for _, d := range rules[from:to] {
-		entries = append(entries, r.ruleEntry(d))
-	}
-	return r.feed("Rules", r.place.path()+"/Rules/", entries, next), nil
+	return broker.RuleDescription{}, &broker.Error{Code: broker.CodeNotFound, Text: text}
 }
 
 func (x *ruleXML) description() (broker.RuleDescription, error) {

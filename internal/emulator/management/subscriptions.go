@@ -1,71 +1,28 @@
 package management
 
 import (
-	"io"
-	"net/http"
 	"strings"
 
 	"chatapp/internal/emulator/broker"
 )
 
-func (r *request) serveSubscription(body io.Reader) (answer, error) {
-	b, topic, name := r.broker(), r.place.entity, r.place.subscription
-	switch r.Method {
-	case http.MethodGet:
-		return r.subscription(http.StatusOK)
-	case http.MethodDelete:
-		return answer{status: http.StatusOK, contentType: entryType}, b.DeleteSubscription(topic, name)
-	case http.MethodPut:
-		content, err := readEntry(body)
-		if err != nil {
-			return answer{}, err
-		}
-		if content.Subscription == nil {
-			return answer{}, badRequest("The body of the request contains no SubscriptionDescription.")
-		}
-		d, err := content.Subscription.description(topic, name)
-		if err != nil {
-			return answer{}, err
-		}
-		if r.updates() {
-			if err := b.UpdateSubscription(d); err != nil {
-				return answer{}, err
+func (r *request) subscriptions() *collection[broker.SubscriptionDescription, broker.SubscriptionInfo] {
+	b, topic := r.broker(), r.place.entity
+	return &collection[broker.SubscriptionDescription, broker.SubscriptionInfo]{
+		title: "Subscriptions", path: topic + "/Subscriptions",
+		describe: func(c content) (d broker.SubscriptionDescription, name string, err error) {
+			if c.Subscription == nil {
+				return d, "", badRequest("The body of the request contains no SubscriptionDescription.")
 			}
-			return r.subscription(http.StatusOK)
-		}
-		if err := b.CreateSubscription(d); err != nil {
-			return answer{}, err
-		}
-		return r.subscription(http.StatusCreated)
+			d, err = c.Subscription.description(topic, r.place.subscription)
+			return d, d.Name, err
+		},
+		create: b.CreateSubscription, update: b.UpdateSubscription,
+		remove: func(name string) error { return b.DeleteSubscription(topic, name) },
+		find:   func(name string) (broker.SubscriptionInfo, error) { return b.Subscription(topic, name) },
+		all:    func() ([]broker.SubscriptionInfo, error) { return b.Subscriptions(topic) },
+		entry:  r.subscriptionEntry,
 	}
-	return answer{}, errMethod
-}
-
-func (r *request) subscription(status int) (answer, error) {
-	info, err := r.broker().Subscription(r.place.entity, r.place.subscription)
-	if err != nil {
-		return answer{}, err
-	}
-	return r.one(status, r.subscriptionEntry(info)), nil
-}
-
-func (r *request) listSubscriptions() (answer, error) {
-	if r.Method != http.MethodGet {
-		return answer{}, errMethod
-	}
-	subscriptions, err := r.broker().Subscriptions(r.place.entity)
-	if err != nil {
-		return answer{}, err
-	}
-	from, to, next, err := r.page(len(subscriptions))
-	if err != nil {
-		return answer{}, err
-	}
-	var entries []entry
-	for _, info := range subscriptions[from:to] {
-		entries = append(entries, r.subscriptionEntry(info))
-	}
-	return r.feed("Subscriptions", r.place.entity+"/Subscriptions", entries, next), nil
 }
 
 func (x *subscriptionXML) description(topic, name string) (broker.SubscriptionDescription, error) {

@@ -1,50 +1,21 @@
 package management
 
 import (
-	"net/http"
-
 	"chatapp/internal/emulator/broker"
 )
 
-func (r *request) topic(name string, status int) (answer, error) {
-	info, err := r.broker().Topic(name)
-	if err != nil {
-		return answer{}, err
+func (r *request) topics() *collection[broker.TopicDescription, broker.TopicInfo] {
+	b := r.broker()
+	return &collection[broker.TopicDescription, broker.TopicInfo]{
+		title: "Topics", path: "$Resources/Topics",
+		describe: func(c content) (broker.TopicDescription, string, error) {
+			d, err := c.Topic.description(r.place.entity)
+			return d, d.Name, err
+		},
+		create: b.CreateTopic, update: b.UpdateTopic, remove: b.DeleteTopic, find: b.Topic,
+		all:   func() ([]broker.TopicInfo, error) { return b.Topics(), nil },
+		entry: r.topicEntry,
 	}
-	return r.one(status, r.topicEntry(info)), nil
-}
-
-func (r *request) listTopics() (answer, error) {
-	if r.Method != http.MethodGet {
-		return answer{}, errMethod
-	}
-	topics := r.broker().Topics()
-	from, to, next, err := r.page(len(topics))
-	if err != nil {
-		return answer{}, err
-	}
-	var entries []entry
-	for _, info := range topics[from:to] {
-		entries = append(entries, r.topicEntry(info))
-	}
-	return r.feed("Topics", "$Resources/Topics", entries, next), nil
-}
-
-func (r *request) putTopic(x *topicXML) (answer, error) {
-	d, err := x.description(r.place.entity)
-	if err != nil {
-		return answer{}, err
-	}
-	if r.updates() {
-		if err := r.broker().UpdateTopic(d); err != nil {
-			return answer{}, err
-		}
-		return r.topic(d.Name, http.StatusOK)
-	}
-	if err := r.broker().CreateTopic(d); err != nil {
-		return answer{}, err
-	}
-	return r.topic(d.Name, http.StatusCreated)
 }
 
 func (x *topicXML) description(name string) (broker.TopicDescription, error) {
