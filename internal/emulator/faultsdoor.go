@@ -192,6 +192,7 @@ func (s *Server) serveFault(w http.ResponseWriter, r *http.Request) {
 
 // restartLater answers and then restarts, on a goroutine that Close waits for.
 func (s *Server) restartLater(w http.ResponseWriter, r *http.Request, restart func() error) {
+	w.Header().Set("Content-Length", "0") // so that the answer is whole with its header, and nothing follows the context's end
 	w.WriteHeader(http.StatusAccepted)
 	if err := http.NewResponseController(w).Flush(); err != nil {
 		s.log.Debug("answer before a restart", "err", err)
