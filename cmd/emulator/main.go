@@ -163,7 +163,7 @@ func sayGoodbye(server *emulator.Server) bool {
 
 // explain says in one line what to do about a start that failed.
 func explain(err error) string {
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if errors.Is(err, errAddressInUse) {
 		return fmt.Sprintf("%v: something else listens there; stop it, or choose another address with -amqp, -http, -tls or -front", err)
 	}
 	return err.Error()

@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// errAddressInUse is what listening on a taken port gives.
+const errAddressInUse = syscall.EADDRINUSE
+
 // askToEnd tells a process to end as platforms do.
 func askToEnd(p *os.Process, _ io.Closer) error {
 	// One that is paused would hear of it only when it is resumed.
