@@ -199,6 +199,21 @@ func payloadOf(p Performative) []byte {
 	return nil
 }
 
+// The fields of an error are all there, whatever it says: clients read the third without counting them.
+func TestErrorIsWhole(t *testing.T) {
+	for _, tt := range []struct {
+		err  Error
+		wire string
+	}{
+		{Error{Condition: "c"}, "00531dc00603a301634040"},
+		{Error{Condition: "c", Description: "d"}, "00531dc00803a30163a1016440"},
+	} {
+		if got := hex.EncodeToString(tt.err.append(nil)); got != tt.wire {
+			t.Errorf("%+v is written as %s, want %s", tt.err, got, tt.wire)
+		}
+	}
+}
+
 func readGolden(t testing.TB, name string) (frame []byte, parsesAs string) {
 	text, err := os.ReadFile(name)
 	if err != nil {
