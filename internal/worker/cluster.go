@@ -67,12 +67,14 @@ func (c *cluster) run(ctx context.Context) error {
 		}
 		return fmt.Errorf("open service bus: %w", err)
 	}
+	sweeping, stopSweeping := context.WithCancel(ctx)
 	swept := make(chan struct{})
 	go func() {
 		defer close(swept)
-		c.sweep(ctx)
+		c.sweep(sweeping)
 	}()
 	err := c.node.Run(ctx)
+	stopSweeping() // Run may have ended by itself
 	<-swept
 	return err
 }
