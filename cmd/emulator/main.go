@@ -8,6 +8,7 @@
 //
 //	goroutine                    started by    ends when; who waits
 //	wait for a signal            run           run returns
+//	wait for the second          closeOnDeath  what it returned is called, which waits; or the process ends
 //	console reader               runCloud      the console ends, or the process
 //	front, and one per request   runCloud      front.close, which waits
 //	instance, one each           cloud.run     its last process has ended; runCloud
@@ -64,7 +65,7 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if config.instances > 0 {
@@ -104,6 +105,7 @@ func runWithInstances(ctx context.Context, config config, getenv func(string) st
 	defer listener.Close() // in vain where the front has served
 	screen := newScreen(stdout, getenv)
 	defer screen.close()
+	defer closeOnDeath(screen)()
 	busLog := screen.lines(screen.busName())
 	defer busLog.Close()
 	server, err := startBus(config, busLog)

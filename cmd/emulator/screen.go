@@ -20,7 +20,7 @@ type screen struct {
 	mu sync.Mutex
 	// mu guards
 	rows, columns int // of the terminal, as last set up
-	status        string
+	closed        bool
 }
 
 // newScreen takes the last row of the terminal that out is, if it is one.
@@ -67,6 +67,9 @@ func (s *screen) setStatus(text string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
 	var b strings.Builder
 	if rows != s.rows || columns != s.columns {
 		// The new line makes room where the cursor is in the last row. Setting the rows that scroll moves the cursor.
@@ -76,7 +79,6 @@ func (s *screen) setStatus(text string) {
 	if utf8.RuneCountInString(text) > columns {
 		text = string([]rune(text)[:columns])
 	}
-	s.status = text
 	on, off := "", ""
 	if s.colour {
 		on, off = reverse, colourOff
@@ -85,10 +87,11 @@ func (s *screen) setStatus(text string) {
 	_, _ = io.WriteString(s.out, b.String())
 }
 
-// close gives the last row back.
+// close gives the last row back, for good.
 func (s *screen) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	if s.rows > 0 {
 		fmt.Fprintf(s.out, "%s\x1b[r\x1b[%d;1H%s%s", saveCursor, s.rows, clearRow, restoreCursor)
 		s.rows = 0
