@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -229,7 +228,6 @@ func TestCloud(t *testing.T) {
 	d.talk("awake")
 
 	// Killed: who was there goes on elsewhere, as who he was and with what he missed.
-	killed := []string{bob.instance}
 	s.do(fmt.Sprintf("kill %d", n), fmt.Sprintf(`^ %d \| ended \(signal: killed\)`, n))
 	ann.says("what was that?")
 	d.fromAnn = append(d.fromAnn, "ann: what was that?")
@@ -252,7 +250,6 @@ func TestCloud(t *testing.T) {
 
 	// One that dies by itself is started again.
 	n = number(t, bob)
-	killed = append(killed, bob.instance)
 	pid, err := strconv.Atoi(s.status(fmt.Sprintf(`^ %d \| .*process (\d+)`, n))[1])
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +273,7 @@ func TestCloud(t *testing.T) {
 	}
 	d.talk("alone")
 	s.do("scale 4", `^ 2 \| ready at`, `^ 3 \| ready at`, `^ 4 \| ready at`)
-	s.status("4/4 ready")
+	s.status("4/4 ready.* connections and 4 subscriptions to the bus") // those of the killed are gone
 	d.talk("many")
 
 	addresses := []string{s.address}
@@ -291,11 +288,8 @@ func TestCloud(t *testing.T) {
 	if !strings.HasSuffix(text, "stopped\n") {
 		t.Errorf("after an interrupt it printed, at the end, %q", text[max(0, len(text)-300):])
 	}
-	// The others have noticed by now that an instance was killed, or have not yet.
-	for _, left := range regexp.MustCompile(`left by .*/Subscriptions/(.*)`).FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(killed, left[1]) {
-			t.Errorf("instance %s has left its subscription, and was not killed", left[1])
-		}
+	if left := regexp.MustCompile(`left by .*`).FindString(text); left != "" {
+		t.Errorf("after an interrupt it printed %q", left)
 	}
 	wantFree(t, addresses)
 }
