@@ -99,11 +99,14 @@ func (n *Node) watch(r *record, suspect bool, now time.Time) {
 		n.stepOut("entries of " + r.Instance + " are missing and did not come again")
 		return
 	}
-	owes := n.options.AnswerAfter
-	turn := time.Duration(n.turn(r.Instance)) * owes
 	if suspect && p.suspected.IsZero() {
 		p.suspected = now
 	}
+	if !n.cutSince.IsZero() {
+		return // own entries don't come back, so nobody else's silence means anything; what is asked now would only gather
+	}
+	owes := n.options.AnswerAfter
+	turn := time.Duration(n.turn(r.Instance)) * owes
 	if p.probedAt.IsZero() {
 		silence := p.silence(now, n.inStepAt)
 		suspect = !p.suspected.IsZero() && silence >= suspicionAfter || silence >= n.options.BeatAfter*5/2+turn

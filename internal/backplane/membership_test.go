@@ -227,3 +227,31 @@ func TestNobodyIsEvictedByASlowBus(t *testing.T) {
 		}
 	})
 }
+
+// An hour without the bus leaves nothing to catch up with: nobody has been asked for signs of life that could not come.
+func TestNobodyIsAskedWithoutTheBus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b", "c")
+		c.wantReady(30 * time.Second)
+		sleep(3 * time.Second)
+		for _, i := range c.instances {
+			i.bus.Cut(true)
+		}
+		sleep(time.Hour)
+		before := make(map[string]uint64)
+		for _, i := range c.instances {
+			before[i.name] = i.node.Counters().BatchBytes
+			i.bus.Cut(false)
+		}
+		sleep(time.Minute)
+		c.wantReady(0)
+		for _, i := range c.instances {
+			if got := i.node.Counters().BatchBytes - before[i.name]; got > 8<<10 {
+				t.Errorf("%s has sent %d bytes once the bus was there again, want a few beats", i.name, got)
+			}
+		}
+		if history := c.wantAlike(); len(history) != 0 {
+			t.Errorf("history is %q, want nobody gone", history)
+		}
+	})
+}
