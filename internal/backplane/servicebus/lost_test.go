@@ -198,3 +198,31 @@ func TestCloseHonoursItsContext(t *testing.T) {
 	}
 	close(release)
 }
+
+// An instance whose subscription was made beforehand asks nothing of management: it may have no right to.
+func TestSubscriptionMadeBeforehandNeedsNoManagement(t *testing.T) {
+	e := emulatortest.Start(t)
+	e.Topic("chat", "given")
+	other := open(t, options(t, e, "other"))
+	o := options(t, e, "b")
+	o.Subscription = "given"
+	b := open(t, o)
+	if alone, err := b.Alone(t.Context()); alone || err != nil {
+		t.Errorf("Alone = %v, %v, want false", alone, err)
+	}
+	if err := b.Evict(t.Context(), other.Instance()); err != nil {
+		t.Errorf("Evict = %v", err)
+	}
+	j := b.Janitor()
+	for range 2 {
+		if n, err := j.Sweep(t.Context(), nil); n != 0 || err != nil {
+			t.Errorf("Sweep = %d, %v, want 0", n, err)
+		}
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+	if n := b.Counters().Manages; n != 0 {
+		t.Errorf("%d calls of management, want none", n)
+	}
+}

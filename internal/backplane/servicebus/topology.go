@@ -109,8 +109,11 @@ func (b *Bus) subscribe(parent context.Context) error {
 	return nil
 }
 
-// Evict removes the subscription of an instance. That it is gone already is no error.
+// Evict removes the subscription of an instance. That it is gone already is no error. One made beforehand is nobody's to remove.
 func (b *Bus) Evict(parent context.Context, instance string) error {
+	if !b.own {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
 	defer cancel()
 	b.meter.manages.Add(1)
@@ -168,8 +171,12 @@ func status(err error) int {
 
 // Sweep removes subscriptions that instances have made for themselves and that no living one has: those left by a cluster that died as
 // a whole, which nobody has evicted. One is removed only when it was without an instance in two sweeps on end, since its instance may
-// be about to join; sweeps should be further apart than joining takes. It returns how many it removed.
+// be about to join; sweeps should be further apart than joining takes. It returns how many it removed. Where subscriptions are made
+// beforehand it does nothing.
 func (j *Janitor) Sweep(ctx context.Context, members []string) (int, error) {
+	if !j.bus.own {
+		return 0, nil
+	}
 	all, err := j.bus.subscriptions(ctx)
 	if err != nil {
 		return 0, err
