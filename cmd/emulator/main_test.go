@@ -92,7 +92,7 @@ func TestRun(t *testing.T) {
 		if status != 0 || errors.Len() > 0 {
 			t.Errorf("after an interrupt: status %d, %s", status, errors.String())
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(wait):
 		t.Fatal("the command does not end after an interrupt")
 	}
 }
