@@ -43,7 +43,7 @@ type Bus struct {
 	// mu guards
 	waiting waiting
 	sending *sending
-	asked   bool // for a subscription of its own, which may be there whatever the answer was
+	remains bool // perhaps, of the instance, when it has ended: its subscription, whose making was not refused
 	closed  bool
 
 	// Owned by Open, then by Receive.
@@ -152,10 +152,10 @@ func (b *Bus) Close(ctx context.Context) error {
 		b.sending = nil
 	}
 	b.closed = true // so nothing is discarded from here on
-	asked := b.asked
+	remains := b.remains
 	b.mu.Unlock()
 	var err error
-	if asked {
+	if remains {
 		err = b.Evict(ctx, b.instance)
 	}
 	discarded := make(chan struct{})

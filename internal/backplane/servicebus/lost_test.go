@@ -153,6 +153,36 @@ func TestCloseRemovesWhatMayBeThere(t *testing.T) {
 	}
 }
 
+// refusing is a way to management without the right to create. It counts what else is asked.
+type refusing struct{ others *atomic.Int32 }
+
+func (f refusing) Do(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodPut {
+		f.others.Add(1)
+	}
+	return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+}
+
+// A bus told to stop while it waits for a role has nothing to remove, nor the right to.
+func TestCloseWhileWaitingForARole(t *testing.T) {
+	e := emulatortest.Start(t)
+	b, err := New(options(t, e, "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var others atomic.Int32
+	if b.admin, err = admin.NewClientFromConnectionString(b.endpoint.administering, &admin.ClientOptions{
+		ClientOptions: azcore.ClientOptions{Transport: refusing{&others}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.subscribe(t.Context()); status(err) != http.StatusUnauthorized {
+		t.Fatalf("subscribe = %v, want that it is refused", err)
+	}
+	if err := b.Close(t.Context()); err != nil || others.Load() != 0 {
+		t.Errorf("Close = %v, having asked %d times, want nil and 0", err, others.Load())
+	}
+}
+
 // Close may be called while others publish, and more than once: nobody waits for ever, and no connection is left.
 func TestCloseWhilePublishing(t *testing.T) {
 	e := emulatortest.Start(t)

@@ -82,9 +82,6 @@ func checkTopic(name string, p admin.TopicProperties) error {
 func (b *Bus) subscribe(parent context.Context) error {
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
 	defer cancel()
-	b.mu.Lock()
-	b.asked = true
-	b.mu.Unlock()
 	b.meter.manages.Add(1)
 	_, err := b.admin.CreateSubscription(ctx, b.options.Topic, b.instance, &admin.CreateSubscriptionOptions{Properties: &admin.SubscriptionProperties{
 		LockDuration:             new(lockDuration),
@@ -99,6 +96,11 @@ func (b *Bus) subscribe(parent context.Context) error {
 			Filter: &admin.SQLFilter{Expression: fmt.Sprintf(`%[1]s IS NULL OR %[1]s = '%[2]s'`, `"`+addressee+`"`, b.instance)},
 		},
 	}})
+	if code := status(err); code < 400 || code >= 500 || code == http.StatusConflict {
+		b.mu.Lock()
+		b.remains = true
+		b.mu.Unlock()
+	}
 	switch {
 	case err == nil:
 		b.meter.subscribed.Add(1)
