@@ -56,9 +56,9 @@ func (p *peer) silence(now, inStepAt time.Time) time.Duration {
 // memberTick beats, suspects, evicts.
 func (n *Node) memberTick(now time.Time) {
 	n.mu.Lock()
-	suspects := n.suspects
-	if len(suspects) > 0 {
-		n.suspects = make(map[string]bool)
+	var suspects map[string]bool // the loop's alone, while others write the next one
+	if len(n.suspects) > 0 {
+		suspects, n.suspects = n.suspects, make(map[string]bool)
 	}
 	lastSent := n.lastSent
 	n.mu.Unlock()
