@@ -44,10 +44,12 @@ type conn struct {
 	raw  syscall.RawConn // nil where writes must block; see tryWrite
 	form form
 
-	filled bool  // the reader's
-	users  int32 // goroutines that may wait for the network; guarded by Server.mu
+	users uint8 // goroutines that may wait for the network; guarded by Server.mu
 
 	// Owned by the reader.
+	filled  bool
+	lost    bool          // it is not known where the next frame starts
+	taken   uint32        // bytes that buffer was given, modulo 2^32
 	buffer  bufio.Reader  // gorilla's; empty while lent is nil
 	lent    *bufio.Reader // whose buffer it has
 	tryRead func(fd uintptr) bool
@@ -153,6 +155,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	if !c.filled || len(p) >= len(c.burst.b) {
 		n, err := c.Conn.Read(p)
 		c.filled = n == len(p)
+		c.taken += uint32(n)
 		return n, err
 	}
 	c.filled = false
@@ -171,6 +174,7 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) takeAhead(p []byte) int {
 	n := copy(p, c.burst.rest())
 	c.skipAhead(n)
+	c.taken += uint32(n)
 	return n
 }
 
@@ -283,6 +287,7 @@ func (m *messageBuffer) release() {
 // read reads one message into a lent buffer, which the caller releases. The limit counts what compression unfolds to, too.
 func (c *conn) read(limit int) (message *messageBuffer, binary bool, err error) {
 	c.borrow()
+	frame := c.peekFrame()
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
 		return nil, false, readError(err)
@@ -300,6 +305,7 @@ func (c *conn) read(limit int) (message *messageBuffer, binary bool, err error) 
 			m.release()
 			return nil, false, errMessageTooBig
 		case err == io.EOF:
+			c.lost = c.lost || !frame.isOver(c)
 			return m, kind == websocket.BinaryMessage, nil
 		case err != nil:
 			m.release()

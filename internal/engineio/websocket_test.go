@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"compress/flate"
+	"fmt"
 	"io"
 	"net/http"
 	"runtime"
@@ -153,10 +154,30 @@ func TestPongsHoldNoReaders(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("on other systems every session reads on its own goroutine")
 	}
-	h := serve(t, Options{})
+	t.Run("plain", func(t *testing.T) { testPongsHoldNoReaders(t, Options{}) })
+	t.Run("compressed", func(t *testing.T) { testPongsHoldNoReaders(t, Options{Compression: true}) })
+}
+
+func testPongsHoldNoReaders(t *testing.T, o Options) {
+	h := serve(t, o)
 	var sockets []*socket
 	for range 20 {
-		s := h.webSocket("/ws")
+		s := h.webSocket("/ws", "Sec-WebSocket-Extensions", "permessage-deflate")
+		if o.Compression {
+			for _, text := range []string{"hello", strings.Repeat("hello", 100), "nothing that repeats itself, as far as deflate knows"} {
+				s.write(clientFrame(frameText|frameCompressed, deflate(text)))
+				s.want("a compressed message", text)
+			}
+		}
+		s.send("hello")
+		s.want("a message", "hello")
+		parts := clientFrame(framePing, []byte("in parts"))
+		s.write(parts[:1])
+		s.write(parts[1:7])
+		s.write(parts[7:])
+		if first, payload, err := s.readFrame(); err != nil || first != framePong || string(payload) != "in parts" {
+			t.Errorf("answer to a ping = %#x %q, %v, want %q", first, payload, err, "in parts")
+		}
 		s.write(clientFrame(framePong, nil))
 		s.write(slices.Concat(clientFrame(framePing, []byte("one")), clientFrame(framePing, []byte("two"))))
 		for _, want := range []string{"one", "two"} {
@@ -174,6 +195,37 @@ func TestPongsHoldNoReaders(t *testing.T) {
 			t.Errorf("client %d: answer to a ping between messages = %#x %q, %v", i, first, payload, err)
 		}
 		s.want("behind a ping, too", "c")
+		s.hangUp()
+	}
+}
+
+// What is left of a compressed message that ends before its frames is not taken for a frame.
+func TestCompressedMessageEndsEarly(t *testing.T) {
+	h := serve(t, Options{Compression: true})
+	const text = "a message of one final block"
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestCompression)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	const decoys = 1000 // more than is read of the message at a time
+	for shift := range 6 {
+		message := append(b.Bytes(), make([]byte, shift)...)
+		for _, b := range bytes.Repeat(clientFrame(framePing, nil), decoys) {
+			message = append(message, b^byte(len(message)%4+1)) // which the frame's mask undoes
+		}
+		name := fmt.Sprintf("with %d bytes and pings behind it", shift)
+		frames := clientFrame(frameText|frameCompressed, message)
+		s := h.webSocket("/ws", "Sec-WebSocket-Extensions", "permessage-deflate")
+		for range 2 {
+			s.write(frames)
+			s.want(name, text)
+			s.write(clientFrame(framePing, []byte("ping")))
+			s.send("x")
+			if first, payload, err := s.readFrame(); err != nil || first != framePong || string(payload) != "ping" {
+				t.Fatalf("%s: answer to the ping behind it = %#x %q, %v", name, first, payload, err)
+			}
+			s.want("and the message behind that", "x")
+		}
 		s.hangUp()
 	}
 }
