@@ -20,7 +20,7 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) (addr string, secure
 	if !contains(trusted, ip) {
 		return ip.String(), secure
 	}
-	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" {
+	if proto := firstHop(r.Header.Get("X-Forwarded-Proto")); proto != "" {
 		secure = strings.EqualFold(proto, "https")
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -66,9 +66,15 @@ func contains(prefixes []netip.Prefix, ip netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
+// firstHop is what the proxy that is nearest to the client has put into a header to which each may add.
+func firstHop(values string) string {
+	first, _, _ := strings.Cut(values, ",")
+	return strings.TrimSpace(first)
+}
+
 // requestHost is the host the client addressed, as far as trusted proxies pass it on.
 func requestHost(r *http.Request, trusted []netip.Prefix) string {
-	if host := r.Header.Get("X-Forwarded-Host"); host != "" {
+	if host := firstHop(r.Header.Get("X-Forwarded-Host")); host != "" {
 		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && contains(trusted, peer.Addr().Unmap()) {
 			return host
 		}

@@ -106,6 +106,28 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+// Behind two proxies the host that the browser's origin is held against is the one it addressed, and from a stranger it is not believed.
+func TestOriginBehindProxies(t *testing.T) {
+	server := NewServer(nil, Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	for _, row := range []struct {
+		remote, forwarded string
+		want              bool
+	}{
+		{"10.0.0.1:5", "app.test", true},
+		{"10.0.0.1:5", "app.test, inner.test", true},
+		{"10.0.0.1:5", "evil.test", false},
+		{"10.0.0.1:5", "", false},
+		{"192.0.2.1:5", "app.test", false},
+	} {
+		r := newRequest(row.remote)
+		r.Header.Set("Origin", "https://app.test")
+		r.Header.Set("X-Forwarded-Host", row.forwarded)
+		if got := server.originAllowed(r); got != row.want {
+			t.Errorf("origin from %s, forwarded host %q: allowed %v, want %v", row.remote, row.forwarded, got, row.want)
+		}
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	h := serve(t, Options{AllowedOrigins: []string{"https://app.test"}})
 	a := h.request(t.Context(), "OPTIONS", pollingURL, "", "Origin", "https://app.test",
@@ -192,6 +214,7 @@ func TestClientAddress(t *testing.T) {
 		{"192.0.2.1:5", "198.51.100.1", "https", "192.0.2.1", false},
 		{"10.0.0.1:5", "198.51.100.1", "https", "198.51.100.1", true},
 		{"10.0.0.1:5", "203.0.113.9, 198.51.100.1", "", "198.51.100.1", false},
+		{"10.0.0.1:5", "198.51.100.1, 10.2.3.4", "https, http", "198.51.100.1", true},
 		{"10.0.0.1:5", "203.0.113.9, 198.51.100.1, 10.2.3.4", "", "198.51.100.1", false},
 		{"10.0.0.1:5", "198.51.100.1:4711", "", "198.51.100.1", false},
 		{"[::1]:5", "[2001:db8::1]:4711", "", "2001:db8::1", false},
