@@ -39,18 +39,28 @@ func (c *client) connect(name, payload []byte) {
 	if err := c.runMiddleware(socket); errors.Is(err, ErrPanic) {
 		return
 	} else if err != nil {
+		if socket.recovered { // it may come back once more, with a better token
+			recovery := c.server.options.Recovery
+			recovery.Keep(Session{Namespace: n.name, SID: socket.id, PID: socket.pid, Rooms: socket.opening.rooms, Data: socket.Data()})
+		}
 		c.refuse(n.name, c.connectError(n, err))
 		return
 	}
 	c.admit(socket, missed)
 }
 
-// full tells whether the client is in as many namespaces as it may be, n not counted.
+// full tells whether the client is in as many namespaces as it may be, n not counted, nor those that the server has taken it out of.
 func (c *client) full(n *Namespace) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(s *Socket) bool { return s.nsp == n })
-	return len(c.sockets) >= c.server.options.MaxNamespaces
+	joined := 0
+	for _, s := range c.sockets {
+		if s.Connected() {
+			joined++
+		}
+	}
+	return joined >= c.server.options.MaxNamespaces
 }
 
 // identify gives a socket the id it had, if it can be recovered, or a new one. It returns what the socket has missed.

@@ -258,7 +258,11 @@ func TestNamespaceLimit(t *testing.T) {
 	c.Send(`0/third`)
 	c.Want("two is the limit", `4/third,{"message":"Too many namespaces"}`)
 	c.Send(`1/custom`)
-	c.Connect("/third", "")
+	third := c.Connect("/third", "")
+	server.Of("third").Socket(third).Disconnect()
+	c.Want("the server takes it out", `1/third,`)
+	c.Connect("/custom", "")
+	c.Want("which makes room as well", `2/custom,["auth",{}]`)
 }
 
 func TestHandshake(t *testing.T) {
@@ -303,6 +307,11 @@ func TestProtocol3(t *testing.T) {
 	c.Send(`0/custom?token=abc,`)
 	c.Want("let in, without a payload", `0/custom,`)
 	c.Want("the query stands for a payload", `2/custom,["auth",{"token":"abc"}]`)
+	c.Send(`1/custom`)
+	token := strings.Repeat("x", 1000)
+	c.Send(`0/custom?token=` + token + `,`)
+	c.Want("let in with a long one", `0/custom,`)
+	c.Want("which is no part of the name", `2/custom,["auth",{"token":"`+token+`"}]`)
 	c.Send(`0/random`)
 	c.Want("the message alone", `4/random,"Invalid namespace"`)
 	c.Send(`0/guarded`)

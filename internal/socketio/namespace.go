@@ -60,7 +60,7 @@ func (n *Namespace) OnConnect(f func(*Socket)) {
 // [Lost] tells which of them a client may come back from.
 //
 // It is called after the socket's other handlers have returned, except where another goroutine ends the socket with
-// Disconnect: then that one calls it, at once.
+// Disconnect, or its client comes back over another connection: then that one calls it, at once.
 func (n *Namespace) OnDisconnect(f func(*Socket, error)) {
 	n.change(func(h *handlers) { h.disconnect = append(slices.Clone(h.disconnect), f) })
 }

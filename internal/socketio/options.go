@@ -19,7 +19,7 @@ type Options struct {
 	// MaxPacketBytes bounds the text and the attachments of one binary packet together, which wait in memory until the last
 	// is in; 4,000,000. Packets of text alone are bounded by what Engine.IO lets through.
 	MaxPacketBytes int
-	// MaxNamespaceLength bounds the name of a namespace, in bytes; 128.
+	// MaxNamespaceLength bounds the name of a namespace, in bytes, up to a question mark; 128.
 	MaxNamespaceLength int
 	// MaxNamespaces bounds the namespaces that one client is in at once; 16. Further ones are refused.
 	MaxNamespaces int

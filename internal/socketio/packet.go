@@ -112,7 +112,8 @@ func (p *packet) parseNamespace(text []byte, lim *limits) ([]byte, error) {
 	}
 	// The comma may be missing where nothing follows, as in "1/admin".
 	nsp, rest, _ := bytes.Cut(text, []byte{','})
-	if len(nsp) > lim.namespace {
+	// Clients of Socket.IO 2 put a query behind the name, which may hold a token of any length.
+	if name, _, _ := bytes.Cut(nsp, []byte{'?'}); len(name) > lim.namespace {
 		return nil, errNamespaceLength
 	}
 	if string(nsp) != rootNamespace {

@@ -91,6 +91,24 @@ func TestPacketParseLenient(t *testing.T) {
 	}
 }
 
+// The limit of a namespace's name leaves out the query that clients of Socket.IO 2 put behind it.
+func TestPacketNamespaceLength(t *testing.T) {
+	lim := testLimits
+	lim.namespace = 10
+	for wire, want := range map[string]error{
+		`0/123456789`:                   nil,
+		`0/123456789,`:                  nil,
+		`0/123456789?token=0123456789,`: nil,
+		`0/1234567890`:                  errNamespaceLength,
+		`0/1234567890?token=1,`:         errNamespaceLength,
+	} {
+		var p packet
+		if err := p.parse([]byte(wire), &lim); !errors.Is(err, want) {
+			t.Errorf("parse(%q) = %v, want %v", wire, err, want)
+		}
+	}
+}
+
 var malformedPackets = []struct {
 	wire string
 	want error

@@ -6,7 +6,7 @@ package socketio
 //
 // Its methods may be called at the same time, and without any of this package's locks.
 type Recovery interface {
-	// Keep is told of a socket that has lost its connection, see [Lost].
+	// Keep is told of a socket that has lost its connection, see [Lost], and of one restored that a middleware has refused.
 	Keep(Session)
 	// Restore returns the session of the private id pid, for a client that has got everything up to offset. false makes
 	// the client a new socket; its middleware and OnConnect run in either case.

@@ -126,6 +126,38 @@ func TestRecovery(t *testing.T) {
 	})
 }
 
+// A client that comes back with a token that is too old gets a new one, and then is the socket it was.
+func TestRecoveryAfterRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := socketio.NewServer(socketio.Options{Recovery: socketio.NewMemoryRecovery(0, 0)})
+		ns := server.Of("/")
+		ns.Use(func(s *socketio.Socket) error {
+			if strings.Contains(string(s.Auth()), "too old") {
+				return &socketio.ConnectError{Message: "not authorized"}
+			}
+			return nil
+		})
+		ns.OnConnect(func(s *socketio.Socket) { s.Join("room") })
+		host := socketiotest.Pipe(t, server, engineio.Options{})
+		c := host.Dial("")
+		first := join(t, c, `{"token":"new"}`)
+		synctest.Wait()
+		_ = ns.Emit("seen")
+		seen := offset(t, c.Next("an event with its offset"))
+		c.Close()
+		synctest.Wait()
+		_ = ns.To("room").Emit("missed")
+		c = host.Dial("")
+		c.Send(fmt.Sprintf(`0{"token":"too old","pid":%q,"offset":%q}`, first.PID, seen))
+		c.Want("refused", `4{"message":"not authorized"}`)
+		second := join(t, c, fmt.Sprintf(`{"token":"new","pid":%q,"offset":%q}`, first.PID, seen))
+		if second.SID != first.SID {
+			t.Errorf("recovered as %+v, want %+v", second, first)
+		}
+		c.Want("what it missed", `2["missed","*"]`)
+	})
+}
+
 func TestRecoveryBounds(t *testing.T) {
 	server := socketio.NewServer(socketio.Options{})
 	ns := server.Of("/")
