@@ -44,16 +44,20 @@ func (h *hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // open has the server open a WebSocket on its end of a pipe, and returns the client's.
 func (h *host) open(server net.Conn, client net.Conn, hijacked func()) *socket {
+	h.server.WebSocketHandler().ServeHTTP(&hijackable{conn: server, hijacked: hijacked}, upgradeRequest(h.t))
+	return &socket{t: h.t, conn: client, r: bufio.NewReader(client)}
+}
+
+func upgradeRequest(t *testing.T) *http.Request {
 	request, err := http.NewRequest("GET", "/ws", nil)
 	if err != nil {
-		h.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
 		"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
 		request.Header.Set(name, value)
 	}
-	h.server.WebSocketHandler().ServeHTTP(&hijackable{conn: server, hijacked: hijacked}, request)
-	return &socket{t: h.t, conn: client, r: bufio.NewReader(client)}
+	return request
 }
 
 func (s *socket) readHandshake() {
