@@ -25,8 +25,10 @@ var bursts = sync.Pool{New: func() any { return new(burst) }}
 // burst is what was read ahead of gorilla.
 type burst struct {
 	from, to int // what is not read yet
-	b        [16<<10 - 16]byte
+	b        [burstSize]byte
 }
+
+const burstSize = 16<<10 - 16 // with the rest, 16 KiB
 
 func (b *burst) rest() []byte {
 	if b == nil {
@@ -152,7 +154,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.burst != nil {
 		return c.takeAhead(p), nil
 	}
-	if !c.filled || len(p) >= len(c.burst.b) {
+	if !c.filled || len(p) >= burstSize {
 		n, err := c.Conn.Read(p)
 		c.filled = n == len(p)
 		c.taken += uint32(n)
@@ -165,7 +167,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		bursts.Put(ahead)
 		return 0, err
 	}
-	c.filled = n == len(ahead.b)
+	c.filled = n == burstSize
 	ahead.from, ahead.to = 0, n
 	c.burst = ahead
 	return c.takeAhead(p), nil
