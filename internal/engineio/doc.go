@@ -22,6 +22,7 @@
 //	writer           a send that finds it absent  writes of its share of sessions   nothing is left to write
 //	blocked writer   a writer at a full socket    writes of that one session        queue empty, or connection ends
 //	refusal          a WebSocket that is too late its closing handshake             client answers, or CloseTimeout
+//	closer           a writer, through TLS        the end of that connection        alert is written, or 5 s
 //	heartbeat        the first session            ping times of all sessions        no session is left
 //	finisher         Close from elsewhere         the call of Handler.Closed        that call returns
 //
