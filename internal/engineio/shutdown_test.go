@@ -3,11 +3,13 @@ package engineio
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -179,4 +181,44 @@ func TestShutdownWaitsForRefusal(t *testing.T) {
 		cancel()
 		_ = client.Close()
 	}
+}
+
+// Through TLS, where closing is one more write, sessions end as they do without, and a client who takes nothing holds nobody up.
+func TestEndsThroughTLS(t *testing.T) {
+	h := newHost(t, Options{MaxQueueBytes: 64 << 20, CloseTimeout: time.Hour})
+	server := httptest.NewTLSServer(h.mux())
+	defer server.Close()
+	h.dial = func() (net.Conn, error) {
+		return tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	}
+	polite := h.webSocket("/ws")
+	polite.send("hello")
+	polite.want("an echo", "hello")
+	if !h.session().Handshake().Secure {
+		t.Error("the handshake does not tell that the client came by TLS")
+	}
+	h.session().Close(&ProtocolError{Code: 4001, Reason: "go away"})
+	polite.wantClose("told why", 4001)
+
+	stuck := h.webSocket("/ws")
+	session := h.session()
+	message := Prepare(Message{Data: make([]byte, 64<<10), Binary: true})
+	for range 400 {
+		if err := session.SendPrepared(message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.waitFor("the socket is full", func() bool {
+		session.mu.Lock()
+		defer session.mu.Unlock()
+		return session.blocked
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	within(t, "Shutdown", func() {
+		if err := h.server.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("Shutdown = %v, want %v", err, context.Canceled)
+		}
+	})
+	_ = stuck.conn.Close()
 }
