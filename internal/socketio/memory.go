@@ -60,9 +60,15 @@ func (r *MemoryRecovery) Keep(s Session) {
 	r.leaving = append(r.leaving, kept)
 	r.bytes += size
 	r.trimLocked()
+	if len(r.leaving) > 2*len(r.sessions)+maxForgotten {
+		r.leaving = slices.DeleteFunc(r.leaving, func(kept *keptSession) bool { return kept.PID == "" })
+	}
 }
 
-// forgetLocked forgets a session; what it leaves in leaving counts nothing and goes with time.
+// maxForgotten is how many forgotten sessions may stay in leaving at least: a client that is cut off and back all the time leaves many.
+const maxForgotten = 64
+
+// forgetLocked forgets a session; what it leaves in leaving counts nothing and goes with time, or when there are many.
 func (r *MemoryRecovery) forgetLocked(pid string) {
 	if old := r.sessions[pid]; old != nil {
 		delete(r.sessions, pid)
