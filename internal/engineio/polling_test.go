@@ -416,6 +416,49 @@ func TestUpgradeRacedWithClose(t *testing.T) {
 	}
 }
 
+// A client whose poll has been let go no longer polls: it learns of the session's end by the WebSocket it is about to move to, when
+// it has asked for that.
+func TestCloseDuringUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{CloseTimeout: time.Second})
+		defer end()
+		sid, target := h.openPolling()
+		poll := h.poll(target)
+		synctest.Wait()
+		s := h.rawWebSocket(webSocketURL + "&sid=" + sid)
+		s.send("2probe")
+		s.want("the probe is answered", "3probe")
+		h.wantAnswer("the waiting poll is let go", poll, 200, "6")
+		h.session().Close(nil)
+		h.wantClosed(sid, ErrClosed)
+		time.Sleep(900 * time.Millisecond)
+		s.send("5")
+		start := time.Now()
+		if _, err := s.r.ReadByte(); err == nil || time.Since(start) > 0 {
+			t.Errorf("the upgrade is answered with %v after %v, want the end at once", err, time.Since(start))
+		}
+		_ = s.conn.Close()
+	})
+}
+
+// One who does not ask is waited for as long as for the answer to a closing handshake.
+func TestCloseDuringProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{CloseTimeout: time.Second})
+		defer end()
+		sid, target := h.openPolling()
+		s := h.rawWebSocket(webSocketURL + "&sid=" + sid)
+		synctest.Wait()
+		start := time.Now()
+		h.session().Close(nil)
+		h.want("its poll is told", "GET", target, "", 200, "1")
+		if _, err := s.r.ReadByte(); err == nil || time.Since(start) != time.Second {
+			t.Errorf("WebSocket ends with %v after %v, want after a second", err, time.Since(start))
+		}
+		_ = s.conn.Close()
+	})
+}
+
 func TestProtocol3Polling(t *testing.T) {
 	h := serve(t, Options{Protocol3: true, CloseTimeout: quickly})
 	const url = "/engine.io/?EIO=3&transport=polling"

@@ -219,8 +219,9 @@ func (s *Session) closeLocked(reason error) bool {
 		s.dropLocked()
 	}
 	if s.probing != nil {
-		s.probing.abort() // its reader ends by that
-		s.probing = nil
+		// Its client may have ended polling already and wait to move. Were the WebSocket cut now, the official client would stay
+		// between the two until its own ping time-out; so the upgrade packet is awaited, and answered by closing.
+		_ = s.probing.Conn.SetDeadline(time.Now().Add(s.server.options.CloseTimeout))
 	}
 	if s.conn != nil {
 		s.sayGoodbyeLocked(reason)

@@ -28,12 +28,10 @@ func (s *Session) probe(w http.ResponseWriter, r *http.Request) *httpError {
 }
 
 func (s *Session) readProbe(c *conn) {
-	o := &s.server.options
 	if !s.startProbe(c) {
-		c.refuse(o.CloseTimeout, errSecondWebSocket)
+		c.refuse(s.server.options.CloseTimeout, errSecondWebSocket)
 		return
 	}
-	_ = c.Conn.SetDeadline(time.Now().Add(o.UpgradeTimeout))
 	if _, err := c.Conn.Write(c.takeHandshake()); err != nil || !s.answerProbe(c) || !s.awaitUpgrade(c) {
 		s.abandonProbe(c)
 		return
@@ -49,6 +47,7 @@ func (s *Session) startProbe(c *conn) bool {
 		return false
 	}
 	s.probing = c
+	_ = c.Conn.SetDeadline(time.Now().Add(s.server.options.UpgradeTimeout)) // which the session's end shortens
 	return true
 }
 
