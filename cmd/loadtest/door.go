@@ -63,7 +63,7 @@ func (socketIO) parse(payload []byte) message {
 	if m, ok := quickDelivery(payload, socketIODelivery); ok {
 		return m
 	}
-	if len(payload) == 0 {
+	if len(payload) == 0 || isOther(payload, `42["`) {
 		return message{}
 	}
 	switch payload[0] {
@@ -133,6 +133,9 @@ func (bare) parse(payload []byte) message {
 	if m, ok := quickDelivery(payload, bareDelivery); ok {
 		return m
 	}
+	if isOther(payload, `{"event":"`) {
+		return message{}
+	}
 	var object struct {
 		Event string            `json:"event"`
 		Args  []json.RawMessage `json:"args"`
@@ -180,6 +183,14 @@ func quickDelivery(payload, prefix []byte) (message, bool) {
 		return message{}, false
 	}
 	return message{kind: kindDelivery, text: text[:end]}, true
+}
+
+// isOther tells, without decoding what may be a list of thousands of names, whether a message is an event that nobody counts. prefix is
+// what stands before an event's name.
+func isOther(payload []byte, prefix string) bool {
+	rest, ok := bytes.CutPrefix(payload, []byte(prefix))
+	end := bytes.IndexAny(rest, "\"\\")
+	return ok && end >= 0 && rest[end] == '"' && string(rest[:end]) != eventUserMessage
 }
 
 // slowDelivery reads the arguments of any event, as JSON: event name, author, text.

@@ -24,6 +24,7 @@ func TestDoorsParse(t *testing.T) {
 		{socketIO{}, `42["user message","load-1","text",{"id":"1-2-3"}]`, message{kind: kindDelivery, text: []byte("text")}},
 		{socketIO{}, `42["user message","a\"b","te\u0078t"]`, message{kind: kindDelivery, text: []byte("text")}},
 		{socketIO{}, `42[ "user message" , null , "text" ]`, message{kind: kindDelivery, text: []byte("text")}},
+		{socketIO{}, `42["user\u0020message","load-1","text"]`, message{kind: kindDelivery, text: []byte("text")}},
 		{socketIO{}, `427["user message","load-1","text"]`, message{kind: kindDelivery, text: []byte("text")}},
 		{socketIO{}, `42["user message","load-1"]`, message{}},
 		{socketIO{}, `42["user message","load-1",7]`, message{}},
@@ -32,6 +33,7 @@ func TestDoorsParse(t *testing.T) {
 		{socketIO{}, ``, message{}},
 		{bare{}, `{"event":"user message","args":["load-1","text"]}`, message{kind: kindDelivery, text: []byte("text")}},
 		{bare{}, `{"args":["load-1","text",{"id":1}],"event":"user message"}`, message{kind: kindDelivery, text: []byte("text")}},
+		{bare{}, `{"event":"user\u0020message","args":["load-1","text"]}`, message{kind: kindDelivery, text: []byte("text")}},
 		{bare{}, `{"event":"user message","args":["load-1"]}`, message{}},
 		{bare{}, `{"ack":1,"args":[false]}`, message{kind: kindAck, id: 1}},
 		{bare{}, `{"ack":9,"args":[true,"in use"]}`, message{kind: kindAck, id: 9, yes: true}},
@@ -43,6 +45,22 @@ func TestDoorsParse(t *testing.T) {
 		got := test.door.parse([]byte(test.payload))
 		if got.kind != test.want.kind || got.id != test.want.id || got.yes != test.want.yes || string(got.text) != string(test.want.text) {
 			t.Errorf("%T.parse(%s) = %+v, want %+v", test.door, test.payload, got, test.want)
+		}
+	}
+}
+
+// A crowd's announcements and lists of names are long, and there are many.
+func TestDoorsDecodeNothingThatNobodyCounts(t *testing.T) {
+	for _, test := range []struct {
+		door    door
+		payload string
+	}{
+		{socketIO{}, `42["nicknames",{"Ann":"Ann"},{"room":"lobby"}]`},
+		{bare{}, `{"event":"nicknames","args":[{"Ann":"Ann"},{"room":"lobby"}]}`},
+	} {
+		payload := []byte(test.payload)
+		if n := testing.AllocsPerRun(10, func() { test.door.parse(payload) }); n > 0 {
+			t.Errorf("%T.parse(%s) allocates %v times, want 0", test.door, payload, n)
 		}
 	}
 }
