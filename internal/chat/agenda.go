@@ -20,6 +20,8 @@ const (
 	expireHeld taskKind = iota
 	endTyping
 	sendRoster
+	lookForCalm
+	tellOfCrowd
 	showPresence
 	stopWaiting
 	lookAtCluster
@@ -108,7 +110,14 @@ func (c *Chat) tick() {
 			if h := c.halls[t.room]; h != nil && h.roster.due {
 				c.sendRoster(t.room, now)
 			}
+		case lookForCalm:
+			c.lookForCalm(now)
+		case tellOfCrowd:
+			if !c.gathering.due.After(now) {
+				c.tellGathered()
+			}
 		case showPresence:
+			c.tellGathered()
 			c.showPresence()
 		case stopWaiting:
 			c.stopWaiting(now)

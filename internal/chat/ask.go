@@ -115,7 +115,11 @@ func (c *Chat) onHistory(r *request) {
 		if room == nil || before.Seq <= c.state.last.Seq && !c.state.verify(before) {
 			answer.Messages = []lineView{}
 		} else {
-			last, more := room.last(min(max(options.Limit, 1), maxPage), before.Seq)
+			end := c.told().Seq + 1 // what comes behind is told of to everybody
+			if before.Seq > 0 {
+				end = min(end, before.Seq)
+			}
+			last, more := room.last(min(max(options.Limit, 1), maxPage), end)
 			answer.lines = c.view(name, last, more)
 		}
 		c.check(r.Ack(answer))

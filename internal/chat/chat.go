@@ -42,6 +42,8 @@ type Chat struct {
 	stirred      map[uint64]struct{} // users who may be away or back since clients were told
 	shownAway    map[uint64]struct{} // users whom clients were told to be away
 	owed         []command           // ends of sessions that the log has not taken yet
+	gathering    gathering
+	crowdSince   time.Time // since when lists of names wait for calm; zero: they do not
 	agenda       agenda
 	cutOff       bool
 	shown        string         // what the members looked like when clients were told last
@@ -212,6 +214,7 @@ func (c *Chat) Gone(at Entry, instance string) {
 
 // present answers the client whose command was applied, if he is here, and shows everybody what has changed.
 func (c *Chat) present(changes []change, p *pending, o outcome) {
+	c.gather(changes)
 	for i := range changes {
 		if changes[i].kind == bound {
 			c.rebind(&changes[i])
@@ -243,8 +246,9 @@ func (c *Chat) Restore(snapshot []byte) error {
 	}
 	c.mu.Lock()
 	defer c.unlock()
+	c.tellGathered()
 	before := c.state.last
-	c.state = restored
+	c.state, c.gathering.last = restored, restored.last
 	for _, cl := range c.sortedClients() {
 		cl.user = restored.present(session{c.backplane.Instance, cl.conn})
 	}

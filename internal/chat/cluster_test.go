@@ -20,6 +20,7 @@ type cluster struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	entries []Entry
+	strange uint64 // entries of instances that are not replicas
 	ended   bool
 }
 
@@ -143,6 +144,15 @@ func (r *replica) set(f func(*replica)) {
 	defer r.cluster.mu.Unlock()
 	f(r)
 	r.cluster.changed.Broadcast()
+}
+
+// put puts a command of an instance that is not a replica into the log.
+func (c *cluster) put(instance string, command command) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.strange++
+	c.entries = append(c.entries, Entry{Instance: instance, Epoch: 1, Number: c.strange, Time: time.Now().UnixMilli(), Body: command.encode()})
+	c.changed.Broadcast()
 }
 
 // evict puts the end of an instance into the log.

@@ -49,7 +49,7 @@ type walker struct {
 	number   int
 	said     int
 	asked    map[string]string // by ack id: the cid
-	told     []string          // ids of the messages of others, since start
+	told     []string          // ids of the lines of others, since start
 	start    position          // of the last history it was given
 	changing int
 }
@@ -93,7 +93,9 @@ func (s *schedule) disturb() {
 		return
 	}
 	i := s.instances[s.random.IntN(len(s.instances))]
-	switch s.random.IntN(12) {
+	switch s.random.IntN(14) {
+	case 12, 13:
+		i.crowded()
 	case 0:
 		s.topic.SetFaults(backplanetest.Faults{Refuse: 0.05, Busy: 0.05, Ambiguous: 0.1, Repeat: 0.1, Redeliver: 0.1,
 			PublishTime: time.Duration(s.random.IntN(2000)+1) * time.Millisecond, DeliverTime: time.Duration(s.random.IntN(2000)+1) * time.Millisecond})
@@ -141,6 +143,9 @@ func (s *schedule) act(w *walker) {
 	case 1:
 		w.changing++
 		w.send(1, "nickname", fmt.Sprintf("Walker %d %d", w.number, w.changing))
+	case 2:
+		w.send(1, "leave", lobby)
+		w.send(2, "nickname", fmt.Sprint("Walker ", w.number))
 	default:
 		w.said++
 		cid := fmt.Sprintf("w%d-%d", w.number, w.said)
@@ -196,7 +201,26 @@ func (s *schedule) note(w *walker, text string) {
 		if !strings.HasPrefix(args[2].(map[string]any)["cid"].(string), fmt.Sprintf("w%d-", w.number)) {
 			w.told = append(w.told, args[3].(string))
 		}
+	case "announcement":
+		meta := args[1].(map[string]any)
+		if meta["id"] == nil {
+			return // a refusal
+		}
+		names, several := meta["names"].([]any)
+		if !several && !w.isNamed(meta["name"].(string)) {
+			w.told = append(w.told, meta["id"].(string))
+		}
+		for i := range names {
+			if !w.isNamed(names[i].(string)) {
+				w.told = append(w.told, meta["ids"].([]any)[i].(string))
+			}
+		}
 	}
+}
+
+// isNamed reports that a name is, or was, the walker's.
+func (w *walker) isNamed(name string) bool {
+	return strings.HasPrefix(name+" ", fmt.Sprintf("Walker %d ", w.number))
 }
 
 // cutAck splits an acknowledgement of either door.
@@ -228,12 +252,13 @@ func (s *schedule) check() {
 		s.absorb(w)
 		var want []string
 		for _, l := range state.rooms[lobby].lines {
-			if l.Kind == messageLine && l.Seq > w.start.Seq && !strings.HasPrefix(l.CID, fmt.Sprintf("w%d-", w.number)) {
+			own := strings.HasPrefix(l.CID, fmt.Sprintf("w%d-", w.number)) || l.Kind != messageLine && w.isNamed(l.From)
+			if l.Seq > w.start.Seq && !own {
 				want = append(want, l.position().String())
 			}
 		}
 		if !slices.Equal(w.told, want) {
-			s.t.Errorf("walker %d was told %d messages since %v, want %d: %s", w.number, len(w.told), w.start, len(want), difference(w.told, want))
+			s.t.Errorf("walker %d was told %d lines since %v, want %d: %s", w.number, len(w.told), w.start, len(want), difference(w.told, want))
 		}
 	}
 	for cid := range s.acked {

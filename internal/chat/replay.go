@@ -46,17 +46,18 @@ type preparedHistory struct {
 	encoded *socketio.Prepared
 }
 
-// historyEvent is what a client is given that comes to a room. Its offset is the state's own position, up to which
-// nothing else is left to send.
+// historyEvent is what a client is given that comes to a room. Its offset is the last position that clients here have
+// been told of, up to which nothing else is left to send.
 func (c *Chat) historyEvent(room string, reset bool) *socketio.Prepared {
-	h, r, id := c.halls[room], c.state.rooms[room], c.state.last.String()
+	h, r, told := c.halls[room], c.state.rooms[room], c.told()
+	id := told.String()
 	if r == nil {
 		return c.prepare(event{"history", []any{room, lines{Messages: []lineView{}, Reset: reset}, id}})
 	}
 	if h != nil && h.history.encoded != nil && h.history.id == id && h.history.reset == reset {
 		return h.history.encoded
 	}
-	last, more := r.last(c.options.HistoryOnJoin, 0)
+	last, more := r.last(c.options.HistoryOnJoin, told.Seq+1)
 	v := c.view(room, last, more)
 	v.Reset = reset
 	p := c.prepare(event{"history", []any{room, v, id}})
@@ -91,9 +92,15 @@ func (c *Chat) replay(cl *client, u *user, rooms []string, since position) {
 		c.ahead = append(c.ahead, cl)
 		return
 	}
+	if since.Seq > c.told().Seq {
+		c.tellGathered() // some of which it has been told elsewhere
+	}
 	all, whole := c.state.missedBy(rooms, since)
 	if whole {
 		for i := range all {
+			if all[i].line.Seq > c.told().Seq {
+				break // it is told of with everybody
+			}
 			c.emitLine(cl, u, all[i].room, &all[i].line)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 
 // roster is the list of a room's names, as it is sent when somebody comes or goes. On a quiet system that is at once.
 // The list's length times its receivers grows with the square of the users, so in a large room it is sent to all no more
-// often than rosterBytesPerSecond allows: announcements tell what has changed meanwhile. Who comes is sent it at once,
-// if it is long as of a moment ago.
+// often than rosterBytesPerSecond allows: announcements tell what has changed meanwhile. Who comes is sent it at once. All that
+// is put off while a crowd comes or goes, for rosterPatience at most.
 type roster struct {
 	next    time.Time // not before
 	due     bool      // it is on the agenda
@@ -23,6 +23,8 @@ const (
 	freeRosterBytes      = 8 << 10 // so many are sent without further thought
 	longRoster           = 4096    // bytes, from which on it is not encoded for each who comes
 	rosterLasts          = 250 * time.Millisecond
+	calmLook             = 250 * time.Millisecond
+	rosterPatience       = 2 * time.Second
 )
 
 type rosterMeta struct {
@@ -38,8 +40,12 @@ func (c *Chat) changeRoster(room string) {
 	}
 }
 
-// sendRosters sends the names of the rooms where they have changed, now or soon, and to who has come now in any case.
+// sendRosters sends the names of the rooms where they have changed, now or soon, and to who has come in any case. While a
+// crowd comes or goes that waits for calm.
 func (c *Chat) sendRosters() {
+	if !c.crowdSince.IsZero() {
+		return
+	}
 	now := time.Now()
 	for _, room := range c.changed {
 		h := c.halls[room]
@@ -54,13 +60,47 @@ func (c *Chat) sendRosters() {
 			h.roster.due = true
 			c.schedule(task{at: h.roster.next, kind: sendRoster, room: room})
 		}
-		for _, cl := range c.newcomers {
-			if room == lobby {
-				c.emitRoster(cl, room)
-			}
+		if room == lobby {
+			c.greetNewcomers(now)
 		}
 	}
 	c.changed, c.newcomers = c.changed[:0], c.newcomers[:0]
+}
+
+// greetNewcomers sends the names in the lobby to who has come.
+func (c *Chat) greetNewcomers(now time.Time) {
+	h := c.halls[lobby]
+	for i, cl := range c.newcomers {
+		if i == 0 {
+			h.roster.encoded, h.roster.at = c.prepare(c.rosterEvent(lobby)), now
+		}
+		if cl.dialect == classic && h.roster.encoded != nil {
+			c.check(cl.socket.EmitPrepared(h.roster.encoded))
+		}
+	}
+}
+
+// awaitCalm puts off the lists of names, for a crowd comes or goes.
+func (c *Chat) awaitCalm(now time.Time) {
+	if c.crowdSince.IsZero() {
+		c.crowdSince = now
+		c.schedule(task{at: now.Add(calmLook), kind: lookForCalm})
+	}
+}
+
+// lookForCalm sends the lists put off, if the crowd has passed or they have waited for long.
+func (c *Chat) lookForCalm(now time.Time) {
+	goesOn := len(c.gathering.lines) > 0
+	if goesOn && now.Sub(c.crowdSince) < rosterPatience {
+		c.schedule(task{at: now.Add(calmLook), kind: lookForCalm})
+		return
+	}
+	c.tellGathered()
+	c.crowdSince = time.Time{}
+	c.sendRosters()
+	if goesOn {
+		c.awaitCalm(now)
+	}
 }
 
 // sendRoster sends a room's names to all who listen.
@@ -102,11 +142,20 @@ func (c *Chat) rosterEvent(room string) event {
 		for _, u := range r.members {
 			names[u.name.name] = u.name.name
 		}
-		for _, u := range r.sorted() {
-			if _, told := c.shownAway[u.id]; told {
-				m.Away = append(m.Away, u.name.name)
-			}
-		}
+		m.Away = c.awayIn(r)
 	}
 	return event{"nicknames", []any{names, m}}
+}
+
+// awayIn returns the members of a room whom clients were told to be away.
+func (c *Chat) awayIn(r *room) (names []string) {
+	if len(c.shownAway) == 0 {
+		return nil // sorting is dear
+	}
+	for _, u := range r.sorted() {
+		if _, told := c.shownAway[u.id]; told {
+			names = append(names, u.name.name)
+		}
+	}
+	return names
 }

@@ -120,7 +120,7 @@ func (c *Chat) login(cl *client, secret string) {
 		NumUsers int    `json:"numUsers"`
 		Username string `json:"username"`
 		Token    string `json:"token,omitempty"`
-	}{c.numUsers(lobby), cl.user.name.name, secret}, c.state.last.String())
+	}{c.numUsers(lobby), cl.user.name.name, secret}, c.told().String())
 }
 
 func (c *Chat) numUsers(room string) int {

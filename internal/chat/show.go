@@ -27,6 +27,10 @@ type announced struct {
 	Time  int64  `json:"time,omitempty"`
 	ID    string `json:"id,omitempty"`
 	Code  string `json:"code,omitempty"` // of kind refused
+
+	// Of several people, who came or went together; Name is the first of them, ID that of the last.
+	Names []string `json:"names,omitempty"`
+	IDs   []string `json:"ids,omitempty"`
 }
 
 // newMessage is a message in the 4.x vocabulary.
@@ -39,8 +43,9 @@ type newMessage struct {
 
 // comingAndGoing is the argument of user joined and user left in the 4.x vocabulary.
 type comingAndGoing struct {
-	Username string `json:"username"`
-	NumUsers int    `json:"numUsers"`
+	Username string   `json:"username"`
+	NumUsers int      `json:"numUsers"`
+	Names    []string `json:"names,omitempty"` // of several people, whom Username tells in words
 }
 
 // show tells the clients here what has changed. p is the command that changed it, if this instance appended it.
@@ -58,7 +63,9 @@ func (c *Chat) show(ch *change, p *pending) {
 		if ch.kind == left {
 			c.stopTyping(ch.user, cl, ch.room)
 		}
-		c.showLine(ch.user, cl, ch.room, &ch.line, "")
+		if !ch.gathered {
+			c.showLine(ch.user, cl, ch.room, &ch.line, "")
+		}
 		c.changeRoster(ch.room)
 	case renamed:
 		c.showLine(ch.user, cl, ch.room, &ch.line, "")
@@ -153,13 +160,13 @@ func (c *Chat) modernEvents(room string, l *line) []event {
 	case messageLine:
 		return []event{{"new message", []any{newMessage{l.From, l.Text, l.Time, id}, id}}}
 	case joinLine:
-		return []event{{"user joined", []any{comingAndGoing{l.From, users}, id}}}
+		return []event{{"user joined", []any{comingAndGoing{Username: l.From, NumUsers: users}, id}}}
 	case leaveLine:
-		return []event{{"user left", []any{comingAndGoing{l.From, users}, id}}}
+		return []event{{"user left", []any{comingAndGoing{Username: l.From, NumUsers: users}, id}}}
 	case renameLine:
 		return []event{
-			{"user left", []any{comingAndGoing{l.Was, users - 1}}},
-			{"user joined", []any{comingAndGoing{l.From, users}, id}},
+			{"user left", []any{comingAndGoing{Username: l.Was, NumUsers: users - 1}}},
+			{"user joined", []any{comingAndGoing{Username: l.From, NumUsers: users}, id}},
 		}
 	}
 	return nil

@@ -48,6 +48,8 @@ type change struct {
 	line line    // of spoke, joined, left and renamed
 	old  session // of bound: where he was before; zero: nowhere
 	on   bool    // of typed
+
+	gathered bool // of joined and left: told later, see Chat.gather
 }
 
 type changeKind uint8

@@ -45,7 +45,7 @@ func (c *Chat) emitSessionToken(cl *client, rooms []string, recovered bool, why 
 		c.emit(cl, "session", s)
 		return
 	}
-	c.emit(cl, "session", s, c.state.last.String())
+	c.emit(cl, "session", s, c.told().String())
 }
 
 type statusInfo struct {

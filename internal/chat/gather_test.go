@@ -1,0 +1,260 @@
+package chat
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// crowded makes it so that what is told of coming and going from now on gathers for a while.
+func (c *Chat) crowded() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering.notices.wait(time.Now(), 0)
+	c.gathering.notices.spend(noticesPerSecond)
+}
+
+// news takes what a page is sent of people coming and going until something comes that is not, and returns it line by
+// line as "id kind name", and how many announcements that were.
+func (p *page) news(until string) (lines []string, announcements int) {
+	p.t.Helper()
+	for {
+		event, args := p.take("news")
+		if event == until {
+			return lines, announcements
+		}
+		if event != "announcement" {
+			continue
+		}
+		announcements++
+		meta := args[1].(map[string]any)
+		names, several := meta["names"].([]any)
+		if !several {
+			lines = append(lines, fmt.Sprint(meta["id"], meta["kind"], meta["name"]))
+		}
+		for i := range names {
+			lines = append(lines, fmt.Sprint(meta["ids"].([]any)[i], meta["kind"], names[i]))
+		}
+	}
+}
+
+// Of a crowd everybody is told the same, in the same order and with the same ids, in far fewer announcements than there
+// are people. It gathers otherwise on every instance.
+func TestCrowdIsToldTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const people = 2400
+		c := newCluster(t, 2, Options{})
+		pages := []*page{{}, {}, {bare: true}}
+		for i, p := range pages {
+			p.open(&c.replicas[i%2].site)
+			p.until("how the cluster is", "status")
+		}
+		c.replicas[1].crowded()
+		come := func(from, to int) {
+			for i := from; i < to; i++ {
+				claim := claimOf(uint64(i), fmt.Sprint("Guest ", i))
+				claim.Token, claim.Page = hashOf(fmt.Sprint(i)), hashOf(fmt.Sprint("page", i))
+				c.put("z", claim)
+			}
+		}
+		come(0, people/2)
+		time.Sleep(70 * time.Millisecond)
+		for i := range people / 4 {
+			c.put("z", command{Kind: leaveChat, Conn: uint64(i)})
+		}
+		come(people/2, people)
+		time.Sleep(2 * rosterPatience)
+		bob := c.replicas[0].dial("")
+		bob.Connect("/", "")
+		bob.Send(`21["nickname","Bob"]`)
+		synctest.Wait()
+		bob.Send(`2["user message","all here?"]`)
+		var first []string
+		for i, p := range pages {
+			lines, announcements := p.news("user message")
+			if i == 0 {
+				first = lines
+			}
+			if want := people + people/4 + 1; len(lines) != want || announcements > want*2/3 {
+				t.Errorf("page %d was told %d lines by %d announcements, want %d by far fewer", i, len(lines), announcements, want)
+			}
+			if !slices.Equal(lines, first) {
+				t.Errorf("page %d was told other lines than the first", i)
+			}
+		}
+		c.agree()
+	})
+}
+
+// Where few come and go a line each is told at once, also in a large room.
+func TestQuietRoomIsToldOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		bob := a.join("Bob")
+		for range 100 {
+			a.visit("")
+		}
+		for i := range 60 {
+			name := fmt.Sprint("Guest ", i)
+			c.put("z", claimOf(uint64(i), name))
+			synctest.Wait()
+			bob.Want("told at once", `2["announcement","`+name+` connected",{"kind":"join","name":"`+name+`","room":"lobby","users":*,"time":*,"id":"*"},"*"]`)
+			bob.Want("with the list", `2["nicknames",{*},*]`)
+			time.Sleep(30 * time.Millisecond)
+		}
+	})
+}
+
+// Everybody is told of the others, nobody of himself.
+func TestThoseInACrowdAreToldOfTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		observer := a.join("Observer")
+		names := []string{"Ann", "Bob", "Carl", "Dora"}
+		var users []*testUser
+		for range names {
+			users = append(users, a.visit(""))
+		}
+		modern := a.visit("")
+		modern.Send(`2["add user","Mo"]`)
+		modern.Want("login", `2["login",*`)
+		synctest.Wait()
+		observer.announcements()
+		for _, u := range users {
+			u.announcements()
+		}
+		come := func(count int) {
+			a.crowded()
+			for i := range count {
+				users[i].Send(`21["nickname","` + names[i] + `"]`)
+				users[i].Want("named at once", `31[false,{"ok":true,*`)
+				users[i].Want("session", `2["session",{*"name":"`+names[i]+`",*`)
+				users[i].WantNothing("a crowd is not told of at once", time.Millisecond)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		want := func(u *testUser, text string) {
+			t.Helper()
+			if told := strings.Join(u.announcements(), "; "); told != text {
+				t.Errorf("told %q, want %q", told, text)
+			}
+		}
+		come(4)
+		modern.Want("those of 4.x are told in words", `2["user joined",{"username":"Ann and 3 others","numUsers":6,"names":["Ann","Bob","Carl","Dora"]},"*"]`)
+		want(users[0], "Bob and 2 others connected")
+		want(users[1], "Ann and 2 others connected")
+		want(users[2], "Ann and 2 others connected")
+		observer.Want("others", `2["announcement","Ann and 3 others connected",{"kind":"join","name":"Ann","room":"lobby","users":6,"time":*,"id":"*",`+
+			`"names":["Ann","Bob","Carl","Dora"],"ids":["*","*","*","*"]},"*"]`)
+		observer.Want("and once it is over the list", `2["nicknames",{"Ann":"Ann",*},{"room":"lobby","users":6}]`)
+		a.crowded()
+		users[0].Send(`22["leave"]`)
+		users[1].Send(`22["leave"]`)
+		time.Sleep(2 * time.Second)
+		want(observer, "Ann and Bob disconnected")
+		want(users[0], "Bob disconnected")
+		want(users[1], "Ann disconnected")
+		want(users[2], "Ann and Bob disconnected")
+		come(2)
+		want(users[1], "Ann connected")
+		want(users[3], "Ann and 2 others connected; Ann and Bob disconnected; Ann and Bob connected")
+	})
+}
+
+// What gathers is told before anything that comes behind it.
+func TestNothingOvertakesACrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		observer, bob := a.join("Observer"), a.join("Bob")
+		synctest.Wait()
+		observer.announcements()
+		a.crowded()
+		c.put("z", claimOf(1, "Ann"))
+		c.put("z", claimOf(2, "Carl"))
+		observer.WantNothing("they gather", 10*time.Millisecond)
+		bob.Send(`2["user message","hello"]`)
+		observer.Want("they are told", `2["announcement","Ann and Carl connected",*]`)
+		observer.Want("before the message", `2["user message","Bob","hello",*]`)
+		c.put("z", claimOf(3, "Dora"))
+		bob.Send(`2["rename","Bobby"]`)
+		observer.Want("one is told as ever", `2["announcement","Dora connected",{"kind":"join","name":"Dora","room":"lobby","users":5,"time":*,"id":"*"},"*"]`)
+		observer.Want("before the rename", `2["announcement","Bob is now called Bobby",*]`)
+	})
+}
+
+// Who comes while something gathers is given what was told before, and then the rest like everybody else; who has been told
+// more elsewhere is not told it again.
+func TestComingWhileACrowdGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		a, b := c.replicas[0], c.replicas[1]
+		p := &page{}
+		p.open(&b.site)
+		p.name("Page")
+		bob := a.join("Bob")
+		p.until("bob", "nicknames")
+		observer := a.visit("")
+		synctest.Wait()
+		a.crowded()
+		c.put("z", claimOf(1, "Ann"))
+		p.until("told on the quiet instance", "nicknames")
+		late := a.dial("")
+		late.Connect("/", "")
+		late.Want("session", `2["session",*`)
+		late.Want("history up to what was told", `2["history","lobby",{"messages":[*"text":"Bob connected"}],"more":false},"*"]`)
+		late.Want("status", `2["status",*`)
+		late.Send(`25["history"]`)
+		late.Want("asked for as well", `35[{"ok":true,"room":"lobby","messages":[*"text":"Bob connected"}],"more":false}]`)
+		observer.WantNothing("it still gathers", time.Millisecond)
+		offset := p.offset
+		p.Close()
+		if !p.open(&a.site) {
+			t.Fatal("page was not recovered")
+		}
+		messages, _ := p.until("how the cluster is", "status")
+		if len(messages) > 0 || p.offset != offset {
+			t.Errorf("who had been told elsewhere is told %q, up to %q, want nothing more than up to %q", messages, p.offset, offset)
+		}
+		observer.Want("the others are told", `2["announcement","Ann connected",*]`)
+		late.Want("who came meanwhile too", `2["announcement","Ann connected",*]`)
+		bob.Want("and who has a name", `2["announcement","Ann connected",*]`)
+	})
+}
+
+func TestRunsOf(t *testing.T) {
+	for _, test := range []struct{ lines, want string }{
+		{"lobby+1", "lobby+1@1"},
+		{"lobby+1 lobby+2 lobby-3 lobby+4", "lobby+1,2@2 lobby-3@3 lobby+4@4"},
+		{"lobby+1 go+2 lobby+3 go+4", "go+2,4@ lobby+1,3@4"},
+		{"lobby+1 lobby-2 go+3", "go+3@ lobby+1@ lobby-2@3"},
+		{"go+1 go+2 js+3 go+4", "go+1,2@2 js+3@3 go+4@4"},
+	} {
+		var lines []gathered
+		for _, word := range strings.Fields(test.lines) {
+			i := strings.IndexAny(word, "+-")
+			l := line{Kind: joinLine, Seq: uint64(word[i+1] - '0')}
+			if word[i] == '-' {
+				l.Kind = leaveLine
+			}
+			lines = append(lines, gathered{room: word[:i], line: l})
+		}
+		var got []string
+		for _, r := range runsOf(lines) {
+			text := r.lines[0].room + map[lineKind]string{joinLine: "+", leaveLine: "-"}[r.lines[0].line.Kind]
+			for i := range r.lines {
+				text += fmt.Sprint(r.lines[i].line.Seq, ",")
+			}
+			offset, _, _ := strings.Cut(r.offset, ".")
+			got = append(got, strings.TrimSuffix(text, ",")+"@"+offset)
+		}
+		if got := strings.Join(got, " "); got != test.want {
+			t.Errorf("runsOf(%s) = %s, want %s", test.lines, got, test.want)
+		}
+	}
+}
