@@ -2,7 +2,7 @@
 
 import { state, changed, lobby } from './state.js'
 import { tab, browser } from './storage.js'
-import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread } from './rooms.js'
+import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread, firstID } from './rooms.js'
 
 const typingEvery = 2500 // ms between two `typing` of a room; the server lets one expire after 6 s
 const pageSize = 100 // older lines asked for at once
@@ -174,7 +174,7 @@ export function createActions(connection, outbox, toLine) {
     if (!room.more || room.loading || room.lines.length === 0) return
     room.loading = true
     changed('lines')
-    const answer = await ask('history', { room: room.name, before: room.lines[0].id, limit: pageSize })
+    const answer = await ask('history', { room: room.name, before: firstID(room), limit: pageSize })
     room.loading = false
     if (answer?.ok) {
       room.more = Boolean(answer.more) && answer.messages.length > 0

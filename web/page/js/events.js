@@ -32,17 +32,19 @@ export function createEvents({ actions, outbox, toLine, heard }) {
 
     announcement(text, meta = {}, id) {
       const room = roomNamed(meta.room ?? lobby)
-      const { kind, name, was, users } = meta
-      if (kind === 'join') room.people.set(name, { away: false })
-      else if (kind === 'leave') room.people.delete(name)
+      const { kind, was, users } = meta
+      const names = meta.names?.filter((one) => one !== state.me.name) ?? [meta.name] // a crowd's, we may be in it
+      const name = names[0]
+      if (kind === 'join') for (const one of names) room.people.set(one, { away: false })
+      else if (kind === 'leave') for (const one of names) room.people.delete(one)
       else if (kind === 'rename') {
         const person = room.people.get(was) ?? { away: false }
         room.people.delete(was)
         room.people.set(name, person)
       }
-      if (kind === 'leave') stopTyping(room, name)
+      if (kind === 'leave') for (const one of names) stopTyping(room, one)
       room.users = users ?? room.people.size
-      addLine(room, { kind: kind ?? 'note', id, time: meta.time ?? Date.now(), from: name, was, text })
+      addLine(room, { kind: kind ?? 'note', id: meta.id ?? id, ids: meta.ids, time: meta.time ?? Date.now(), from: name, names, was, text })
       changed('people', 'rooms')
     },
 

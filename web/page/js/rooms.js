@@ -1,5 +1,6 @@
 // Rooms: the lines said in them and the people there. A line is {n, kind, id, time, from, text, was?, own?, instance?,
-// hops?}; n counts them without gaps, downwards for older ones found later, so that views can tell what they have.
+// hops?}; n counts them without gaps, downwards for older ones found later, so that views can tell what they have. One of
+// several people who came or went together also has their names and ids; its own id is the last of these.
 
 import { state, changed, lobby } from './state.js'
 
@@ -40,7 +41,7 @@ export function forgetRoom(name) {
 // its time puts it: our own, when the answer to it was lost and only the repeated attempt told of it.
 export function addLine(room, line, isLate = false) {
   if (line.id && room.ids.has(line.id)) return false
-  if (line.id) room.ids.add(line.id)
+  for (const id of idsOf(line)) room.ids.add(id)
   const last = room.lines.at(-1)
   if (isLate && last && last.time > line.time) {
     const at = room.lines.findIndex((other) => other.time > line.time)
@@ -51,12 +52,17 @@ export function addLine(room, line, isLate = false) {
     room.lines.push(line)
   }
   if (room.lines.length > keptLines + 1000) {
-    for (const old of room.lines.splice(0, 1000)) room.ids.delete(old.id)
+    for (const old of room.lines.splice(0, 1000)) for (const id of idsOf(old)) room.ids.delete(id)
     room.more = true
   }
   changed('lines')
   return true
 }
+
+const idsOf = (line) => line.ids ?? (line.id ? [line.id] : [])
+
+// firstID is the id of the first line of a room: what is older comes before it.
+export const firstID = (room) => idsOf(room.lines[0])[0]
 
 // addOlder puts lines before the first, and drops those already there.
 export function addOlder(room, lines) {

@@ -57,12 +57,18 @@ function timeElement({ time, instance }) {
 export function noticeText(line, roomName) {
   const texts = roomName === lobby ? { join: 'joined', leave: 'left' } : { join: 'joinedRoom', leave: 'leftRoom' }
   if (line.kind === 'rename') return t('renamed', { was: line.was ?? '', nick: line.from })
-  if (line.from && texts[line.kind]) return t(texts[line.kind], { nick: line.from })
-  return line.text
+  const text = texts[line.kind]
+  if (!line.from || !text) return line.text
+  const others = (line.names?.length ?? 1) - 1
+  if (others === 0) return t(text, { nick: line.from })
+  return others === 1 ? t(text + 'Two', { nick: line.from, other: line.names[1] }) : t(text + 'Many', { nick: line.from, n: others })
 }
 
+const namesShown = 100 // of a crowd, where the pointer rests on it
+
 function notice(line, roomName) {
-  return h('p', { class: 'notice', 'data-id': line.id }, h('bdi', null, noticeText(line, roomName)), ' ', timeElement(line))
+  const names = line.names?.length > 1 ? line.names.slice(0, namesShown).join(', ') : undefined
+  return h('p', { class: 'notice', 'data-id': line.id, title: names }, h('bdi', null, noticeText(line, roomName)), ' ', timeElement(line))
 }
 
 // entryElement draws a message of the outbox; updateEntry tells how it stands.
