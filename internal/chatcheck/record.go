@@ -102,15 +102,7 @@ func (r *record) event(m received, live bool) error {
 		}
 		r.line(l, true)
 	case "announcement":
-		var meta struct{ Kind, Name, ID string }
-		l := Line{At: time.Now(), Live: live}
-		if err := arguments(m.args, &l.Text, &meta); err != nil {
-			return fmt.Errorf("announcement: %w", err)
-		}
-		if meta.ID != "" { // else it is for this client alone
-			l.Kind, l.From, l.ID = meta.Kind, meta.Name, meta.ID
-			r.line(l, true)
-		}
+		return r.announcement(m.args, live)
 	case "history":
 		var history struct {
 			Messages []struct{ Kind, ID, From, Text string }
@@ -125,6 +117,35 @@ func (r *record) event(m received, live bool) error {
 		for _, l := range history.Messages {
 			r.line(Line{Kind: l.Kind, ID: l.ID, From: l.From, Text: l.Text, At: time.Now()}, false)
 		}
+	}
+	return nil
+}
+
+// announcement takes down that somebody has come or gone or is called otherwise, or each of several who came or went together.
+func (r *record) announcement(args []json.RawMessage, live bool) error {
+	var meta struct {
+		Kind, Name, ID string
+		Names, IDs     []string
+	}
+	l := Line{At: time.Now(), Live: live}
+	if err := arguments(args, &l.Text, &meta); err != nil {
+		return fmt.Errorf("announcement: %w", err)
+	}
+	switch {
+	case meta.ID == "": // it is for this client alone
+		return nil
+	case len(meta.Names) != len(meta.IDs):
+		return fmt.Errorf("announcement: %d names, %d ids", len(meta.Names), len(meta.IDs))
+	case len(meta.Names) == 0:
+		meta.Names, meta.IDs = []string{meta.Name}, []string{meta.ID}
+	}
+	l.Kind = meta.Kind
+	for i, name := range meta.Names {
+		if len(meta.Names) > 1 && name == r.Name {
+			continue // who came with others is told of himself, too
+		}
+		l.From, l.ID = name, meta.IDs[i]
+		r.line(l, true)
 	}
 	return nil
 }

@@ -1,0 +1,39 @@
+package chatcheck
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// announced takes down an announcement of which this is the second argument, and returns the lines it adds.
+func (r *record) announced(meta string) (string, error) {
+	before := len(r.Lines)
+	err := r.event(received{event: "announcement", args: []json.RawMessage{json.RawMessage(`"words"`), json.RawMessage(meta)}}, true)
+	var lines []string
+	for _, l := range r.Lines[before:] {
+		lines = append(lines, fmt.Sprintf("%s %s %s %v", l.ID, l.Kind, l.From, l.Live))
+	}
+	return strings.Join(lines, "; "), err
+}
+
+func TestAnnouncements(t *testing.T) {
+	r := &record{Record: Record{Name: "Ann"}}
+	for _, tt := range []struct{ meta, want string }{
+		{`{"kind":"join","name":"Bob","id":"1.x"}`, "1.x join Bob true"},
+		{`{"kind":"refused","code":"too_fast"}`, ""},
+		{`{"kind":"join","name":"Cid","id":"4.x","names":["Cid","Ann","Dan"],"ids":["2.x","3.x","4.x"]}`, "2.x join Cid true; 4.x join Dan true"},
+		{`{"kind":"leave","name":"Cid","id":"6.x","names":["Cid","Dan"],"ids":["5.x","6.x"]}`, "5.x leave Cid true; 6.x leave Dan true"},
+	} {
+		if got, err := r.announced(tt.meta); got != tt.want || err != nil {
+			t.Errorf("announcement %s adds %q, %v, want %q", tt.meta, got, err, tt.want)
+		}
+	}
+	if _, err := r.announced(`{"kind":"join","id":"8.x","names":["Eve"],"ids":["7.x","8.x"]}`); err == nil {
+		t.Error("announcement of one name with two ids is taken")
+	}
+	if _, err := r.announced(`{"kind":"leave","name":"Cid","id":"6.x","names":["Bob","Cid"],"ids":["9.x","5.x"]}`); err != nil || len(r.Doubled) != 1 {
+		t.Errorf("a line told again counts %d doubled, %v, want 1", len(r.Doubled), err)
+	}
+}
