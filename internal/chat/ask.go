@@ -20,7 +20,7 @@ type roomInfo struct {
 func (c *Chat) onRooms(r *request) {
 	c.mu.Lock()
 	defer c.unlock()
-	if !c.allowed(r, &r.client.others) {
+	if !c.allowed(r) {
 		return
 	}
 	answer := struct {
@@ -49,7 +49,7 @@ func (c *Chat) onWho(r *request) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	if !c.allowed(r, &r.client.others) {
+	if !c.allowed(r) {
 		return
 	}
 	room := c.state.rooms[name]
@@ -102,7 +102,7 @@ func (c *Chat) onHistory(r *request) {
 	c.mu.Lock()
 	defer c.unlock()
 	switch {
-	case !c.allowed(r, &r.client.others):
+	case !c.allowed(r):
 	case !r.client.mayListen(name):
 		c.refuseLocked(r.client, r.event, r.Deferred(), notInRoom, 0)
 	default:

@@ -2,30 +2,29 @@ package chat
 
 import "time"
 
-// bucket limits a rate: it fills with time, and each thing done takes one out. The zero value, and one with a negative
-// rate, limits nothing.
+// limit is a rate, and how many may come at once. One with a rate of 0, or a negative one, limits nothing.
+type limit struct{ rate, burst float32 }
+
+func newLimit(rate, burst float64) limit {
+	return limit{rate: float32(rate), burst: max(float32(burst), 1)}
+}
+
+// bucket is what somebody has taken of a limit; at first, nothing. It is small, as there are two for each client.
 type bucket struct {
-	rate, burst float32 // a second; at most so many at once
-	level       float32
-	at          time.Time // when level was so
+	taken float32
+	at    time.Duration // when so much was taken, since the chat was made
 }
 
-func newBucket(rate, burst float64) bucket {
-	return bucket{rate: float32(rate), burst: max(float32(burst), 1), level: max(float32(burst), 1)}
-}
-
-// take takes one out. If there is none it returns after how long there will be.
-func (b *bucket) take(now time.Time) (wait time.Duration, ok bool) {
-	if b.rate <= 0 {
+// take takes one. If there is none it returns after how long there will be.
+func (b *bucket) take(l limit, now time.Duration) (wait time.Duration, ok bool) {
+	if l.rate <= 0 {
 		return 0, true
 	}
-	if !b.at.IsZero() {
-		b.level = min(b.burst, b.level+b.rate*float32(now.Sub(b.at).Seconds()))
-	}
+	b.taken = max(0, b.taken-l.rate*float32((now-b.at).Seconds()))
 	b.at = now
-	if b.level < 1 {
-		return time.Duration(float64((1-b.level)/b.rate) * float64(time.Second)), false
+	if missing := b.taken + 1 - l.burst; missing > 0 {
+		return time.Duration(float64(missing/l.rate) * float64(time.Second)), false
 	}
-	b.level--
+	b.taken++
 	return 0, true
 }

@@ -19,9 +19,13 @@ import (
 // Settled, CutOff) are made one at a time.
 type Chat struct {
 	// Immutable once Attach has returned.
-	options   Options
-	nsp       *socketio.Namespace
-	backplane Backplane
+	options       Options
+	nsp           *socketio.Namespace
+	backplane     Backplane
+	made          time.Time
+	talk          limit // each client's messages
+	requests      limit // what else each client asks for
+	typingEntries limit // this instance's
 
 	mu sync.Mutex // guards what follows
 	// lastRef and lastConn start anywhere, lest a process started anew under the same name repeat its forerunner's.
@@ -36,7 +40,7 @@ type Chat struct {
 	ending       []*socketio.Socket  // to be disconnected once mu is free
 	late         map[hash]*client    // whose claim was stale, by the token of the user
 	typers       map[typer]time.Time // until when
-	typingOn     bucket              // of this instance's typing entries
+	typingOn     bucket              // of typingEntries
 	changed      []string            // rooms whose names have to be sent
 	newcomers    []*client           // who have got a name by the entry being applied
 	stirred      map[uint64]struct{} // users who may be away or back since clients were told
@@ -71,19 +75,22 @@ func New(options Options) *Chat {
 	var random [16]byte
 	_, _ = crand.Read(random[:]) // never fails
 	return &Chat{
-		options:    options,
-		lastRef:    binary.LittleEndian.Uint64(random[:]) >> 16,
-		lastConn:   binary.LittleEndian.Uint64(random[8:]) >> 16,
-		state:      newState(options.Bounds),
-		clients:    make(map[uint64]*client),
-		comingBack: make(map[hash]*client),
-		pending:    make(map[uint64]*pending),
-		halls:      make(map[string]*hall),
-		late:       make(map[hash]*client),
-		typers:     make(map[typer]time.Time),
-		stirred:    make(map[uint64]struct{}),
-		shownAway:  make(map[uint64]struct{}),
-		typingOn:   newBucket(typingEntriesPerSecond, typingEntriesBurst),
+		options:       options,
+		made:          time.Now(),
+		talk:          newLimit(options.MessageRate, 2*options.MessageRate),
+		requests:      newLimit(requestsPerSecond, requestsBurst),
+		typingEntries: newLimit(typingEntriesPerSecond, typingEntriesBurst),
+		lastRef:       binary.LittleEndian.Uint64(random[:]) >> 16,
+		lastConn:      binary.LittleEndian.Uint64(random[8:]) >> 16,
+		state:         newState(options.Bounds),
+		clients:       make(map[uint64]*client),
+		comingBack:    make(map[hash]*client),
+		pending:       make(map[uint64]*pending),
+		halls:         make(map[string]*hall),
+		late:          make(map[hash]*client),
+		typers:        make(map[typer]time.Time),
+		stirred:       make(map[uint64]struct{}),
+		shownAway:     make(map[uint64]struct{}),
 	}
 }
 

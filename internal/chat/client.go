@@ -14,27 +14,37 @@ import (
 type client struct {
 	// Immutable.
 	socket *socketio.Socket
-	conn   uint64   // its session
-	page   hash     // of its private id
-	born   int64    // when it was connected, Unix milliseconds
-	fixed  nickname // of a person who is signed in; none: names are free to choose
+	conn   uint64    // its session
+	page   hash      // of its private id
+	born   int64     // when it was connected, Unix milliseconds
+	fixed  *nickname // of a person who is signed in; nil: names are free to choose
 
 	// Guarded by Chat.mu.
-	user     *user    // that the log has bound to it; nil: none
-	claims   int      // claims on their way through the log
-	late     bool     // its claim was stale, see Chat.late
-	token    hash     // by which its user is known, once it has or had one
-	name     nickname // of its user, kept to claim it again should the log take this instance for gone
-	wish     nickname // asked for in the 4.x vocabulary while a claim was under way
+	user     *user     // that the log has bound to it; nil: none
+	claims   int       // claims on their way through the log
+	late     bool      // its claim was stale, see Chat.late
+	token    hash      // by which its user is known, once it has or had one
+	name     nickname  // of its user, kept to claim it again should the log take this instance for gone
+	wish     *nickname // asked for in the 4.x vocabulary while a claim was under way; nil: nothing
 	dialect  dialect
-	rooms    []string  // it listens to
-	after    position  // the client has got everything up to here, where the state has not come; zero: the usual case
-	waits    time.Time // since when for after
+	rooms    []string // it listens to
+	ahead    *ahead   // it has been where the state has not come yet; nil: the usual case
 	ended    bool
 	messages bucket
 	others   bucket
-	typedAt  time.Time // when its user was last shown to be typing; zero: he is not
-	typedIn  string
+	types    *typist // nil: its user is not shown to be typing
+}
+
+// ahead is a client that has got everything up to a position where the state has not come.
+type ahead struct {
+	after position
+	since time.Time // when it began to wait
+}
+
+// typist is where, and since when, a client's user is shown to be typing.
+type typist struct {
+	room string
+	at   time.Time // when that was last shown
 }
 
 // Of what isn't a message a client may ask this many a second, for each costs an entry or a look at the state.
@@ -46,11 +56,9 @@ const (
 func (c *Chat) newClient(s *socketio.Socket) *client {
 	c.lastConn++
 	cl := &client{
-		socket:   s,
-		conn:     c.lastConn,
-		born:     time.Now().UnixMilli(),
-		messages: newBucket(c.options.MessageRate, 2*c.options.MessageRate),
-		others:   newBucket(requestsPerSecond, requestsBurst),
+		socket: s,
+		conn:   c.lastConn,
+		born:   time.Now().UnixMilli(),
 	}
 	if pid := s.PrivateID(); pid != "" {
 		cl.page = hashOf(pid)
@@ -169,7 +177,7 @@ func (c *Chat) speak(cl *client, d dialect) {
 // settleRooms makes a client listen to the rooms of its user, or to the lobby if it has none. It returns the rooms that it
 // did not listen to before.
 func (c *Chat) settleRooms(cl *client) (fresh []string) {
-	if cl.after != (position{}) {
+	if cl.ahead != nil {
 		return nil // catchUp will
 	}
 	rooms := []string{lobby}

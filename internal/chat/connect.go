@@ -89,7 +89,7 @@ func (c *Chat) connect(s *socketio.Socket) {
 		c.emitSession(cl, nil, false, accepted)
 		c.emitHistory(cl, lobby, false)
 		c.listen(cl, lobby)
-		if cl.fixed.key != "" {
+		if cl.fixed != nil {
 			c.claimSignedIn(cl)
 		}
 	} else {

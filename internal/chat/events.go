@@ -84,12 +84,17 @@ func (c *Chat) refuseLocked(cl *client, event string, ack socketio.Ack, why code
 }
 
 // allowed takes a request from the client's allowance, and refuses it when there is none left or no service.
-func (c *Chat) allowed(r *request, b *bucket) bool {
+func (c *Chat) allowed(r *request) bool { return c.take(r, &r.client.others, c.requests) }
+
+// mayTalk is allowed for a message.
+func (c *Chat) mayTalk(r *request) bool { return c.take(r, &r.client.messages, c.talk) }
+
+func (c *Chat) take(r *request, b *bucket, l limit) bool {
 	if c.closed {
 		c.refuseLocked(r.client, r.event, r.Deferred(), unavailable, 0)
 		return false
 	}
-	wait, ok := b.take(time.Now())
+	wait, ok := b.take(l, time.Since(c.made))
 	if !ok {
 		c.refuseLocked(r.client, r.event, r.Deferred(), tooFast, wait)
 	}
@@ -123,7 +128,7 @@ func (c *Chat) onNickname(r *request) {
 	c.mu.Lock()
 	defer c.unlock()
 	switch {
-	case !c.allowed(r, &r.client.others):
+	case !c.allowed(r):
 	case !r.client.mayBeCalled(name):
 		c.refuseLocked(r.client, r.event, r.Deferred(), nameFixed, 0)
 	default:
@@ -187,11 +192,11 @@ func (c *Chat) onAddUser(r *request) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	if !c.allowed(r, &r.client.others) {
+	if !c.allowed(r) {
 		return
 	}
-	if r.client.fixed.key != "" {
-		name = r.client.fixed
+	if r.client.fixed != nil {
+		name = *r.client.fixed
 	}
 	switch {
 	// The page asks anew after every reconnection, also when its user has been recovered.
@@ -199,7 +204,7 @@ func (c *Chat) onAddUser(r *request) {
 		c.speak(r.client, modern)
 		c.login(r.client, "")
 	case r.client.claims > 0:
-		r.client.wish = name
+		r.client.wish = &name
 	default:
 		c.claim(r, name, "", true)
 	}
@@ -236,7 +241,7 @@ func (c *Chat) onMessage(r *request) {
 		c.refuseLocked(r.client, r.event, r.Deferred(), noName, 0)
 		return
 	}
-	if c.allowed(r, &r.client.messages) {
+	if c.mayTalk(r) {
 		c.ask(r, &pending{command: command{Kind: say, Room: room, Text: text, CID: options.CID}})
 	}
 }
@@ -248,7 +253,7 @@ func (c *Chat) onJoin(r *request) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	if !c.allowed(r, &r.client.others) {
+	if !c.allowed(r) {
 		return
 	}
 	if !r.client.named() {
@@ -266,7 +271,7 @@ func (c *Chat) onLeave(r *request) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	if !c.allowed(r, &r.client.others) {
+	if !c.allowed(r) {
 		return
 	}
 	if !r.client.named() {

@@ -88,7 +88,7 @@ func (c *Chat) replay(cl *client, u *user, rooms []string, since position) {
 		if len(c.ahead) == 0 {
 			c.schedule(task{at: time.Now().Add(maxWait), kind: stopWaiting})
 		}
-		cl.after, cl.waits = since, time.Now()
+		cl.ahead = &ahead{after: since, since: time.Now()}
 		c.ahead = append(c.ahead, cl)
 		return
 	}
@@ -134,12 +134,12 @@ func (c *Chat) catchUp() {
 	waiting := c.ahead[:0]
 	for _, cl := range c.ahead {
 		switch {
-		case cl.ended, cl.after == (position{}):
-		case c.state.last.Seq < cl.after.Seq:
+		case cl.ended, cl.ahead == nil:
+		case c.state.last.Seq < cl.ahead.after.Seq:
 			waiting = append(waiting, cl)
 		default:
-			since := cl.after
-			cl.after = position{}
+			since := cl.ahead.after
+			cl.ahead = nil
 			c.replay(cl, c.state.byToken[cl.token], c.roomsOf(cl), since)
 		}
 	}
@@ -150,10 +150,10 @@ func (c *Chat) catchUp() {
 // stopWaiting gives those who have waited in vain what there is.
 func (c *Chat) stopWaiting(now time.Time) {
 	c.ahead = slices.DeleteFunc(c.ahead, func(cl *client) bool {
-		if cl.ended || now.Sub(cl.waits) < maxWait {
-			return cl.ended
+		if cl.ended || cl.ahead == nil || now.Sub(cl.ahead.since) < maxWait {
+			return cl.ended || cl.ahead == nil
 		}
-		cl.after = position{}
+		cl.ahead = nil
 		for _, room := range c.roomsOf(cl) {
 			c.emitHistory(cl, room, true)
 			c.listen(cl, room)
@@ -161,7 +161,7 @@ func (c *Chat) stopWaiting(now time.Time) {
 		return true
 	})
 	if len(c.ahead) > 0 {
-		c.schedule(task{at: c.ahead[0].waits.Add(maxWait), kind: stopWaiting})
+		c.schedule(task{at: c.ahead[0].ahead.since.Add(maxWait), kind: stopWaiting})
 	}
 }
 

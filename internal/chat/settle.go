@@ -58,7 +58,7 @@ func (c *Chat) settle(p *pending, o outcome) {
 func (c *Chat) settleClaim(p *pending, o outcome) {
 	cl := p.client
 	wish := cl.wish
-	cl.wish = nickname{}
+	cl.wish = nil
 	c.cameBack(cl)
 	switch {
 	case o.stale:
@@ -68,10 +68,10 @@ func (c *Chat) settleClaim(p *pending, o outcome) {
 		if p.resumes {
 			c.counts.returns++
 		}
-		c.grant(p, o.user, wish.key != "")
+		c.grant(p, o.user, wish != nil)
 	case !p.resumes:
 		c.refuseLocked(cl, p.event, p.ack, o.code, 0)
-	case wish.key != "" && c.append(c.newClaim(cl, wish, newSecret(), true)) == nil:
+	case wish != nil && c.append(c.newClaim(cl, *wish, newSecret(), true)) == nil:
 		// It is not who it was, but will be who it says it is.
 	default:
 		c.counts.refusals[nameLost]++
@@ -108,7 +108,7 @@ func (c *Chat) grant(p *pending, u *user, asked bool) {
 	if !p.resumes {
 		c.newcomers = append(c.newcomers, cl)
 	}
-	if cl.fixed.key == "" {
+	if cl.fixed == nil {
 		secret = "" // the answer has told it
 	}
 	c.emitSessionToken(cl, u.rooms, cl.socket.Recovered(), accepted, secret)

@@ -9,19 +9,21 @@ import (
 	"chatapp/internal/socketio"
 )
 
-// signedIn returns the nickname of a person whom somebody in front of this server has signed in; none where nobody does. It is cut and
+// signedIn returns the nickname of a person whom somebody in front of this server has signed in; nil where nobody does. It is cut and
 // cleaned to a legal nickname rather than refused: the person has not typed it.
-func (c *Chat) signedIn(s *socketio.Socket) nickname {
+func (c *Chat) signedIn(s *socketio.Socket) *nickname {
 	if c.options.SignedIn == nil {
-		return nickname{}
+		return nil
 	}
 	typed := c.options.SignedIn(s)
 	name, why := parseNickname(typed, c.options.MaxNicknameLength)
-	if why == accepted {
-		return name
+	if why != accepted {
+		name, _ = parseNickname(trimName(typed, c.options.MaxNicknameLength), c.options.MaxNicknameLength)
 	}
-	name, _ = parseNickname(trimName(typed, c.options.MaxNicknameLength), c.options.MaxNicknameLength)
-	return name
+	if name.key == "" {
+		return nil
+	}
+	return &name
 }
 
 // trimName leaves of a name what a nickname may have, and no more of it than it may have.
@@ -56,7 +58,7 @@ func (n nickname) isOrVariant(of nickname) bool {
 
 // claimSignedIn claims the name of a person who is signed in. Another of his windows may have it: then this one gets a variant.
 func (c *Chat) claimSignedIn(cl *client) {
-	p := c.newClaim(cl, cl.fixed, newSecret(), false)
+	p := c.newClaim(cl, *cl.fixed, newSecret(), false)
 	p.command.Variant = true
 	p.event = "nickname"
 	if c.append(p) != nil {
@@ -66,5 +68,5 @@ func (c *Chat) claimSignedIn(cl *client) {
 
 // mayBeCalled reports that a client may ask for a name: one who is signed in may only ask for his own.
 func (cl *client) mayBeCalled(name nickname) bool {
-	return cl.fixed.key == "" || name.isOrVariant(cl.fixed)
+	return cl.fixed == nil || name.isOrVariant(*cl.fixed)
 }

@@ -102,7 +102,7 @@ func (c *Chat) onStatus(r *request) {
 	c.mu.Lock()
 	defer c.unlock()
 	switch {
-	case !c.allowed(r, &r.client.others):
+	case !c.allowed(r):
 	case r.WantsAck():
 		c.check(r.Ack(c.status()))
 	default:

@@ -26,23 +26,23 @@ func (c *Chat) onTyping(r *request, on bool) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	cl, now := r.client, time.Now()
+	cl, now, since := r.client, time.Now(), time.Since(c.made)
 	if c.closed || cl.user == nil || !cl.mayListen(room) {
 		return
 	}
-	shown := cl.typedIn == room
-	if on && shown && now.Sub(cl.typedAt) < typingRefresh || !on && !shown {
+	shown := cl.types != nil && cl.types.room == room
+	if on && shown && now.Sub(cl.types.at) < typingRefresh || !on && !shown {
 		return // known already
 	}
-	if _, ok := cl.others.take(now); !ok {
+	if _, ok := cl.others.take(c.requests, since); !ok {
 		return
 	}
-	cl.typedAt, cl.typedIn = now, room
-	if !on {
-		cl.typedIn = ""
+	cl.types = nil
+	if on {
+		cl.types = &typist{room: room, at: now}
 	}
 	c.showTyping(cl.user, cl, room, on)
-	if _, ok := c.typingOn.take(now); ok && len(c.backplane.Cluster().Instances) > 1 {
+	if _, ok := c.typingOn.take(c.typingEntries, since); ok && len(c.backplane.Cluster().Instances) > 1 {
 		command := command{Kind: typing, Conn: cl.conn, Room: room, On: on}
 		if err := c.backplane.Log.Append(command.encode()); err != nil {
 			c.logger().Debug("log did not take who types", "err", err)
@@ -104,7 +104,7 @@ func (c *Chat) stopTyping(u *user, cl *client, room string) {
 	if _, shown := c.typers[typer{u.id, room}]; shown {
 		c.showTyping(u, cl, room, false)
 	}
-	if cl != nil && cl.typedIn == room {
-		cl.typedIn = ""
+	if cl != nil && cl.types != nil && cl.types.room == room {
+		cl.types = nil
 	}
 }
