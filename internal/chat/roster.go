@@ -9,8 +9,9 @@ import (
 
 // roster is the list of a room's names, as it is sent when somebody comes or goes. On a quiet system that is at once.
 // The list's length times its receivers grows with the square of the users, so in a large room it is sent to all no more
-// often than rosterBytesPerSecond allows: announcements tell what has changed meanwhile. Who comes is sent it at once. All that
-// is put off while a crowd comes or goes, for rosterPatience at most.
+// often than rosterBytesPerSecond allows: announcements tell what has changed meanwhile. Who comes is sent it at once, or
+// a moment later, if it is long and others have just got it. All that is put off while a crowd comes or goes, for
+// rosterPatience at most.
 type roster struct {
 	next    time.Time // not before
 	due     bool      // it is on the agenda
@@ -33,6 +34,11 @@ type rosterMeta struct {
 	Away  []string `json:"away,omitempty"`
 }
 
+// isFresh reports that the list is long and was encoded a moment ago: it is not encoded for each who comes.
+func (r *roster) isFresh(now time.Time) bool {
+	return r.encoded != nil && r.encoded.Size() >= longRoster && now.Sub(r.at) <= rosterLasts
+}
+
 // changeRoster notes that a room's names have changed. sendRosters follows.
 func (c *Chat) changeRoster(room string) {
 	if !slices.Contains(c.changed, room) {
@@ -47,6 +53,11 @@ func (c *Chat) sendRosters() {
 		return
 	}
 	now := time.Now()
+	if h := c.halls[lobby]; h != nil && len(c.newcomers) > 0 && h.roster.isFresh(now) {
+		c.awaitCalm(now) // who come after each other share a list
+		return
+	}
+	greeted := false
 	for _, room := range c.changed {
 		h := c.halls[room]
 		if h == nil {
@@ -54,15 +65,16 @@ func (c *Chat) sendRosters() {
 		}
 		if !h.roster.due && !h.roster.next.After(now) {
 			c.sendRoster(room, now)
+			greeted = greeted || room == lobby
 			continue
 		}
 		if !h.roster.due {
 			h.roster.due = true
 			c.schedule(task{at: h.roster.next, kind: sendRoster, room: room})
 		}
-		if room == lobby {
-			c.greetNewcomers(now)
-		}
+	}
+	if !greeted {
+		c.greetNewcomers(now)
 	}
 	c.changed, c.newcomers = c.changed[:0], c.newcomers[:0]
 }
@@ -70,10 +82,11 @@ func (c *Chat) sendRosters() {
 // greetNewcomers sends the names in the lobby to who has come.
 func (c *Chat) greetNewcomers(now time.Time) {
 	h := c.halls[lobby]
-	for i, cl := range c.newcomers {
-		if i == 0 {
-			h.roster.encoded, h.roster.at = c.prepare(c.rosterEvent(lobby)), now
-		}
+	if h == nil || len(c.newcomers) == 0 {
+		return
+	}
+	h.roster.encoded, h.roster.at = c.prepare(c.rosterEvent(lobby)), now
+	for _, cl := range c.newcomers {
 		if cl.dialect == classic && h.roster.encoded != nil {
 			c.check(cl.socket.EmitPrepared(h.roster.encoded))
 		}
@@ -128,7 +141,7 @@ func (c *Chat) emitRoster(cl *client, room string) {
 		c.emit(cl, e.name, e.args...)
 		return
 	}
-	if r := &h.roster; r.encoded == nil || r.encoded.Size() < longRoster || now.Sub(r.at) > rosterLasts {
+	if r := &h.roster; !r.isFresh(now) {
 		r.encoded, r.at = c.prepare(c.rosterEvent(room)), now
 	}
 	c.check(cl.socket.EmitPrepared(h.roster.encoded))
