@@ -107,9 +107,7 @@ func (c *Chat) tick() {
 		case endTyping:
 			c.endTyping(typer{t.user, t.room}, now)
 		case sendRoster:
-			if h := c.halls[t.room]; h != nil && h.roster.due {
-				c.sendRoster(t.room, now)
-			}
+			c.sendDueRoster(t.room, now)
 		case lookForCalm:
 			c.lookForCalm(now)
 		case tellOfCrowd:

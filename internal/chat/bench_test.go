@@ -127,6 +127,30 @@ func BenchmarkMessage(b *testing.B) {
 	}
 }
 
+// BenchmarkCrowd applies the coming and going of a thousand people, all of them and all again, with everybody here being told.
+func BenchmarkCrowd(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
+			const people = 1000
+			c, h := newStage(b, n)
+			before := h.frames.Load()
+			number := uint64(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				who := number % people
+				command := command{Kind: leaveChat, Conn: who}
+				if number/people%2 == 0 {
+					command = claimOf(who, fmt.Sprint("Guest ", who))
+					command.Token, command.Page = hashOf(command.Name), hashOf(command.Key)
+				}
+				number++
+				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000, Body: command.encode()})
+			}
+			b.ReportMetric(float64(h.frames.Load()-before)/float64(b.N), "frames/op")
+		})
+	}
+}
+
 // BenchmarkApply applies messages to the state alone.
 func BenchmarkApply(b *testing.B) {
 	bounds := Bounds{}

@@ -29,6 +29,12 @@
 // which makes it the offset of connection state recovery, whatever instance the client returns to. It is written with
 // a check that sums up the log so far, lest it outlive the log it was given in (position).
 //
+// # Crowds
+//
+// A line of who comes or goes is told at once, by itself, as long as that is cheap. In a crowd lines gather for up to a second
+// and are told together (gather.go, run.go), and lists of names wait until it has passed (roster.go). That is this instance's
+// own affair: the state, and what is told line by line, are the same everywhere.
+//
 // # Concurrency
 //
 // Chat starts no goroutine. One timer of the runtime calls Chat.tick. All else runs on the goroutines of the caller: Apply

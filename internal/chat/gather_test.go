@@ -227,6 +227,52 @@ func TestComingWhileACrowdGathers(t *testing.T) {
 	})
 }
 
+// A list that falls due while a crowd comes waits for calm with the others, and is never forgotten; who comes in a crowd that goes on
+// and on is sent the list after a while all the same.
+func TestListsOfNamesWaitForCalm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		bob := a.join("Bob")
+		carl := a.visit("")
+		synctest.Wait()
+		bob.announcements()
+		a.mu.Lock()
+		a.halls[lobby].roster.due = true
+		a.schedule(task{at: time.Now().Add(100 * time.Millisecond), kind: sendRoster, room: lobby})
+		a.mu.Unlock()
+		start := time.Now()
+		carl.Send(`21["nickname","Carl"]`)
+		named := false
+		for n := uint64(0); !named; n++ {
+			a.crowded()
+			c.put("z", claimOf(n, fmt.Sprint("Guest ", n)))
+			time.Sleep(50 * time.Millisecond)
+			synctest.Wait()
+			carl.Send(`29["rooms"]`)
+			for text := ""; !strings.HasPrefix(text, "39["); {
+				text = carl.Next("what he is told")
+				named = named || strings.HasPrefix(text, `2["nicknames",`)
+			}
+			if time.Since(start) > 2*rosterPatience {
+				t.Fatalf("who came in a crowd has no list of names after %v", time.Since(start))
+			}
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		bob.Send(`29["status"]`)
+		list := ""
+		for text := ""; !strings.HasPrefix(text, "39["); text = bob.Next("what he is told") {
+			if strings.HasPrefix(text, `2["nicknames"`) {
+				list = text
+			}
+		}
+		if want := len(a.state.users); strings.Count(list, `":"`)-1 != want {
+			t.Errorf("the last list is %s, want %d names", list, want)
+		}
+	})
+}
+
 func TestRunsOf(t *testing.T) {
 	for _, test := range []struct{ lines, want string }{
 		{"lobby+1", "lobby+1@1"},

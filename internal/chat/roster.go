@@ -57,6 +57,11 @@ func (c *Chat) sendRosters() {
 		c.awaitCalm(now) // who come after each other share a list
 		return
 	}
+	c.listNames(now)
+}
+
+// listNames is sendRosters without delay.
+func (c *Chat) listNames(now time.Time) {
 	greeted := false
 	for _, room := range c.changed {
 		h := c.halls[room]
@@ -76,6 +81,7 @@ func (c *Chat) sendRosters() {
 	if !greeted {
 		c.greetNewcomers(now)
 	}
+	clear(c.newcomers)
 	c.changed, c.newcomers = c.changed[:0], c.newcomers[:0]
 }
 
@@ -110,9 +116,22 @@ func (c *Chat) lookForCalm(now time.Time) {
 	}
 	c.tellGathered()
 	c.crowdSince = time.Time{}
-	c.sendRosters()
+	c.listNames(now)
 	if goesOn {
 		c.awaitCalm(now)
+	}
+}
+
+// sendDueRoster sends a room's names because it is time, or notes that they are to be sent once a crowd has passed.
+func (c *Chat) sendDueRoster(room string, now time.Time) {
+	h := c.halls[room]
+	switch {
+	case h == nil || !h.roster.due:
+	case c.crowdSince.IsZero():
+		c.sendRoster(room, now)
+	default:
+		h.roster.due = false
+		c.changeRoster(room)
 	}
 }
 
