@@ -14,7 +14,7 @@ func (c *Chat) crowded() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gathering.notices.wait(time.Now(), 0)
-	c.gathering.notices.spend(noticesPerSecond)
+	c.gathering.notices.spend(noticesAtOnce + noticesPerSecond)
 }
 
 // news takes what a page is sent of people coming and going until something comes that is not, and returns it line by
@@ -62,6 +62,7 @@ func TestCrowdIsToldTogether(t *testing.T) {
 		}
 		come(0, people/2)
 		time.Sleep(70 * time.Millisecond)
+		c.replicas[0].crowded()
 		for i := range people / 4 {
 			c.put("z", command{Kind: leaveChat, Conn: uint64(i)})
 		}
@@ -87,6 +88,45 @@ func TestCrowdIsToldTogether(t *testing.T) {
 		}
 		c.agree()
 	})
+}
+
+// The allowance is for three hundred who come at once and a hundred of them who go, and no longer for some thousands.
+func TestNotices(t *testing.T) {
+	var a notices
+	now := time.Now()
+	tell := func(listeners int) time.Duration {
+		wait := a.wait(now, listeners)
+		if wait == 0 {
+			a.spend(listeners)
+		}
+		return wait
+	}
+	for i := range 300 {
+		if wait := tell(i + 1); wait != 0 {
+			t.Fatalf("person %d of 300 waits %v, want none", i+1, wait)
+		}
+	}
+	for i := range 100 {
+		if wait := tell(200); wait != 0 {
+			t.Fatalf("person %d of 100 who go waits %v, want none", i+1, wait)
+		}
+	}
+	told := 0
+	for i := range 5000 {
+		switch wait := tell(i + 1); {
+		case wait == 0:
+			told++
+		case wait > longestGathering:
+			t.Fatalf("person %d of 5,000 waits %v, want at most %v", i+1, wait, longestGathering)
+		}
+	}
+	if told > 1000 {
+		t.Errorf("%d of 5,000 are told of one by one, want few", told)
+	}
+	now = now.Add((noticesAtOnce/noticesPerSecond + 1) * time.Second)
+	if wait := tell(5000); wait != 0 {
+		t.Errorf("one person waits %v after a while of quiet, want none", wait)
+	}
 }
 
 // Where few come and go a line each is told at once, also in a large room.
