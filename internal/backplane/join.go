@@ -22,6 +22,7 @@ type joining struct {
 	helloMadeAt time.Time
 	helloBackAt time.Time // zero: not yet; from it on the log is held
 	progressAt  time.Time
+	toldAt      time.Time     // when the log of the program was last told of the joining
 	firstBackAt time.Time     // when the first attempt's hello was back: the log is alive since
 	roundTrip   time.Duration // of the last hellos: an answer takes about as long
 	senior      time.Time     // when somebody was last heard who is in step, or has more of the log and is to found first
@@ -84,9 +85,10 @@ func (n *Node) stepOut(because string) {
 // startJoining says hello in an epoch of its own, so that an answer tells which hello it answers.
 func (n *Node) startJoining(kind uint8, attempt uint64, because string) {
 	now := time.Now()
-	j := &joining{because: because, kind: kind, attempt: attempt, helloMadeAt: now}
+	j := &joining{because: because, kind: kind, attempt: attempt, helloMadeAt: now, toldAt: now}
 	if n.join != nil {
 		j.because, j.firstBackAt, j.senior, j.roundTrip = n.join.because, n.join.firstBackAt, n.join.senior, n.join.roundTrip
+		j.toldAt = n.join.toldAt
 	}
 	n.join = j
 	n.epoch = max(n.epoch+1, uint64(max(now.UnixMilli(), 1)))
@@ -157,6 +159,10 @@ func (n *Node) helloBack(e *envelope, now time.Time) {
 // joinTick asks again, or founds.
 func (n *Node) joinTick(now time.Time) {
 	j := n.join
+	if now.Sub(j.toldAt) >= tellEvery {
+		j.toldAt = now
+		n.options.Logger.Warn("not in step yet", "why", j.why())
+	}
 	if j.helloBackAt.IsZero() {
 		n.mu.Lock()
 		lost := !n.helloAt.IsZero() && now.Sub(n.helloAt) >= n.options.ResendAfter<<min(j.attempt-1, 4)

@@ -15,6 +15,8 @@ const (
 	// The pause before the bus is tried again after another failure, doubling.
 	leastRetry = 100 * time.Millisecond
 	mostRetry  = 5 * time.Second
+	// tellEvery is how often the log of the program is told of what lasts.
+	tellEvery = 30 * time.Second
 
 	// sendBurst is how many operations may follow each other at once before Options.SendRate matters: what people say one after the other
 	// never waits.
@@ -79,6 +81,7 @@ type pacer struct {
 	retry    time.Duration // after another failure
 	allowed  float64       // operations that may go out without a pause, as of at
 	at       time.Time     // zero: none has gone out yet
+	told     time.Time     // when the log was last told of a failure
 }
 
 func (p *pacer) after(err error, n *Node) time.Duration {
@@ -87,7 +90,8 @@ func (p *pacer) after(err error, n *Node) time.Duration {
 		p.interval = min(max(2*p.interval, leastInterval), mostInterval)
 		return p.interval
 	case err != nil:
-		if p.retry == 0 {
+		if now := time.Now(); p.retry == 0 || now.Sub(p.told) >= tellEvery {
+			p.told = now
 			n.options.Logger.Warn("bus operation failed", "err", err)
 		}
 		p.retry = min(max(2*p.retry, leastRetry), mostRetry)
