@@ -13,6 +13,7 @@ type peer struct {
 	askedAt   time.Time // when it was asked for that
 	suspected time.Time // when it was first suspected of being dead, and not asked since; zero: it is not
 	actedAt   time.Time // when this instance last put a probe or an eviction of it in the log
+	acting    bool      // and that has not come back yet
 	probedAt  time.Time // when the log said that it owes a sign of life; zero: it doesn't
 	prober    string
 }
@@ -102,8 +103,8 @@ func (n *Node) watch(r *record, suspect bool, now time.Time) {
 	if suspect && p.suspected.IsZero() {
 		p.suspected = now
 	}
-	if !n.cutSince.IsZero() {
-		return // own entries don't come back, so nobody else's silence means anything; what is asked now would only gather
+	if p.acting {
+		return // what is put in the log while the last has not come back would only gather
 	}
 	owes := n.options.AnswerAfter
 	turn := time.Duration(n.turn(r.Instance)) * owes
@@ -111,7 +112,7 @@ func (n *Node) watch(r *record, suspect bool, now time.Time) {
 		silence := p.silence(now, n.inStepAt)
 		suspect = !p.suspected.IsZero() && silence >= suspicionAfter || silence >= n.options.BeatAfter*5/2+turn
 		if suspect && now.Sub(p.actedAt) >= owes {
-			p.actedAt = now
+			p.actedAt, p.acting = now, true
 			n.appendControl(entryProbe, &control{Instance: r.Instance, Epoch: r.Epoch})
 		}
 		return
@@ -120,7 +121,7 @@ func (n *Node) watch(r *record, suspect bool, now time.Time) {
 		owes += owes + turn // the one who asked has not drawn the consequence
 	}
 	if now.Sub(p.probedAt) >= owes && now.Sub(p.actedAt) >= n.options.AnswerAfter {
-		p.actedAt = now
+		p.actedAt, p.acting = now, true
 		n.appendControl(entryEvict, &control{Instance: r.Instance, Epoch: r.Epoch, Next: r.Next})
 	}
 }

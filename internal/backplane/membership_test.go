@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatapp/internal/backplane/backplanetest"
 )
 
 // count says how often text is in texts.
@@ -253,5 +255,36 @@ func TestNobodyIsAskedWithoutTheBus(t *testing.T) {
 		if history := c.wantAlike(); len(history) != 0 {
 			t.Errorf("history is %q, want nobody gone", history)
 		}
+	})
+}
+
+// On a bus that is slow all the time, so that own entries are always late, the dead are found all the same.
+func TestKilledInstanceIsEvictedOnASlowBus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b", "c")
+		a, b, killed := c.instances[0], c.instances[1], c.instances[2]
+		c.wantReady(30 * time.Second)
+		c.topic.SetFaults(backplanetest.Faults{DeliverTime: 5 * time.Second})
+		sleep(10 * time.Second)
+		c.kill(killed)
+		b.node.Suspect("c")
+		cut := 0
+		for range 300 {
+			a.mustSay(t)
+			b.mustSay(t)
+			sleep(200 * time.Millisecond)
+			if b.node.Status().CutOff {
+				cut++
+			}
+		}
+		if cut < 200 {
+			t.Errorf("own entries were late at %d moments of 300, want them late nearly always", cut)
+		}
+		if members := b.node.Status().Members; len(members) != 2 {
+			t.Errorf("members are %+v, want the two that live", members)
+		}
+		c.topic.SetFaults(backplanetest.Faults{})
+		sleep(30 * time.Second)
+		c.wantAlike()
 	})
 }

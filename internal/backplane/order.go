@@ -74,6 +74,9 @@ func (n *Node) accept(e *envelope, r *record, number uint64, it *item, now time.
 			n.delta.Malformed++ // alike on every instance
 			return
 		}
+		if p := n.peers[c.Instance]; p != nil && e.From == n.instance {
+			p.acting = false
+		}
 		switch it.Kind {
 		case entryProbe:
 			n.probed(e.From, c, now)
