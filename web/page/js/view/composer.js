@@ -10,7 +10,7 @@ const showFrom = 0.9 // of the limit: where the counter appears
 const samePress = 100 // ms in which a second Enter without a release is the first one, told twice
 
 export function createComposer({ form, field, label, counter, button, actions }) {
-  const drafts = tab.read('drafts', {})
+  const drafts = Object.assign(Object.create(null), tab.read('drafts', {})) // a room may be called constructor
   let room = null
   let composing = false
   let ended = -Infinity // when Enter ended a composition, until that key is let go
