@@ -198,3 +198,21 @@ func TestOneOrder(t *testing.T) {
 		t.Errorf("Ann sees %q, Ben sees %q, want the same order", a, b)
 	}
 }
+
+// Who looks through rooms faster than the server answers requests gets into all of them, a moment later.
+func TestRoomsVisitedFast(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	ann := open(t, s.url(0), look{})
+	ann.enter("Ann")
+	ann.run(`
+		for (let i = 0; i < 15; i++) {
+			const shown = new Promise((done) => addEventListener('hashchange', done, { once: true }))
+			location.hash = 'room-' + i
+			await shown
+		}
+		globalThis.state = (await import(performance.getEntriesByType('resource').find((e) => e.name.endsWith('/state.js')).name)).state`)
+	ann.wait("she is in all of them", `[...state.rooms.values()].filter((room) => room.joined && !room.refusal).length === 16`)
+	ann.say("here at last")
+	ann.heard("me", "here at last")
+}

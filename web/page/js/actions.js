@@ -2,6 +2,7 @@
 
 import { state, changed, lobby } from './state.js'
 import { tab, browser } from './storage.js'
+import { passing, pause } from './outbox.js'
 import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread, firstID } from './rooms.js'
 
 const typingEvery = 2500 // ms between two `typing` of a room; the server lets one expire after 6 s
@@ -203,10 +204,15 @@ export function createActions(connection, outbox, toLine) {
     changed('cluster')
   }
 
-  // ask is a call whose answer is dropped when the connection is lost: the next session asks again.
+  // ask is a call whose answer is dropped when the connection is lost: the next session asks again. What is refused only for
+  // the moment is asked again here.
   async function ask(...args) {
     try {
-      return (await connection.call(...args))[0]
+      for (;;) {
+        const [answer] = await connection.call(...args)
+        if (!passing.has(answer?.code)) return answer
+        await new Promise((done) => setTimeout(done, answer.wait ?? pause))
+      }
     } catch {
       return undefined
     }

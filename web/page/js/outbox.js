@@ -8,10 +8,11 @@ import { addLine, roomNamed } from './rooms.js'
 import { sent } from './hops.js'
 
 const keptIds = 300 // of own messages, by which they are known again in the history
-const pause = 2000 // ms before trying again what was refused for the moment without saying how long
+
+export const pause = 2000 // ms before trying again what was refused for the moment without saying how long
 
 // Refusals that pass: the message stays where it is in the queue.
-const passing = new Set(['too_fast', 'overloaded', 'unavailable'])
+export const passing = new Set(['too_fast', 'overloaded', 'unavailable'])
 // Refusals that end with the next `session` or `join`, which call pump.
 const waiting = new Set(['no_name', 'not_in_room', 'name_lost'])
 
