@@ -19,7 +19,10 @@ import (
 	"chatapp/internal/backplane/inprocess"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A handler that leaves a request unread has net/http keep the connection half open for a moment, which no server waits for.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // running is a worker that serves on loopback until the test ends.
 type running struct {
