@@ -3,18 +3,18 @@ package chat
 import "time"
 
 // When people come or go one after the other, a line each is told at once. When a crowd does, that would be the square
-// of their number: each of thousands is told of each. Then lines gather for a moment, and an announcement tells of all
-// that followed each other. What is told is the same for everybody, whatever gathers where: the same people in the same
+// of their number: each of thousands is told of each. Then lines gather for a moment. Those of some hundreds are still told one by one, as clients
+// of 2017 expect, but leave together, so that each client costs one write and not one for each line; of more, an announcement tells
+// of all that followed each other. What is told is the same for everybody, whatever gathers where: the same people in the same
 // order, with the same ids. No other line overtakes those that gather: they are told before it. Until they are told, clients
 // who come are given the chat as of the last line told (told), and then what gathers like everybody else.
 //
-// What is told of coming and going is counted in notices, one for each client it is sent to. Three hundred people who come at once, or the
-// hundred among them whose instance dies, are told of one by one, as clients of 2017 expect; that costs some 30 ms of CPU.
+// What is told of coming and going is counted in notices, one for each client it is sent to.
 const (
-	noticesAtOnce    = 100_000
-	noticesPerSecond = 20_000
-	longestGathering = time.Second
-	maxGathered      = 10_000 // lines
+	noticesPerSecond = 5000
+	noticesAtOnce    = noticesPerSecond / 2
+	noticesTogether  = 100_000 // of what has gathered, in lines told one by one: 300 people who come, or 100 who leave 1,000
+	maxGathered      = 10_000  // lines
 )
 
 // gathering is what has not been told yet of a crowd that comes or goes.
@@ -24,6 +24,7 @@ type gathering struct {
 	due     time.Time // when they are told, if nothing else has them told earlier
 	last    position  // of the last line presented, told or not
 	notices notices
+	merges  bool // however few notices it would take to tell the lines one by one
 }
 
 // gathered is a line that somebody has come or gone.
@@ -40,16 +41,16 @@ type notices struct {
 	at    time.Time // when so much was spent
 }
 
-// wait returns how long to wait for n: until they are there, or all there can be, but no longer than longestGathering.
+// wait returns how long it takes until n are there, or all there can be.
 func (a *notices) wait(now time.Time, n int) time.Duration {
 	a.spent = max(0, a.spent-now.Sub(a.at).Seconds()*noticesPerSecond)
 	a.at = now
 	missing := a.spent + float64(min(n, noticesAtOnce)) - noticesAtOnce
-	return min(time.Duration(max(0, missing)/noticesPerSecond*float64(time.Second)), longestGathering)
+	return time.Duration(max(0, missing) / noticesPerSecond * float64(time.Second))
 }
 
-// spend takes n, on credit if need be, but no more than a second brings.
-func (a *notices) spend(n int) { a.spent = min(a.spent+float64(n), noticesAtOnce+noticesPerSecond) }
+// spend takes n, on credit if need be, but no more than takes a second to come in.
+func (a *notices) spend(n int) { a.spent = min(a.spent+float64(n), noticesPerSecond) }
 
 // gather decides which of the changes by one entry are told at once, and keeps the others. It is called before anybody is
 // told of any.
@@ -109,10 +110,25 @@ func (c *Chat) tellGathered() {
 	lines := g.lines
 	g.lines = nil
 	g.notices.wait(time.Now(), 0) // brings it up to date
-	for _, run := range runsOf(lines) {
+	runs := runsOf
+	if !g.merges && c.noticesOf(lines) <= noticesTogether {
+		runs = oneByOne
+	}
+	for _, run := range runs(lines) {
 		if h := c.halls[run.lines[0].room]; h != nil {
 			g.notices.spend(h.here[classic] + h.here[modern])
 			c.tell(h, &run)
 		}
 	}
+}
+
+// noticesOf is how many it takes to tell lines one by one.
+func (c *Chat) noticesOf(lines []gathered) int {
+	n := 0
+	for i := range lines {
+		if h := c.halls[lines[i].room]; h != nil {
+			n += h.here[classic] + h.here[modern]
+		}
+	}
+	return n
 }

@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// crowded makes it so that what is told of coming and going from now on gathers for a while.
+// crowded makes it so that what is told of coming and going from now on gathers for a while, and is merged.
 func (c *Chat) crowded() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gathering.notices.wait(time.Now(), 0)
-	c.gathering.notices.spend(noticesAtOnce + noticesPerSecond)
+	c.gathering.notices.spend(noticesPerSecond)
+	c.gathering.merges = true
 }
 
 // news takes what a page is sent of people coming and going until something comes that is not, and returns it line by
@@ -90,43 +91,38 @@ func TestCrowdIsToldTogether(t *testing.T) {
 	})
 }
 
-// The allowance is for three hundred who come at once and a hundred of them who go, and no longer for some thousands.
-func TestNotices(t *testing.T) {
-	var a notices
-	now := time.Now()
-	tell := func(listeners int) time.Duration {
-		wait := a.wait(now, listeners)
-		if wait == 0 {
-			a.spend(listeners)
+// Of three hundred people who come at once, and of a hundred of them who go at once, everybody is told one by one, in order, though not at once.
+func TestHundredsAreToldOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const people, gone, listeners = 300, 100, 300
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		p := &page{}
+		p.open(&a.site)
+		p.until("how the cluster is", "status")
+		for range listeners - 1 {
+			a.visit("")
 		}
-		return wait
-	}
-	for i := range 300 {
-		if wait := tell(i + 1); wait != 0 {
-			t.Fatalf("person %d of 300 waits %v, want none", i+1, wait)
+		for i := range people {
+			claim := claimOf(uint64(i), fmt.Sprint("Guest ", i))
+			claim.Token, claim.Page = hashOf(fmt.Sprint(i)), hashOf(fmt.Sprint("page", i))
+			c.put("z", claim)
 		}
-	}
-	for i := range 100 {
-		if wait := tell(200); wait != 0 {
-			t.Fatalf("person %d of 100 who go waits %v, want none", i+1, wait)
+		time.Sleep(2 * rosterPatience)
+		for i := range gone {
+			c.put("z", command{Kind: leaveChat, Conn: uint64(i)})
 		}
-	}
-	told := 0
-	for i := range 5000 {
-		switch wait := tell(i + 1); {
-		case wait == 0:
-			told++
-		case wait > longestGathering:
-			t.Fatalf("person %d of 5,000 waits %v, want at most %v", i+1, wait, longestGathering)
+		time.Sleep(2 * rosterPatience)
+		bob := a.dial("")
+		bob.Connect("/", "")
+		bob.Send(`21["nickname","Bob"]`)
+		synctest.Wait()
+		bob.Send(`2["user message","all here?"]`)
+		lines, announcements := p.news("user message")
+		if want := people + gone + 1; len(lines) != want || announcements != want {
+			t.Errorf("told %d lines by %d announcements, want %d by as many", len(lines), announcements, want)
 		}
-	}
-	if told > 1000 {
-		t.Errorf("%d of 5,000 are told of one by one, want few", told)
-	}
-	now = now.Add((noticesAtOnce/noticesPerSecond + 1) * time.Second)
-	if wait := tell(5000); wait != 0 {
-		t.Errorf("one person waits %v after a while of quiet, want none", wait)
-	}
+	})
 }
 
 // Where few come and go a line each is told at once, also in a large room.
