@@ -150,6 +150,9 @@ func (c *Chat) ignore(cl *client, room string) {
 	}
 }
 
+// listeners is how many clients here are told what happens in the room.
+func (h *hall) listeners() int { return h.here[classic] + h.here[modern] }
+
 func (h *hall) audience(d dialect) []string {
 	if d == modern {
 		return h.modern[:]

@@ -75,7 +75,7 @@ func (c *Chat) gatherLine(ch *change) {
 	if h == nil {
 		return // there is nobody to tell
 	}
-	g, now, listeners := &c.gathering, time.Now(), h.here[classic]+h.here[modern]
+	g, now, listeners := &c.gathering, time.Now(), h.listeners()
 	if len(g.lines) == 0 {
 		wait := g.notices.wait(now, listeners)
 		if wait == 0 {
@@ -110,13 +110,17 @@ func (c *Chat) tellGathered() {
 	lines := g.lines
 	g.lines = nil
 	g.notices.wait(time.Now(), 0) // brings it up to date
-	runs := runsOf
-	if !g.merges && c.noticesOf(lines) <= noticesTogether {
-		runs = oneByOne
+	if n := c.noticesOf(lines); n <= noticesTogether && !g.merges {
+		g.notices.spend(n)
+		for i := range lines {
+			l := &lines[i]
+			c.showLine(l.user, l.client, l.room, &l.line, "")
+		}
+		return
 	}
-	for _, run := range runs(lines) {
+	for _, run := range runsOf(lines) {
 		if h := c.halls[run.lines[0].room]; h != nil {
-			g.notices.spend(h.here[classic] + h.here[modern])
+			g.notices.spend(h.listeners())
 			c.tell(h, &run)
 		}
 	}
@@ -127,7 +131,7 @@ func (c *Chat) noticesOf(lines []gathered) int {
 	n := 0
 	for i := range lines {
 		if h := c.halls[lines[i].room]; h != nil {
-			n += h.here[classic] + h.here[modern]
+			n += h.listeners()
 		}
 	}
 	return n

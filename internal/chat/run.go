@@ -46,15 +46,6 @@ func runsOf(lines []gathered) []run {
 	return runs
 }
 
-// oneByOne makes a run of each line.
-func oneByOne(lines []gathered) []run {
-	runs := make([]run, len(lines))
-	for i := range lines {
-		runs[i] = run{lines: lines[i : i+1], offset: lines[i].line.position().String()}
-	}
-	return runs
-}
-
 // splitRuns appends to runs those that lines consist of.
 func splitRuns(runs []run, lines []gathered) []run {
 	for begin := 0; begin < len(lines); {
