@@ -27,16 +27,23 @@ func (w *window) sayLines(n int) {
 	w.wait("all are said", fmt.Sprintf(`document.querySelectorAll('.blocks .message').length >= %d && document.querySelector('.tail').childElementCount === 0`, n))
 }
 
-func TestListNeverJumps(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, 1, "MESSAGE_RATE=0")
-	ben := open(t, s.url(0), look{})
+// longTalk is a site where Ben has said 150 lines and Ann, who came afterwards, is at their end.
+func longTalk(t *testing.T) (s *site, ben, ann *window) {
+	t.Helper()
+	s = newSite(t, 1, "MESSAGE_RATE=0")
+	ben = open(t, s.url(0), look{})
 	ben.enter("Ben")
 	ben.sayLines(150)
 
-	ann := open(t, s.url(0), look{})
+	ann = open(t, s.url(0), look{})
 	ann.enter("Ann")
 	ann.wait("she is at the end", `(() => { const l = document.querySelector('#lines'); return l.scrollHeight - l.scrollTop - l.clientHeight < 2 && document.querySelector('.blocks').textContent.includes('line 149') })()`)
+	return s, ben, ann
+}
+
+func TestListNeverJumps(t *testing.T) {
+	t.Parallel()
+	_, ben, ann := longTalk(t)
 	ben.say("followed")
 	ann.heard("Ben", "followed")
 	ann.wait("still at the end", `(() => { const l = document.querySelector('#lines'); return l.scrollHeight - l.scrollTop - l.clientHeight < 2 && document.querySelector('#jump').hidden })()`)
@@ -80,13 +87,7 @@ func TestListNeverJumps(t *testing.T) {
 // for what the note about their coming takes.
 func TestSlowOlderLines(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, 1, "MESSAGE_RATE=0")
-	ben := open(t, s.url(0), look{})
-	ben.enter("Ben")
-	ben.sayLines(150)
-	ann := open(t, s.url(0), look{})
-	ann.enter("Ann")
-	ann.wait("she is at the end", `document.querySelector('.blocks').textContent.includes('line 149')`)
+	s, _, ann := longTalk(t)
 
 	s.front[0].hold()
 	ann.wait("older lines are asked for", `(() => { document.querySelector('#lines').scrollTop = 0; return document.querySelector('.older').textContent.startsWith('Loading') })()`)

@@ -107,15 +107,14 @@ func TestCloseOfConnectionHoldsNoLock(t *testing.T) {
 	h.shutdown()
 }
 
-// A write that waits for a client who is gone, and does not take its rest either, is cut with everything else.
-func TestShutdownCutsBlockedWriter(t *testing.T) {
-	h := serve(t, Options{MaxQueueBytes: 64 << 20, CloseTimeout: time.Hour})
-	s := h.webSocket("/ws")
+// block sends to the last client, who does not read, until its socket takes no more.
+func (h *host) block() *Session {
+	h.t.Helper()
 	session := h.session()
 	message := Prepare(Message{Data: make([]byte, 64<<10), Binary: true})
 	for range 400 {
 		if err := session.SendPrepared(message); err != nil {
-			t.Fatal(err)
+			h.t.Fatal(err)
 		}
 	}
 	h.waitFor("the socket is full", func() bool {
@@ -123,6 +122,14 @@ func TestShutdownCutsBlockedWriter(t *testing.T) {
 		defer session.mu.Unlock()
 		return session.blocked
 	})
+	return session
+}
+
+// A write that waits for a client who is gone, and does not take its rest either, is cut with everything else.
+func TestShutdownCutsBlockedWriter(t *testing.T) {
+	h := serve(t, Options{MaxQueueBytes: 64 << 20, CloseTimeout: time.Hour})
+	s := h.webSocket("/ws")
+	session := h.block()
 	if err := s.conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -201,18 +208,7 @@ func TestEndsThroughTLS(t *testing.T) {
 	polite.wantClose("told why", 4001)
 
 	stuck := h.webSocket("/ws")
-	session := h.session()
-	message := Prepare(Message{Data: make([]byte, 64<<10), Binary: true})
-	for range 400 {
-		if err := session.SendPrepared(message); err != nil {
-			t.Fatal(err)
-		}
-	}
-	h.waitFor("the socket is full", func() bool {
-		session.mu.Lock()
-		defer session.mu.Unlock()
-		return session.blocked
-	})
+	h.block()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	within(t, "Shutdown", func() {
