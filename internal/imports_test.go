@@ -51,6 +51,8 @@ var table = map[string]rule{
 	"internal/chatcheck":                 {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
 	"internal":                           {},
+	"internal/timerheap":                 {},
+	"internal/tokenbucket":               {},
 	"infra":                              {},
 	"web":                                {},
 }

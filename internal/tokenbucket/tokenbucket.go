@@ -1,0 +1,55 @@
+// Package tokenbucket limits rates with buckets of eight bytes or so, small enough to keep two for each client of a
+// server. It reads no clock: the caller says what time it is.
+package tokenbucket
+
+import "time"
+
+// Limit is a rate in tokens a second, and how many tokens a full bucket holds. A Limit whose Rate is not positive
+// limits nothing.
+type Limit struct{ Rate, Burst float32 }
+
+// NewLimit returns a Limit with room for at least one token.
+func NewLimit(rate, burst float64) Limit {
+	return Limit{Rate: float32(rate), Burst: max(float32(burst), 1)}
+}
+
+// Bucket counts the tokens taken under a Limit. The zero value is a full bucket. It is not safe for concurrent use.
+type Bucket struct {
+	taken float32
+	at    time.Duration // when so much was taken
+}
+
+// Take takes one token. If there is none it takes nothing and returns the time until there is one. now is the time
+// since an origin of the caller's choice, the same for all calls of a bucket.
+func (b *Bucket) Take(l Limit, now time.Duration) (wait time.Duration, ok bool) {
+	if l.Rate <= 0 {
+		return 0, true
+	}
+	b.refill(l, now)
+	if missing := b.taken + 1 - l.Burst; missing > 0 {
+		return l.timeFor(missing), false
+	}
+	b.taken++
+	return 0, true
+}
+
+// Borrow takes one token even if there is none, and returns the time until the bucket is out of debt, for a caller
+// that waits so long before it calls again.
+func (b *Bucket) Borrow(l Limit, now time.Duration) (wait time.Duration) {
+	if l.Rate <= 0 {
+		return 0
+	}
+	b.refill(l, now)
+	b.taken++
+	return l.timeFor(max(0, b.taken-l.Burst))
+}
+
+// refill puts back what has come in since the last call. A clock that went backwards puts back nothing.
+func (b *Bucket) refill(l Limit, now time.Duration) {
+	b.taken = max(0, b.taken-l.Rate*float32(max(0, now-b.at).Seconds()))
+	b.at = now
+}
+
+func (l Limit) timeFor(tokens float32) time.Duration {
+	return time.Duration(float64(tokens/l.Rate) * float64(time.Second))
+}
