@@ -50,6 +50,8 @@ var table = map[string]rule{
 	"internal/chaostest":                 {}, // tests alone
 	"internal/chatcheck":                 {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
+	"internal/leaktest":                  {outside: []string{"go.uber.org/goleak"}},
+	"internal/waittest":                  {},
 	"internal":                           {},
 	"internal/timerheap":                 {},
 	"internal/tokenbucket":               {},
