@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -50,8 +49,6 @@ type conn struct {
 
 	// Owned by the reader.
 	filled  bool
-	lost    bool          // it is not known where the next frame starts
-	taken   uint32        // bytes that buffer was given, modulo 2^32
 	buffer  bufio.Reader  // gorilla's; empty while lent is nil
 	lent    *bufio.Reader // whose buffer it has
 	tryRead func(fd uintptr) bool
@@ -70,21 +67,11 @@ var upgrader = websocket.Upgrader{
 	CheckOrigin:     func(*http.Request) bool { return true },
 }
 
-var compressingUpgrader = func() websocket.Upgrader {
-	u := upgrader
-	u.EnableCompression = true
-	return u
-}()
-
 // upgrade makes a WebSocket of a request; what goes wrong it has answered. The response is not yet written but kept for
 // the first write, see takeHandshake.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, protocol Protocol) (*conn, error) {
-	u := &upgrader
-	if s.options.Compression {
-		u = &compressingUpgrader
-	}
 	c := &conn{}
-	ws, err := u.Upgrade(&hijacker{ResponseWriter: w, conn: c}, r, nil)
+	ws, err := upgrader.Upgrade(&hijacker{ResponseWriter: w, conn: c}, r, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -93,16 +80,11 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, protocol Protoc
 	ws.SetReadLimit(int64(s.options.MaxMessageSize))
 	ws.SetPingHandler(c.answerPing)
 	c.raw = rawConn(c.Conn)
-	compressed := bytes.Contains(*c.handshake, []byte("permessage-deflate"))
-	switch {
-	case protocol == Bare && compressed:
-		c.form = formBareDeflate
-	case protocol == Bare:
+	switch protocol {
+	case Bare:
 		c.form = formBare
-	case protocol == V3:
+	case V3:
 		c.form = formV3
-	case compressed:
-		c.form = formV4Deflate
 	}
 	return c, nil
 }
@@ -157,7 +139,6 @@ func (c *conn) Read(p []byte) (int, error) {
 	if !c.filled || len(p) >= burstSize {
 		n, err := c.Conn.Read(p)
 		c.filled = n == len(p)
-		c.taken += uint32(n)
 		return n, err
 	}
 	c.filled = false
@@ -176,7 +157,6 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) takeAhead(p []byte) int {
 	n := copy(p, c.burst.rest())
 	c.skipAhead(n)
-	c.taken += uint32(n)
 	return n
 }
 
@@ -286,10 +266,9 @@ func (m *messageBuffer) release() {
 	}
 }
 
-// read reads one message into a lent buffer, which the caller releases. The limit counts what compression unfolds to, too.
-func (c *conn) read(limit int) (message *messageBuffer, binary bool, err error) {
+// read reads one message into a lent buffer, which the caller releases. gorilla keeps to the limit of its size.
+func (c *conn) read() (message *messageBuffer, binary bool, err error) {
 	c.borrow()
-	frame := c.peekFrame()
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
 		return nil, false, readError(err)
@@ -303,11 +282,7 @@ func (c *conn) read(limit int) (message *messageBuffer, binary bool, err error) 
 		n, err := r.Read(m.b[len(m.b):cap(m.b)])
 		m.b = m.b[:len(m.b)+n]
 		switch {
-		case len(m.b) > limit:
-			m.release()
-			return nil, false, errMessageTooBig
 		case err == io.EOF:
-			c.lost = c.lost || !frame.isOver(c)
 			return m, kind == websocket.BinaryMessage, nil
 		case err != nil:
 			m.release()

@@ -4,9 +4,6 @@ package engineio
 // gorilla would handle it as well, but then wait for a message, with the reader and the buffer that an idle session must not hold. What
 // is in any way unusual is left to it.
 func (c *conn) takeControl() bool {
-	if c.lost {
-		return false
-	}
 	front := c.burst.rest()
 	if buffered := c.buffer.Buffered(); buffered > 0 {
 		front, _ = c.buffer.Peek(buffered) // no error, as that much is there
@@ -34,8 +31,7 @@ func (c *conn) takeControl() bool {
 }
 
 const (
-	frameControl     = 0x08 // in a frame's first byte
-	frameMasked      = 0x80 // in its second, beside the length
+	frameMasked      = 0x80 // in a frame's second byte, beside the length
 	maskSize         = 4
 	controlHeader    = 2 + maskSize
 	maxControlLength = 125
@@ -69,52 +65,4 @@ func cutControl(b []byte) (payload string, size int) {
 		unmasked[i] = x ^ b[2+i%maskSize]
 	}
 	return string(unmasked[:size-controlHeader]), size
-}
-
-// extent is how far the message reaches that is about to be read, as its first frame tells.
-type extent struct {
-	loose bool   // it is compressed, or that is not known
-	whole bool   // it is one frame
-	end   uint32 // where that ends, as conn.position
-}
-
-// peekFrame looks at the frame that comes next, where messages may be compressed: those may end, by a final block of RFC 1951, before
-// their frames do, RFC 7692 section 7.2.3.5, and gorilla leaves what is left to the next read.
-func (c *conn) peekFrame() extent {
-	if c.lost || c.form != formV4Deflate && c.form != formBareDeflate {
-		return extent{}
-	}
-	head, err := c.buffer.Peek(2)
-	if err != nil {
-		return extent{} // and the read fails as well
-	}
-	kind := head[0] &^ frameCompressed
-	e := extent{loose: head[0]&(frameCompressed|frameControl) != 0, whole: kind == frameText || kind == frameBinary}
-	length, header := uint32(head[1]&^frameMasked), 2
-	switch length {
-	case 126:
-		header += 2
-	case 127:
-		header += 8
-	}
-	if header > 2 {
-		if head, err = c.buffer.Peek(header); err != nil {
-			return extent{}
-		}
-		length = 0
-		for _, b := range head[2:] {
-			length = length<<8 | uint32(b)
-		}
-	}
-	e.end = c.position() + uint32(header) + maskSize + length
-	return e
-}
-
-// position is how much of what the client has sent is used up, modulo 2^32.
-func (c *conn) position() uint32 { return c.taken - uint32(c.buffer.Buffered()) }
-
-// isOver tells whether the message that was read to its end has for certain no frame, nor part of one, left. One that is not compressed
-// ends with its frames.
-func (e extent) isOver(c *conn) bool {
-	return !e.loose || e.whole && c.position() == e.end
 }

@@ -4,7 +4,7 @@
 // It speaks Engine.IO protocol 4 over HTTP long-polling and WebSocket, with the upgrade from one to the other; protocol 3
 // (Socket.IO 2.x clients) where [Options.Protocol3] allows it; and, through [Server.WebSocketHandler], a bare WebSocket whose
 // messages are the session's messages and whose heartbeat is the WebSocket's own ping and pong. Left out: WebTransport,
-// JSONP polling, and compressed polling responses.
+// JSONP polling, and compression, of polling responses as of WebSocket messages.
 //
 // # Writing
 //

@@ -2,19 +2,16 @@ package engineio
 
 import (
 	"bytes"
-	"compress/flate"
 	"encoding/binary"
-	"sync"
 )
 
-// First bytes of the WebSocket frames a server sends, all final. RFC 6455 section 5.2; RFC 7692 section 6 for the compressed bit.
+// First bytes of the WebSocket frames a server sends, all final. RFC 6455 section 5.2.
 const (
-	frameText       = 0x81
-	frameBinary     = 0x82
-	frameClose      = 0x88
-	framePing       = 0x89
-	framePong       = 0x8a
-	frameCompressed = 0x40
+	frameText   = 0x81
+	frameBinary = 0x82
+	frameClose  = 0x88
+	framePing   = 0x89
+	framePong   = 0x8a
 )
 
 const maxFrameHeader = 10
@@ -40,26 +37,4 @@ func appendCloseFrame(dst []byte, code int, reason string) []byte {
 	}
 	body := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(reason)), uint16(code))
 	return appendFrame(dst, frameClose, "", append(body, reason...))
-}
-
-// compressThreshold is the size in bytes from which a message is worth compressing; the one of the reference server.
-const compressThreshold = 1024
-
-var deflaters = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is valid, so there is no error
-	return w
-}}
-
-// appendCompressedFrame appends a frame compressed without context takeover, so that its bytes suit every connection that
-// negotiated the extension. RFC 7692 section 7.2.1.
-func appendCompressedFrame(dst []byte, first byte, prefix string, data []byte) []byte {
-	var out bytes.Buffer
-	w := deflaters.Get().(*flate.Writer)
-	w.Reset(&out)
-	// Writing to a bytes.Buffer never fails.
-	_, _ = w.Write([]byte(prefix))
-	_, _ = w.Write(data)
-	_ = w.Flush()
-	deflaters.Put(w)
-	return appendFrame(dst, first|frameCompressed, "", bytes.TrimSuffix(out.Bytes(), []byte{0, 0, 0xff, 0xff}))
 }

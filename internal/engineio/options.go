@@ -36,9 +36,6 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Protocol3 lets clients of Engine.IO 3 in, which Socket.IO 2.x clients speak.
 	Protocol3 bool
-	// Compression offers permessage-deflate to WebSocket clients. It costs memory and time per message and is off in most
-	// Socket.IO servers.
-	Compression bool
 	// Logger takes debug lines of sessions opened and closed; nil discards them.
 	Logger *slog.Logger
 }

@@ -19,10 +19,8 @@ type form uint8
 
 const (
 	formV4 form = iota
-	formV4Deflate
 	formV3
 	formBare
-	formBareDeflate
 	formPayload // a text payload of protocol 4, without separators around it
 	forms
 )
@@ -108,13 +106,9 @@ func (p *Prepared) encode(f form) []byte {
 		m := &p.messages[i]
 		switch f {
 		case formV4, formV3:
-			b = appendMessageFrame(b, m, "4", f == formV3, appendFrame)
+			b = appendMessageFrame(b, m, "4", f == formV3)
 		case formBare:
-			b = appendMessageFrame(b, m, "", false, appendFrame)
-		case formV4Deflate:
-			b = appendMessageFrame(b, m, "4", false, frameAppender(m))
-		case formBareDeflate:
-			b = appendMessageFrame(b, m, "", false, frameAppender(m))
+			b = appendMessageFrame(b, m, "", false)
 		case formPayload:
 			if i > 0 {
 				b = append(b, recordSeparator)
@@ -137,25 +131,16 @@ func (p *Prepared) appendControl(b []byte, f form) []byte {
 	return b // a bare WebSocket knows no other control packet
 }
 
-type appendFrameFunc func(dst []byte, first byte, prefix string, data []byte) []byte
-
-func frameAppender(m *Message) appendFrameFunc {
-	if len(m.Data) < compressThreshold {
-		return appendFrame
-	}
-	return appendCompressedFrame
-}
-
 // appendMessageFrame appends a message as a WebSocket frame. A binary one has no packet type in protocol 4, and in protocol 3
 // the number 4 before it.
-func appendMessageFrame(b []byte, m *Message, textPrefix string, v3 bool, add appendFrameFunc) []byte {
+func appendMessageFrame(b []byte, m *Message, textPrefix string, v3 bool) []byte {
 	switch {
 	case !m.Binary:
-		return add(b, frameText, textPrefix, m.Data)
+		return appendFrame(b, frameText, textPrefix, m.Data)
 	case v3:
-		return add(b, frameBinary, "\x04", m.Data)
+		return appendFrame(b, frameBinary, "\x04", m.Data)
 	}
-	return add(b, frameBinary, "", m.Data)
+	return appendFrame(b, frameBinary, "", m.Data)
 }
 
 func (m *Message) packet() packet {

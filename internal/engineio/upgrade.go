@@ -72,7 +72,7 @@ func (s *Session) awaitUpgrade(c *conn) bool {
 
 // readPacket reads one of the packets of an upgrade: the probe or the upgrade itself.
 func (s *Session) readPacket(c *conn) (packetType, error) {
-	m, binary, err := c.read(s.server.options.MaxMessageSize)
+	m, binary, err := c.read()
 	if err != nil {
 		return 0, err
 	}

@@ -106,7 +106,7 @@ func (s *Session) read(c *conn) bool {
 			}
 			continue
 		}
-		m, binary, err := c.read(s.server.options.MaxMessageSize)
+		m, binary, err := c.read()
 		if err == nil {
 			err = s.receive(m.b, binary)
 			m.release()

@@ -2,9 +2,6 @@ package engineio
 
 import (
 	"bytes"
-	"compress/flate"
-	"fmt"
-	"io"
 	"net/http"
 	"runtime"
 	"slices"
@@ -154,21 +151,10 @@ func TestPongsHoldNoReaders(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("on other systems every session reads on its own goroutine")
 	}
-	t.Run("plain", func(t *testing.T) { testPongsHoldNoReaders(t, Options{}) })
-	t.Run("compressed", func(t *testing.T) { testPongsHoldNoReaders(t, Options{Compression: true}) })
-}
-
-func testPongsHoldNoReaders(t *testing.T, o Options) {
-	h := serve(t, o)
+	h := serve(t, Options{})
 	var sockets []*socket
 	for range 20 {
-		s := h.webSocket("/ws", "Sec-WebSocket-Extensions", "permessage-deflate")
-		if o.Compression {
-			for _, text := range []string{"hello", strings.Repeat("hello", 100), "nothing that repeats itself, as far as deflate knows"} {
-				s.write(clientFrame(frameText|frameCompressed, deflate(text)))
-				s.want("a compressed message", text)
-			}
-		}
+		s := h.webSocket("/ws")
 		s.send("hello")
 		s.want("a message", "hello")
 		parts := clientFrame(framePing, []byte("in parts"))
@@ -195,37 +181,6 @@ func testPongsHoldNoReaders(t *testing.T, o Options) {
 			t.Errorf("client %d: answer to a ping between messages = %#x %q, %v", i, first, payload, err)
 		}
 		s.want("behind a ping, too", "c")
-		s.hangUp()
-	}
-}
-
-// What is left of a compressed message that ends before its frames is not taken for a frame.
-func TestCompressedMessageEndsEarly(t *testing.T) {
-	h := serve(t, Options{Compression: true})
-	const text = "a message of one final block"
-	var b bytes.Buffer
-	w, _ := flate.NewWriter(&b, flate.BestCompression)
-	_, _ = io.WriteString(w, text)
-	_ = w.Close()
-	const decoys = 1000 // more than is read of the message at a time
-	for shift := range 6 {
-		message := append(b.Bytes(), make([]byte, shift)...)
-		for _, b := range bytes.Repeat(clientFrame(framePing, nil), decoys) {
-			message = append(message, b^byte(len(message)%4+1)) // which the frame's mask undoes
-		}
-		name := fmt.Sprintf("with %d bytes and pings behind it", shift)
-		frames := clientFrame(frameText|frameCompressed, message)
-		s := h.webSocket("/ws", "Sec-WebSocket-Extensions", "permessage-deflate")
-		for range 2 {
-			s.write(frames)
-			s.want(name, text)
-			s.write(clientFrame(framePing, []byte("ping")))
-			s.send("x")
-			if first, payload, err := s.readFrame(); err != nil || first != framePong || string(payload) != "ping" {
-				t.Fatalf("%s: answer to the ping behind it = %#x %q, %v", name, first, payload, err)
-			}
-			s.want("and the message behind that", "x")
-		}
 		s.hangUp()
 	}
 }
@@ -298,32 +253,4 @@ func TestProtocol3WebSocket(t *testing.T) {
 		t.Errorf("binary echo = %#x % x, %v, want the type before it", first, payload, err)
 	}
 	s.hangUp()
-}
-
-func TestCompression(t *testing.T) {
-	h := serve(t, Options{Compression: true, MaxMessageSize: 20_000})
-	const offer = "permessage-deflate; client_max_window_bits"
-	s := h.webSocket(webSocketURL, "Sec-WebSocket-Extensions", offer)
-	text := "4" + strings.Repeat("compress me ", 500)
-	s.write(clientFrame(frameText|frameCompressed, deflate(text)))
-	first, payload, err := s.readFrame()
-	if err != nil || first != frameText|frameCompressed || len(payload) > len(text)/4 {
-		t.Fatalf("echo = %#x, %d bytes, %v, want a compressed text", first, len(payload), err)
-	}
-	inflated, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
-	if err != nil || string(inflated) != text {
-		t.Errorf("echo unfolds to %q, %v", inflated, err)
-	}
-	s.send("4short")
-	s.want("short messages are not worth it", "4short")
-	s.write(clientFrame(frameText|frameCompressed, deflate("4"+strings.Repeat("bomb", 10_000))))
-	s.wantClose("the limit counts what it unfolds to", closeTooBig)
-}
-
-func deflate(text string) []byte {
-	var b bytes.Buffer
-	w, _ := flate.NewWriter(&b, flate.BestCompression)
-	_, _ = io.WriteString(w, text)
-	_ = w.Flush()
-	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff})
 }
