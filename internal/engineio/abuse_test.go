@@ -94,8 +94,8 @@ func TestVolatileIsDroppedForLaggards(t *testing.T) {
 			break
 		}
 	}
-	if !dropped || session.Err() != nil {
-		t.Errorf("dropped %v, session ended with %v, want true and no end", dropped, session.Err())
+	if !dropped || session.reason() != nil {
+		t.Errorf("dropped %v, session ended with %v, want true and no end", dropped, session.reason())
 	}
 	_ = slow.conn.Close()
 	h.wantClosed(slow.sid, ErrTransportClosed)

@@ -7,21 +7,17 @@ import (
 	"strings"
 )
 
-// clientAddress is the address a request came from and whether it came by TLS. Where the peer is a trusted proxy its
+// clientAddress is the address a request came from. Where the peer is a trusted proxy its
 // X-Forwarded-For is read from the right, past further trusted proxies, to the first address that is not one: everything left
 // of that could have been written by the client.
-func clientAddress(r *http.Request, trusted []netip.Prefix) (addr string, secure bool) {
-	secure = r.TLS != nil
+func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return r.RemoteAddr, secure
+		return r.RemoteAddr
 	}
 	ip := peer.Addr().Unmap()
 	if !contains(trusted, ip) {
-		return ip.String(), secure
-	}
-	if proto := firstHop(r.Header.Get("X-Forwarded-Proto")); proto != "" {
-		secure = strings.EqualFold(proto, "https")
+		return ip.String()
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
@@ -34,7 +30,7 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) (addr string, secure
 			break
 		}
 	}
-	return ip.String(), secure
+	return ip.String()
 }
 
 // holder is whom an address belongs to, as far as it tells: of IPv6 a subscriber is given 64 bits and more to choose from, RFC 6177, so that

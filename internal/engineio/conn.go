@@ -81,8 +81,8 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, protocol Protoc
 	ws.SetPingHandler(c.answerPing)
 	c.raw = rawConn(c.Conn)
 	switch protocol {
-	case Bare:
-		c.form = formBare
+	case Raw:
+		c.form = formRaw
 	case V3:
 		c.form = formV3
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Reasons a session ends with, as given to [Handler.Closed] and [Session.Err]. They may be wrapped: match with errors.Is.
+// Reasons a session ends with, as given to [Handler.Closed]. They may be wrapped: match with errors.Is.
 var (
 	// ErrClosed is the reason of Close(nil), and what sending on a closed session returns.
 	ErrClosed = errors.New("session closed")

@@ -7,17 +7,12 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Handshake is what is known of a client from the request that opened its session. It never changes.
 type Handshake struct {
 	// RemoteAddr is the client's address without port, behind trusted proxies the one they tell.
 	RemoteAddr string
-	// Secure tells whether the client came by TLS, as far as this server or a trusted proxy knows.
-	Secure bool
-	// Time is when the session was opened.
-	Time time.Time
 
 	rawQuery string
 	headers  string // a line for each name and each value in turn: a map would cost an idle session several times as much
@@ -42,7 +37,7 @@ func (h *Handshake) Header() http.Header {
 }
 
 func newHandshake(r *http.Request, o *Options) Handshake {
-	addr, secure := clientAddress(r, o.TrustedProxies)
+	addr := clientAddress(r, o.TrustedProxies)
 	var lines []byte // no line break can be within one, as it ends a header field
 	for name, values := range r.Header {
 		if connectionHeader(name) {
@@ -52,7 +47,7 @@ func newHandshake(r *http.Request, o *Options) Handshake {
 			lines = append(append(append(append(lines, name...), '\n'), value...), '\n')
 		}
 	}
-	return Handshake{RemoteAddr: addr, Secure: secure, Time: time.Now(), rawQuery: keep(r.URL.RawQuery), headers: string(lines)}
+	return Handshake{RemoteAddr: addr, rawQuery: keep(r.URL.RawQuery), headers: string(lines)}
 }
 
 // keep is a query that does not hold on to the request it is part of; the one of nearly all clients is not even a copy.

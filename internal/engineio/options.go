@@ -32,7 +32,7 @@ type Options struct {
 	// AllowedOrigins are the browser origins let in besides the server's own, such as https://example.com; "*" is any.
 	// Requests without an Origin header do not come from a browser's page and are always let in.
 	AllowedOrigins []string
-	// TrustedProxies are the peers whose X-Forwarded-For, -Host and -Proto headers are believed.
+	// TrustedProxies are the peers whose X-Forwarded-For and -Host headers are believed.
 	TrustedProxies []netip.Prefix
 	// Protocol3 lets clients of Engine.IO 3 in, which Socket.IO 2.x clients speak.
 	Protocol3 bool

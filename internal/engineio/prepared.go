@@ -20,7 +20,7 @@ type form uint8
 const (
 	formV4 form = iota
 	formV3
-	formBare
+	formRaw
 	formPayload // a text payload of protocol 4, without separators around it
 	forms
 )
@@ -31,7 +31,7 @@ type Prepared struct {
 	messages []Message
 	one      [1]Message
 	control  packetType // of a packet without data that is not a message, else 0
-	raw      []byte     // of bytes that go to a WebSocket as they are, else nil
+	frames   []byte     // of bytes that go to a WebSocket as they are, else nil
 	size     int        // in a queue, in bytes
 	wires    [forms]atomic.Pointer[[]byte]
 }
@@ -58,9 +58,9 @@ func prepareControl(kind packetType) *Prepared {
 	return &Prepared{control: kind, size: pointerSize} // there is one for all sessions
 }
 
-// prepareRaw is for one session alone.
-func prepareRaw(b []byte) *Prepared {
-	return &Prepared{raw: b, size: preparedSize + cap(b)}
+// prepareFrames is for one session alone.
+func prepareFrames(b []byte) *Prepared {
+	return &Prepared{frames: b, size: preparedSize + cap(b)}
 }
 
 // What a Prepared counts for in a session's queue is the memory it holds there, so that a client who asks for many small answers and
@@ -84,8 +84,8 @@ func encodedSize(messages []Message) int {
 
 // wire is the bytes to write for p in the given form; they are shared and must not be changed.
 func (p *Prepared) wire(f form) []byte {
-	if p.raw != nil {
-		return p.raw
+	if p.frames != nil {
+		return p.frames
 	}
 	if b := p.wires[f].Load(); b != nil {
 		return *b
@@ -107,7 +107,7 @@ func (p *Prepared) encode(f form) []byte {
 		switch f {
 		case formV4, formV3:
 			b = appendMessageFrame(b, m, "4", f == formV3)
-		case formBare:
+		case formRaw:
 			b = appendMessageFrame(b, m, "", false)
 		case formPayload:
 			if i > 0 {
@@ -123,7 +123,7 @@ func (p *Prepared) appendControl(b []byte, f form) []byte {
 	switch {
 	case f == formPayload:
 		return append(b, byte(p.control))
-	case f < formBare:
+	case f < formRaw:
 		return appendFrame(b, frameText, string(p.control), nil)
 	case p.control == packetPing:
 		return appendFrame(b, framePing, "", nil)

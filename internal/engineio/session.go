@@ -12,9 +12,9 @@ type Protocol uint8
 
 // The protocols. V3 comes only where [Options.Protocol3] allows it.
 const (
-	Bare Protocol = 0 // WebSocket messages alone, from [Server.WebSocketHandler]
-	V3   Protocol = 3 // Engine.IO 3, the one of Socket.IO 2.x
-	V4   Protocol = 4 // Engine.IO 4, the one of Socket.IO 3 and 4
+	Raw Protocol = 0 // WebSocket messages alone, from [Server.WebSocketHandler]
+	V3  Protocol = 3 // Engine.IO 3, the one of Socket.IO 2.x
+	V4  Protocol = 4 // Engine.IO 4, the one of Socket.IO 3 and 4
 )
 
 type transport uint8
@@ -59,7 +59,6 @@ type Session struct {
 	mu sync.Mutex
 	// mu guards what follows.
 	err       error // why it is over
-	done      chan struct{}
 	conn      *conn // the WebSocket that carries the session
 	probing   *conn // the WebSocket that is to take over
 	poll      *poll // the GET that waits
@@ -92,21 +91,8 @@ func (s *Session) Value() any { return s.value }
 // SetValue keeps the handler's own state of this session.
 func (s *Session) SetValue(v any) { s.value = v }
 
-// Done is closed when the session is over; Err then says why.
-func (s *Session) Done() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done == nil {
-		s.done = make(chan struct{})
-		if s.over.Load() {
-			close(s.done)
-		}
-	}
-	return s.done
-}
-
-// Err is why the session is over, or nil while it is not.
-func (s *Session) Err() error {
+// reason is why the session is over, or nil while it is not.
+func (s *Session) reason() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
@@ -211,9 +197,6 @@ func (s *Session) closeLocked(reason error) bool {
 	}
 	s.over.Store(true)
 	s.err = reason
-	if s.done != nil {
-		close(s.done)
-	}
 	if reason == ErrSlowConsumer {
 		s.server.slowConsumers.Add(1)
 		s.dropLocked()
@@ -258,7 +241,7 @@ func (s *Session) sayGoodbyeLocked(reason error) {
 	}
 	s.closeSent = true
 	code, text := closeCode(reason)
-	s.pushLocked(prepareRaw(appendCloseFrame(nil, code, text)))
+	s.pushLocked(prepareFrames(appendCloseFrame(nil, code, text)))
 	if s.wakeLocked() {
 		s.writer().add(s)
 	}
@@ -292,10 +275,10 @@ func (s *Session) open() {
 func (s *Session) finish() {
 	s.dispatch.Lock()
 	if s.told {
-		s.server.handler.Closed(s, s.Err())
+		s.server.handler.Closed(s, s.reason())
 	}
 	s.dispatch.Unlock()
-	s.server.options.Logger.Debug("session closed", "sid", s.id, "remote", s.handshake.RemoteAddr, "err", s.Err())
+	s.server.options.Logger.Debug("session closed", "sid", s.id, "remote", s.handshake.RemoteAddr, "err", s.reason())
 	s.server.running.Done() // the session's own, taken when it was opened
 }
 
@@ -318,7 +301,7 @@ func (s *Session) sendClose(c *conn, b []byte) {
 		return
 	}
 	s.closeSent = true
-	s.pushLocked(prepareRaw(append([]byte(nil), b...)))
+	s.pushLocked(prepareFrames(append([]byte(nil), b...)))
 	if s.wakeLocked() {
 		s.writer().add(s)
 	}
@@ -335,10 +318,10 @@ func (s *Session) sendControlFrame(c *conn, b []byte) {
 		s.mu.Unlock()
 		return
 	}
-	pong := prepareRaw(append([]byte(nil), b...))
+	pong := prepareFrames(append([]byte(nil), b...))
 	if s.queued > maxControlBacklog && s.queue != nil {
 		last := &s.queue.items[len(s.queue.items)-1]
-		if raw := (*last).raw; len(raw) > 0 && raw[0] == framePong {
+		if raw := (*last).frames; len(raw) > 0 && raw[0] == framePong {
 			s.queued += pong.size - (*last).size
 			*last = pong
 			s.mu.Unlock()

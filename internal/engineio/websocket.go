@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// WebSocketHandler is the bare door: each WebSocket is a session of protocol [Bare], its messages the session's messages.
+// WebSocketHandler is the bare door: each WebSocket is a session of protocol [Raw], its messages the session's messages.
 func (s *Server) WebSocketHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.originAllowed(r) {
@@ -19,7 +19,7 @@ func (s *Server) WebSocketHandler() http.Handler {
 			http.Error(w, "this address speaks WebSocket", http.StatusUpgradeRequired)
 			return
 		}
-		if refusal := s.openWebSocket(w, r, Bare); refusal != nil {
+		if refusal := s.openWebSocket(w, r, Raw); refusal != nil {
 			refusal.write(w)
 		}
 	})
@@ -65,12 +65,12 @@ func (s *Session) attach(c *conn) bool {
 	c.session = s
 	s.conn = c
 	first := c.takeHandshake()
-	if s.protocol != Bare {
+	if s.protocol != Raw {
 		first = appendFrame(first, frameText, "", s.server.openPacket(s.id, s.protocol, webSocket))
 	} else {
 		c.ws.SetPongHandler(func(string) error { s.alive(); return nil })
 	}
-	s.pushLocked(prepareRaw(first))
+	s.pushLocked(prepareFrames(first))
 	s.busy = true
 	s.writer().add(s)
 	return true
@@ -151,7 +151,7 @@ func (s *Session) receive(b []byte, binary bool) error {
 	if !binary && !utf8.Valid(b) {
 		return errTextUTF8 // RFC 6455 section 8.1
 	}
-	if s.protocol == Bare {
+	if s.protocol == Raw {
 		s.deliver(Message{Data: b, Binary: binary})
 		return nil
 	}

@@ -37,7 +37,7 @@ type client struct {
 	joined  bool      // some namespace, at some time
 }
 
-func (c *client) bare() bool { return c.session.Protocol() == engineio.Bare }
+func (c *client) bare() bool { return c.session.Protocol() == engineio.Raw }
 func (c *client) v3() bool   { return c.session.Protocol() == engineio.V3 }
 
 // open joins the main namespace where the protocol lets clients in without asking, and sets the connect time-out else.

@@ -117,7 +117,7 @@ func (s *Server) Opened(session *engineio.Session) {
 func (s *Server) Received(session *engineio.Session, m engineio.Message) {
 	c := session.Value().(*client)
 	in := s.incomings.Get().(*incoming)
-	if session.Protocol() == engineio.Bare {
+	if session.Protocol() == engineio.Raw {
 		c.receiveBare(m, in)
 	} else if err := c.receive(m, in); err != nil {
 		c.violate(err)

@@ -61,7 +61,7 @@ func (s *Socket) Handshake() *engineio.Handshake { return s.client.session.Hands
 // Door returns the way the client came in.
 func (s *Socket) Door() Door {
 	switch s.client.session.Protocol() {
-	case engineio.Bare:
+	case engineio.Raw:
 		return DoorBare
 	case engineio.V3:
 		return DoorSocketIO2
