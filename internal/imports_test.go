@@ -52,6 +52,7 @@ var table = map[string]rule{
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
 	"internal/leaktest":                  {outside: []string{"go.uber.org/goleak"}},
 	"internal/waittest":                  {},
+	"internal/workertest":                {ours: []string{"internal/backplane", "internal/waittest", "internal/worker"}},
 	"internal":                           {},
 	"internal/timerheap":                 {},
 	"internal/tokenbucket":               {},
