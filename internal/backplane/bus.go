@@ -39,11 +39,14 @@ type Bus interface {
 	// not after it has returned. deliver may block, and holds up this instance's delivery alone; it doesn't modify
 	// the body, and may keep it.
 	//
+	// deliver returns an error for a body that is not of its protocol. Receive goes on with the next body. A bus with a
+	// dead-letter queue puts the message there, with the error as the reason; others drop it.
+	//
 	// Receive blocks until ctx ends, and then returns ctx's error, or until delivery can't go on. It may be called
 	// again and resumes then where it stopped, repeating some perhaps, on a connection made afresh: that is also how
 	// Node treats a bus gone silent. After ErrGap it goes on behind the hole: what is published once Receive has
 	// returned is delivered by the next call.
-	Receive(ctx context.Context, deliver func(body []byte)) error
+	Receive(ctx context.Context, deliver func(body []byte) error) error
 }
 
 // Message is what travels on a Bus.

@@ -190,15 +190,6 @@ func (e *envelope) encode() ([]byte, error) {
 
 // decodeEnvelope returns an error that wraps ErrVersion for an envelope that needs a newer reader, and one that wraps
 // errMalformed for all else that is not an envelope. The result shares no memory with body.
-// Check tells whether a body is an envelope of this protocol; the error says why not. One of a version that this program cannot read is:
-// Node decides about it.
-func Check(body []byte) error {
-	if _, err := decodeEnvelope(body); !errors.Is(err, ErrVersion) {
-		return err
-	}
-	return nil
-}
-
 func decodeEnvelope(body []byte) (*envelope, error) {
 	e := new(envelope)
 	if err := envelopeDecoder.Unmarshal(body, e); err != nil {

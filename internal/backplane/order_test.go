@@ -13,7 +13,7 @@ type fakeBus struct{}
 func (fakeBus) Instance() string                       { return "me" }
 func (fakeBus) MaxBody() int                           { return MinBody }
 func (fakeBus) Publish(context.Context, Message) error { return nil }
-func (fakeBus) Receive(ctx context.Context, _ func([]byte)) error {
+func (fakeBus) Receive(ctx context.Context, _ func([]byte) error) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

@@ -14,11 +14,15 @@ func (n *Node) receive(ctx context.Context) {
 		n.mu.Lock()
 		n.restart = cancel
 		n.mu.Unlock()
-		err := n.bus.Receive(receiving, func(body []byte) {
+		err := n.bus.Receive(receiving, func(body []byte) error {
 			delivered = true
 			r := received{size: len(body)}
 			r.envelope, r.err = decodeEnvelope(body)
 			n.hand(ctx, r)
+			if errors.Is(r.err, ErrVersion) {
+				return nil // a message of this protocol, of which the loop decides
+			}
+			return r.err
 		})
 		silent := receiving.Err() != nil // the loop had enough of it
 		cancel()

@@ -40,7 +40,6 @@ func openBus(config Config, log *slog.Logger) (*cluster, error) {
 		Subscription:     config.ServiceBusSubscription,
 		Name:             name,
 		EmulatorHTTPPort: config.EmulatorHTTPPort,
-		Valid:            backplane.Check,
 		Logger:           log,
 	})
 	if err != nil {

@@ -146,8 +146,8 @@ func (b *Bus) passable(ctx context.Context) error {
 	}
 }
 
-// Receive delivers what is queued for the member, when it is due.
-func (b *Bus) Receive(ctx context.Context, deliver func(body []byte)) error {
+// Receive delivers what is queued for the member, when it is due. It drops what deliver refuses.
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
 	b.topic.mu.Lock()
 	b.silent = false
 	b.topic.mu.Unlock()

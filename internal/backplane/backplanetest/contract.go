@@ -31,6 +31,7 @@ func Run(t *testing.T, newBus func(t *testing.T, names ...string) []backplane.Bu
 		{"delivers addressed messages to their instance", []string{"a", "b"}, testAddressed},
 		{"takes a body of the size it says", []string{"a", "b"}, testLargest},
 		{"keeps bodies apart", []string{"a", "b"}, testBodies},
+		{"goes on behind a body that deliver refuses", []string{"a", "b"}, testRefused},
 		{"resumes where it stopped", []string{"a", "b"}, testResumes},
 		{"stops when its context ends", []string{"a"}, testContext},
 		{"waits for a slow deliver", []string{"a", "b"}, testSlow},
@@ -140,6 +141,16 @@ func testBodies(t *testing.T, m []*member) {
 	}
 }
 
+func testRefused(t *testing.T, m []*member) {
+	m[1].receive()
+	for _, body := range []string{"one", refused, "two", refused, "three"} {
+		m[0].publish(body)
+	}
+	if got := m[1].want("what deliver takes", 3); !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("got %q, want one, two, three", got)
+	}
+}
+
 func testResumes(t *testing.T, m []*member) {
 	stop := m[1].receive()
 	m[0].publish("one")
@@ -177,17 +188,17 @@ func testSlow(t *testing.T, m []*member) {
 	var delivering sync.Mutex
 	release := make(chan struct{})
 	group.Go(func() {
-		m[1].Receive(ctx, func(body []byte) {
+		m[1].Receive(ctx, func(body []byte) error {
 			if !delivering.TryLock() {
 				t.Error("deliver is called while another call of it is under way")
-				return
+				return nil
 			}
 			defer delivering.Unlock()
 			select {
 			case <-release:
 			case <-ctx.Done():
 			}
-			m[1].take(body)
+			return m[1].take(body)
 		})
 	})
 	m[0].receive()

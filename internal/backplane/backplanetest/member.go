@@ -2,6 +2,7 @@ package backplanetest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -44,7 +45,13 @@ func (m *member) receive() (stop func() error) {
 	return stop
 }
 
-func (m *member) take(body []byte) {
+// refused is a body that members refuse as being of another protocol.
+const refused = "of another protocol"
+
+func (m *member) take(body []byte) error {
+	if string(body) == refused {
+		return errors.New(refused)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.seen == nil {
@@ -58,6 +65,7 @@ func (m *member) take(body []byte) {
 	case m.arrived <- struct{}{}:
 	default:
 	}
+	return nil
 }
 
 func (m *member) messages() []string {

@@ -52,7 +52,10 @@ func collect(bus *backplanetest.Bus) *collector {
 	c := &collector{}
 	go func() {
 		defer close(done)
-		c.err = bus.Receive(ctx, func(body []byte) { c.got = append(c.got, string(body)) })
+		c.err = bus.Receive(ctx, func(body []byte) error {
+			c.got = append(c.got, string(body))
+			return nil
+		})
 	}()
 	c.stop = func() { cancel(); <-done }
 	return c

@@ -151,8 +151,8 @@ func (h *Hub) trimLocked() {
 	h.trimAt = 2*len(h.log) + 64
 }
 
-// Receive delivers the log's messages to this member as they come.
-func (b *Bus) Receive(ctx context.Context, deliver func(body []byte)) error {
+// Receive delivers the log's messages to this member as they come. It drops those that deliver refuses.
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
 	var messages []message
 	for {
 		var err error

@@ -48,7 +48,8 @@ type Bus struct {
 
 	// Owned by Open, then by Receive.
 	sequence sequence
-	lost     bool // the subscription, and it is not known whether there is another
+	refused  map[int64]error // why deliver refused the messages with these sequence numbers; maxRefused at most
+	lost     bool            // the subscription, and it is not known whether there is another
 }
 
 // New checks the settings and names the instance; it talks to nobody. An error means that the settings can't work.

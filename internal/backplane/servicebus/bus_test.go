@@ -110,7 +110,13 @@ func (r *receiver) end() {
 	<-r.done
 }
 
-func (r *receiver) take(body []byte) {
+// poison is a body that receivers refuse.
+const poison = "poison"
+
+func (r *receiver) take(body []byte) error {
+	if string(body) == poison {
+		return errors.New("it is poison")
+	}
 	r.mu.Lock()
 	r.got = append(r.got, string(body))
 	r.mu.Unlock()
@@ -118,6 +124,7 @@ func (r *receiver) take(body []byte) {
 	case r.grew <- struct{}{}:
 	default:
 	}
+	return nil
 }
 
 // want waits until count bodies are there and returns them.
@@ -306,25 +313,64 @@ func TestLargeLockedMessagesAreAllSeen(t *testing.T) {
 	}
 }
 
-// A body that is not of the protocol is dead-lettered with the reason, counted, and the log goes on.
-func TestPoison(t *testing.T) {
+// A body that deliver refuses is dead-lettered and counted, and the bodies behind it are delivered.
+func TestRefusedMessageIsDeadLettered(t *testing.T) {
 	e := emulatortest.Start(t)
-	o := options(t, e, "b")
-	o.Valid = func(body []byte) error {
-		if string(body) == "poison" {
-			return errors.New("it is poison")
-		}
-		return nil
-	}
-	b := open(t, o)
+	b := open(t, options(t, e, "b"))
 	r := receive(t, b)
-	for _, body := range []string{"one", "poison", "two"} {
+	for _, body := range []string{"one", poison, "two"} {
 		publish(t, b, body)
 	}
 	if got := r.want("all but the poison", 2); !slices.Equal(got, []string{"one", "two"}) {
 		t.Errorf("got %q", got)
 	}
-	waitFor(t, "the poison is dead-lettered", func() bool { return b.Counters().DeadLettered == 1 })
+	wantDeadLetters(t, e, b, 1)
+}
+
+// A refused body is dead-lettered even if a peek has shown it before it could be fetched.
+func TestMessageRefusedOnPeekIsDeadLettered(t *testing.T) {
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	r := receive(t, b)
+	publish(t, b, "one")
+	r.want("the first", 1)
+	r.end()
+	publish(t, b, poison)
+	client, err := b.newClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.discard(client)
+	thief, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked, err := thief.ReceiveMessages(t.Context(), 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := receive(t, b)
+	publish(t, b, "two")
+	again.want("what follows the message that another link has locked", 1)
+	if err := thief.AbandonMessage(t.Context(), locked[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	wantDeadLetters(t, e, b, 1)
+	if got := again.want("", 1); !slices.Equal(got, []string{"two"}) {
+		t.Errorf("got %q, want the refused message delivered once", got)
+	}
+}
+
+// wantDeadLetters waits until the subscription of b holds nothing but a number of dead letters.
+func wantDeadLetters(t *testing.T, e *emulatortest.Server, b *Bus, count int64) {
+	t.Helper()
+	waitFor(t, "the broker has the refused message as a dead letter", func() bool {
+		s, err := e.Broker().Subscription("chat", b.Instance())
+		return err == nil && s.Counts.DeadLetter == count && s.Counts.Total == count
+	})
+	if got := b.Counters().DeadLettered; got != uint64(count) {
+		t.Errorf("DeadLettered = %d, want %d", got, count)
+	}
 }
 
 // waitFor waits for a condition that nothing announces.

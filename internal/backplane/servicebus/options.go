@@ -33,8 +33,6 @@ type Options struct {
 	// that says UseDevelopmentEmulator=true.
 	EmulatorHTTPPort int
 
-	// Valid tells whether a body is of this protocol. One that is not is dead-lettered. nil: all are.
-	Valid func(body []byte) error
 	// Logger is told of waiting and of repairs; nil discards.
 	Logger *slog.Logger
 
@@ -59,9 +57,6 @@ func (o *Options) setDefaults() {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Valid == nil {
-		o.Valid = func([]byte) error { return nil }
 	}
 	if o.retry == 0 {
 		o.retry = time.Second

@@ -69,7 +69,7 @@ func TestSequence(t *testing.T) {
 	} {
 		s := sequence{next: 1}
 		var got []byte
-		deliver := func(b []byte) { got = append(got, b...) }
+		deliver := func(_ int64, b []byte) { got = append(got, b...) }
 		for _, n := range row.in {
 			s.add(n, []byte{byte('0' + n)}, deliver)
 		}
@@ -86,7 +86,7 @@ func TestSequence(t *testing.T) {
 	unknown := sequence{}
 	var numbers []int64
 	for _, n := range []int64{7, 8, 6, 9} {
-		unknown.add(n, nil, func([]byte) { numbers = append(numbers, n) })
+		unknown.add(n, nil, func(number int64, _ []byte) { numbers = append(numbers, number) })
 	}
 	if !slices.Equal(numbers, []int64{7, 8, 9}) {
 		t.Errorf("a subscription joined at 7 delivers %v, want 7 8 9", numbers)
@@ -111,7 +111,7 @@ func TestSequenceAbsent(t *testing.T) {
 	} {
 		s := sequence{next: 1}
 		var got []int64
-		deliver := func(b []byte) { got = append(got, int64(b[0])) }
+		deliver := func(number int64, _ []byte) { got = append(got, number) }
 		for _, n := range []int64{3, 4, 8} {
 			s.add(n, []byte{byte(n)}, deliver)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
@@ -19,15 +21,19 @@ const (
 	fetchAhead = 64
 	// peekSize is how many messages a peek shows at most: all that Service Bus ever does.
 	peekSize = 250
+	// maxRefused bounds the sequence numbers of refused messages that Receive remembers. A message beyond it that comes again is
+	// completed instead of dead-lettered.
+	maxRefused = 4096
 )
 
 // Receive delivers the topic's messages in its order until ctx ends or the link breaks. It makes a new connection each time, and first
-// peeks at what the one before may still hold locked.
-func (b *Bus) Receive(ctx context.Context, deliver func(body []byte)) error {
+// peeks at what the one before may still hold locked. It dead-letters a message
+// whose body deliver refuses.
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
 	if b.lost {
 		return b.subscribeAgain(ctx)
 	}
-	r := &reading{bus: b, deliver: deliver}
+	r := &reading{bus: b, deliver: deliver, early: make(map[int64]*azservicebus.ReceivedMessage)}
 	for _, receiver := range []**azservicebus.Receiver{&r.fetching, &r.settling} {
 		client, err := b.newClient()
 		if err != nil {
@@ -59,7 +65,7 @@ func (b *Bus) afterFailure(ctx context.Context, failure error) error {
 // messages are numbered from 1 again, so what is known of the old numbers is forgotten: by them all the new messages would be repeats.
 // It is called until it has worked: a subscription whose making was not answered may be there all the same.
 func (b *Bus) subscribeAgain(ctx context.Context) error {
-	b.sequence = sequence{}
+	b.sequence, b.refused = sequence{}, nil
 	if b.own {
 		if err := b.ensureTopic(ctx); err != nil {
 			return fmt.Errorf("receive: subscription was deleted: %w", err)
@@ -81,8 +87,9 @@ type reading struct {
 	bus       *Bus
 	fetching  *azservicebus.Receiver
 	settling  *azservicebus.Receiver
-	deliver   func([]byte)
+	deliver   func([]byte) error
 	completer *completer
+	early     map[int64]*azservicebus.ReceivedMessage // fetched ahead of their turn, to be settled when it comes
 }
 
 // fetched is the outcome of one call of the SDK. No messages and no error means that the SDK has repaired its link.
@@ -141,32 +148,61 @@ func (r *reading) fetch(ctx context.Context, fetches chan<- fetched) {
 // take delivers messages as far as order allows, and has them completed.
 func (r *reading) take(messages []*azservicebus.ReceivedMessage) {
 	for _, m := range messages {
-		invalid := r.bus.options.Valid(m.Body)
-		if invalid != nil {
-			r.bus.meter.deadLettered.Add(1)
-			r.bus.options.Logger.Warn("message dead-lettered", "sequence", *m.SequenceNumber, "err", invalid)
-		}
-		if !r.bus.sequence.add(*m.SequenceNumber, bodyFor(r.bus.instance, m, invalid), r.pass) {
+		number := *m.SequenceNumber
+		r.early[number] = m
+		if !r.bus.sequence.add(number, bodyFor(r.bus.instance, m), r.pass) {
 			r.bus.meter.repeats.Add(1)
 		}
-		r.completer.add(m, invalid)
+		if number < r.bus.sequence.next {
+			r.settle(number) // a repeat; pass has settled any other
+		}
 	}
 }
 
-// bodyFor is what a message holds for this instance; nil for one that keeps only its place in the order: addressed to another, which a
-// subscription made beforehand may let through, or not of this protocol.
-func bodyFor(instance string, m *azservicebus.ReceivedMessage, invalid error) []byte {
+// pass delivers the message whose turn has come. It settles the message too, unless only a peek has shown it so far.
+func (r *reading) pass(number int64, body []byte) {
+	if body != nil {
+		if err := r.deliver(body); err != nil {
+			r.bus.refuse(number, err)
+		}
+	}
+	r.settle(number)
+}
+
+// settle has a fetched message completed, or dead-lettered if deliver has refused it.
+func (r *reading) settle(number int64) {
+	m := r.early[number]
+	if m == nil {
+		return
+	}
+	delete(r.early, number)
+	refusal := r.bus.refused[number]
+	if refusal != nil {
+		r.bus.meter.deadLettered.Add(1)
+		r.bus.options.Logger.Warn("message dead-lettered", "sequence", number, "err", refusal)
+	}
+	r.completer.add(m, refusal)
+}
+
+// refuse remembers why deliver refused a message, since the message is delivered once but may be fetched several times.
+func (b *Bus) refuse(number int64, err error) {
+	if b.refused == nil {
+		b.refused = make(map[int64]error)
+	}
+	if len(b.refused) >= maxRefused {
+		delete(b.refused, slices.Min(slices.Collect(maps.Keys(b.refused))))
+	}
+	b.refused[number] = err
+}
+
+// bodyFor returns the body of a message for this instance, or nil if the message is addressed to another instance. A subscription made
+// beforehand may let such messages through; they only take their place in the order.
+func bodyFor(instance string, m *azservicebus.ReceivedMessage) []byte {
 	to, addressed := m.ApplicationProperties[addressee]
-	if invalid != nil || addressed && to != instance {
+	if addressed && to != instance {
 		return nil
 	}
 	return m.Body
-}
-
-func (r *reading) pass(body []byte) {
-	if body != nil {
-		r.deliver(body)
-	}
 }
 
 // peek shows all there is from the first message on that was not delivered, also what another link holds locked. What it passes over
@@ -185,7 +221,7 @@ func (r *reading) peek(ctx context.Context) error {
 		}
 		for _, m := range messages {
 			s.absent(*m.SequenceNumber, r.pass)
-			s.add(*m.SequenceNumber, bodyFor(r.bus.instance, m, r.bus.options.Valid(m.Body)), r.pass)
+			s.add(*m.SequenceNumber, bodyFor(r.bus.instance, m), r.pass)
 		}
 		switch {
 		case s.next <= from: // nothing from there on; what waits has been completed or has expired

@@ -17,7 +17,7 @@ func (s *sequence) restart() { *s = sequence{next: 1} }
 
 // add takes a message; deliver is called with it, and with those that waited for it, once all before it have been delivered. It returns
 // false for a repeat.
-func (s *sequence) add(number int64, body []byte, deliver func([]byte)) bool {
+func (s *sequence) add(number int64, body []byte, deliver func(number int64, body []byte)) bool {
 	if s.next == 0 {
 		s.next = number
 	}
@@ -32,12 +32,12 @@ func (s *sequence) add(number int64, body []byte, deliver func([]byte)) bool {
 		return true
 	}
 	s.next++
-	deliver(body)
+	deliver(number, body)
 	s.deliverEarly(deliver)
 	return true
 }
 
-func (s *sequence) deliverEarly(deliver func([]byte)) {
+func (s *sequence) deliverEarly(deliver func(number int64, body []byte)) {
 	for len(s.early) > 0 {
 		body, ok := s.early[s.next]
 		if !ok {
@@ -45,7 +45,7 @@ func (s *sequence) deliverEarly(deliver func([]byte)) {
 		}
 		delete(s.early, s.next)
 		s.next++
-		deliver(body)
+		deliver(s.next-1, body)
 	}
 }
 
@@ -58,7 +58,7 @@ func (s *sequence) missing() int64 {
 }
 
 // absent notes that what has not come of the numbers below before does not exist.
-func (s *sequence) absent(before int64, deliver func([]byte)) {
+func (s *sequence) absent(before int64, deliver func(number int64, body []byte)) {
 	for s.next < before {
 		if s.hole() && s.next+s.missing() < before {
 			s.skip(deliver)
@@ -70,7 +70,7 @@ func (s *sequence) absent(before int64, deliver func([]byte)) {
 }
 
 // skip gives up the first hole: the subscription has no messages with its numbers.
-func (s *sequence) skip(deliver func([]byte)) {
+func (s *sequence) skip(deliver func(number int64, body []byte)) {
 	s.next += s.missing()
 	s.deliverEarly(deliver)
 }
