@@ -76,24 +76,42 @@ func missing(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// TestBicep runs the checks of Bicep and of the azd project, from the folder that BICEPCHECK_DIR names.
-func TestBicep(t *testing.T) {
-	root, err := filepath.Abs("..")
+// bicepCompiler returns the path of Microsoft's Bicep compiler, from $BICEP, the PATH or a folder beside the repository.
+// Nothing that the tests may install has it, so its absence skips the test even where all other tools are required.
+func bicepCompiler(t *testing.T) string {
+	t.Helper()
+	beside, err := filepath.Abs("../../shared/tools/bicep/bicep")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := os.Getenv("BICEPCHECK_DIR")
-	if dir == "" {
-		dir = filepath.Join(root, "../shared/tools/bicepcheck")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		missing(t, "no Bicep checker: "+err.Error())
-	}
-	for _, args := range [][]string{{"./cmd/bicepcheck", "-warn", filepath.Join(root, "infra")}, {"./cmd/azdcheck", "-warn", root}} {
-		command := exec.Command("go", append([]string{"run", "-C", dir}, args...)...)
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", args[0], err, out)
+	for _, name := range []string{os.Getenv("BICEP"), "bicep", beside} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
 		}
+	}
+	t.Skip("no Bicep compiler: it is looked for in $BICEP and on the PATH")
+	return ""
+}
+
+func TestBicepCompiles(t *testing.T) {
+	compiler := bicepCompiler(t)
+	for _, file := range []string{"main.bicep", "chat.bicep"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			command := exec.Command(compiler, "build", file, "--stdout")
+			command.Env = append(os.Environ(), "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1") // it runs without libicu
+			var diagnostics strings.Builder
+			command.Stderr = &diagnostics
+			out, err := command.Output()
+			if err != nil {
+				t.Fatalf("bicep build %s: %v\n%s", file, err, &diagnostics)
+			}
+			// The compiler writes resources as an array, or as an object where one of them has a symbolic name.
+			var template struct{ Resources json.RawMessage }
+			if err := json.Unmarshal(out, &template); err != nil || len(template.Resources) <= len("[]") {
+				t.Errorf("bicep build %s: resources %s, %v", file, template.Resources, err)
+			}
+		})
 	}
 }
 
