@@ -38,6 +38,7 @@ var table = map[string]rule{
 	"internal/socketio/echoserver":       {ours: []string{"internal/engineio", "internal/socketio"}},
 	"internal/socketio/socketiotest":     {ours: []string{"internal/engineio", "internal/socketio"}, outside: []string{"github.com/gorilla/websocket"}},
 	"internal/chat":                      {ours: []string{"internal/socketio"}, outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"}},
+	"internal/chat/state":                {outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"}},
 	"internal/backplane":                 {outside: []string{"github.com/fxamacker/cbor"}},
 	"internal/backplane/inprocess":       {ours: []string{"internal/backplane"}},
 	"internal/backplane/backplanetest":   {ours: []string{"internal/backplane"}},
@@ -70,6 +71,15 @@ var codecBans = []string{"net", "net/http", "os", "sync", "sync/atomic", "contex
 
 // timeAllowed are codecs whose format has a timestamp type, so that they need the package time as a vocabulary.
 var timeAllowed = []string{"internal/emulator/amqp"}
+
+// deterministic are the packages that must behave alike on every instance: the same calls lead to the same state. They
+// import nothing that differs between two machines or two runs.
+var deterministic = []string{"internal/chat/state"}
+
+var deterministicBans = []string{
+	"net", "net/http", "os", "sync", "sync/atomic", "context", "time", "log/slog", "math/rand", "math/rand/v2", "crypto/rand",
+	"runtime", "unsafe",
+}
 
 func TestImports(t *testing.T) {
 	root := ".."
@@ -124,6 +134,8 @@ func checkFile(t *testing.T, rel, name string) {
 				continue
 			}
 			t.Errorf("%s imports %s: a codec has no I/O, locks, contexts or clocks", rel, imported)
+		case !isTest && slices.Contains(deterministic, pkg) && slices.Contains(deterministicBans, imported):
+			t.Errorf("%s imports %s: a deterministic package has no I/O, locks, clocks, loggers or random source", rel, imported)
 		}
 	}
 }

@@ -1,0 +1,150 @@
+package state
+
+import (
+	"slices"
+	"strconv"
+)
+
+// apply binds a socket to a user: the one that the token names, or else a new one.
+func (c *Claim) apply(s *State, from origin) Outcome {
+	if u := s.UserOn(from.conn); u != nil && u.token != c.Token {
+		return s.rename(from, Nickname{Name: c.Name, Key: c.Key}) // the socket has claimed twice
+	}
+	u := s.byToken[c.Token]
+	if u == nil {
+		return s.claimNew(from, c)
+	}
+	wanted := Nickname{Name: c.Name, Key: c.Key}
+	if wanted.Key == "" {
+		wanted = u.name
+	}
+	if holder := s.byKey[wanted.Key]; holder != nil && holder != u {
+		if c.Key == "" {
+			return Outcome{Code: NameLost}
+		}
+		return Outcome{Code: NameTaken}
+	}
+	if now := u.binding(); u.status == Connected && now.ConnID != from.conn && c.Born < now.born {
+		// The claim was long under way: the user is on a socket that was connected later. Messages from this one count.
+		s.bindEarlier(u, from.conn, c)
+		return Outcome{User: u, Stale: true}
+	}
+	s.bind(u, from.conn, c)
+	if u.status == Expired {
+		s.revive(u, wanted, c.RoomLimit, from.time)
+	} else {
+		wasAway := u.status == Disconnected
+		u.status, u.orphaned = Connected, false
+		if wasAway {
+			s.change(Change{Kind: Back, User: u})
+		}
+		s.setName(u, wanted, from.time)
+	}
+	return Outcome{User: u}
+}
+
+// claimNew creates a user, if the nickname is free.
+func (s *State) claimNew(from origin, c *Claim) Outcome {
+	name := Nickname{Name: c.Name, Key: c.Key}
+	switch {
+	case name.Key == "" || name.Name == "":
+		return Outcome{Code: NameLost}
+	case len(s.users) >= s.bounds.Users:
+		return Outcome{Code: Overloaded}
+	case s.byKey[name.Key] == nil:
+	case c.Variant:
+		name = s.variant(name)
+	default:
+		return Outcome{Code: NameTaken}
+	}
+	u := &User{id: s.next(), name: name, token: c.Token, rooms: c.Rooms, status: Expired}
+	s.byToken[u.token] = u
+	s.bind(u, from.conn, c)
+	s.revive(u, name, c.RoomLimit, from.time)
+	return Outcome{User: u}
+}
+
+// variant returns the first free nickname that is made from one that is taken.
+func (s *State) variant(name Nickname) Nickname {
+	for n := 2; ; n++ {
+		suffix := " " + strconv.Itoa(n)
+		if s.byKey[name.Key+suffix] == nil {
+			return Nickname{Name: name.Name + suffix, Key: name.Key + suffix}
+		}
+	}
+}
+
+// bind makes conn the socket that the user is on.
+func (s *State) bind(u *User, conn ConnID, c *Claim) {
+	if other := s.byConn[conn]; other != nil && other != u {
+		s.unbind(other, conn)
+	}
+	var old ConnID
+	if u.status == Connected {
+		old = u.Conn()
+	}
+	if u.clientNo == 0 || u.client != c.Client || c.Client == (Hash{}) {
+		s.forgetClient(u)
+		u.client, u.clientNo = c.Client, s.next()
+		if c.Client != (Hash{}) {
+			if other := s.byClient[c.Client]; other != nil {
+				s.forgetClient(other)
+			}
+			s.byClient[c.Client] = u
+		}
+	}
+	u.sid, u.protocol, u.hold = c.SID, c.Protocol, c.HoldMillis
+	s.unbind(u, conn)
+	if len(u.conns) == maxConns {
+		s.unbind(u, u.conns[0].ConnID)
+	}
+	u.conns = append(u.conns, binding{conn, u.clientNo, c.Born})
+	s.byConn[conn] = u
+	s.change(Change{Kind: Bound, User: u, Old: old})
+}
+
+// bindEarlier makes conn a socket that the user was on before the present one.
+func (s *State) bindEarlier(u *User, conn ConnID, c *Claim) {
+	if other := s.byConn[conn]; other != nil {
+		s.unbind(other, conn)
+	}
+	if len(u.conns) == maxConns {
+		s.unbind(u, u.conns[0].ConnID)
+	}
+	b := binding{conn, s.next(), c.Born}
+	if c.Client == u.client {
+		b.clientNo = u.clientNo
+	}
+	u.conns = slices.Insert(u.conns, 0, b)
+	s.byConn[conn] = u
+}
+
+func (s *State) unbind(u *User, conn ConnID) {
+	u.conns = slices.DeleteFunc(u.conns, func(b binding) bool { return b.ConnID == conn })
+	if s.byConn[conn] == u {
+		delete(s.byConn, conn)
+	}
+}
+
+func (s *State) forgetClient(u *User) {
+	if u.client != (Hash{}) && s.byClient[u.client] == u {
+		delete(s.byClient, u.client)
+	}
+	u.client = Hash{}
+}
+
+// revive gives a new or expired user a nickname that is free, and lets it enter its rooms.
+func (s *State) revive(u *User, name Nickname, limit uint64, time int64) {
+	s.expired = slices.DeleteFunc(s.expired, func(e *User) bool { return e == u })
+	u.status, u.orphaned, u.name = Connected, false, name
+	s.users[u.id] = u
+	s.byKey[name.Key] = u
+	rooms := u.rooms
+	u.rooms = nil
+	s.enter(u, Lobby, time)
+	for _, name := range rooms {
+		if uint64(len(u.rooms)) < limit && !slices.Contains(u.rooms, name) {
+			s.enter(u, name, time)
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// commandVersion is raised when an existing kind changes. Instances ignore commands of a version or kind that they don't
+// know, so none may be appended before all instances know it.
+const commandVersion = 2
+
+// arrayOfThree is the first byte of a Command after version and kind.
+const arrayOfThree = 0x83
+
+// Limits of the fields of commands: bytes, elements of a list, milliseconds. A command that exceeds one does not decode.
+const (
+	MaxText       = 48 << 10
+	MaxCID        = 64
+	MaxSID        = 64
+	MaxHoldMillis = 24 * 60 * 60 * 1000
+	maxList       = 4096
+	maxKeyBytes   = 2*maxNameBytes + 8 // a nickname or its key, and the number that makes it free
+)
+
+// Command is the body of an entry. Encoded it is a sequence of CBOR items: version, kind, and the array
+// [Ref, Conn, Action], with the action as the array of its fields.
+type Command struct {
+	_      struct{} `cbor:",toarray"`
+	Ref    uint64   // by which the appending instance recognizes the command
+	Conn   uint64   // the socket at the appending instance; see ConnID
+	Action Action
+}
+
+// Action is what a Command does: a pointer to one of the types below.
+type Action interface {
+	kind() kind
+	valid() bool
+	apply(*State, origin) Outcome
+}
+
+type kind uint8
+
+const (
+	claimKind kind = 1 + iota
+	renameKind
+	leaveChatKind
+	disconnectKind
+	expireKind
+	joinKind
+	leaveKind
+	sayKind
+	typingKind
+	kinds
+)
+
+// Claim binds a socket to a user: to the one that Token names, or to a new one with a free nickname. For a user that is
+// known it changes the nickname as well, unless Name and Key are empty.
+type Claim struct {
+	_          struct{} `cbor:",toarray"`
+	Name, Key  string   // of a Nickname
+	Token      Hash     // of the resume token
+	Client     Hash     // the client instance: of the private id of the socket; zero: it has none
+	SID        string   // the public id of the socket
+	Born       uint64   // when the socket was connected, by its instance's clock, in Unix milliseconds
+	Protocol   Protocol
+	Variant    bool     // take a free variant of the nickname where it is taken
+	HoldMillis uint64   // how long the user keeps its nickname when its instance leaves the cluster
+	RoomLimit  uint64   // how many rooms it may be in
+	Rooms      []string // that a new user is to enter
+}
+
+// Rename changes the nickname of the user on the socket.
+type Rename struct {
+	_         struct{} `cbor:",toarray"`
+	Name, Key string   // of a Nickname
+}
+
+// LeaveChat frees the nickname of the user on the socket at once.
+type LeaveChat struct {
+	_ struct{} `cbor:",toarray"`
+}
+
+// Disconnect says that the socket was lost. Its user keeps the nickname for HoldMillis.
+type Disconnect struct {
+	_          struct{} `cbor:",toarray"`
+	HoldMillis uint64
+}
+
+// Expire frees the nicknames of users that are still disconnected.
+type Expire struct {
+	_     struct{} `cbor:",toarray"`
+	Users []Stamp
+}
+
+// Stamp names one disconnection of a user. It is void once the user has returned.
+type Stamp struct {
+	_          struct{} `cbor:",toarray"`
+	User       uint64
+	Generation uint64
+}
+
+// Join makes the user on the socket a member of a room.
+type Join struct {
+	_         struct{} `cbor:",toarray"`
+	Room      string
+	RoomLimit uint64 // how many rooms it may be in
+}
+
+// Leave ends Join.
+type Leave struct {
+	_    struct{} `cbor:",toarray"`
+	Room string
+}
+
+// Say records a message of the user on the socket, once for every CID.
+type Say struct {
+	_    struct{} `cbor:",toarray"`
+	Room string
+	CID  string // the id that the client gave it; "": none
+	Text string
+}
+
+// Typing reports that the user on the socket types, or has stopped. It leaves nothing in the State.
+type Typing struct {
+	_    struct{} `cbor:",toarray"`
+	Room string
+	On   bool
+}
+
+// newAction creates the action of a kind to decode into.
+var newAction = [kinds]func() Action{
+	claimKind:      func() Action { return new(Claim) },
+	renameKind:     func() Action { return new(Rename) },
+	leaveChatKind:  func() Action { return new(LeaveChat) },
+	disconnectKind: func() Action { return new(Disconnect) },
+	expireKind:     func() Action { return new(Expire) },
+	joinKind:       func() Action { return new(Join) },
+	leaveKind:      func() Action { return new(Leave) },
+	sayKind:        func() Action { return new(Say) },
+	typingKind:     func() Action { return new(Typing) },
+}
+
+func (*Claim) kind() kind      { return claimKind }
+func (*Rename) kind() kind     { return renameKind }
+func (*LeaveChat) kind() kind  { return leaveChatKind }
+func (*Disconnect) kind() kind { return disconnectKind }
+func (*Expire) kind() kind     { return expireKind }
+func (*Join) kind() kind       { return joinKind }
+func (*Leave) kind() kind      { return leaveKind }
+func (*Say) kind() kind        { return sayKind }
+func (*Typing) kind() kind     { return typingKind }
+
+func (c *Claim) valid() bool {
+	return (c.Name == "") == (c.Key == "") && len(c.Name) <= maxKeyBytes && len(c.Key) <= maxKeyBytes &&
+		len(c.SID) <= MaxSID && c.HoldMillis <= MaxHoldMillis && c.Protocol <= V4 && len(c.Rooms) <= maxList &&
+		!slices.ContainsFunc(c.Rooms, func(room string) bool { return !validRoom(room) })
+}
+
+func (c *Rename) valid() bool {
+	return c.Name != "" && c.Key != "" && len(c.Name) <= maxKeyBytes && len(c.Key) <= maxKeyBytes
+}
+
+func (c *Say) valid() bool {
+	return validRoom(c.Room) && len(c.CID) <= MaxCID && c.Text != "" && len(c.Text) <= MaxText
+}
+
+func (*LeaveChat) valid() bool    { return true }
+func (c *Disconnect) valid() bool { return c.HoldMillis <= MaxHoldMillis }
+func (c *Expire) valid() bool     { return len(c.Users) <= maxList }
+func (c *Join) valid() bool       { return validRoom(c.Room) }
+func (c *Leave) valid() bool      { return validRoom(c.Room) }
+func (c *Typing) valid() bool     { return validRoom(c.Room) }
+
+func validRoom(name string) bool { return name != "" && len(name) <= maxNameBytes }
+
+// Encode returns the body of an entry. It belongs to the caller.
+func (c *Command) Encode() []byte {
+	buffer := bytes.NewBuffer(make([]byte, 0, 96+c.payload()))
+	buffer.WriteByte(commandVersion) // integers below 24 are CBOR items of one byte
+	buffer.WriteByte(byte(c.Action.kind()))
+	if err := encoding.MarshalToBuffer(c, buffer); err != nil {
+		panic(err) // no field of a command can fail to encode
+	}
+	return buffer.Bytes()
+}
+
+// payload is about how many bytes the action's texts take.
+func (c *Command) payload() int {
+	switch a := c.Action.(type) {
+	case *Say:
+		return len(a.Text)
+	case *Expire:
+		return 16 * len(a.Users)
+	}
+	return 0
+}
+
+var (
+	errUnknown   = errors.New("command of an unknown version or kind")
+	errMalformed = errors.New("malformed command")
+)
+
+// DecodeCommand decodes the body of an entry. The result shares no memory with it.
+func DecodeCommand(body []byte) (Command, error) {
+	if len(body) < 2 {
+		return Command{}, errMalformed
+	}
+	k := kind(body[1])
+	if body[0] != commandVersion || k == 0 || k >= kinds {
+		return Command{}, fmt.Errorf("%w: %d, %d", errUnknown, body[0], body[1])
+	}
+	if len(body) == 2 || body[2] != arrayOfThree { // the decoder accepts null, too
+		return Command{}, fmt.Errorf("%w of kind %d", errMalformed, k)
+	}
+	c := Command{Action: newAction[k]()}
+	action := c.Action
+	if err := decoding.Unmarshal(body[2:], &c); err != nil {
+		return Command{}, fmt.Errorf("%w of kind %d: %w", errMalformed, k, err)
+	}
+	if c.Action != action || !action.valid() {
+		return Command{}, fmt.Errorf("%w of kind %d", errMalformed, k)
+	}
+	return c, nil
+}
+
+// encoding and decoding are the codec of commands and snapshots.
+var (
+	encoding = must(cbor.CoreDetEncOptions().UserBufferEncMode())
+	decoding = must(cbor.DecOptions{
+		MaxNestedLevels:  8,
+		MaxArrayElements: 1 << 20,
+		IndefLength:      cbor.IndefLengthForbidden,
+		TagsMd:           cbor.TagsForbidden,
+		UTF8:             cbor.UTF8RejectInvalid,
+	}.DecMode())
+)
+
+func must[T any](mode T, err error) T {
+	if err != nil {
+		panic(err) // the options above contradict each other
+	}
+	return mode
+}

@@ -1,0 +1,149 @@
+package state
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
+
+// Line is one item of a room's history.
+type Line struct {
+	_        struct{} `cbor:",toarray"`
+	Seq      uint64
+	Check    uint32 // see Position
+	Kind     LineKind
+	Time     int64 // Unix milliseconds, by the clock of the instance that appended the entry
+	User     uint64
+	ClientNo uint64 // of a message: the client instance that sent it, among those of the user
+	From     string // the user's nickname
+	Was      string // of a rename: the nickname before
+	Text     string // of a message
+	CID      string // of a message: the id that the client gave it
+	Instance string // of a message: the instance that the client was connected to
+}
+
+// LineKind tells Lines apart.
+type LineKind uint8
+
+const (
+	MessageLine LineKind = iota
+	JoinLine
+	LeaveLine
+	RenameLine
+	LineKinds // the number of kinds
+)
+
+// Position returns the line's position in the log.
+func (l *Line) Position() Position { return Position{Seq: l.Seq, Check: l.Check} }
+
+// size is about the memory that a line takes.
+func (l *Line) size() int {
+	return 128 + len(l.From) + len(l.Was) + len(l.Text) + len(l.CID)
+}
+
+// IsOwn reports whether the client of u, which may be nil, has no use for the line: it has sent and displayed the
+// message itself, or the line is about u.
+func (l *Line) IsOwn(u *User) bool {
+	return u != nil && l.User == u.id && (l.Kind != MessageLine || l.ClientNo == u.clientNo)
+}
+
+// record appends a line to a room and returns it with its number.
+func (s *State) record(name string, l Line) Line {
+	r := s.rooms[name]
+	l.Seq, l.Check = s.next(), uint32(s.log.chain>>32^s.log.chain)
+	s.log.last = l.Position()
+	r.active = l.Seq
+	r.lines = append(r.lines, l)
+	s.histBytes += l.size()
+	if len(r.lines) > s.bounds.RoomLines {
+		s.trim(r, len(r.lines)-s.bounds.RoomLines)
+	}
+	for s.histBytes > s.bounds.HistoryBytes && s.trimOldest() {
+	}
+	return l
+}
+
+// trim drops a room's n oldest lines.
+func (s *State) trim(r *Room, n int) {
+	for i := range n {
+		s.histBytes -= r.lines[i].size()
+		r.trimmed = r.lines[i].Seq
+		r.lines[i] = Line{}
+	}
+	r.lines = r.lines[n:]
+}
+
+// trimOldest drops some of the oldest lines of the room that has the oldest one. It reports false if there are none.
+func (s *State) trimOldest() bool {
+	const some = 16
+	var oldest *Room
+	for _, r := range s.rooms {
+		if len(r.lines) > 0 && (oldest == nil || r.lines[0].Seq < oldest.lines[0].Seq) {
+			oldest = r
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	s.trim(oldest, min(some, len(oldest.lines)))
+	return true
+}
+
+// since returns a room's lines after a number, and false if not all of them are kept.
+func (r *Room) since(seq uint64) ([]Line, bool) {
+	i := sort.Search(len(r.lines), func(i int) bool { return r.lines[i].Seq > seq })
+	return r.lines[i:], r.trimmed <= seq
+}
+
+// Last returns the last n lines of a room that come before the number given (0: the last of all), oldest first, and
+// whether older ones are kept. The caller must not modify or keep the slice.
+func (r *Room) Last(n int, before uint64) (lines []Line, more bool) {
+	end := len(r.lines)
+	if before > 0 {
+		end = sort.Search(end, func(i int) bool { return r.lines[i].Seq >= before })
+	}
+	first := max(0, end-n)
+	return r.lines[first:end], first > 0
+}
+
+// Line returns a line by its number, if it is kept.
+func (r *Room) Line(seq uint64) (Line, bool) {
+	lines, _ := r.since(seq - 1)
+	if len(lines) == 0 || lines[0].Seq != seq {
+		return Line{}, false
+	}
+	return lines[0], true
+}
+
+// MissedLine is a line that a client has not received, and its room.
+type MissedLine struct {
+	Room string
+	Line Line
+}
+
+// MissedBy returns, in order, the lines after a position in the rooms named. It reports false if not all of them are
+// kept, or if the position is not one of this log. A position ahead of the State has missed nothing.
+func (s *State) MissedBy(rooms []string, p Position) ([]MissedLine, bool) {
+	if p.Seq > s.log.last.Seq {
+		return nil, true
+	}
+	if !s.Verify(p) {
+		return nil, false
+	}
+	var all []MissedLine
+	for _, name := range rooms {
+		r := s.rooms[name]
+		if r == nil {
+			return nil, false
+		}
+		lines, ok := r.since(p.Seq)
+		if !ok {
+			return nil, false
+		}
+		for _, l := range lines {
+			all = append(all, MissedLine{name, l})
+		}
+	}
+	slices.SortFunc(all, func(a, b MissedLine) int { return cmp.Compare(a.Line.Seq, b.Line.Seq) })
+	return all, true
+}

@@ -1,0 +1,97 @@
+package state
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rivo/uniseg"
+)
+
+func TestNicknames(t *testing.T) {
+	for _, test := range []struct {
+		typed     string
+		name, key string
+		code      Code
+	}{
+		{"Ann", "Ann", "ann", Accepted},
+		{"  Ann \t Lee\u00a0", "Ann Lee", "ann lee", Accepted},
+		{"Jose\u0301", "José", "josé", Accepted},
+		{"STRASSE", "STRASSE", "strasse", Accepted},
+		{"Straße", "Straße", "strasse", Accepted},
+		{"ΣΊΣΥΦΟΣ", "ΣΊΣΥΦΟΣ", "σίσυφοσ", Accepted},
+		{"세종", "세종", "세종", Accepted},
+		{"\u1109\u1166\u110c\u1169\u11bc", "세종", "세종", Accepted},
+		{"constructor", "constructor", "constructor", Accepted},
+		{"👩‍🚀", "👩‍🚀", "👩🚀", Accepted},
+		{"❤\ufe0f", "❤\ufe0f", "❤", Accepted},
+		{"می\u200cخواهم", "می\u200cخواهم", "میخواهم", Accepted},
+		{"null", "null", "null", Accepted},
+		{"", "", "", NameInvalid},
+		{" \t ", "", "", NameInvalid},
+		{"\u200d", "", "", NameInvalid},
+		{"\u3164", "", "", NameInvalid},
+		{"\u2800", "", "", NameInvalid},
+		{"\u0301", "", "", NameInvalid},
+		{"Ann\u200b", "", "", NameInvalid},
+		{"Ann\u202eeel", "", "", NameInvalid},
+		{"Ann\u2066", "", "", NameInvalid},
+		{"A\x00nn", "", "", NameInvalid},
+		{"A\x1bnn", "", "", NameInvalid},
+		{"Ann\ufeff", "", "", NameInvalid},
+		{"A\ue000", "", "", NameInvalid},
+		{"A\xffnn", "", "", NameInvalid},
+		{strings.Repeat("n", 33), "", "", NameTooLong},
+		{strings.Repeat("👩‍🚀", 32), "", "", NameTooLong},          // 32 grapheme clusters, but 352 bytes
+		{"Z" + strings.Repeat("\u0328", 70), "", "", NameInvalid}, // NFC breaks up so many marks
+		{strings.Repeat("é", 32), strings.Repeat("é", 32), strings.Repeat("é", 32), Accepted},
+	} {
+		n, why := ParseNickname(test.typed, 32)
+		if n.Name != test.name || n.Key != test.key || why != test.code {
+			t.Errorf("ParseNickname(%q) = %q, %q, %d, want %q, %q, %d", test.typed, n.Name, n.Key, why, test.name, test.key, test.code)
+		}
+	}
+}
+
+func TestTexts(t *testing.T) {
+	for _, test := range []struct {
+		name, typed string
+		limit       int
+		code        Code
+	}{
+		{"plain", "hi", 2, Accepted},
+		{"empty", "", 10, Empty},
+		{"white", " \n\t ", 10, Empty},
+		{"one too many", "hey", 2, TooLong},
+		{"clusters count, not bytes", "👩‍🚀👩‍🚀", 2, Accepted},
+		{"one cluster too many", "👩‍🚀👩‍🚀👩‍🚀", 2, TooLong},
+		{"no limit", strings.Repeat("x", MaxText), -1, Accepted},
+		{"no limit but the log's", strings.Repeat("x", MaxText+1), -1, TooLong},
+	} {
+		if _, why := ParseText(test.typed, test.limit); why != test.code {
+			t.Errorf("%s: ParseText(%.20q, %d) = %d, want %d", test.name, test.typed, test.limit, why, test.code)
+		}
+	}
+}
+
+func FuzzNickname(f *testing.F) {
+	for _, seed := range []string{"Ann", "Jose\u0301", "👩‍🚀", "\u1109\u1166", "ǅ", "ﬁ", "İ", "ß\u0301", "\u0345a"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		n, why := ParseNickname(typed, 32)
+		if why != Accepted {
+			return
+		}
+		if len(n.Name) > maxNameBytes || uniseg.GraphemeClusterCount(n.Name) > 32 || n.Key == "" {
+			t.Errorf("ParseNickname(%q) = %q, %q, which is too long or empty", typed, n.Name, n.Key)
+		}
+		// A name that is claimed again as it was granted is the same name.
+		again, why := ParseNickname(n.Name, 32)
+		if why != Accepted || again != n {
+			t.Errorf("ParseNickname(%q) = %+v, and of that name %+v, %d", typed, n, again, why)
+		}
+		if c, err := DecodeCommand((&Command{Action: &Rename{Name: n.Name, Key: n.Key}}).Encode()); err != nil {
+			t.Errorf("DecodeCommand of %+v: %v", c, err)
+		}
+	})
+}

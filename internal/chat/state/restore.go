@@ -1,0 +1,153 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Decode decodes a snapshot. It refuses what no sequence of entries could have led to, and snapshots of other versions.
+func Decode(encoded []byte) (*State, error) {
+	if version := versionOf(encoded); version != snapshotVersion {
+		return nil, fmt.Errorf("decode snapshot: version %d, this instance reads version %d", version, snapshotVersion)
+	}
+	var saved snapshot
+	if err := decoding.Unmarshal(encoded, &saved); err != nil {
+		return nil, fmt.Errorf("decode snapshot: %w", err)
+	}
+	s := newState(saved.Bounds.Bounds)
+	s.log = logState{chain: saved.Chain, last: saved.Last, time: saved.Time}
+	s.seq = saved.Seq
+	if err := s.restore(&saved); err != nil {
+		return nil, fmt.Errorf("decode snapshot: %w", err)
+	}
+	return s, nil
+}
+
+// versionOf returns the version of a snapshot, or 0 for anything else.
+func versionOf(encoded []byte) uint64 {
+	if len(encoded) < 2 || encoded[0]&0xe0 != 0x80 || encoded[1] >= 24 {
+		return 0 // not an array that begins with a small integer
+	}
+	return uint64(encoded[1])
+}
+
+func (s *State) restore(saved *snapshot) error {
+	b := &saved.Bounds
+	for _, bound := range []int{b.RoomLines, b.HistoryBytes, b.Rooms, b.Users, b.Remembered, b.Expired} {
+		if bound < 0 || int64(bound) > 1<<31 {
+			return errors.New("bound out of range")
+		}
+	}
+	if saved.Last.Seq > saved.Seq {
+		return errors.New("last line is ahead of the numbers given")
+	}
+	if b.RecoveryMillis < 0 || b.RecoveryMillis > MaxHoldMillis {
+		return errors.New("bound out of range")
+	}
+	for i := range saved.Rooms {
+		if err := s.restoreRoom(&saved.Rooms[i]); err != nil {
+			return err
+		}
+	}
+	for i := range saved.Users {
+		u, err := s.restoreUser(&saved.Users[i])
+		if err != nil {
+			return err
+		}
+		if err := s.restoreMembership(u); err != nil {
+			return err
+		}
+	}
+	for i := range saved.Expired {
+		u, err := s.restoreUser(&saved.Expired[i])
+		if err != nil {
+			return err
+		}
+		u.status = Expired
+		s.expired = append(s.expired, u)
+	}
+	for _, said := range saved.Said {
+		if _, twice := s.said.at[said.Key]; twice {
+			return errors.New("message remembered twice")
+		}
+		s.said.add(said.Key, said.At, s.bounds.Remembered)
+	}
+	return nil
+}
+
+func (s *State) restoreRoom(saved *savedRoom) error {
+	if !validRoom(saved.Name) || s.rooms[saved.Name] != nil || saved.Active > s.seq {
+		return fmt.Errorf("room %q is invalid or occurs twice", saved.Name)
+	}
+	n := len(saved.Lines)
+	ordered := true
+	for i := 1; i < n; i++ {
+		ordered = ordered && saved.Lines[i-1].Seq < saved.Lines[i].Seq
+	}
+	if !ordered || n > s.bounds.RoomLines ||
+		n > 0 && (saved.Lines[0].Seq <= saved.Trimmed || saved.Lines[n-1].Seq > s.seq) {
+		return fmt.Errorf("lines of room %q are out of order", saved.Name)
+	}
+	for i := range saved.Lines {
+		l := &saved.Lines[i]
+		if l.Kind >= LineKinds || l.From == "" || len(l.Text) > MaxText || len(l.CID) > MaxCID {
+			return fmt.Errorf("line %d of room %q is invalid", l.Seq, saved.Name)
+		}
+		s.histBytes += l.size()
+	}
+	s.rooms[saved.Name] = &Room{name: saved.Name, members: make(map[uint64]*User), lines: saved.Lines,
+		trimmed: saved.Trimmed, active: saved.Active}
+	return nil
+}
+
+// restoreUser creates a user and indexes it as expired ones are indexed, too.
+func (s *State) restoreUser(saved *savedUser) (*User, error) {
+	u := &User{id: saved.ID, name: saved.Name, token: saved.Token, client: saved.Client, clientNo: saved.ClientNo,
+		sid: saved.SID, protocol: saved.Protocol, orphaned: saved.Orphaned, generation: saved.Generation,
+		hold: saved.Hold, expiredAt: saved.ExpiredAt, rooms: saved.Rooms}
+	if saved.Disconnected {
+		u.status = Disconnected
+	}
+	switch {
+	case u.id == 0 || u.id > s.seq || u.clientNo == 0 || u.name.Name == "" || u.name.Key == "" || u.protocol > V4,
+		len(u.name.Name) > maxKeyBytes || len(u.name.Key) > maxKeyBytes || len(u.sid) > MaxSID,
+		u.hold > MaxHoldMillis || len(u.rooms) > maxList,
+		len(saved.Conns) == 0 || len(saved.Conns) > maxConns:
+		return nil, fmt.Errorf("user %d is invalid", u.id)
+	case s.byToken[u.token] != nil || s.byClient[u.client] != nil:
+		return nil, fmt.Errorf("user %d has the secret of another", u.id)
+	}
+	s.byToken[u.token] = u
+	if u.client != (Hash{}) {
+		s.byClient[u.client] = u
+	}
+	for _, c := range saved.Conns {
+		conn := ConnID{c.Instance, c.Conn}
+		if s.byConn[conn] != nil {
+			return nil, fmt.Errorf("user %d has the socket of another", u.id)
+		}
+		s.byConn[conn] = u
+		u.conns = append(u.conns, binding{conn, c.ClientNo, c.Born})
+	}
+	return u, nil
+}
+
+// restoreMembership gives a user that has not expired its nickname and its rooms.
+func (s *State) restoreMembership(u *User) error {
+	if s.users[u.id] != nil || s.byKey[u.name.Key] != nil {
+		return fmt.Errorf("user %d or its nickname occurs twice", u.id)
+	}
+	s.users[u.id], s.byKey[u.name.Key] = u, u
+	for _, name := range u.rooms {
+		r := s.rooms[name]
+		if r == nil || r.members[u.id] != nil {
+			return fmt.Errorf("user %d is in room %q, which does not exist or lists it already", u.id, name)
+		}
+		r.members[u.id] = u
+	}
+	if !slices.Contains(u.rooms, Lobby) {
+		return fmt.Errorf("user %d is not in the lobby", u.id)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package state
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// Room has members, who are connected or disconnected users, and lines, which outlast them.
+type Room struct {
+	name    string
+	members map[uint64]*User
+	lines   []Line // oldest first
+	trimmed uint64 // number of the last line dropped from the front, or the State's when the room was created
+	active  uint64 // number of the last event here
+}
+
+// Name returns the folded name of the room.
+func (r *Room) Name() string { return r.name }
+
+// NumMembers returns the number of members.
+func (r *Room) NumMembers() int { return len(r.members) }
+
+// Members returns the members in no order.
+func (r *Room) Members() iter.Seq[*User] { return maps.Values(r.members) }
+
+// SortedMembers returns the members by nickname.
+func (r *Room) SortedMembers() []*User {
+	return slices.SortedFunc(r.Members(), func(a, b *User) int { return cmp.Compare(a.name.Key, b.name.Key) })
+}
+
+// enter makes a user a member of a room, which it creates if need be. It reports false if there are too many rooms.
+func (s *State) enter(u *User, name string, time int64) bool {
+	if !s.makeRoom(name) {
+		return false
+	}
+	r := s.rooms[name]
+	r.members[u.id] = u
+	u.rooms = append(u.rooms, name)
+	l := s.record(name, Line{Kind: JoinLine, Time: time, User: u.id, From: u.name.Name})
+	s.change(Change{Kind: Joined, User: u, Room: name, Line: l})
+	return true
+}
+
+// exit removes a user from a room that it is a member of.
+func (s *State) exit(u *User, name string, time int64) {
+	delete(s.rooms[name].members, u.id)
+	u.rooms = slices.DeleteFunc(u.rooms, func(r string) bool { return r == name })
+	l := s.record(name, Line{Kind: LeaveLine, Time: time, User: u.id, From: u.name.Name})
+	s.change(Change{Kind: Left, User: u, Room: name, Line: l})
+}
+
+// makeRoom creates a room unless it exists. At Bounds.Rooms it drops the empty room that was active the longest time
+// ago; without one it reports false. The lobby is exempt from the bound.
+func (s *State) makeRoom(name string) bool {
+	if s.rooms[name] != nil {
+		return true
+	}
+	if len(s.rooms) >= s.bounds.Rooms && name != Lobby {
+		var oldest *Room
+		for _, r := range s.rooms {
+			if len(r.members) == 0 && r.name != Lobby && (oldest == nil || r.active < oldest.active) {
+				oldest = r
+			}
+		}
+		if oldest == nil {
+			return false
+		}
+		for _, l := range oldest.lines {
+			s.histBytes -= l.size()
+		}
+		delete(s.rooms, oldest.name)
+	}
+	// There may have been a room of this name before: a user that returns to it has missed everything up to now.
+	s.rooms[name] = &Room{name: name, members: make(map[uint64]*User), trimmed: s.seq, active: s.seq}
+	return true
+}
+
+func (c *Join) apply(s *State, from origin) Outcome {
+	u := s.UserOn(from.conn)
+	switch {
+	case u == nil:
+		return Outcome{Code: NoName}
+	case slices.Contains(u.rooms, c.Room):
+		return Outcome{User: u}
+	case uint64(len(u.rooms)) >= c.RoomLimit || c.Room == "":
+		return Outcome{Code: TooManyRooms}
+	case !s.enter(u, c.Room, from.time):
+		return Outcome{Code: Overloaded}
+	}
+	return Outcome{User: u}
+}
+
+// apply removes the user from a room other than the lobby, which only LeaveChat does.
+func (c *Leave) apply(s *State, from origin) Outcome {
+	u := s.UserOn(from.conn)
+	switch {
+	case u == nil:
+		return Outcome{Code: NoName}
+	case c.Room == Lobby || !slices.Contains(u.rooms, c.Room):
+		return Outcome{Code: NotInRoom}
+	}
+	s.exit(u, c.Room, from.time)
+	return Outcome{User: u}
+}
+
+// apply reports a change and leaves the State as it is.
+func (c *Typing) apply(s *State, from origin) Outcome {
+	u := s.UserOn(from.conn)
+	if u == nil || !slices.Contains(u.rooms, c.Room) {
+		return Outcome{Code: NoName}
+	}
+	s.change(Change{Kind: Typed, User: u, Room: c.Room, On: c.On})
+	return Outcome{User: u}
+}

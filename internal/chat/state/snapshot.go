@@ -1,0 +1,106 @@
+package state
+
+import (
+	"maps"
+	"slices"
+)
+
+// snapshotVersion is raised when the encoding changes. Decode refuses all other versions.
+const snapshotVersion = 2
+
+// A snapshot is a CBOR array of the structs below, each an array of its fields. Equal States have equal snapshots.
+type (
+	snapshot struct {
+		_       struct{} `cbor:",toarray"`
+		Version uint64
+		Chain   uint64
+		Last    Position
+		Seq     uint64
+		Time    int64
+		Bounds  savedBounds
+		Users   []savedUser // by id
+		Expired []savedUser // in the order in which they expired
+		Rooms   []savedRoom // by name
+		Said    []savedSaid // oldest first
+	}
+	savedBounds struct {
+		_ struct{} `cbor:",toarray"`
+		Bounds
+	}
+	savedUser struct {
+		_            struct{} `cbor:",toarray"`
+		ID           uint64
+		Name         Nickname
+		Token        Hash
+		Client       Hash
+		ClientNo     uint64
+		SID          string
+		Protocol     Protocol
+		Disconnected bool
+		Orphaned     bool
+		Generation   uint64
+		Hold         uint64
+		ExpiredAt    int64
+		Rooms        []string
+		Conns        []savedConn
+	}
+	savedConn struct {
+		_        struct{} `cbor:",toarray"`
+		Instance string
+		Conn     uint64
+		ClientNo uint64
+		Born     uint64
+	}
+	savedRoom struct {
+		_       struct{} `cbor:",toarray"`
+		Name    string
+		Lines   []Line
+		Trimmed uint64
+		Active  uint64
+	}
+	savedSaid struct {
+		_   struct{} `cbor:",toarray"`
+		Key Hash
+		At  Position
+	}
+)
+
+// Encode returns the State as a snapshot, which belongs to the caller.
+func (s *State) Encode() []byte {
+	saved := snapshot{Version: snapshotVersion, Chain: s.log.chain, Last: s.log.last, Seq: s.seq, Time: s.log.time,
+		Bounds: savedBounds{Bounds: s.bounds}}
+	saved.Users = make([]savedUser, 0, len(s.users))
+	for _, id := range slices.Sorted(maps.Keys(s.users)) {
+		saved.Users = append(saved.Users, s.users[id].save())
+	}
+	saved.Expired = make([]savedUser, 0, len(s.expired))
+	for _, u := range s.expired {
+		saved.Expired = append(saved.Expired, u.save())
+	}
+	saved.Rooms = make([]savedRoom, 0, len(s.rooms))
+	for _, name := range slices.Sorted(maps.Keys(s.rooms)) {
+		r := s.rooms[name]
+		saved.Rooms = append(saved.Rooms,
+			savedRoom{Name: name, Lines: r.lines, Trimmed: r.trimmed, Active: r.active})
+	}
+	saved.Said = make([]savedSaid, 0, len(s.said.order))
+	for _, key := range s.said.order {
+		saved.Said = append(saved.Said, savedSaid{Key: key, At: s.said.at[key]})
+	}
+	encoded, err := encoding.Marshal(saved)
+	if err != nil {
+		panic(err) // no field of a snapshot can fail to encode
+	}
+	return encoded
+}
+
+func (u *User) save() savedUser {
+	saved := savedUser{ID: u.id, Name: u.name, Token: u.token, Client: u.client, ClientNo: u.clientNo, SID: u.sid,
+		Protocol: u.protocol, Disconnected: u.status == Disconnected, Orphaned: u.orphaned, Generation: u.generation,
+		Hold: u.hold, ExpiredAt: u.expiredAt, Rooms: u.rooms}
+	saved.Conns = make([]savedConn, len(u.conns))
+	for i, b := range u.conns {
+		saved.Conns[i] = savedConn{Instance: b.Instance, Conn: b.Conn, ClientNo: b.clientNo, Born: b.born}
+	}
+	return saved
+}

@@ -1,0 +1,237 @@
+package state
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// Lobby is the room that every user is in and that clients without a nickname listen to.
+const Lobby = "lobby"
+
+// State is what all instances hold alike. It is not safe for concurrent use. Users and Rooms that it returns are views:
+// they change with the next entry, and may be read only as long as none is applied.
+type State struct {
+	log       logState
+	seq       uint64 // the last number given to a line, a user or a change of a user
+	bounds    Bounds
+	users     map[uint64]*User // connected and disconnected ones by id
+	byKey     map[string]*User // the same by folded nickname
+	byToken   map[Hash]*User   // the same and expired ones
+	byClient  map[Hash]*User   // those that have a client instance
+	byConn    map[ConnID]*User
+	expired   []*User // in the order in which they expired
+	rooms     map[string]*Room
+	histBytes int // of all lines
+	said      remembered
+
+	changes []Change // by the entry being applied; the array is used again
+}
+
+// Bounds limit the State. They are part of it, so that all instances apply the same ones. Zero and negative fields stand
+// for their defaults.
+type Bounds struct {
+	RoomLines      int   // lines kept of a room; 1,000
+	HistoryBytes   int   // of the lines of all rooms; 16 MiB
+	Rooms          int   // 1,000; one more replaces the room that has been empty for the longest time
+	Users          int   // with a nickname at a time; 100,000
+	Remembered     int   // messages whose repetition is noticed; 8,192
+	Expired        int   // users without a nickname that may still return; 4,096
+	RecoveryMillis int64 // how long after its nickname was freed a user may return; 2 minutes
+}
+
+func (b *Bounds) setDefaults() {
+	for _, bound := range []struct {
+		value     *int
+		otherwise int
+	}{
+		{&b.RoomLines, 1000}, {&b.HistoryBytes, 16 << 20}, {&b.Rooms, 1000}, {&b.Users, 100_000},
+		{&b.Remembered, 8192}, {&b.Expired, 4096},
+	} {
+		if *bound.value <= 0 {
+			*bound.value = bound.otherwise
+		}
+	}
+	if b.RecoveryMillis <= 0 {
+		b.RecoveryMillis = 2 * 60 * 1000
+	}
+}
+
+// Entry is one entry of the log. It is flat, so that a log which declares the same struct can convert its own. Instance,
+// Epoch and Number identify it on every instance.
+type Entry struct {
+	Instance string // the one that appended it
+	Epoch    uint64 // grows with every start of that instance
+	Number   uint64 // within the epoch
+	Time     int64  // when it was appended, by the clock of that instance, in Unix milliseconds
+	Body     []byte // an encoded Command; never modified
+}
+
+// ConnID names one socket: the instance it is connected to, and the number that it has there.
+type ConnID struct {
+	Instance string
+	Conn     uint64
+}
+
+// Outcome is what a command has led to, for the instance that appended it.
+type Outcome struct {
+	Code      Code     // Accepted, or the reason why the command changed nothing
+	User      *User    // the user concerned, if Code is Accepted
+	At        Position // of a message: its line
+	Duplicate bool     // of a message: it had been said before, at At
+	Stale     bool     // of a claim: the user is on a socket that was connected later, and stays there
+}
+
+// Change is one effect of an entry.
+type Change struct {
+	Kind ChangeKind
+	User *User
+	At   ConnID // the socket that the user is on, or was on until this entry
+	Room string // of Said, Joined, Left, Renamed and Typed
+	Line Line   // of Said, Joined, Left and Renamed
+	Old  ConnID // of Bound: the socket that the user was on before; zero: none
+	On   bool   // of Typed: the user types; false: it has stopped
+}
+
+// ChangeKind tells Changes apart.
+type ChangeKind uint8
+
+const (
+	Said     ChangeKind = iota // a message
+	Joined                     // the user is in the room
+	Left                       // the user is no longer in the room
+	Renamed                    // reported once for each room of the user
+	Bound                      // the user is on another socket
+	Away                       // the user's connection was lost
+	Orphaned                   // the user was away already, and now its instance has left the cluster
+	Back                       // the user was away, and is no longer
+	Typed                      // the user types, or has stopped
+	Freed                      // the user has lost its nickname
+)
+
+// New returns a State without users.
+func New(b Bounds) *State {
+	b.setDefaults()
+	return newState(b)
+}
+
+func newState(b Bounds) *State {
+	return &State{
+		bounds:   b,
+		users:    make(map[uint64]*User),
+		byKey:    make(map[string]*User),
+		byToken:  make(map[Hash]*User),
+		byClient: make(map[Hash]*User),
+		byConn:   make(map[ConnID]*User),
+		rooms:    make(map[string]*Room),
+		said:     newRemembered(),
+	}
+}
+
+// Apply applies a command, which is the decoded body of e. The Changes are valid until the next entry is applied.
+func (s *State) Apply(e Entry, c *Command) (Outcome, []Change) {
+	s.begin(e)
+	o := c.Action.apply(s, origin{ConnID{e.Instance, c.Conn}, e.Time})
+	return o, s.changes
+}
+
+// origin is where and when a command was appended.
+type origin struct {
+	conn ConnID
+	time int64
+}
+
+// Gone applies the end of an instance: all users that were connected there are disconnected. at is the entry of the log
+// that says so. The Changes are valid until the next entry is applied.
+func (s *State) Gone(at Entry, instance string) []Change {
+	s.begin(at)
+	var users []*User
+	for _, u := range s.users {
+		if u.Conn().Instance == instance && !u.orphaned {
+			users = append(users, u)
+		}
+	}
+	slices.SortFunc(users, func(a, b *User) int { return cmp.Compare(a.id, b.id) })
+	for _, u := range users {
+		u.orphaned = true
+		if u.status == Connected {
+			u.status = Disconnected
+			u.generation = s.next()
+			s.change(Change{Kind: Away, User: u})
+		} else {
+			s.change(Change{Kind: Orphaned, User: u})
+		}
+	}
+	return s.changes
+}
+
+func (s *State) begin(e Entry) {
+	clear(s.changes)
+	s.changes = s.changes[:0]
+	s.log.add(e)
+	s.forgetExpired()
+}
+
+func (s *State) next() uint64 {
+	s.seq++
+	return s.seq
+}
+
+func (s *State) change(c Change) {
+	c.At = c.User.Conn()
+	s.changes = append(s.changes, c)
+}
+
+// User returns a user that has a nickname by its id, or nil.
+func (s *State) User(id uint64) *User { return s.users[id] }
+
+// UserByToken returns the user whose resume token has this hash, expired ones included, or nil.
+func (s *State) UserByToken(token Hash) *User { return s.byToken[token] }
+
+// UserByClient returns the user that a client instance was connected for last, expired ones included, or nil.
+func (s *State) UserByClient(client Hash) *User { return s.byClient[client] }
+
+// UserByConn returns the user of a socket, which may be one that the user has been on before, or nil.
+func (s *State) UserByConn(conn ConnID) *User { return s.byConn[conn] }
+
+// UserOn returns the user that is connected by this socket now, or nil.
+func (s *State) UserOn(conn ConnID) *User {
+	if u := s.byConn[conn]; u != nil && u.status == Connected && u.Conn() == conn {
+		return u
+	}
+	return nil
+}
+
+// Users returns the users that have a nickname, in no order.
+func (s *State) Users() iter.Seq[*User] { return maps.Values(s.users) }
+
+// Room returns a room, or nil.
+func (s *State) Room(name string) *Room { return s.rooms[name] }
+
+// Rooms returns all rooms, empty ones included, in no order.
+func (s *State) Rooms() iter.Seq[*Room] { return maps.Values(s.rooms) }
+
+// Size says how much a State holds.
+type Size struct {
+	Users        int // with a nickname: connected or disconnected
+	Disconnected int // of these, the disconnected ones
+	Expired      int
+	Rooms        int
+	Lines        int
+	HistoryBytes int
+}
+
+// Size counts; that takes a while, in proportion to the users and rooms.
+func (s *State) Size() Size {
+	n := Size{Users: len(s.users), Expired: len(s.expired), Rooms: len(s.rooms), HistoryBytes: s.histBytes}
+	for _, u := range s.users {
+		if u.status == Disconnected {
+			n.Disconnected++
+		}
+	}
+	for _, r := range s.rooms {
+		n.Lines += len(r.lines)
+	}
+	return n
+}

@@ -1,0 +1,231 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestNicknameHasOneHolder(t *testing.T) {
+	s := newScript(t)
+	s.want("first claim", s.do("a", claimOf(1, "Ann")), "Ann at a1; Ann joins lobby")
+	s.want("same name elsewhere", s.do("b", claimOf(2, "ANN")), "name_taken")
+	s.want("or a variant of it", s.do("b", variantOf(2, "ANN")), "ANN 2 at b2; ANN 2 joins lobby")
+	s.want("the next one", s.do("b", variantOf(3, "ann")), "ann 3 at b3; ann 3 joins lobby")
+	again := claimOf(1, "Anna")
+	again.Action.(*Claim).Token = Hash{99}
+	s.want("a second claim of a session renames", s.do("a", again), "Ann is Anna in lobby")
+	s.want("the old name is free", s.do("b", claimOf(4, "ann")), "ann at b4; ann joins lobby")
+	s.want("rename to a taken name", s.do("a", Command{Conn: 1, Action: &Rename{Name: "Ann", Key: "ann"}}), "name_taken")
+	s.want("rename in another case", s.do("a", Command{Conn: 1, Action: &Rename{Name: "ANNA", Key: "anna"}}), "Anna is ANNA in lobby")
+	s.want("leaving frees", s.do("a", Command{Conn: 1, Action: &LeaveChat{}}), "ANNA leaves lobby; ANNA freed")
+	s.want("leaving twice", s.do("a", Command{Conn: 1, Action: &LeaveChat{}}), "no_name")
+	s.want("rename without a name", s.do("a", Command{Conn: 1, Action: &Rename{Name: "X", Key: "x"}}), "no_name")
+	s.want("a user that has left has no way back", s.do("c", resumeOf(9, 1)), "name_lost")
+	s.check()
+	for i := range uint64(17) {
+		s.do("a", claimOf(100+i, fmt.Sprint("n", i)))
+	}
+	s.want("too many users", s.do("a", claimOf(150, "Zoe")), "overloaded")
+	s.check()
+}
+
+func TestUserReturnsByToken(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	s.want("lost", s.do("a", disconnect(1, 30_000)), "Ann away")
+	s.want("the nickname is kept", s.do("b", claimOf(7, "ann")), "name_taken")
+	s.want("lost twice", s.do("a", disconnect(1, 30_000)), "no_name")
+	stamp := s.state.byKey["ann"].Stamp()
+	s.want("back elsewhere", s.do("c", resumeOf(3, 1)), "Ann at c3; Ann back")
+	s.want("too late to expire", s.do("a", expire(stamp)), "")
+	s.want("message from the earlier socket", s.do("a", sayOf(1, "under way")), "Ann in lobby: under way")
+	s.want("but it can't end the user", s.do("a", Command{Conn: 1, Action: &LeaveChat{}}), "no_name")
+	s.want("taken over while connected", s.do("b", resumeOf(4, 1)), "Ann at b4 not c3")
+	s.want("its end does not count any more", s.do("c", disconnect(3, 30_000)), "no_name")
+	rename := resumeOf(4, 1)
+	rename.Action.(*Claim).Name, rename.Action.(*Claim).Key = "Bob", "bob"
+	s.want("back with a name that is another's", s.do("c", rename), "name_taken")
+	rename.Action.(*Claim).Name, rename.Action.(*Claim).Key = "Anna", "anna"
+	s.want("back with a new name", s.do("c", rename), "Anna at c4 not b4; Ann is Anna in lobby; Ann is Anna in go")
+	s.check()
+}
+
+func TestOvertakenClaimLeavesUserOnLaterSocket(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	born := func(conn, born uint64) Command {
+		c := resumeOf(conn, 1)
+		c.Action.(*Claim).Born = born
+		return c
+	}
+	s.want("back at b", s.do("b", born(5, 100)), "Ann at b5 not a1")
+	s.want("overtaken", s.do("c", born(6, 50)), "")
+	if !s.last.Stale {
+		t.Error("overtaken claim is not stale")
+	}
+	s.want("messages from it count", s.do("c", sayOf(6, "hi")), "Ann in lobby: hi")
+	s.want("its loss does not", s.do("c", disconnect(6, 30_000)), "no_name")
+	s.want("lost", s.do("b", disconnect(5, 30_000)), "Ann away")
+	s.want("now it may", s.do("c", born(6, 50)), "Ann at c6; Ann back")
+	s.want("claimed once more", s.do("c", born(6, 50)), "Ann at c6 not c6")
+	s.check()
+	for conn := range uint64(10) {
+		s.do("d", born(20+conn, 10))
+	}
+	s.want("many of them do not replace the present one", s.do("c", sayOf(6, "hi")), "Ann in lobby: hi")
+	s.check()
+}
+
+func TestExpiredUserReturnsUntilForgotten(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	s.do("a", disconnect(1, 30_000))
+	ann := s.state.byKey["ann"]
+	late := expire(ann.Stamp())
+	s.want("nobody has returned", s.do("b", late), "Ann leaves lobby; Ann leaves go; Ann freed")
+	s.want("reported once", s.do("c", late), "")
+	s.want("the user may still return", s.do("b", resumeOf(5, 1)), "Ann at b5; Ann joins lobby; Ann joins go")
+	if again := s.state.byKey["ann"]; again.id != ann.id {
+		t.Errorf("user that returned has id %d, want %d", again.id, ann.id)
+	}
+	s.check()
+
+	s.do("b", disconnect(5, 0))
+	s.want("without a hold time the nickname is free at once", s.do("c", claimOf(6, "Ann")), "Ann at c6; Ann joins lobby")
+	s.want("and the way back is closed", s.do("b", resumeOf(7, 1)), "name_lost")
+	s.check()
+	s.do("c", Command{Conn: 6, Action: &LeaveChat{}})
+	s.at.Time += 61_000
+	s.want("too late", s.do("b", resumeOf(8, 1)), "name_lost")
+	s.check()
+}
+
+func TestUsersOfGoneInstanceAreDisconnected(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	s.do("a", claimOf(3, "Cid"))
+	s.do("a", disconnect(3, 5000))
+	s.want("all users, in order of joining", s.gone("a"), "Ann away; Cid orphaned")
+	s.want("once", s.gone("a"), "")
+	cid := s.state.byKey["cid"]
+	s.want("any instance may expire", s.do("b", expire(cid.Stamp())), "Cid leaves lobby; Cid freed")
+	s.want("and a user that returns is back", s.do("b", resumeOf(9, 1)), "Ann at b9; Ann back")
+	s.check()
+}
+
+func TestRoomsHaveLimits(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	join := func(conn uint64, room string) Command {
+		return Command{Conn: conn, Action: &Join{Room: room, RoomLimit: 3}}
+	}
+	s.want("join", s.do("b", join(2, "go")), "Bob joins go")
+	s.want("join again", s.do("b", join(2, "go")), "")
+	s.want("third room", s.do("b", join(2, "c")), "Bob joins c")
+	s.want("one too many for the user", s.do("b", join(2, "d")), "too_many_rooms")
+	s.want("leave", s.do("b", Command{Conn: 2, Action: &Leave{Room: "c"}}), "Bob leaves c")
+	s.want("leave again", s.do("b", Command{Conn: 2, Action: &Leave{Room: "c"}}), "not_in_room")
+	s.want("leave the lobby", s.do("b", Command{Conn: 2, Action: &Leave{Room: Lobby}}), "not_in_room")
+	s.want("message to a room of others", s.do("b", Command{Conn: 2, Action: &Say{Room: "c", Text: "x"}}), "not_in_room")
+	s.want("typing in a room of others", s.do("b", Command{Conn: 2, Action: &Typing{Room: "c", On: true}}), "no_name")
+	s.want("type", s.do("b", Command{Conn: 2, Action: &Typing{Room: "go", On: true}}), "Bob types in go true")
+	s.want("fourth room", s.do("b", join(2, "e")), "Bob joins e")
+	s.want("the fifth replaces the empty one", s.do("a", join(1, "f")), "Ann joins f")
+	if s.state.rooms["c"] != nil {
+		t.Error("room c still exists, want it replaced")
+	}
+	s.do("b", claimOf(5, "Eve"))
+	s.want("no room is empty", s.do("b", join(5, "g")), "overloaded")
+	s.check()
+}
+
+func TestRepeatedMessageIsRecordedOnce(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	once := func(conn uint64, cid string) Command {
+		return Command{Conn: conn, Action: &Say{Room: Lobby, Text: "once", CID: cid}}
+	}
+	s.want("said", s.do("a", once(1, "m1")), "Ann in lobby: once")
+	said := s.last.At.Seq
+	s.do("b", resumeOf(11, 1))
+	s.want("said again elsewhere", s.do("b", once(11, "m1")), fmt.Sprint("duplicate of ", said))
+	s.want("and the first one comes again", s.do("a", once(1, "m1")), fmt.Sprint("duplicate of ", said))
+	s.want("another user's id is another", s.do("b", once(2, "m1")), "Bob in lobby: once")
+	for i := range 5 {
+		s.do("b", once(11, fmt.Sprint("n", i)))
+	}
+	s.want("forgotten", s.do("b", once(11, "m1")), "Ann in lobby: once")
+	s.check()
+}
+
+func TestHistoryStaysWithinItsBounds(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	start := s.state.log.last
+	for i := range 10 {
+		s.do("a", sayOf(1, fmt.Sprint("line ", i)))
+	}
+	rooms := []string{Lobby, "go"}
+	missed, ok := s.state.MissedBy(rooms, start)
+	if !ok || len(missed) != 10 || missed[0].Line.Text != "line 0" {
+		t.Errorf("MissedBy(%v) = %d lines, %v, want 10, true", start, len(missed), ok)
+	}
+	s.do("a", sayOf(1, "one too many"))
+	if missed, ok := s.state.MissedBy(rooms, start); ok {
+		t.Errorf("MissedBy(%v) = %d lines, true, want a gap", start, len(missed))
+	}
+	if missed, ok := s.state.MissedBy(rooms, Position{Seq: s.state.log.last.Seq + 5}); !ok || len(missed) != 0 {
+		t.Errorf("MissedBy of a position ahead = %v, %v, want nothing, true", missed, ok)
+	}
+	if _, ok := s.state.MissedBy(rooms, Position{Seq: s.state.log.last.Seq, Check: s.state.log.last.Check + 1}); ok {
+		t.Error("MissedBy of another log's position = true, want false")
+	}
+	long := strings.Repeat("x", 900)
+	for range 5 {
+		s.do("a", sayOf(1, long))
+		s.do("a", Command{Conn: 1, Action: &Say{Room: "go", Text: long}})
+	}
+	if s.state.histBytes > s.state.bounds.HistoryBytes {
+		t.Errorf("history of %d bytes, want at most %d", s.state.histBytes, s.state.bounds.HistoryBytes)
+	}
+	s.check()
+}
+
+func TestPositionsAreParsedAsPrinted(t *testing.T) {
+	for _, p := range []Position{{}, {Seq: 1, Check: 2}, {Seq: 1 << 60, Check: 1 << 31}, {Seq: 1<<64 - 1, Check: 1<<32 - 1}} {
+		if got, err := ParsePosition(p.String()); err != nil || got != p {
+			t.Errorf("ParsePosition(%q) = %v, %v, want %v", p, got, err, p)
+		}
+	}
+	for _, text := range []string{"", "1", ".", "1.", ".1", "1.2.3", "-1.2", "1.A", "01.2", "1.3w5e11264sgsg", strings.Repeat("1", 40) + ".1"} {
+		if p, err := ParsePosition(text); err == nil {
+			t.Errorf("ParsePosition(%q) = %v, want an error", text, p)
+		}
+	}
+}
+
+// If the cluster falls back to a State that had less of the log, it gives numbers a second time, to other lines.
+func TestPositionOfAnotherLogIsRecognized(t *testing.T) {
+	s := newScript(t)
+	s.populate()
+	shared, before := s.state.log.last, s.state.Encode()
+	s.do("a", sayOf(1, "lost"))
+	lost := s.state.log.last
+	fork, err := Decode(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.state = fork
+	s.do("b", sayOf(2, "instead"))
+	if s.state.log.last.Seq != lost.Seq {
+		t.Fatalf("line in the fork has number %d, want that of the lost one, %d", s.state.log.last.Seq, lost.Seq)
+	}
+	s.do("b", sayOf(2, "and on"))
+	if missed, ok := s.state.MissedBy([]string{Lobby}, lost); ok {
+		t.Errorf("MissedBy of a line of the other branch = %d lines, true, want false", len(missed))
+	}
+	if missed, ok := s.state.MissedBy([]string{Lobby}, shared); !ok || len(missed) != 2 {
+		t.Errorf("MissedBy of the last line before the fork = %d lines, %v, want 2, true", len(missed), ok)
+	}
+}
