@@ -62,8 +62,8 @@ type Evictor interface {
 	Evict(ctx context.Context, instance string) error
 }
 
-// Aloner is a Bus that can tell that nobody else is there, which lets the first instance begin without waiting.
-type Aloner interface {
+// LoneChecker is a Bus that can report that no other instance uses it. The first instance then bootstraps without waiting.
+type LoneChecker interface {
 	// Alone reports that this instance's was the only subscription at a moment after it was made. If two
 	// instances start at once, at most one may be told true. False is always safe.
 	Alone(ctx context.Context) (bool, error)

@@ -51,13 +51,13 @@ func (n *Node) patience(now time.Time) time.Duration {
 
 // firstHello is what a new process begins with: if the bus knows that it is alone, nobody needs to be asked.
 func (n *Node) firstHello(ctx context.Context) uint8 {
-	aloner, ok := n.bus.(Aloner)
+	checker, ok := n.bus.(LoneChecker)
 	if !ok {
 		return entryAsk
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.options.PublishTimeout)
 	defer cancel()
-	alone, err := aloner.Alone(ctx)
+	alone, err := checker.Alone(ctx)
 	if err != nil {
 		n.options.Logger.Warn("bus could not say whether others are there", "err", err)
 	}
@@ -241,7 +241,7 @@ func (n *Node) enterStep(own *record, held []*envelope, asked bool) {
 	settled := n.out.settle(own.hasSeen)
 	n.mu.Unlock()
 	for _, o := range settled {
-		n.options.Local.Settled(Entry{Instance: n.instance, Epoch: n.start, Number: o.Seq, Time: o.Time, Body: o.Body})
+		n.options.Local.Committed(Entry{Instance: n.instance, Epoch: n.start, Number: o.Seq, Time: o.Time, Body: o.Body})
 	}
 	for _, e := range held {
 		n.follow(e)

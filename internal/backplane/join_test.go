@@ -146,7 +146,7 @@ func TestLostSubscriptionIsRepaired(t *testing.T) {
 		c.wantReady(0)
 		c.wantEachOnce(c.wantAlike(), append(said, "first"))
 		if got := a.toy.ackedTexts(); !slices.Contains(got, own) {
-			t.Errorf("acknowledged are %q, want %q told by Settled, since the snapshot has it", got, own)
+			t.Errorf("acknowledged are %q, want %q told by Committed, since the snapshot has it", got, own)
 		}
 		if got := b.toy.texts(); slices.Contains(got, "gone a") {
 			t.Errorf("history is %q, want nobody gone by joining again", got)

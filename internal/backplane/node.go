@@ -109,7 +109,7 @@ func (n *Node) Instance() string { return n.instance }
 
 // Append puts an entry on its way to the log. It queues and never waits for the network. The body belongs to Node
 // afterwards and must not be modified. Nil means taken, not yet in the log: that is so when Apply is called with it,
-// or Local.Settled. Entries of one instance keep the order in which they were appended. An entry is lost only with
+// or Local.Committed. Entries of one instance keep the order in which they were appended. An entry is lost only with
 // the process, before it has come back.
 //
 // Errors are ErrFull, ErrTooLarge and ErrClosed.

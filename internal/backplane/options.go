@@ -69,5 +69,5 @@ type nobody struct{}
 
 func (nobody) Joined() [][]byte   { return nil }
 func (nobody) Provisional([]byte) {}
-func (nobody) Settled(Entry)      {}
+func (nobody) Committed(Entry)    {}
 func (nobody) CutOff(bool)        {}

@@ -45,13 +45,13 @@ type Local interface {
 	Joined() (first [][]byte)
 
 	// Provisional tells that an entry appended here has not come back from the log within Options.ProvisionalAfter.
-	// It is told once an entry, in the order appended. The entry still goes out, and Apply (or Settled) follows when
+	// It is told once an entry, in the order appended. The entry still goes out, and Apply (or Committed) follows when
 	// it is back, unless the process ends first.
 	Provisional(body []byte)
 
-	// Settled tells of an entry appended here that it is in the log, applied by others, and contained in the snapshot
-	// that Restore was last called with: Apply will not be called for it. It is called between Restore and Joined.
-	Settled(e Entry)
+	// Committed reports that an entry appended here is in the log: other instances have applied it, and the snapshot
+	// last given to Restore contains it. Apply is not called for it. The call comes between Restore and Joined.
+	Committed(e Entry)
 
 	// CutOff tells when this instance's entries stop coming back from the log in time (or the bus refuses to deliver),
 	// and when they come again.

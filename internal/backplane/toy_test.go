@@ -124,7 +124,7 @@ func (s *toy) Provisional(body []byte) {
 	s.provisional = append(s.provisional, string(body))
 }
 
-func (s *toy) Settled(e backplane.Entry) {
+func (s *toy) Committed(e backplane.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.acked = append(s.acked, string(e.Body))

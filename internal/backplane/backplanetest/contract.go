@@ -262,12 +262,12 @@ func testEvict(t *testing.T, m []*member) {
 func testAlone(t *testing.T, m []*member) {
 	var alone []string
 	for _, m := range m {
-		aloner, ok := m.Bus.(backplane.Aloner)
+		checker, ok := m.Bus.(backplane.LoneChecker)
 		if !ok {
 			t.Skip("the bus can't tell")
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		is, err := aloner.Alone(ctx)
+		is, err := checker.Alone(ctx)
 		cancel()
 		if err != nil {
 			t.Fatalf("Alone() of %s: %v", m.Instance(), err)

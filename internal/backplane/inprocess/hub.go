@@ -65,7 +65,7 @@ func (h *Hub) Join(instance string) *Bus {
 	return b
 }
 
-// Bus is a member of a Hub. It meets backplane.Bus, Evictor and Aloner.
+// Bus is a member of a Hub. It meets backplane.Bus, Evictor and LoneChecker.
 type Bus struct {
 	hub      *Hub
 	instance string
@@ -78,9 +78,9 @@ type Bus struct {
 }
 
 var (
-	_ backplane.Bus     = (*Bus)(nil)
-	_ backplane.Evictor = (*Bus)(nil)
-	_ backplane.Aloner  = (*Bus)(nil)
+	_ backplane.Bus         = (*Bus)(nil)
+	_ backplane.Evictor     = (*Bus)(nil)
+	_ backplane.LoneChecker = (*Bus)(nil)
 )
 
 // Instance is the name given to Join.

@@ -176,7 +176,7 @@ func (b *Bus) Close(ctx context.Context) error {
 var errBusClosed = errors.New("bus is closed")
 
 var (
-	_ backplane.Bus     = (*Bus)(nil)
-	_ backplane.Evictor = (*Bus)(nil)
-	_ backplane.Aloner  = (*Bus)(nil)
+	_ backplane.Bus         = (*Bus)(nil)
+	_ backplane.Evictor     = (*Bus)(nil)
+	_ backplane.LoneChecker = (*Bus)(nil)
 )
