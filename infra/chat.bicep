@@ -1,5 +1,5 @@
-// The container app. azd deploys this file after it has built and pushed the image, so that the first revision is the worker
-// itself, with its own port, probes and scale rules, and no placeholder.
+// The container app. azd deploys this file after it has built and pushed the image, so that the first revision is the
+// worker itself, with its own port, probes and scale rules, and no placeholder image.
 
 import {
   environmentVariables
@@ -38,7 +38,7 @@ param imageName string
 @description('Host name of the Service Bus namespace.')
 param serviceBusHost string
 
-@description('The fewest replicas. One would be a chat that stops whenever its replica moves; none, one that drops everybody.')
+@description('The fewest replicas. With one the chat stops whenever that replica moves; with none it disconnects everybody.')
 @minValue(1)
 param minReplicas int
 
@@ -57,13 +57,13 @@ param settings object
 @description('A domain of your own, whose CNAME and asuid TXT records exist already. Empty: none.')
 param customDomain string
 
-@description('Client id of the Entra application that users sign in to; their names become their nicknames. Empty: anybody may chat.')
+@description('Client id of the Entra application that users sign in to; their names are their nicknames. Empty: no sign-in.')
 param signInClientId string
 
 var signIn = !empty(signInClientId)
 
-// Easy Auth takes this name to mean: prove the application's identity by the managed identity's, not by a secret. What it holds
-// is a client id, which is public.
+// Easy Auth takes this name to mean: prove the application's identity by the managed identity, not by a secret. The
+// setting holds a client id, which is public.
 var assertionSetting = 'override-use-mi-fic-assertion-client-id'
 
 var variables = union(
@@ -149,8 +149,8 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
           ]
         }
       ]
-      // An open, quiet WebSocket is no request to the HTTP rule, which counts those per second: what sockets use up is memory,
-      // and what messages use up is processor time.
+      // The HTTP rule counts requests per second and does not see an open, quiet WebSocket. Sockets use memory, and
+      // messages use processor time, so rules for those two stand beside it.
       scale: {
         minReplicas: minReplicas
         maxReplicas: max(minReplicas, maxReplicas)

@@ -1,7 +1,7 @@
 // Everything but the container app itself, which azd deploys from chat.bicep once its image is in the registry.
 targetScope = 'subscription'
 
-// What azd asks for.
+// Asked for by azd.
 
 @minLength(1)
 @maxLength(64)
@@ -12,7 +12,7 @@ param environmentName string
 @description('Azure region of every resource.')
 param location string
 
-// Where it runs.
+// The host.
 
 @description('What hosts the instances: Container Apps or App Service.')
 @allowed(['containerapp', 'appservice'])
@@ -34,12 +34,12 @@ param minReplicas int = 2
 @maxValue(100)
 param maxReplicas int = 10
 
-@description('App Service: further worker settings by name, see the table in README.md. (Container Apps has this in chat.bicep.)')
+@description('App Service: more worker settings by name, see README.md. (Container Apps: see chat.bicep.)')
 param settings object = {}
 
-// What joins the instances.
+// Service Bus.
 
-@description('Topics need Standard or Premium. Premium has capacity of its own, and private endpoints.')
+@description('Topics need Standard or Premium. Premium has dedicated capacity, and private endpoints.')
 @allowed(['Standard', 'Premium'])
 param serviceBusSku string = 'Standard'
 
@@ -49,28 +49,28 @@ param messagingUnits int = 1
 
 // Options, off by default.
 
-@description('Lets Service Bus be reached from the application\'s own virtual network alone. Implies Premium. Choose it before the first deployment.')
+@description('Only the application\'s virtual network reaches Service Bus. Implies Premium. Choose before the first deployment.')
 param privateNetworking bool = false
 
-@description('Spreads the instances over the region\'s zones. Choose it before the first deployment.')
+@description('Spreads the instances over the region\'s zones. Choose before the first deployment.')
 param zoneRedundant bool = false
 
-@description('App Service: a domain of your own, whose CNAME and asuid TXT records exist already. (Container Apps has this in chat.bicep.)')
+@description('App Service: your own domain; its CNAME and asuid TXT records exist. (Container Apps: see chat.bicep.)')
 param customDomain string = ''
 
-@description('App Service: client id of the Entra application that users sign in to. Empty: anybody may chat. (Container Apps has this in chat.bicep.)')
+@description('App Service: client id of the Entra application for sign-in. Empty: no sign-in. (Container Apps: see chat.bicep.)')
 param signInClientId string = ''
 
-// What watches over it.
+// Monitoring.
 
-@description('Where alerts go. Empty: no alerts, for nobody would read them.')
+@description('Mail address for alerts. Empty: no alerts.')
 param alertEmail string = ''
 
-@description('Monthly budget in the subscription\'s currency; a mail goes to alertEmail when the forecast exceeds it. 0: none.')
+@description('Monthly budget in the subscription\'s currency; alertEmail gets a mail when the forecast exceeds it. 0: none.')
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('First day of the month the budget begins in, such as 2026-11-01. Azure accepts the current month or a later one and keeps it for good.')
+@description('First day of the budget\'s first month, such as 2026-11-01: this month or later. Azure never changes it again.')
 param budgetStart string = ''
 
 @description('Gigabytes of logs accepted a day, as a bound on their cost. -1: no bound.')
@@ -205,10 +205,10 @@ module budget 'modules/budget.bicep' = if (!empty(alertEmail) && monthlyBudget >
 
 // azd reads the first two itself, chat.bicepparam the rest and the second.
 
-@description('Where azd looks for what it deploys to, and what it deletes.')
+@description('The resource group that azd deploys to and deletes.')
 output AZURE_RESOURCE_GROUP string = group.name
 
-@description('Where azd pushes images.')
+@description('The registry that azd pushes images to.')
 output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.outputs.loginServer
 
 @description('The Container Apps environment; empty on App Service.')

@@ -1,5 +1,5 @@
-// The contract between the worker and whatever hosts it. Both hosts import it, and infra_test.go holds it against the
-// worker's own configuration, routes and drain.
+// The contract between the worker and its host. Both hosts import it, and infra_test.go checks the worker's configuration,
+// routes and drain against it.
 
 @export()
 @description('The TCP port the worker serves, and the port the ingress sends to.')
@@ -10,15 +10,15 @@ var port = 8080
 var topicName = 'chat'
 
 @export()
-@description('Answers 200 as long as the process works, whatever the state of Service Bus: a restart would not mend that.')
+@description('Answers 200 as long as the process works, whatever the state of Service Bus, which a restart would not repair.')
 var livenessPath = '/healthz'
 
 @export()
-@description('Answers 200 while the instance is a member of the cluster and in step with it.')
+@description('Answers 200 while the instance is a member of the cluster and in sync with it.')
 var readinessPath = '/readyz'
 
 @export()
-@description('Seconds between SIGTERM and SIGKILL: DRAIN_TIMEOUT, then the last flush, the goodbye and the deletion of the subscription.')
+@description('Seconds from SIGTERM to SIGKILL: DRAIN_TIMEOUT, the last flush, the leave entry, the deletion of the subscription.')
 var terminationSeconds = 60
 
 @export()
@@ -26,11 +26,11 @@ var terminationSeconds = 60
 var startSeconds = 600
 
 @export()
-@description('The header in which the platform\'s sign-in names the user. The platform removes it from what clients send.')
+@description('The header in which the platform\'s sign-in passes the user\'s name. The platform removes it from what clients send.')
 var signedInNameHeader = 'X-MS-CLIENT-PRINCIPAL-NAME'
 
 @export()
-@description('What every worker on Azure is told. Only the platform\'s proxies, at private addresses, can reach a container, so they are believed.')
+@description('Settings of every worker on Azure. Only the platform\'s proxies reach a container, so private addresses are trusted.')
 var environmentVariables = {
   AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential'
   DRAIN_TIMEOUT: '20s'
@@ -42,7 +42,7 @@ var environmentVariables = {
 }
 
 @export()
-@description('Container Apps sells vCPU and memory in fixed pairs. The limit tells Go\'s garbage collector where to work harder: 90 % of the memory.')
+@description('Container Apps sells vCPU and memory in fixed pairs. The limit, 90 % of the memory, is GOMEMLIMIT.')
 var sizes = {
   '0.25': { memory: '0.5Gi', limit: '460MiB' }
   '0.5': { memory: '1Gi', limit: '920MiB' }
