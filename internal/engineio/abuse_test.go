@@ -61,20 +61,20 @@ func TestQueueCountsWhatItCosts(t *testing.T) {
 		}
 		everybodys := func(s *Session) error {
 			p := Prepare(Message{Data: make([]byte, size)})
-			p.wire(formV4) // for another, who reads
+			p.wire(formatV4) // for another, who reads
 			return s.SendPrepared(p)
 		}
 		for i, send := range []func(*Session) error{own, several, everybodys} {
 			h.openPolling() // who never polls
 			s := h.session()
 			before := heapInUse()
-			for s.queued < 4<<20*9/10 {
+			for s.output.size < 4<<20*9/10 {
 				if err := send(s); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if grown := heapInUse() - before; grown > s.queued*5/4 {
-				t.Errorf("case %d: a queue of messages of %d bytes counts %d bytes, and takes %d", i, size, s.queued, grown)
+			if grown := heapInUse() - before; grown > s.output.size*5/4 {
+				t.Errorf("case %d: a queue of messages of %d bytes counts %d bytes, and takes %d", i, size, s.output.size, grown)
 			}
 			s.Close(ErrTransportClosed)
 		}
@@ -122,7 +122,7 @@ func TestBlockedSocketLosesNothing(t *testing.T) {
 	h.waitFor("the socket is full", func() bool {
 		session.mu.Lock()
 		defer session.mu.Unlock()
-		return session.blocked
+		return session.output.blocked
 	})
 	bytesRead := 0
 	for i := range count {
@@ -210,9 +210,9 @@ func TestPingFloodWithoutReading(t *testing.T) {
 				break
 			}
 			session.mu.Lock()
-			queued, held := session.queued, 0
-			if session.queue != nil {
-				held = len(session.queue.items) * (size + preparedSize)
+			queued, held := session.output.size, 0
+			if session.output.queue != nil {
+				held = len(session.output.queue.items) * (size + preparedSize)
 			}
 			session.mu.Unlock()
 			if queued > maxControlBacklog+512 || held > maxControlBacklog+512 {

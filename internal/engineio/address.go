@@ -35,7 +35,7 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 
 // holder is whom an address belongs to, as far as it tells: of IPv6 a subscriber is given 64 bits and more to choose from, RFC 6177, so that
 // the whole address names nobody in particular.
-func holder(address string) string {
+func limitedAddress(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return address

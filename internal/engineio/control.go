@@ -4,9 +4,9 @@ package engineio
 // gorilla would handle it as well, but then wait for a message, with the reader and the buffer that an idle session must not hold. What
 // is in any way unusual is left to it.
 func (c *conn) takeControl() bool {
-	front := c.burst.rest()
-	if buffered := c.buffer.Buffered(); buffered > 0 {
-		front, _ = c.buffer.Peek(buffered) // no error, as that much is there
+	front := c.input.ahead.rest()
+	if buffered := c.input.buffer.Buffered(); buffered > 0 {
+		front, _ = c.input.buffer.Peek(buffered) // no error, as that much is there
 	}
 	if len(front) == 0 || front[0] != framePing && front[0] != framePong {
 		return false
@@ -21,10 +21,10 @@ func (c *conn) takeControl() bool {
 			return false
 		}
 	}
-	if c.buffer.Buffered() > 0 {
-		_, _ = c.buffer.Discard(size)
+	if c.input.buffer.Buffered() > 0 {
+		_, _ = c.input.buffer.Discard(size)
 	} else {
-		c.skipAhead(size)
+		c.input.skipAhead(size)
 	}
 	_ = handle(payload) // ours, which queue and never fail
 	return true
@@ -39,12 +39,12 @@ const (
 
 // awaitControl reads the rest of a ping or pong that has come in part, and is cutControl then.
 func (c *conn) awaitControl() (payload string, size int) {
-	c.borrow()
-	b, err := c.buffer.Peek(controlHeader)
+	c.borrowBuffer()
+	b, err := c.input.buffer.Peek(controlHeader)
 	if err != nil || b[1] < frameMasked || b[1] > frameMasked+maxControlLength {
 		return "", 0
 	}
-	if b, err = c.buffer.Peek(controlHeader + int(b[1]-frameMasked)); err != nil {
+	if b, err = c.input.buffer.Peek(controlHeader + int(b[1]-frameMasked)); err != nil {
 		return "", 0
 	}
 	return cutControl(b)

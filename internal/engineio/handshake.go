@@ -82,7 +82,7 @@ func (s *Server) openPacket(sid string, protocol Protocol, transport transport) 
 	b = append(b, `{"sid":"`...)
 	b = append(b, sid...)
 	b = append(b, `","upgrades":[`...)
-	if transport == polling {
+	if transport == transportPolling {
 		b = append(b, `"websocket"`...)
 	}
 	b = append(b, `],"pingInterval":`...)

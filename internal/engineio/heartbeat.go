@@ -1,23 +1,23 @@
 package engineio
 
 import (
-	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// pulse is what the heartbeat keeps in each session.
-type pulse struct {
-	last   atomic.Int64 // the last sign of life, in nanoseconds since the server's start
-	pinged int64        // the last for which a ping was sent; the heartbeat goroutine's own
+// heartbeatEntry is what the heartbeat keeps in each session.
+type heartbeatEntry struct {
+	lastSeen  atomic.Int64 // the last sign of life, in nanoseconds since the server's start
+	pingedFor int64        // the lastSeen for which a ping was sent; the heartbeat goroutine owns it
 
-	prev, next *Session // in the list of its slot; guarded by heartbeat.mu
+	// heartbeat.mu guards
+	prev, next *Session // in the list of the slot
+	slot       int32    // of the wheel; -1: in none
 }
 
-// heartbeat is one timing wheel for all sessions: each waits in the slot of the time when it is to be looked at next, twice in a
-// heartbeat. Its goroutine lives while there are sessions.
+// heartbeat is one timing wheel for all sessions. Each waits in the slot of the time when it is due, twice in a heartbeat. The
+// goroutine lives while there are sessions.
 type heartbeat struct {
 	server *Server
 	tick   time.Duration
@@ -45,8 +45,8 @@ func newHeartbeat(s *Server) *heartbeat {
 	return &heartbeat{server: s, tick: tick, slots: make([]*Session, int(longest/tick)+3)}
 }
 
-// watch looks at a session again after d.
-func (h *heartbeat) watch(s *Session, d time.Duration) {
+// schedule checks a session after d, in place of when it was scheduled before.
+func (h *heartbeat) schedule(s *Session, d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.removeLocked(s)
@@ -57,9 +57,9 @@ func (h *heartbeat) watch(s *Session, d time.Duration) {
 	}
 }
 
-// linger forgets a closed polling session after CloseTimeout, if nobody has fetched its last packet until then.
+// linger expires a lingering session after CloseTimeout, if no poll has taken the last packet until then.
 func (h *heartbeat) linger(s *Session) {
-	h.watch(s, h.server.options.CloseTimeout)
+	h.schedule(s, h.server.options.CloseTimeout)
 }
 
 func (h *heartbeat) forget(s *Session) {
@@ -71,29 +71,29 @@ func (h *heartbeat) forget(s *Session) {
 func (h *heartbeat) addLocked(s *Session, d time.Duration) {
 	ticks := min(int((d+h.tick-1)/h.tick), len(h.slots)-2)
 	slot := (h.now + 1 + max(ticks, 0)) % len(h.slots)
-	head := h.slots[slot]
-	s.slot, s.pulse.prev, s.pulse.next = int32(slot), nil, head
+	e, head := &s.heartbeat, h.slots[slot]
+	e.slot, e.prev, e.next = int32(slot), nil, head
 	if head != nil {
-		head.pulse.prev = s
+		head.heartbeat.prev = s
 	}
 	h.slots[slot] = s
 	h.waiting++
 }
 
 func (h *heartbeat) removeLocked(s *Session) {
-	p := &s.pulse
-	if s.slot < 0 {
+	e := &s.heartbeat
+	if e.slot < 0 {
 		return
 	}
-	if p.prev != nil {
-		p.prev.pulse.next = p.next
+	if e.prev != nil {
+		e.prev.heartbeat.next = e.next
 	} else {
-		h.slots[s.slot] = p.next
+		h.slots[e.slot] = e.next
 	}
-	if p.next != nil {
-		p.next.pulse.prev = p.prev
+	if e.next != nil {
+		e.next.heartbeat.prev = e.prev
 	}
-	s.slot, p.prev, p.next = -1, nil, nil
+	e.slot, e.prev, e.next = -1, nil, nil
 	h.waiting--
 }
 
@@ -110,7 +110,7 @@ func (h *heartbeat) run() {
 			due, stop = h.advance(due[:0])
 			for i, s := range due {
 				due[i] = nil
-				h.look(s)
+				h.check(s)
 			}
 			if stop {
 				return
@@ -119,7 +119,7 @@ func (h *heartbeat) run() {
 	}
 }
 
-// advance goes on by a tick, and takes who is due; stop when nobody waits.
+// advance moves the wheel by a tick, and takes the sessions that are due. It reports stop when no session is left.
 func (h *heartbeat) advance(due []*Session) (_ []*Session, stop bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -137,58 +137,53 @@ func (h *heartbeat) advance(due []*Session) (_ []*Session, stop bool) {
 
 var pingPacket, pongPacket = prepareControl(packetPing), prepareControl(packetPong)
 
-// look pings a session, or gives it up, as its last sign of life wants. Engine.IO v4, "Heartbeat": the server pings. In
-// protocol 3 the client does, and is only watched.
-func (h *heartbeat) look(s *Session) {
-	if s.over.Load() {
-		h.server.remove(s)
+// check pings a session, or closes it, depending on its last sign of life. Engine.IO v4, "Heartbeat": the server pings. In
+// protocol 3 the client does, and the server only checks.
+func (h *heartbeat) check(s *Session) {
+	if s.life.over() {
+		s.transition(eventExpired, nil)
 		return
 	}
 	o := &h.server.options
-	last := s.pulse.last.Load()
+	last := s.heartbeat.lastSeen.Load()
 	silent := h.server.elapsed() - time.Duration(last)
 	switch {
 	case silent >= o.PingInterval+o.PingTimeout:
 		s.Close(ErrPingTimeout)
 		return
 	case silent < o.PingInterval:
-		h.watch(s, o.PingInterval-silent)
+		h.schedule(s, o.PingInterval-silent)
 	default:
-		if s.pulse.pinged != last {
-			s.pulse.pinged = last
+		if s.heartbeat.pingedFor != last {
+			s.heartbeat.pingedFor = last
 			if s.protocol != V3 {
 				_ = s.SendPrepared(pingPacket) // a session that has just ended needs none
 			}
 		}
 		// The answer may come at once, and then the next ping is due after an interval, which may be shorter than the time-out.
-		h.watch(s, min(o.PingInterval, o.PingInterval+o.PingTimeout-silent))
+		h.schedule(s, min(o.PingInterval, o.PingInterval+o.PingTimeout-silent))
 	}
-	if s.over.Load() { // it ended while we looked, before it was watched again
-		h.lingerOver(s)
+	if s.life.over() { // since the check: its transition may have come before schedule
+		h.rescheduleOver(s)
 	}
 }
 
-// lingerOver is for a session that has ended while it was about to be watched: it gives it its time to linger again, or forgets it.
-// One that is removed after the second look is forgotten by who removes it.
-func (h *heartbeat) lingerOver(s *Session) {
+// rescheduleOver corrects the schedule of a session that may have ended before it was scheduled: a lingering one is due after
+// CloseTimeout again, another one not at all. If it is removed after known was asked, remove forgets it.
+func (h *heartbeat) rescheduleOver(s *Session) {
 	h.linger(s)
 	if !h.server.known(s) {
 		h.forget(s)
 	}
 }
 
-// alive notes a sign of life.
+// alive records a sign of life.
 func (s *Session) alive() {
-	s.pulse.last.Store(int64(s.server.elapsed()))
+	s.heartbeat.lastSeen.Store(int64(s.server.elapsed()))
 }
 
-// expired tells whether the session has been silent for too long, exactly, where the wheel may be late by a tick.
+// expired reports whether the client has been silent for too long. It is exact, where the wheel may be late by a tick.
 func (s *Session) expired() bool {
 	o := &s.server.options
-	return s.server.elapsed()-time.Duration(s.pulse.last.Load()) >= o.PingInterval+o.PingTimeout
-}
-
-func isTimeout(err error) bool {
-	var network net.Error
-	return errors.As(err, &network) && network.Timeout()
+	return s.server.elapsed()-time.Duration(s.heartbeat.lastSeen.Load()) >= o.PingInterval+o.PingTimeout
 }

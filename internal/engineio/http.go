@@ -69,7 +69,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) *httpError {
 		return errVersion
 	}
 	upgrade := isUpgrade(r)
-	if transport == webSocket && !upgrade {
+	if transport == transportWebSocket && !upgrade {
 		return errBadRequest
 	}
 	sid := query.Get("sid")
@@ -80,8 +80,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) *httpError {
 	if session == nil || session.protocol != protocol || session.expired() {
 		return errUnknownSID
 	}
-	if transport == webSocket {
-		return session.probe(w, r)
+	if transport == transportWebSocket {
+		return session.serveProbe(w, r)
 	}
 	switch r.Method {
 	case http.MethodGet:
@@ -96,18 +96,26 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, protocol Protocol,
 	switch {
 	case r.Method != http.MethodGet:
 		return errHandshakeMethod
-	case transport == webSocket:
+	case transport == transportWebSocket:
 		return s.openWebSocket(w, r, protocol)
 	}
 	return s.openPolling(w, r, protocol, query.Has("b64"))
 }
 
+// transport is one that a request names.
+type transport uint8
+
+const (
+	transportPolling transport = iota
+	transportWebSocket
+)
+
 func parseTransport(name string) (transport, bool) {
 	switch name {
 	case "polling":
-		return polling, true
+		return transportPolling, true
 	case "websocket":
-		return webSocket, true
+		return transportWebSocket, true
 	}
 	return 0, false
 }

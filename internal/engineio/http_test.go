@@ -180,8 +180,8 @@ func TestAddressesOfOneHolder(t *testing.T) {
 		{"fe80::1%eth0", "fe80::/64"},
 		{"pipe", "pipe"},
 	} {
-		if got := holder(row.address); got != row.want {
-			t.Errorf("holder(%s) = %s, want %s", row.address, got, row.want)
+		if got := limitedAddress(row.address); got != row.want {
+			t.Errorf("limitedAddress(%s) = %s, want %s", row.address, got, row.want)
 		}
 	}
 	h := serve(t, Options{CloseTimeout: quickly, MaxSessionsPerAddress: 2, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})

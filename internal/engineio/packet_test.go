@@ -115,13 +115,13 @@ func TestPayload3BothWays(t *testing.T) {
 	for _, row := range payload3Rows {
 		var text, binary []byte
 		for _, p := range row.packets {
-			text, binary = appendText3(text, p), appendBinary3(binary, p)
+			text, binary = appendTextV3(text, p), appendBinaryV3(binary, p)
 		}
 		if string(text) != row.text || string(binary) != row.binary {
 			t.Errorf("%s: encoded %q and %q, want %q and %q", row.name, text, binary, row.text, row.binary)
 		}
-		checkPackets(t, row.name+" text", packets3([]byte(row.text), false), row.packets)
-		checkPackets(t, row.name+" binary", packets3([]byte(row.binary), true), row.packets)
+		checkPackets(t, row.name+" text", packetsV3([]byte(row.text), false), row.packets)
+		checkPackets(t, row.name+" binary", packetsV3([]byte(row.binary), true), row.packets)
 	}
 }
 
@@ -141,14 +141,14 @@ func checkPackets(t *testing.T, name string, seq func(func(packet, error) bool),
 
 func TestPayload3Malformed(t *testing.T) {
 	for _, wire := range []string{"", ":", "x:4a", "5:4a", "99999999999:4", "-1:4", "2:4😀", "0:", "3:b4!", "1:9"} {
-		if all, err := collect(packets3([]byte(wire), false)); err == nil {
-			t.Errorf("packets3(%q) as text = %v, want an error", wire, all)
+		if all, err := collect(packetsV3([]byte(wire), false)); err == nil {
+			t.Errorf("packetsV3(%q) as text = %v, want an error", wire, all)
 		}
 	}
 	for _, wire := range []string{"", "\x00", "\x00\xff", "\x02\x01\xff4", "\x00\x09\xff4", "\x00\x0b\xff4", "\x01\x01\xff\x09", "\x01\x00\xff",
 		"\x00\x02\xff4\xff", "\x01\x04\x02\x09\x04\x09\x06\x07\x02\x09\x05\xff4", "\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\xff4"} {
-		if all, err := collect(packets3([]byte(wire), true)); err == nil {
-			t.Errorf("packets3(%q) as bytes = %v, want an error", wire, all)
+		if all, err := collect(packetsV3([]byte(wire), true)); err == nil {
+			t.Errorf("packetsV3(%q) as bytes = %v, want an error", wire, all)
 		}
 	}
 }
@@ -166,8 +166,8 @@ func FuzzPayload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire []byte, kind uint8) {
 		decode := []func([]byte) func(func(packet, error) bool){
 			func(b []byte) func(func(packet, error) bool) { return packets(b) },
-			func(b []byte) func(func(packet, error) bool) { return packets3(b, false) },
-			func(b []byte) func(func(packet, error) bool) { return packets3(b, true) },
+			func(b []byte) func(func(packet, error) bool) { return packetsV3(b, false) },
+			func(b []byte) func(func(packet, error) bool) { return packetsV3(b, true) },
 		}[kind%3]
 		decoded, err := collect(decode(wire))
 		if err != nil {
@@ -182,9 +182,9 @@ func FuzzPayload(f *testing.F) {
 				}
 				again = appendPolled(again, p)
 			case 1:
-				again = appendText3(again, p)
+				again = appendTextV3(again, p)
 			case 2:
-				again = appendBinary3(again, p)
+				again = appendBinaryV3(again, p)
 			}
 		}
 		checkPackets(t, "encoded again", decode(again), decoded)

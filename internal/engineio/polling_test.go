@@ -91,7 +91,7 @@ func TestCancelledPollEndsTheSession(t *testing.T) {
 		s := h.session()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.poll != nil
+		return s.polling.poll != nil
 	})
 	cancel()
 	<-waiting
@@ -106,15 +106,15 @@ func TestPollCancelledAfterUpgrade(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 50 { // a select of two that are ready takes either
-		s, _ := h.server.newSession(V4, polling, Handshake{})
-		s.open()
+		s, _ := h.server.newSession(V4, statePolling, Handshake{})
+		s.notifyOpened()
 		p, _ := s.startPoll()
 		here, _ := net.Pipe()
 		c := &conn{Conn: here}
 		if !s.startProbe(c) || !s.move(c) {
 			t.Fatal("the session did not move")
 		}
-		if _, _, refusal := s.await(p, newRequest("192.0.2.1:1").WithContext(cancelled)); refusal != errBadRequest {
+		if _, _, refusal := s.awaitPoll(p, newRequest("192.0.2.1:1").WithContext(cancelled)); refusal != errBadRequest {
 			t.Errorf("await = %v, want %v", refusal, errBadRequest)
 		}
 		if err := s.reason(); err != nil {
@@ -493,7 +493,7 @@ func TestShutdownTellsEverybody(t *testing.T) {
 	h.waitFor("the poll waits", func() bool {
 		polling.mu.Lock()
 		defer polling.mu.Unlock()
-		return polling.poll != nil
+		return polling.polling.poll != nil
 	})
 	done := make(chan error, 1)
 	go func() { done <- h.server.Shutdown(t.Context()) }()
@@ -529,7 +529,7 @@ func TestShutdownFindsNewSession(t *testing.T) {
 		beat.mu.Lock() // holds the new session up where it is known and not watched yet
 		opened := make(chan *Session)
 		go func() {
-			s, _ := h.server.newSession(V4, webSocket, Handshake{})
+			s, _ := h.server.newSession(V4, stateOpening, Handshake{})
 			opened <- s
 		}()
 		h.waitFor("the session is known", func() bool { return !h.server.empty() })

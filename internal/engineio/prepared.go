@@ -14,16 +14,27 @@ type Message struct {
 	Binary bool
 }
 
-// form is a way the bytes of a message stand on the wire. Engine.IO 3 differs from 4 on a WebSocket only in binary messages.
-type form uint8
+// wireFormat is how the bytes of a message are written. Engine.IO 3 differs from 4 on a WebSocket only in binary messages.
+type wireFormat uint8
 
 const (
-	formV4 form = iota
-	formV3
-	formRaw
-	formPayload // a text payload of protocol 4, without separators around it
-	forms
+	formatV4 wireFormat = iota
+	formatV3
+	formatRaw
+	formatPayload // a text payload of protocol 4, without separators around it
+	wireFormats
 )
+
+// frameFormat is the format on a WebSocket.
+func (p Protocol) frameFormat() wireFormat {
+	switch p {
+	case Raw:
+		return formatRaw
+	case V3:
+		return formatV3
+	}
+	return formatV4
+}
 
 // Prepared is one message, or several that stay together, ready to be sent to any number of sessions at once: every wire form
 // is encoded at most about once, when the first session needs it. It never changes; safe for concurrent use.
@@ -33,7 +44,7 @@ type Prepared struct {
 	control  packetType // of a packet without data that is not a message, else 0
 	frames   []byte     // of bytes that go to a WebSocket as they are, else nil
 	size     int        // in a queue, in bytes
-	wires    [forms]atomic.Pointer[[]byte]
+	wires    [wireFormats]atomic.Pointer[[]byte]
 }
 
 // Prepare makes a [Prepared] of the messages, which it takes over: neither the slice nor the data may change afterwards.
@@ -83,7 +94,7 @@ func encodedSize(messages []Message) int {
 }
 
 // wire is the bytes to write for p in the given form; they are shared and must not be changed.
-func (p *Prepared) wire(f form) []byte {
+func (p *Prepared) wire(f wireFormat) []byte {
 	if p.frames != nil {
 		return p.frames
 	}
@@ -97,7 +108,7 @@ func (p *Prepared) wire(f form) []byte {
 	return b
 }
 
-func (p *Prepared) encode(f form) []byte {
+func (p *Prepared) encode(f wireFormat) []byte {
 	b := make([]byte, 0, max(encodedSize(p.messages), maxFrameHeader+1))
 	if p.control != 0 {
 		return p.appendControl(b, f)
@@ -105,11 +116,11 @@ func (p *Prepared) encode(f form) []byte {
 	for i := range p.messages {
 		m := &p.messages[i]
 		switch f {
-		case formV4, formV3:
-			b = appendMessageFrame(b, m, "4", f == formV3)
-		case formRaw:
+		case formatV4, formatV3:
+			b = appendMessageFrame(b, m, "4", f == formatV3)
+		case formatRaw:
 			b = appendMessageFrame(b, m, "", false)
-		case formPayload:
+		case formatPayload:
 			if i > 0 {
 				b = append(b, recordSeparator)
 			}
@@ -119,11 +130,11 @@ func (p *Prepared) encode(f form) []byte {
 	return b
 }
 
-func (p *Prepared) appendControl(b []byte, f form) []byte {
+func (p *Prepared) appendControl(b []byte, f wireFormat) []byte {
 	switch {
-	case f == formPayload:
+	case f == formatPayload:
 		return append(b, byte(p.control))
-	case f < formRaw:
+	case f < formatRaw:
 		return appendFrame(b, frameText, string(p.control), nil)
 	case p.control == packetPing:
 		return appendFrame(b, framePing, "", nil)

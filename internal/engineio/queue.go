@@ -2,7 +2,7 @@ package engineio
 
 import "sync"
 
-// queue is what waits to be written to one session. Idle sessions have none.
+// queue holds what waits to be written to one session, in order. Idle sessions have none.
 type queue struct {
 	items []*Prepared
 }
@@ -24,11 +24,111 @@ func (q *queue) release() {
 	queues.Put(q)
 }
 
-// size is what the items count for in the session's bound.
+// size is what the items count for in MaxQueueBytes.
 func (q *queue) size() int {
 	size := 0
 	for _, p := range q.items {
 		size += p.size
 	}
 	return size
+}
+
+// output is what a session has to write, and who writes it. Session.mu guards it.
+type output struct {
+	queue   *queue // nil when empty
+	size    int    // of the queue and of what is being written, in bytes as MaxQueueBytes counts them
+	busy    bool   // on its writer's list, or being written
+	blocked bool   // being written by a blocked writer
+}
+
+// replaceLastPong puts pong in the place of the last item, if that is a pong as well.
+func (o *output) replaceLastPong(pong *Prepared) bool {
+	last := &o.queue.items[len(o.queue.items)-1]
+	frames := (*last).frames
+	if len(frames) == 0 || frames[0] != framePong {
+		return false
+	}
+	o.size += pong.size - (*last).size
+	*last = pong
+	return true
+}
+
+func (s *Session) pushLocked(p *Prepared) {
+	if s.output.queue == nil {
+		s.output.queue = newQueue()
+	}
+	s.output.queue.items = append(s.output.queue.items, p)
+	s.output.size += p.size
+}
+
+// dropQueueLocked forgets what waits. The writer owns what is being written.
+func (s *Session) dropQueueLocked() {
+	if s.output.queue != nil {
+		s.output.size -= s.output.queue.size()
+		s.output.queue.release()
+		s.output.queue = nil
+	}
+}
+
+// wakeLocked has what was queued written by the writer, or taken by the waiting poll.
+func (s *Session) wakeLocked() {
+	if s.conn != nil {
+		s.wakeWriterLocked()
+	} else if s.polling.poll != nil {
+		s.polling.poll.wake()
+	}
+}
+
+// wakeWriterLocked puts the session on its writer's list, unless it is on it. It needs the lock held: otherwise the session could end
+// first, and Shutdown not wait for the writer.
+func (s *Session) wakeWriterLocked() {
+	if !s.output.busy {
+		s.output.busy = true
+		s.writer().add(s)
+	}
+}
+
+// takeQueue takes all that waits. When nothing does, q is nil, the session no longer busy, and the connection due for fx.
+func (s *Session) takeQueue() (c *conn, q *queue, fx effects) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, s.output.queue = s.output.queue, nil
+	if q == nil {
+		fx = s.queueEmptyLocked()
+	}
+	return s.conn, q, fx
+}
+
+// wrote records that so much was written. When no more has come since, the session is no longer busy and the connection due for fx.
+func (s *Session) wrote(size int) (more bool, fx effects) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.output.size -= size
+	if s.output.queue != nil {
+		return true, 0
+	}
+	return false, s.queueEmptyLocked()
+}
+
+func (s *Session) queueEmptyLocked() effects {
+	s.output.busy, s.output.blocked = false, false
+	return s.transitionLocked(eventQueueEmpty, nil)
+}
+
+// writeFailed drops what waits, and cuts the connection: by this the reader learns of it. A client that took nothing until the
+// deadline is a slow consumer.
+func (s *Session) writeFailed(c *conn, err error) {
+	e := eventWriteFailed
+	if isTimeout(err) {
+		e = eventWriteTimeout
+	}
+	s.mu.Lock()
+	fx := s.transitionLocked(e, ErrSlowConsumer)
+	s.dropQueueLocked()
+	s.output = output{}
+	s.mu.Unlock()
+	if fx.has(effectEnd) {
+		s.server.running.Go(s.notifyClosed)
+	}
+	c.perform(fx)
 }

@@ -19,28 +19,28 @@ func rawConn(c net.Conn) syscall.RawConn {
 	return raw
 }
 
-// await waits until something has come or the connection has ended, which the next Read will tell. It holds no buffer while it waits, and
+// awaitInput waits until something has come or the connection has ended, which the next Read will tell. It holds no buffer while it waits, and
 // needs so little stack that the smallest does.
-func (c *conn) await() {
-	if c.tryRead == nil {
-		c.tryRead = c.readAhead
+func (c *conn) awaitInput() {
+	if c.input.tryRead == nil {
+		c.input.tryRead = c.fillAhead
 	}
-	_ = c.raw.Read(c.tryRead)
+	_ = c.rawConn.Read(c.input.tryRead)
 }
 
-// readAhead reads what has come into a borrowed buffer; false if nothing has.
-func (c *conn) readAhead(fd uintptr) bool {
-	ahead := bursts.Get().(*burst)
+// fillAhead reads what has come into a borrowed buffer; false if nothing has.
+func (c *conn) fillAhead(fd uintptr) bool {
+	ahead := readAheads.Get().(*readAhead)
 	n, err := syscall.Read(int(fd), ahead.b[:])
 	for err == syscall.EINTR {
 		n, err = syscall.Read(int(fd), ahead.b[:])
 	}
 	if n > 0 {
 		ahead.from, ahead.to = 0, n
-		c.burst = ahead
+		c.input.ahead = ahead
 		return true
 	}
-	bursts.Put(ahead)
+	readAheads.Put(ahead)
 	return err != syscall.EAGAIN
 }
 

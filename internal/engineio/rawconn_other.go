@@ -10,8 +10,8 @@ import (
 // rawConn is nil: on this system every write is left to a goroutine that may block.
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
-// await is never called where rawConn is nil.
-func (c *conn) await() {}
+// awaitInput is never called where rawConn is nil.
+func (c *conn) awaitInput() {}
 
 type tryWriter struct{}
 

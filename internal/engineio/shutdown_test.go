@@ -120,7 +120,7 @@ func (h *host) block() *Session {
 	h.waitFor("the socket is full", func() bool {
 		session.mu.Lock()
 		defer session.mu.Unlock()
-		return session.blocked
+		return session.output.blocked
 	})
 	return session
 }

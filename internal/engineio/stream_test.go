@@ -56,7 +56,7 @@ func play(t *testing.T, said []byte, step int, gorillaAlone bool) (messages []st
 func (h *host) upgradeTape(c *tape) *conn {
 	said := c.said
 	c.said = nil // nothing before the handshake is done
-	ws, err := h.server.upgrade(&hijackable{conn: c, hijacked: func() {}}, upgradeRequest(h.t), Raw)
+	ws, err := h.server.acceptWebSocket(&hijackable{conn: c, hijacked: func() {}}, upgradeRequest(h.t))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -95,8 +95,8 @@ func FuzzClientAddress(f *testing.F) {
 		if _, err := netip.ParseAddr(address); err != nil {
 			t.Errorf("clientAddress with %q = %q: %v", forwarded, address, err)
 		}
-		if held := holder(address); strings.Contains(held, ":") != strings.HasSuffix(held, "/64") {
-			t.Errorf("holder(%q) = %q", address, held)
+		if held := limitedAddress(address); strings.Contains(held, ":") != strings.HasSuffix(held, "/64") {
+			t.Errorf("limitedAddress(%q) = %q", address, held)
 		}
 	})
 }

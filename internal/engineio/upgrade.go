@@ -9,9 +9,9 @@ const probeData = "probe"
 
 var errSecondWebSocket = protocolError(closePolicyViolation, "session has another WebSocket")
 
-// probe takes a WebSocket that is to take over a polling session. Engine.IO v4, "Upgrade": the client probes with a ping, and
-// sends the upgrade packet when its last poll has been answered. Whatever else happens the session stays with polling.
-func (s *Session) probe(w http.ResponseWriter, r *http.Request) *httpError {
+// serveProbe accepts a WebSocket that wants to take over a polling session. Engine.IO v4, "Upgrade": the client probes with a ping,
+// and sends the upgrade packet when its last poll was answered. If anything else happens, the session stays with polling.
+func (s *Session) serveProbe(w http.ResponseWriter, r *http.Request) *httpError {
 	if r.Method != http.MethodGet {
 		return errBadRequest
 	}
@@ -19,7 +19,7 @@ func (s *Session) probe(w http.ResponseWriter, r *http.Request) *httpError {
 		return errUnavailable
 	}
 	defer s.server.running.Done()
-	c, err := s.server.upgrade(w, r, s.protocol)
+	c, err := s.server.acceptWebSocket(w, r)
 	if err != nil { // and answered
 		return nil
 	}
@@ -39,19 +39,20 @@ func (s *Session) readProbe(c *conn) {
 	s.run(c, false)
 }
 
-// startProbe makes c the one that may take over. Only one may try at a time, and none when one has succeeded.
+// startProbe lets c probe, and reports whether it may: one WebSocket at a time may, and none after one has taken over.
 func (s *Session) startProbe(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over.Load() || s.transport != polling || s.probing != nil {
+	if s.life.state() != statePolling {
 		return false
 	}
+	s.transitionLocked(eventProbe, nil)
 	s.probing = c
-	_ = c.Conn.SetDeadline(time.Now().Add(s.server.options.UpgradeTimeout)) // which the session's end shortens
+	_ = c.Conn.SetDeadline(time.Now().Add(s.server.options.UpgradeTimeout)) // effectHurryProbe shortens it
 	return true
 }
 
-// answerProbe answers the probe, and lets the waiting poll go.
+// answerProbe answers the probe, and the waiting poll with a noop.
 func (s *Session) answerProbe(c *conn) bool {
 	p, err := s.readPacket(c)
 	if err != nil || p != packetPing {
@@ -70,7 +71,7 @@ func (s *Session) awaitUpgrade(c *conn) bool {
 	return err == nil && p == packetUpgrade && s.move(c)
 }
 
-// readPacket reads one of the packets of an upgrade: the probe or the upgrade itself.
+// readPacket reads one packet of an upgrade: the probe or the upgrade packet.
 func (s *Session) readPacket(c *conn) (packetType, error) {
 	m, binary, err := c.read()
 	if err != nil {
@@ -87,36 +88,34 @@ func (s *Session) readPacket(c *conn) (packetType, error) {
 	return p.kind, nil
 }
 
-// move puts the session on the WebSocket: what waits now goes out there. A poll that is still waiting belongs to a client that
-// did not wait for it, and is refused.
+// move puts the session on the WebSocket, where what waits is written now. A poll that still waits is refused: its client did not
+// wait for the answer. move reports false when the session has ended since the probe.
 func (s *Session) move(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over.Load() || s.probing != c {
+	s.transitionLocked(eventUpgrade, nil)
+	if s.life.state() != stateWebSocket {
 		return false
 	}
 	_ = c.Conn.SetDeadline(time.Time{})
 	c.session = s
 	s.probing = nil
-	s.transport = webSocket
 	s.conn = c
-	if s.poll != nil {
-		s.poll.gone = true
-		s.poll.wake()
-		s.poll = nil
+	if p := s.polling.poll; p != nil {
+		p.answer = answerSuperseded
+		p.wake()
+		s.polling.poll = nil
 	}
-	if s.queue != nil {
-		s.busy = true
-		s.writer().add(s)
+	if s.output.queue != nil {
+		s.wakeWriterLocked()
 	}
 	return true
 }
 
 func (s *Session) abandonProbe(c *conn) {
 	s.mu.Lock()
-	if s.probing == c {
-		s.probing = nil
-	}
+	s.transitionLocked(eventProbeFailed, nil)
+	s.probing = nil
 	s.mu.Unlock()
 	_ = c.Conn.Close()
 }

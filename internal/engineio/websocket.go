@@ -3,11 +3,10 @@ package engineio
 import (
 	"errors"
 	"net/http"
-	"time"
 	"unicode/utf8"
 )
 
-// WebSocketHandler is the bare door: each WebSocket is a session of protocol [Raw], its messages the session's messages.
+// WebSocketHandler is the endpoint for raw WebSockets: each is a session of protocol [Raw], its messages the session's messages.
 func (s *Server) WebSocketHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.originAllowed(r) {
@@ -25,19 +24,19 @@ func (s *Server) WebSocketHandler() http.Handler {
 	})
 }
 
-// openWebSocket opens a session on a WebSocket. The session is made first, so that a server that is full refuses with an HTTP
-// status, and reading goes on in a goroutine of its own, so that the request's memory is free again.
+// openWebSocket opens a session on a WebSocket. It makes the session first, so that a full server refuses with an HTTP status.
+// Reading goes on in another goroutine, so that the request's memory is free again.
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, protocol Protocol) *httpError {
-	session, refusal := s.newSession(protocol, webSocket, newHandshake(r, &s.options))
+	session, refusal := s.newSession(protocol, stateOpening, newHandshake(r, &s.options))
 	if refusal != nil {
 		return refusal
 	}
-	c, err := s.upgrade(w, r, protocol)
+	c, err := s.acceptWebSocket(w, r)
 	if err != nil { // and answered
 		s.discard(session, err)
 		return nil
 	}
-	if !session.attach(c) { // closed meanwhile, by Shutdown
+	if !session.attach(c) { // closed since, by Shutdown
 		s.goWith(c, func() { c.refuse(s.options.CloseTimeout, ErrServerClosed) })
 		s.discard(session, ErrServerClosed)
 		return nil
@@ -46,62 +45,62 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, protocol 
 	return nil
 }
 
-// discard forgets a session that the handler has not been told of.
+// discard ends a session that the handler does not know.
 func (s *Server) discard(session *Session, err error) {
-	session.dispatch.Unlock()
-	if session.end(err) {
-		session.finish()
+	session.calls.mu.Unlock()
+	if fx := session.transition(eventClose, err); fx.has(effectEnd) {
+		session.notifyClosed()
 	}
 }
 
-// attach gives a new session its WebSocket, with the handshake's bytes and the open packet as the first to be written, in one
-// write together with what the handler sends at once.
+// attach gives a new session its WebSocket, and reports whether the session is still open. It queues the handshake's response and
+// the open packet, which leave in one write together with what Opened sends.
 func (s *Session) attach(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over.Load() {
+	s.transitionLocked(eventAttach, nil)
+	if s.life.state() != stateWebSocket {
 		return false
 	}
 	c.session = s
 	s.conn = c
 	first := c.takeHandshake()
 	if s.protocol != Raw {
-		first = appendFrame(first, frameText, "", s.server.openPacket(s.id, s.protocol, webSocket))
+		first = appendFrame(first, frameText, "", s.server.openPacket(s.id, s.protocol, transportWebSocket))
 	} else {
 		c.ws.SetPongHandler(func(string) error { s.alive(); return nil })
 	}
 	s.pushLocked(prepareFrames(first))
-	s.busy = true
-	s.writer().add(s)
+	s.wakeWriterLocked()
 	return true
 }
 
-// run is the life of a session on a WebSocket. The goroutine waits, and a reader does the rest; where waiting alone is not possible,
-// as through TLS, it does everything itself.
+// run serves a session on a WebSocket until the connection ends. This goroutine waits for input, and readers handle it. Where
+// waiting without reading is not possible, as through TLS, it does both.
 func (s *Session) run(c *conn, isNew bool) {
-	if c.raw == nil {
+	if c.rawConn == nil {
 		if isNew {
-			s.open()
+			s.notifyOpened()
 		}
 		for s.read(c) {
 		}
 		return
 	}
-	more := !isNew || s.server.readers.do(job{s, c, true})
+	more := !isNew || s.server.readers.do(readJob{s, c, true})
 	for more {
-		if !c.waiting() {
-			c.giveBack()
-			c.await()
+		if !c.hasInput() {
+			c.returnBuffer()
+			c.awaitInput()
 		}
-		more = s.server.readers.do(job{s, c, false})
+		more = s.server.readers.do(readJob{s, c, false})
 	}
 }
 
-// read handles what has come, and waits where that is less than a message or nothing; false when the connection has ended.
+// read handles what has come, and waits where that is nothing or part of a message. It reports whether the connection goes on.
 func (s *Session) read(c *conn) bool {
 	for {
 		if c.takeControl() {
-			if !c.waiting() {
+			if !c.hasInput() {
 				return true
 			}
 			continue
@@ -112,35 +111,12 @@ func (s *Session) read(c *conn) bool {
 			m.release()
 		}
 		if err != nil {
-			s.leave(c, err)
+			s.stopReading(c, err)
 			return false
 		}
-		if !c.waiting() {
+		if !c.hasInput() {
 			return true
 		}
-	}
-}
-
-// leave ends the session, if it was not over before, and its connection: after a mistake, or when this side closes, the peer is
-// given time to read why.
-func (s *Session) leave(c *conn, err error) {
-	deadline := time.Now().Add(s.server.options.CloseTimeout)
-	ended := s.end(err)
-	s.mu.Lock()
-	gone := errors.Is(err, ErrTransportClosed)
-	s.after = halfClose
-	if gone {
-		s.after = hangUp
-	}
-	due := s.endingLocked()
-	s.mu.Unlock()
-	if ended {
-		s.finish()
-	}
-	c.end(due)
-	if !gone {
-		c.awaitEnd(deadline)
-		_ = c.Conn.Close()
 	}
 }
 
@@ -167,7 +143,7 @@ func (s *Session) parse(b []byte, binary bool) (packet, error) {
 	case !binary:
 		return parseText(b)
 	case s.protocol == V3:
-		return parseBinary3(b)
+		return parseBinaryV3(b)
 	}
 	return packet{kind: packetMessage, binary: true, data: b}, nil
 }
@@ -193,7 +169,7 @@ func (s *Session) handle(p packet) error {
 	case packetClose:
 		return ErrClientClosed
 	case packetNoop:
-	default: // open is the server's, upgrade has its time
+	default: // the server sends open; upgrade is for a probing WebSocket
 		return errPacketType
 	}
 	return nil

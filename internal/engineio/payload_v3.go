@@ -12,18 +12,18 @@ import (
 // code units and a colon; as bytes, behind a kind (0 text, 1 binary), its length in bytes, digit by digit, and 255.
 const (
 	binaryLengthEnd   = 0xff
-	maxLengthDigits3  = 9 // more than any payload has, and an int of 32 bits holds it
-	base64Message3    = "b4"
-	kindText3         = 0
-	kindBinary3       = 1
+	maxLengthDigits   = 9 // more than any payload has, and an int of 32 bits holds it
+	base64MessageV3   = "b4"
+	kindTextV3        = 0
+	kindBinaryV3      = 1
 	contentTypeBinary = "application/octet-stream"
 )
 
-// packets3 yields the packets of a protocol 3 payload, and stops at the first that is malformed, with its error.
-func packets3(payload []byte, binary bool) iter.Seq2[packet, error] {
-	next := cutText3
+// packetsV3 yields the packets of a protocol 3 payload, and stops at the first that is malformed, with its error.
+func packetsV3(payload []byte, binary bool) iter.Seq2[packet, error] {
+	next := cutTextV3
 	if binary {
-		next = cutBinary3
+		next = cutBinaryV3
 	}
 	return func(yield func(packet, error) bool) {
 		for {
@@ -36,9 +36,9 @@ func packets3(payload []byte, binary bool) iter.Seq2[packet, error] {
 	}
 }
 
-func cutText3(payload []byte) (packet, []byte, error) {
+func cutTextV3(payload []byte) (packet, []byte, error) {
 	digits, rest, found := bytes.Cut(payload, []byte{':'})
-	if !found || len(digits) == 0 || len(digits) > maxLengthDigits3 {
+	if !found || len(digits) == 0 || len(digits) > maxLengthDigits {
 		return packet{}, nil, errPayloadFormat
 	}
 	length, err := strconv.ParseUint(string(digits), 10, 32)
@@ -49,7 +49,7 @@ func cutText3(payload []byte) (packet, []byte, error) {
 	if !ok {
 		return packet{}, nil, errPayloadFormat
 	}
-	p, err := parseText3(rest[:size])
+	p, err := parseTextV3(rest[:size])
 	return p, rest[size:], err
 }
 
@@ -71,9 +71,9 @@ func sizeOfUTF16(b []byte, units int) (int, bool) {
 	return size, units == 0
 }
 
-func cutBinary3(payload []byte) (packet, []byte, error) {
+func cutBinaryV3(payload []byte) (packet, []byte, error) {
 	end := bytes.IndexByte(payload, binaryLengthEnd)
-	if end < 2 || end > 1+maxLengthDigits3 || payload[0] > kindBinary3 {
+	if end < 2 || end > 1+maxLengthDigits || payload[0] > kindBinaryV3 {
 		return packet{}, nil, errPayloadFormat
 	}
 	length := 0
@@ -87,27 +87,27 @@ func cutBinary3(payload []byte) (packet, []byte, error) {
 	if length > len(rest) {
 		return packet{}, nil, errPayloadFormat
 	}
-	if payload[0] == kindBinary3 {
-		p, err := parseBinary3(rest[:length])
+	if payload[0] == kindBinaryV3 {
+		p, err := parseBinaryV3(rest[:length])
 		return p, rest[length:], err
 	}
 	if !utf8.Valid(rest[:length]) {
 		return packet{}, nil, errPayloadFormat
 	}
-	p, err := parseText3(rest[:length])
+	p, err := parseTextV3(rest[:length])
 	return p, rest[length:], err
 }
 
-// parseText3 parses a packet that protocol 3 sent as text: as in protocol 4, but for binary messages, which start with b4.
-func parseText3(b []byte) (packet, error) {
-	if data, ok := bytes.CutPrefix(b, []byte(base64Message3)); ok {
+// parseTextV3 parses a packet that protocol 3 sent as text: as in protocol 4, but for binary messages, which start with b4.
+func parseTextV3(b []byte) (packet, error) {
+	if data, ok := bytes.CutPrefix(b, []byte(base64MessageV3)); ok {
 		return parseBase64(data)
 	}
 	return parseText(b)
 }
 
-// parseBinary3 parses a packet that protocol 3 sent as bytes: the type is a number, not a digit.
-func parseBinary3(b []byte) (packet, error) {
+// parseBinaryV3 parses a packet that protocol 3 sent as bytes: the type is a number, not a digit.
+func parseBinaryV3(b []byte) (packet, error) {
 	if len(b) == 0 {
 		return packet{}, errEmptyPacket
 	}
@@ -117,11 +117,11 @@ func parseBinary3(b []byte) (packet, error) {
 	return packet{kind: packetMessage, binary: true, data: b[1:]}, nil
 }
 
-// appendText3 appends a packet to a protocol 3 text payload.
-func appendText3(dst []byte, p packet) []byte {
+// appendTextV3 appends a packet to a protocol 3 text payload.
+func appendTextV3(dst []byte, p packet) []byte {
 	if p.binary {
-		dst = strconv.AppendInt(dst, int64(len(base64Message3)+base64.StdEncoding.EncodedLen(len(p.data))), 10)
-		dst = append(append(dst, ':'), base64Message3...)
+		dst = strconv.AppendInt(dst, int64(len(base64MessageV3)+base64.StdEncoding.EncodedLen(len(p.data))), 10)
+		dst = append(append(dst, ':'), base64MessageV3...)
 		return base64.StdEncoding.AppendEncode(dst, p.data)
 	}
 	dst = strconv.AppendInt(dst, int64(1+lengthUTF16(p.data)), 10)
@@ -129,14 +129,14 @@ func appendText3(dst []byte, p packet) []byte {
 	return append(dst, p.data...)
 }
 
-// appendBinary3 appends a packet to a protocol 3 binary payload.
-func appendBinary3(dst []byte, p packet) []byte {
+// appendBinaryV3 appends a packet to a protocol 3 binary payload.
+func appendBinaryV3(dst []byte, p packet) []byte {
 	first := byte(p.kind)
 	if p.binary {
-		dst = append(dst, kindBinary3)
+		dst = append(dst, kindBinaryV3)
 		first -= '0'
 	} else {
-		dst = append(dst, kindText3)
+		dst = append(dst, kindTextV3)
 	}
 	for _, digit := range strconv.Itoa(1 + len(p.data)) {
 		dst = append(dst, byte(digit-'0'))

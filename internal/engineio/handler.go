@@ -1,0 +1,57 @@
+package engineio
+
+import "sync"
+
+// Handler receives what happens to sessions. Calls for one session never overlap; those for different ones do. A handler that
+// blocks delays its own session's reading and nothing else.
+type Handler interface {
+	// Opened is the first call for a session, before anything is received. A client receives what Opened sends directly behind
+	// the open packet.
+	Opened(*Session)
+	// Received runs on the goroutine that read the message. Text is valid UTF-8. The message's data is valid only until it returns.
+	Received(*Session, Message)
+	// Closed is the last call for a session, exactly once, with the reason: an error of this package, a *ProtocolError, or
+	// what Close was given.
+	Closed(*Session, error)
+}
+
+// handlerCalls serializes the calls of the handler for one session.
+type handlerCalls struct {
+	// mu is held during each call. newSession takes it before anybody else knows the session; notifyOpened releases it.
+	mu     sync.Mutex
+	opened bool // Opened was called, so that Closed is due; guarded by mu
+}
+
+// notifyOpened calls Opened, unless the session is over already.
+func (s *Session) notifyOpened() {
+	defer s.calls.mu.Unlock()
+	if s.life.over() {
+		return
+	}
+	s.calls.opened = true
+	s.server.handler.Opened(s)
+}
+
+// deliver calls Received, unless the session is over.
+func (s *Session) deliver(m Message) {
+	s.calls.mu.Lock()
+	defer s.calls.mu.Unlock()
+	if s.life.over() {
+		return
+	}
+	s.writer().received(len(m.Data))
+	s.server.handler.Received(s, m)
+}
+
+// notifyClosed calls Closed, if Opened was called. It is called once, after a transition with effectEnd, by a goroutine that is
+// not within a call of the handler.
+func (s *Session) notifyClosed() {
+	reason := s.reason()
+	s.calls.mu.Lock()
+	if s.calls.opened {
+		s.server.handler.Closed(s, reason)
+	}
+	s.calls.mu.Unlock()
+	s.server.options.Logger.Debug("session closed", "sid", s.id, "remote", s.handshake.RemoteAddr, "err", reason)
+	s.server.running.Done() // the session's own, since register
+}

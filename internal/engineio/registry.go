@@ -1,0 +1,74 @@
+package engineio
+
+// register makes a session known by its sid, if the limits allow one more.
+func (s *Server) register(session *Session) *httpError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	address := ""
+	if s.options.MaxSessionsPerAddress > 0 {
+		address = limitedAddress(session.handshake.RemoteAddr)
+	}
+	switch {
+	case s.state != serving, s.options.MaxSessions > 0 && len(s.sessions) >= s.options.MaxSessions:
+		return errUnavailable
+	case s.options.MaxSessionsPerAddress > 0 && s.addresses[address] >= s.options.MaxSessionsPerAddress:
+		return errTooManySessions
+	}
+	if s.options.MaxSessionsPerAddress > 0 {
+		s.addresses[address]++
+	}
+	s.sessions[session.id] = session
+	session.shard = uint16(s.opened.Add(1) % uint64(len(s.writers)))
+	s.running.Add(1) // until notifyClosed
+	return nil
+}
+
+// remove makes a session unknown, and then takes it out of the heartbeat. This order serves heartbeat.rescheduleOver.
+func (s *Server) remove(session *Session) {
+	s.unregister(session)
+	s.heartbeat.forget(session)
+}
+
+func (s *Server) unregister(session *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[session.id] != session {
+		return
+	}
+	delete(s.sessions, session.id)
+	if s.options.MaxSessionsPerAddress == 0 {
+		return
+	}
+	address := limitedAddress(session.handshake.RemoteAddr)
+	s.addresses[address]--
+	if s.addresses[address] == 0 {
+		delete(s.addresses, address)
+	}
+}
+
+func (s *Server) known(session *Session) bool {
+	return s.lookup(session.id) == session
+}
+
+func (s *Server) lookup(sid string) *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[sid]
+}
+
+// all returns the known sessions, in no order.
+func (s *Server) all() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sessions := make([]*Session, 0, len(s.sessions))
+	for _, session := range s.sessions {
+		sessions = append(sessions, session)
+	}
+	return sessions
+}
+
+func (s *Server) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions) == 0
+}
