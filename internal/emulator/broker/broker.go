@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Tier decides the limits of a namespace.
+// Tier selects the limits of a namespace.
 type Tier int
 
-// The tiers an emulator can play.
+// The tiers of Service Bus with messaging features. The zero value is Standard.
 const (
 	Standard Tier = iota
 	Premium
@@ -38,15 +38,15 @@ func (t Tier) maxBatchSize() int {
 	return 256 << 10
 }
 
-// Options of a [Broker]. The zero value is a Standard namespace as Microsoft's emulator has it.
+// Options configure a [Broker]. The zero value is a Standard namespace like that of Microsoft's emulator.
 type Options struct {
-	Namespace        string // its name; "sbemulatorns" if empty
+	Namespace        string // name of the namespace; "sbemulatorns" if empty
 	Tier             Tier
-	MaxEntities      int                 // queues and topics; 10,000 if 0, as the service has
-	MaxSubscriptions int                 // per topic; 2,000 if 0
-	MaxReceivers     int                 // per source; 5,000 if 0
-	Keys             []AuthorizationRule // of the namespace; RootManageSharedAccessKey with SAS_KEY_VALUE if nil
-	RefuseJWT        bool                // refuse every JWT, as if Entra ID did not know it
+	MaxEntities      int                 // queues and topics; 0 means 10,000, the service's limit
+	MaxSubscriptions int                 // per topic; 0 means 2,000
+	MaxReceivers     int                 // per source; 0 means 5,000
+	Keys             []AuthorizationRule // of the namespace; nil means RootManageSharedAccessKey with SAS_KEY_VALUE
+	RefuseJWT        bool                // refuse every JWT, as if Entra ID had not issued it
 }
 
 // Broker is one namespace. Its methods may be called from any goroutine.
@@ -58,7 +58,7 @@ type Broker struct {
 	created time.Time
 	meter   meter
 
-	running runners
+	forwarders forwarders
 
 	mu sync.Mutex
 	// mu guards
@@ -71,13 +71,13 @@ type queue struct {
 	description QueueDescription // broker.mu guards
 	target      *Target
 	main        *Source
-	life        *life
+	activity    *activity
 }
 
 type topic struct {
 	description TopicDescription // broker.mu guards
 	target      *Target
-	life        *life
+	activity    *activity
 
 	// broker.mu guards
 	subs               map[string]*subscription // by lower-case name
@@ -85,7 +85,7 @@ type topic struct {
 	correlationFilters int
 }
 
-// New returns an empty namespace. Close it to end its timers and goroutines.
+// New returns an empty namespace. The caller must Close it, which ends its timers and goroutines.
 func New(options Options) *Broker {
 	if options.Namespace == "" {
 		options.Namespace = "sbemulatorns"
@@ -109,16 +109,16 @@ func New(options Options) *Broker {
 
 func (b *Broker) now() int64 { return time.Now().UnixNano() }
 
-// runners are the goroutines that forward messages.
-type runners struct {
+// forwarders counts the goroutines that forward messages, so that Close can wait for them.
+type forwarders struct {
 	sync.WaitGroup
 
-	mu     sync.Mutex // innermost of all
+	mu     sync.Mutex // innermost lock of all
 	closed bool
 }
 
-// begin registers a goroutine, unless the broker is closed.
-func (r *runners) begin() bool {
+// begin registers a goroutine, which must call Done. It reports false if the broker is closed.
+func (r *forwarders) begin() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closed {
@@ -127,36 +127,36 @@ func (r *runners) begin() bool {
 	return !r.closed
 }
 
-func (r *runners) close() {
+func (r *forwarders) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
 }
 
-// Namespace returns the namespace's name.
+// Namespace returns the name in Options, or its default.
 func (b *Broker) Namespace() string { return b.options.Namespace }
 
-// Tier returns the tier the broker plays.
+// Tier returns the tier in Options.
 func (b *Broker) Tier() Tier { return b.options.Tier }
 
-// CreatedAt is when New was called.
+// CreatedAt returns when New was called.
 func (b *Broker) CreatedAt() time.Time { return b.created }
 
 // Close deletes every entity, which detaches all senders and receivers, and waits for the broker's goroutines.
 func (b *Broker) Close() {
-	b.running.close()
+	b.forwarders.close()
 	b.mu.Lock()
 	b.closed = true
 	for _, q := range b.queues {
-		q.close()
+		q.closeLocked()
 	}
 	for _, t := range b.topics {
-		t.close()
+		t.closeLocked()
 	}
 	clear(b.queues)
 	clear(b.topics)
 	b.mu.Unlock()
-	b.running.Wait()
+	b.forwarders.Wait()
 }
 
 // Target returns the queue or topic of the given name, in any letter case, or an error of code [CodeNotFound].
@@ -173,8 +173,8 @@ func (b *Broker) Target(name string) (*Target, error) {
 	return nil, errNotFound(name)
 }
 
-// Source returns what stands at an address, in any letter case: "queue", "topic/Subscriptions/name" or either with
-// "/$DeadLetterQueue" or "/$Transfer/$DeadLetterQueue" at its end. A topic itself is not a source.
+// Source returns the source at an address, in any letter case: "queue" or "topic/Subscriptions/name", or either followed
+// by "/$DeadLetterQueue" or "/$Transfer/$DeadLetterQueue". A topic itself is not a source: the code is [CodeNotAllowed].
 func (b *Broker) Source(address string) (*Source, error) {
 	entity, subqueue := splitSubqueue(strings.Trim(address, "/"))
 	b.mu.Lock()
@@ -202,7 +202,7 @@ func (b *Broker) Source(address string) (*Source, error) {
 	return main, nil
 }
 
-// Exists reports whether an address names an entity or a subqueue.
+// Exists reports whether an address names a queue, topic, subscription or subqueue.
 func (b *Broker) Exists(address string) bool {
 	if _, err := b.Target(address); err == nil {
 		return true
@@ -236,7 +236,7 @@ func splitSubscription(entity string) (topic, subscription string, ok bool) {
 
 func entityKey(name string) string { return strings.ToLower(strings.Trim(name, "/")) }
 
-// sortedKeys returns the keys of m in order.
+// sortedKeys returns the keys of m in ascending order.
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {

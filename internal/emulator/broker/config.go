@@ -58,7 +58,7 @@ func ReadConfig(r io.Reader) (*Config, error) {
 		return nil, configError("%v", err)
 	}
 	c := &configReader{config: &Config{}}
-	c.read(node{value: root})
+	c.read(configNode{value: root})
 	if c.err != nil {
 		return nil, c.err
 	}

@@ -17,20 +17,20 @@ type configReader struct {
 }
 
 // node is a value in the configuration and its place.
-type node struct {
+type configNode struct {
 	value any
-	place string
+	path  string
 }
 
-func (c *configReader) fail(n node, format string, args ...any) {
+func (c *configReader) fail(n configNode, format string, args ...any) {
 	if c.err == nil {
-		c.err = configError("%s: %s", n.place, fmt.Sprintf(format, args...))
+		c.err = configError("%s: %s", n.path, fmt.Sprintf(format, args...))
 	}
 }
 
 // object calls read for each member, in the order of their names; read reports whether it knows the name.
 // Names are taken in any letter case, as .NET does.
-func (c *configReader) object(n node, read func(name string, member node) bool) {
+func (c *configReader) object(n configNode, read func(name string, member configNode) bool) {
 	if n.value == nil {
 		return
 	}
@@ -40,17 +40,17 @@ func (c *configReader) object(n node, read func(name string, member node) bool) 
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		member := node{members[name], name}
-		if n.place != "" {
-			member.place = n.place + "." + name
+		member := configNode{members[name], name}
+		if n.path != "" {
+			member.path = n.path + "." + name
 		}
 		if !read(strings.ToLower(name), member) {
-			c.config.Ignored = append(c.config.Ignored, member.place)
+			c.config.Ignored = append(c.config.Ignored, member.path)
 		}
 	}
 }
 
-func (c *configReader) array(n node, read func(node)) {
+func (c *configReader) array(n configNode, read func(configNode)) {
 	if n.value == nil {
 		return
 	}
@@ -60,11 +60,11 @@ func (c *configReader) array(n node, read func(node)) {
 		return
 	}
 	for i, item := range items {
-		read(node{item, n.place + "[" + strconv.Itoa(i) + "]"})
+		read(configNode{item, n.path + "[" + strconv.Itoa(i) + "]"})
 	}
 }
 
-func (c *configReader) text(n node) string {
+func (c *configReader) text(n configNode) string {
 	if n.value == nil {
 		return ""
 	}
@@ -76,7 +76,7 @@ func (c *configReader) text(n node) string {
 }
 
 // boolean accepts the words as strings, too; empty means no.
-func (c *configReader) boolean(n node) bool {
+func (c *configReader) boolean(n configNode) bool {
 	switch v := n.value.(type) {
 	case nil:
 	case bool:
@@ -96,7 +96,7 @@ func (c *configReader) boolean(n node) bool {
 }
 
 // integer accepts digits in a string, too; empty leaves the default.
-func (c *configReader) integer(n node, into *int) {
+func (c *configReader) integer(n configNode, into *int) {
 	switch v := n.value.(type) {
 	case nil:
 	case float64:
@@ -120,7 +120,7 @@ func (c *configReader) integer(n node, into *int) {
 	}
 }
 
-func (c *configReader) duration(n node, into *time.Duration) {
+func (c *configReader) duration(n configNode, into *time.Duration) {
 	text := c.text(n)
 	if text == "" {
 		return
@@ -133,12 +133,12 @@ func (c *configReader) duration(n node, into *time.Duration) {
 	*into = d
 }
 
-func (c *configReader) read(root node) {
-	c.object(root, func(name string, member node) bool {
+func (c *configReader) read(root configNode) {
+	c.object(root, func(name string, member configNode) bool {
 		if name != "userconfig" {
 			return false
 		}
-		c.object(member, func(name string, member node) bool {
+		c.object(member, func(name string, member configNode) bool {
 			switch name {
 			case "namespaces":
 				c.namespaces(member)
@@ -152,14 +152,14 @@ func (c *configReader) read(root node) {
 	})
 }
 
-func (c *configReader) namespaces(n node) {
+func (c *configReader) namespaces(n configNode) {
 	count := 0
-	c.array(n, func(item node) {
+	c.array(n, func(item configNode) {
 		if count++; count > configMaxNamespaces {
 			c.fail(item, "is one namespace too many: an emulator has one")
 			return
 		}
-		c.object(item, func(name string, member node) bool {
+		c.object(item, func(name string, member configNode) bool {
 			switch name {
 			case "name":
 				c.config.Namespace = c.text(member)
@@ -175,10 +175,10 @@ func (c *configReader) namespaces(n node) {
 	})
 }
 
-func (c *configReader) queue(n node) {
+func (c *configReader) queue(n configNode) {
 	d := DefaultQueue("")
 	d.DefaultMessageTimeToLive, d.MaxDeliveryCount, d.DuplicateDetectionHistoryTimeWindow = configTTL, configDeliveries, configDuplicates
-	c.named(n, &d.Name, func(name string, member node) bool {
+	c.named(n, &d.Name, func(name string, member configNode) bool {
 		switch name {
 		case "requiresduplicatedetection":
 			d.RequiresDuplicateDetection = c.boolean(member)
@@ -196,8 +196,8 @@ func (c *configReader) queue(n node) {
 }
 
 // named reads an entity: its name, its properties, and what else it has.
-func (c *configReader) named(n node, into *string, property func(string, node) bool, other func(string, node) bool) {
-	c.object(n, func(name string, member node) bool {
+func (c *configReader) named(n configNode, into *string, property func(string, configNode) bool, other func(string, configNode) bool) {
+	c.object(n, func(name string, member configNode) bool {
 		switch {
 		case name == "name":
 			*into = c.text(member)
@@ -221,7 +221,7 @@ type receiving struct {
 	forwardTo, forwardDeadLettersTo *string
 }
 
-func (c *configReader) receiving(name string, member node, into *receiving) bool {
+func (c *configReader) receiving(name string, member configNode, into *receiving) bool {
 	switch name {
 	case "lockduration":
 		c.duration(member, into.lock)
@@ -243,11 +243,11 @@ func (c *configReader) receiving(name string, member node, into *receiving) bool
 	return true
 }
 
-func (c *configReader) topic(n node) {
+func (c *configReader) topic(n configNode) {
 	d := DefaultTopic("")
 	d.DefaultMessageTimeToLive, d.DuplicateDetectionHistoryTimeWindow = configTTL, configDuplicates
 	firstSubscription, firstRule := len(c.config.Subscriptions), len(c.config.Rules)
-	c.named(n, &d.Name, func(name string, member node) bool {
+	c.named(n, &d.Name, func(name string, member configNode) bool {
 		switch name {
 		case "defaultmessagetimetolive":
 			c.duration(member, &d.DefaultMessageTimeToLive)
@@ -259,7 +259,7 @@ func (c *configReader) topic(n node) {
 			return false
 		}
 		return true
-	}, func(name string, member node) bool {
+	}, func(name string, member configNode) bool {
 		if name != "subscriptions" {
 			return false
 		}
@@ -276,20 +276,20 @@ func (c *configReader) topic(n node) {
 	c.config.Topics = append(c.config.Topics, d)
 }
 
-func (c *configReader) subscription(n node) {
+func (c *configReader) subscription(n configNode) {
 	d := DefaultSubscription("", "")
 	d.DefaultMessageTimeToLive, d.MaxDeliveryCount = configTTL, configDeliveries
 	var rules []RuleDescription
-	c.named(n, &d.Name, func(name string, member node) bool {
+	c.named(n, &d.Name, func(name string, member configNode) bool {
 		return c.receiving(name, member, &receiving{
 			&d.LockDuration, &d.DefaultMessageTimeToLive, &d.MaxDeliveryCount, &d.RequiresSession,
 			&d.DeadLetteringOnMessageExpiration, &d.ForwardTo, &d.ForwardDeadLetteredMessagesTo,
 		})
-	}, func(name string, member node) bool {
+	}, func(name string, member configNode) bool {
 		if name != "rules" {
 			return false
 		}
-		c.array(member, func(item node) { rules = append(rules, c.rule(item)) })
+		c.array(member, func(item configNode) { rules = append(rules, c.rule(item)) })
 		return true
 	})
 	if len(rules) > 0 { // they stand instead of the rule $Default
@@ -301,20 +301,20 @@ func (c *configReader) subscription(n node) {
 	c.config.Subscriptions = append(c.config.Subscriptions, d)
 }
 
-func (c *configReader) rule(n node) RuleDescription {
+func (c *configReader) rule(n configNode) RuleDescription {
 	var d RuleDescription
 	var kind string
 	var sql SQLFilter
 	var correlation CorrelationFilter
-	expression := func(member node, into *string) {
-		c.object(member, func(name string, member node) bool {
+	expression := func(member configNode, into *string) {
+		c.object(member, func(name string, member configNode) bool {
 			if name == "sqlexpression" {
 				*into = c.text(member)
 			}
 			return name == "sqlexpression"
 		})
 	}
-	c.named(n, &d.Name, func(name string, member node) bool {
+	c.named(n, &d.Name, func(name string, member configNode) bool {
 		switch name {
 		case "filtertype":
 			kind = c.text(member)
@@ -344,13 +344,13 @@ func (c *configReader) rule(n node) RuleDescription {
 	return d
 }
 
-func (c *configReader) correlation(n node) CorrelationFilter {
+func (c *configReader) correlation(n configNode) CorrelationFilter {
 	var f CorrelationFilter
 	fields := map[string]*string{
 		"contenttype": &f.ContentType, "correlationid": &f.CorrelationID, "label": &f.Subject, "subject": &f.Subject,
 		"messageid": &f.MessageID, "replyto": &f.ReplyTo, "replytosessionid": &f.ReplyToSessionID, "sessionid": &f.SessionID, "to": &f.To,
 	}
-	c.object(n, func(name string, member node) bool {
+	c.object(n, func(name string, member configNode) bool {
 		if field := fields[name]; field != nil {
 			*field = c.text(member)
 			return true
@@ -366,7 +366,7 @@ func (c *configReader) correlation(n node) CorrelationFilter {
 			switch value.(type) {
 			case string, bool, float64:
 			default:
-				c.fail(node{place: member.place + "." + key}, "is %s, not a string, number or boolean", jsonKind(value))
+				c.fail(configNode{path: member.path + "." + key}, "is %s, not a string, number or boolean", jsonKind(value))
 			}
 		}
 		f.Properties = properties

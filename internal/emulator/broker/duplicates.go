@@ -3,7 +3,7 @@ package broker
 import "time"
 
 // maxRemembered bounds what duplicate detection remembers; the oldest ids are forgotten first.
-const maxRemembered = 1 << 20
+const maxRememberedIDs = 1 << 20
 
 // duplicates remembers message ids for a while.
 type duplicates struct {
@@ -20,7 +20,7 @@ type seenID struct {
 // drop returns the arrivals whose ids were not seen within the window, and remembers them.
 func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
 	expired := 0
-	for expired < len(d.order) && (d.order[expired].at <= now-int64(d.window) || len(d.order)-expired > maxRemembered) {
+	for expired < len(d.order) && (d.order[expired].at <= now-int64(d.window) || len(d.order)-expired > maxRememberedIDs) {
 		delete(d.seen, d.order[expired].id)
 		expired++
 	}

@@ -1,18 +1,21 @@
 package broker
 
-// newSource returns a source with its subqueues, without settings.
-func (b *Broker) newSource(path string, acc *account, l *life) *Source {
-	bare := func(path, parent string) *Source {
-		return &Source{broker: b, path: path, parent: parent, account: acc, life: l, receivers: make(map[*Receiver]struct{})}
+// newSource returns a source with its subqueues. The caller still has to apply settings.
+func (b *Broker) newSource(path string, size *sizeCounter, act *activity) *Source {
+	newEmpty := func(path, parent string) *Source {
+		return &Source{
+			broker: b, path: path, parent: parent, size: size, activity: act,
+			receiverSet: receiverSet{receivers: make(map[*Receiver]struct{})},
+		}
 	}
-	s := bare(path, "")
-	s.deadLetters = bare(path+deadLetterQueue, path)
-	s.transferDeadLetters = bare(path+transferDeadLetterQueue, path)
+	s := newEmpty(path, "")
+	s.deadLetters = newEmpty(path+deadLetterQueue, path)
+	s.transferDeadLetters = newEmpty(path+transferDeadLetterQueue, path)
 	s.deadLetters.transferDeadLetters = s.transferDeadLetters
 	return s
 }
 
-// changeAll applies settings to a source and its subqueues.
+// changeAll applies settings to a source and its subqueues, which detaches their receivers because of why.
 func (s *Source) changeAll(to settings, forwardDeadLetters string, why *Error) {
 	sub := settings{lockDuration: to.lockDuration, ttl: Unlimited, status: to.status}
 	s.transferDeadLetters.change(sub, why)
@@ -27,7 +30,7 @@ func (s *Source) closeAll(why *Error) {
 	s.transferDeadLetters.close(why)
 }
 
-func (b *Broker) admitLocked(name string) *Error {
+func (b *Broker) checkNewEntityLocked(name string) *Error {
 	key := entityKey(name)
 	switch {
 	case b.closed:
@@ -48,7 +51,7 @@ func errUpdated(path string) *Error {
 	return errorf(CodeDetached, "The messaging entity '%s' was updated.", path)
 }
 
-// countAll counts a source with its subqueues.
+// countAll counts the messages of a source and its subqueues. The three are not counted at one moment.
 func (s *Source) countAll() Counts {
 	main, dead, transferDead := s.count(), s.deadLetters.count(), s.transferDeadLetters.count()
 	main.DeadLetter = dead.Total

@@ -4,8 +4,9 @@ import "time"
 
 // sourceFaults are the ways in which a source misbehaves on request. Its mutex guards them.
 type sourceFaults struct {
-	twice        int
+	deliverTwice int
 	stalledUntil int64
+	copies       map[UUID]*record // locked second copies, by lock token
 }
 
 func (f *sourceFaults) stalled(now int64) bool {
@@ -23,7 +24,7 @@ func (f *sourceFaults) stalled(now int64) bool {
 func (s *Source) DeliverTwice(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.twice = n
+	s.faults.deliverTwice = n
 }
 
 // Stall stops delivery for a while, whatever credit receivers give. 0 ends it.
@@ -35,7 +36,7 @@ func (s *Source) Stall(d time.Duration) {
 	if d > 0 {
 		s.faults.stalledUntil = addTime(now, d)
 	}
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 }
 
 // LoseLocks ends every lock of the source at once, as if its time were over, and returns how many there were.
@@ -48,11 +49,11 @@ func (s *Source) LoseLocks() int {
 		s.loseLockLocked(s.locks.first, now)
 		n++
 	}
-	for sess := s.sessions.firstHeld(); sess != nil; sess = s.sessions.firstHeld() {
+	for sess := s.sessions.firstLocked(); sess != nil; sess = s.sessions.firstLocked() {
 		s.loseSessionLocked(sess, now)
 		n++
 	}
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 	return n
 }
 

@@ -43,8 +43,8 @@ func TestRepeatsExpireWithTheirLock(t *testing.T) {
 		again := b.wantTake("the one not completed", r, 2, "a")
 		b.settle(source, again[0], Complete)
 		b.wantTake("nothing", r, 2)
-		if len(source.copies) != 0 {
-			t.Errorf("%d copies are kept", len(source.copies))
+		if len(source.faults.copies) != 0 {
+			t.Errorf("%d copies are kept", len(source.faults.copies))
 		}
 	})
 }

@@ -3,15 +3,21 @@ package broker
 // maxHops is how often a message may be forwarded ("Chaining Service Bus entities with autoforwarding").
 const maxHops = 4
 
+// forwardQueue holds the records that a source still has to forward.
+type forwardQueue struct {
+	outbox     []*record // oldest first
+	forwarding bool      // a goroutine empties outbox
+}
+
 // startForwardingLocked lets a goroutine empty the outbox, unless one does already. It ends when the outbox is empty
 // and is waited for by [Broker.Close].
 func (s *Source) startForwardingLocked() {
-	if s.forwarding || !s.broker.running.begin() {
+	if s.forwarding || !s.broker.forwarders.begin() {
 		return
 	}
 	s.forwarding = true
 	go func() {
-		defer s.broker.running.Done()
+		defer s.broker.forwarders.Done()
 		for s.forwardOne() {
 		}
 	}()
@@ -22,7 +28,7 @@ func (s *Source) startForwardingLocked() {
 // queue.
 func (s *Source) forwardOne() bool {
 	s.mu.Lock()
-	for len(s.outbox) > 0 && s.outbox[0].place != transfer {
+	for len(s.outbox) > 0 && s.outbox[0].state != transfer {
 		s.outbox = s.outbox[1:]
 	}
 	if len(s.outbox) == 0 || s.closed != nil {
@@ -41,7 +47,7 @@ func (s *Source) forwardOne() bool {
 	if s.closed != nil {
 		return false
 	}
-	if rec.place != transfer {
+	if rec.state != transfer {
 		return true // the entity was rerouted meanwhile: the message is in both places
 	}
 	now := s.broker.now()
@@ -51,11 +57,11 @@ func (s *Source) forwardOne() bool {
 	case s.deadLetters != nil:
 		s.deadLetterLocked(rec, forwardFailure(rec), err.Error(), nil)
 	case s.transferDeadLetters != nil:
-		s.intoSubqueueLocked(s.transferDeadLetters, rec, forwardFailure(rec), err.Error(), nil)
+		s.moveToSubqueueLocked(s.transferDeadLetters, rec, forwardFailure(rec), err.Error(), nil)
 	default:
 		s.removeLocked(rec)
 	}
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 	return true
 }
 
@@ -88,7 +94,7 @@ func (s *Source) forward(rec *record, to string) error {
 		c.ScheduledEnqueueTime = unixTime(0) // it was due already
 		a.msg = &c
 	}
-	return t.accept([]arrival{a}, s.broker.now(), nil)
+	return t.storeAll([]arrival{a}, s.broker.now(), nil)
 }
 
 // rerouteLocked applies a change of ForwardTo to what the source holds: messages ready to be received start on their
@@ -96,14 +102,14 @@ func (s *Source) forward(rec *record, to string) error {
 func (s *Source) rerouteLocked(now int64) {
 	for _, rec := range s.log.items {
 		switch {
-		case rec.place == ready && s.settings.forwardTo != "":
+		case rec.state == ready && s.settings.forwardTo != "":
 			s.deadlines.remove(rec)
 			s.moveLocked(rec, transfer)
 			s.outbox = append(s.outbox, rec)
-		case rec.place == transfer && s.settings.forwardTo == "":
+		case rec.state == transfer && s.settings.forwardTo == "":
 			s.moveLocked(rec, ready)
-			s.backlogOf(rec).giveBack(rec)
-			s.offeredLocked(rec)
+			s.backlogOfLocked(rec).requeue(rec)
+			s.offerSessionLocked(rec)
 		}
 	}
 	if len(s.outbox) > 0 {

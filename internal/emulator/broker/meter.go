@@ -63,7 +63,7 @@ func errBusy() *Error {
 }
 
 // sending charges for messages that are each held against so many filters.
-func (m *meter) sending(messages, evaluations int, refusable bool) error {
+func (m *meter) chargeSend(messages, evaluations int, refusable bool) error {
 	if err := m.charge(int64(messages+messages*evaluations), refusable); err != nil {
 		return err
 	}

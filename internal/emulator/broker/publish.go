@@ -19,7 +19,7 @@ type topicSettings struct {
 }
 
 // intoTopicLocked gives arrivals their numbers and copies them to the subscriptions.
-func (t *Target) intoTopicLocked(arrivals []arrival, now int64, numbers *[]int64) {
+func (t *Target) storeInTopicLocked(arrivals []arrival, now int64, numbers *[]int64) {
 	active := make([]arrival, 0, len(arrivals))
 	for _, a := range arrivals {
 		t.lastSeq++
@@ -44,48 +44,49 @@ func (t *Target) publishLocked(active []arrival, now int64) {
 	if len(active) == 0 {
 		return
 	}
-	shares := make([]share, len(active))
+	shares := make([]refCount, len(active))
 	for i := range active {
-		t.account.used.Add(int64(active[i].msg.Size))
-		active[i].share = &shares[i]
-		shares[i].refs.Store(1) // this function's own
+		t.size.used.Add(int64(active[i].msg.Size))
+		active[i].shared = &shares[i]
+		shares[i].n.Store(1) // this function's own
 	}
 	for _, sub := range t.subscriptions {
 		sub.offer(active, now)
 	}
 	for i := range active {
-		t.account.release(&record{msg: active[i].msg, share: &shares[i]})
+		t.size.release(&record{msg: active[i].msg, shared: &shares[i]})
 	}
 }
 
 // scheduleLocked keeps a message in the topic until it is due.
 func (t *Target) scheduleLocked(a arrival, due int64) {
-	rec := &record{msg: a.msg, seq: t.lastSeq, enqueuedSeq: a.enqueuedSeq, due: due, place: scheduled, heapIndex: -1}
-	t.account.used.Add(int64(a.msg.Size))
+	rec := &record{msg: a.msg, seq: t.lastSeq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
+	rec.due = due
+	t.size.used.Add(int64(a.msg.Size))
 	if t.scheduled == nil {
 		t.scheduled = make(map[int64]*record)
 	}
 	t.scheduled[rec.seq] = rec
-	t.account.records.Add(1)
+	t.size.records.Add(1)
 	heap.Push(&t.deadlines, rec)
-	t.armLocked()
+	t.setTimerLocked()
 }
 
 // armLocked sets the timer to the scheduled message that is due next.
-func (t *Target) armLocked() {
+func (t *Target) setTimerLocked() {
 	if len(t.deadlines) == 0 {
 		return
 	}
 	wait := time.Duration(max(t.deadlines[0].due-t.broker.now(), 0))
 	if t.timer == nil {
-		t.timer = time.AfterFunc(wait, t.tick)
+		t.timer = time.AfterFunc(wait, t.onTimer)
 		return
 	}
 	t.timer.Reset(wait)
 }
 
 // tick publishes the scheduled messages of a topic that are due.
-func (t *Target) tick() {
+func (t *Target) onTimer() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed != nil {
@@ -96,13 +97,13 @@ func (t *Target) tick() {
 	for len(t.deadlines) > 0 && t.deadlines[0].due <= now {
 		rec := heap.Pop(&t.deadlines).(*record)
 		delete(t.scheduled, rec.seq)
-		t.account.release(rec)
-		t.account.records.Add(-1)
+		t.size.release(rec)
+		t.size.records.Add(-1)
 		t.lastSeq++
 		active = append(active, arrival{msg: rec.msg, enqueuedSeq: t.lastSeq, ttl: t.ttl})
 	}
 	t.publishLocked(active, now)
-	t.armLocked()
+	t.setTimerLocked()
 }
 
 func (t *Target) hasScheduled() bool {

@@ -7,34 +7,34 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.admitLocked(d.Name); err != nil {
+	if err := b.checkNewEntityLocked(d.Name); err != nil {
 		return err
 	}
 	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
 		return err
 	}
-	if err := partition(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
+	if err := multiplyByPartitions(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
 		return err
 	}
 	q := &queue{description: d}
-	q.life = newLife(nil, b.now)
-	acc := &account{}
-	q.main = b.newSource(d.Name, acc, q.life)
+	q.activity = newActivity(nil, b.now)
+	acc := &sizeCounter{}
+	q.main = b.newSource(d.Name, acc, q.activity)
 	q.target = &Target{
-		broker: b, path: d.Name, kind: "Queue", queue: q.main, account: acc, life: q.life, sessions: d.RequiresSession,
+		broker: b, path: d.Name, kind: "Queue", queue: q.main, size: acc, activity: q.activity, sessions: d.RequiresSession,
 		senders: make(map[*Sender]struct{}),
 	}
 	if d.RequiresDuplicateDetection {
 		q.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
 	}
-	q.apply(nil)
-	q.life.begin(d.AutoDeleteOnIdle, func() bool { return q.main.count().Scheduled > 0 }, func() { _ = b.deleteQueue(d.Name, q) })
+	q.applyLocked(nil)
+	q.activity.begin(d.AutoDeleteOnIdle, func() bool { return q.main.count().Scheduled > 0 }, func() { _ = b.deleteQueue(d.Name, q) })
 	b.queues[entityKey(d.Name)] = q
 	return nil
 }
 
 // apply gives the description's values to the parts.
-func (q *queue) apply(why *Error) {
+func (q *queue) applyLocked(why *Error) {
 	d := q.description
 	q.target.change(d.Status, int64(d.MaxSizeInMegabytes)<<20, d.MaxMessageSizeInKilobytes<<10, Unlimited, why)
 	q.main.changeAll(settings{
@@ -70,8 +70,8 @@ func (b *Broker) UpdateQueue(d QueueDescription) error {
 	d.Name = was.Name
 	q.description = d
 	q.target.setWindow(d.DuplicateDetectionHistoryTimeWindow)
-	q.apply(errUpdated(d.Name))
-	q.life.change(d.AutoDeleteOnIdle)
+	q.applyLocked(errUpdated(d.Name))
+	q.activity.change(d.AutoDeleteOnIdle)
 	return nil
 }
 
@@ -87,13 +87,13 @@ func (b *Broker) deleteQueue(name string, only *queue) error {
 		return errNotFound(name)
 	}
 	delete(b.queues, entityKey(name))
-	q.close()
+	q.closeLocked()
 	return nil
 }
 
-func (q *queue) close() {
+func (q *queue) closeLocked() {
 	why := errDeleted(q.description.Name)
-	q.life.end()
+	q.activity.end()
 	q.target.close(why)
 	q.main.closeAll(why)
 }
@@ -106,11 +106,11 @@ func (b *Broker) Queue(name string) (QueueInfo, error) {
 	if q == nil {
 		return QueueInfo{}, errNotFound(name)
 	}
-	return q.info(), nil
+	return q.infoLocked(), nil
 }
 
-func (q *queue) info() QueueInfo {
-	return QueueInfo{QueueDescription: q.description, Counts: q.main.countAll(), Times: q.life.times()}
+func (q *queue) infoLocked() QueueInfo {
+	return QueueInfo{QueueDescription: q.description, Counts: q.main.countAll(), Times: q.activity.times()}
 }
 
 // Queues returns all queues, by name.
@@ -119,7 +119,7 @@ func (b *Broker) Queues() []QueueInfo {
 	defer b.mu.Unlock()
 	infos := make([]QueueInfo, 0, len(b.queues))
 	for _, key := range sortedKeys(b.queues) {
-		infos = append(infos, b.queues[key].info())
+		infos = append(infos, b.queues[key].infoLocked())
 	}
 	return infos
 }

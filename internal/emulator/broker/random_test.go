@@ -122,12 +122,12 @@ func (w *world) check() {
 	s := w.source
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var counts [gone]int64
+	var counts [removed]int64
 	var bytes int64
 	live := 0
 	for _, rec := range s.log.items {
-		if rec.place != gone {
-			counts[rec.place]++
+		if rec.state != removed {
+			counts[rec.state]++
 			bytes += int64(rec.msg.Size)
 			live++
 		}
@@ -138,7 +138,7 @@ func (w *world) check() {
 	dead := s.deadLetters
 	dead.mu.Lock()
 	defer dead.mu.Unlock()
-	if used, records := s.account.used.Load(), s.account.records.Load(); used != bytes+dead.bytes || records != int64(live+dead.log.live) {
+	if used, records := s.size.used.Load(), s.size.records.Load(); used != bytes+dead.bytes || records != int64(live+dead.log.live) {
 		w.Fatalf("the account has %d bytes and %d records, the queues %d+%d and %d+%d", used, records, bytes, dead.bytes, live, dead.log.live)
 	}
 }

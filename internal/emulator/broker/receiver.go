@@ -2,52 +2,58 @@ package broker
 
 import "slices"
 
-// Mode says when a message is settled.
+// Mode selects when a delivered message is settled.
 type Mode int
 
 // The two ways to receive.
 const (
-	PeekLock         Mode = iota // locked until settled or the lock ends
-	ReceiveAndDelete             // gone when taken
+	PeekLock         Mode = iota // a message is locked until it is settled or the lock expires
+	ReceiveAndDelete             // a message is removed when Take returns it
 )
 
-// ReceiverOptions are fixed for the life of a [Receiver].
+// ReceiverOptions configure a [Receiver] for its lifetime.
 type ReceiverOptions struct {
 	Mode Mode
-	// Wake is called when Take has something again after it had nothing, when a session was accepted, and when the
-	// receiver was detached. It runs on any goroutine, possibly under the broker's locks: it must neither block nor
-	// call the broker. A send on a channel of size 1 with default is what it is for. Not nil.
+	// Wake is called when Take has messages after it had none, when a session was accepted, and when the receiver
+	// was detached. It runs on any goroutine, possibly under the broker's locks: it must neither block nor call
+	// the broker. A non-blocking send on a channel of size 1 is enough. It must not be nil.
 	Wake func()
-	// Session selects among the sessions of an entity that requires them, and must be nil elsewhere.
+	// Session requests a session of an entity that requires sessions. It must be nil for other entities.
 	Session *SessionRequest
 }
 
-// SessionRequest asks for the lock of one session.
+// SessionRequest requests the lock of one session.
 type SessionRequest struct {
-	// ID names the session; Next asks for any that has messages and no receiver instead.
+	// ID names the session. With Next, ID is ignored and any session with messages and without a receiver will do.
 	ID   string
 	Next bool
 }
 
-// Receiver is one link's claim on the messages of a [Source]. Receivers with credit are served in the order in which
-// their credit arrived. Its methods may be called from any goroutine.
+// Receiver receives the messages of a [Source] for one link. The source serves receivers with credit in the order in
+// which the credit arrived. Its methods may be called from any goroutine.
 type Receiver struct {
 	// immutable
 	source  *Source
 	options ReceiverOptions
 
 	// source.mu guards
-	credit     int       // how many more messages Take may return
+	credit     int       // how many more messages Take may return, those in inbox included
 	inbox      []*record // locked for this receiver, from head on
 	head       int
 	waiting    bool
 	prev, next *Receiver // in source.waiters
 	session    *session  // once accepted
-	err        *Error    // why it ended; nil while it is open
+	err        *Error    // why the receiver ended; nil while it is open
 }
 
-// NewReceiver attaches a receiver. It has no credit. On an entity that requires sessions it may still wait for one:
-// see Session.
+// receiverSet holds the receivers of a source.
+type receiverSet struct {
+	receivers map[*Receiver]struct{}
+	waiters   waiterList // with credit left, in the order in which the credit arrived
+}
+
+// NewReceiver attaches a receiver without credit. On an entity that requires sessions the receiver may have none yet:
+// see [Receiver.Session].
 func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,14 +79,14 @@ func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
 			return nil, err
 		}
 	}
-	s.life.used(now)
+	s.activity.used(now)
 	s.receivers[r] = struct{}{}
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 	return r, nil
 }
 
-// Err returns nil while the receiver is open, and afterwards why it was detached: code [CodeDetached] after a change
-// or deletion of the entity, [CodeSessionLockLost] after the loss of the session.
+// Err returns nil while the receiver is open, and later the reason why it was detached. The code is [CodeDetached] after
+// a change or deletion of the entity, [CodeSessionLockLost] after the loss of the session.
 func (r *Receiver) Err() error {
 	r.source.mu.Lock()
 	defer r.source.mu.Unlock()
@@ -90,9 +96,9 @@ func (r *Receiver) Err() error {
 	return r.err
 }
 
-// SetCredit sets how many messages Take may return from now on, those included that are ready to be taken. Less than
-// those gives the rest back to the entity. For a drain, set the credit, Take until nothing comes, and set it to 0:
-// what is available is handed out before SetCredit returns.
+// SetCredit sets how many messages Take may return from now on, including those already waiting for Take. A smaller
+// number returns the excess to the entity. SetCredit delivers all available messages before it returns: for a drain, set
+// the credit, Take until it returns 0, and set the credit to 0.
 func (r *Receiver) SetCredit(n int) error {
 	s := r.source
 	s.mu.Lock()
@@ -101,17 +107,17 @@ func (r *Receiver) SetCredit(n int) error {
 		return r.err
 	}
 	now := s.broker.now()
-	s.life.used(now)
+	s.activity.used(now)
 	r.credit = max(n, 0)
 	for len(r.inbox)-r.head > r.credit {
 		last := len(r.inbox) - 1
 		rec := r.inbox[last]
 		r.inbox[last] = nil
 		r.inbox = r.inbox[:last]
-		s.giveBackLocked(rec, false, now)
+		s.requeueLocked(rec, false, now)
 	}
 	s.queueLocked(r)
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 	return nil
 }
 
@@ -122,8 +128,8 @@ func (r *Receiver) Credit() int {
 	return r.credit
 }
 
-// Take fills dst with messages for this receiver and returns how many. It never waits; call it until it returns less
-// than len(dst), then again after the next Wake. Messages taken in PeekLock mode stay locked when the receiver closes.
+// Take fills dst with messages for this receiver and returns their number. It never waits. Call it until it returns less
+// than len(dst), and again after the next Wake. Messages taken in PeekLock mode stay locked when the receiver closes.
 func (r *Receiver) Take(dst []Delivery) int {
 	s := r.source
 	s.mu.Lock()
@@ -149,8 +155,8 @@ func (r *Receiver) Take(dst []Delivery) int {
 	return n
 }
 
-// Close detaches the receiver. Messages not yet taken go back to the entity, as does a session with all its messages;
-// messages taken under a lock of their own keep it until settled or expired.
+// Close detaches the receiver. Messages not yet taken return to the entity, and so does the session with all its
+// messages. Other messages that were taken stay locked until settled or expired.
 func (r *Receiver) Close() {
 	s := r.source
 	s.mu.Lock()
@@ -160,18 +166,18 @@ func (r *Receiver) Close() {
 	}
 	now := s.broker.now()
 	s.closeReceiverLocked(r, errorf(CodeDetached, "The receiver is closed."), false, now)
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 }
 
-// closeReceiverLocked ends a receiver and its session, if it has one. What goes back counts as a failed delivery only if
-// failed says so.
+// closeReceiverLocked detaches a receiver and frees its session, if it has one. failed makes the returned messages count
+// as failed deliveries.
 func (s *Source) closeReceiverLocked(r *Receiver, why *Error, failed bool, now int64) {
 	r.err = why
 	delete(s.receivers, r)
 	s.waiters.remove(r)
 	s.sessions.acceptors = slices.DeleteFunc(s.sessions.acceptors, func(a *Receiver) bool { return a == r })
 	for _, rec := range r.inbox[r.head:] {
-		s.giveBackLocked(rec, failed, now)
+		s.requeueLocked(rec, failed, now)
 	}
 	r.inbox, r.head, r.credit = nil, 0, 0
 	if sess := r.session; sess != nil && sess.holder == r {
@@ -179,25 +185,25 @@ func (s *Source) closeReceiverLocked(r *Receiver, why *Error, failed bool, now i
 	}
 }
 
-// demand is how many more messages the broker may hand to r.
-func (r *Receiver) demand() int { return r.credit - (len(r.inbox) - r.head) }
+// demandLocked returns how many more messages the source may deliver to r.
+func (r *Receiver) demandLocked() int { return r.credit - (len(r.inbox) - r.head) }
 
-// queueLocked puts r among the waiters if it wants more, or takes it out. A receiver of a session has no rivals.
+// queueLocked adds r to the waiters if it has demand, else removes it. A receiver with a session does not compete.
 func (s *Source) queueLocked(r *Receiver) {
 	if r.options.Session != nil {
 		if r.session != nil {
-			s.sessions.heat(r.session)
+			s.sessions.markDispatchable(r.session)
 		}
 		return
 	}
-	if r.demand() > 0 {
+	if r.demandLocked() > 0 {
 		s.waiters.add(r)
 	} else {
 		s.waiters.remove(r)
 	}
 }
 
-// dispatchLocked hands ready messages to receivers with credit.
+// dispatchLocked delivers ready messages to receivers with credit.
 func (s *Source) dispatchLocked(now int64) {
 	if s.faults.stalled(now) || s.closed != nil || !s.settings.status.admitsReceive() {
 		return
@@ -207,28 +213,28 @@ func (s *Source) dispatchLocked(now int64) {
 		return
 	}
 	for r := s.waiters.first; r != nil; r = s.waiters.first {
-		if !s.handNextLocked(&s.backlog, r, now) {
+		if !s.deliverNextLocked(&s.backlog, r, now) {
 			return
 		}
-		if r.demand() <= 0 {
+		if r.demandLocked() <= 0 {
 			s.waiters.remove(r)
 		}
 	}
 }
 
-// handNextLocked hands the first message of b to r, and reports false if there is none.
-func (s *Source) handNextLocked(b *backlog, r *Receiver, now int64) bool {
+// deliverNextLocked delivers the first message of b to r. It reports false if there is none.
+func (s *Source) deliverNextLocked(b *backlog, r *Receiver, now int64) bool {
 	for rec := b.peek(); rec != nil; rec = b.peek() {
 		b.pop()
 		if rec.expires != 0 && rec.expires <= now {
 			s.expireLocked(rec)
 			continue
 		}
-		if s.faults.twice > 0 && !rec.unlisted {
-			s.faults.twice--
+		if s.faults.deliverTwice > 0 && !rec.faultCopy {
+			s.faults.deliverTwice--
 			again := *rec
-			again.unlisted, again.heapIndex = true, -1
-			b.giveBack(&again)
+			again.faultCopy, again.heapIndex = true, -1
+			b.requeue(&again)
 		}
 		s.lockLocked(rec, r.options.Mode, r, now)
 		if r.head == len(r.inbox) {
@@ -240,7 +246,7 @@ func (s *Source) handNextLocked(b *backlog, r *Receiver, now int64) bool {
 	return false
 }
 
-// lockLocked marks rec as taken. In ReceiveAndDelete mode that lock has no end and no token: it lasts until Take.
+// lockLocked locks rec for r. In ReceiveAndDelete mode the lock has neither token nor expiry: it lasts until Take.
 func (s *Source) lockLocked(rec *record, mode Mode, r *Receiver, now int64) {
 	s.moveLocked(rec, locked)
 	rec.holder = r
@@ -252,17 +258,17 @@ func (s *Source) lockLocked(rec *record, mode Mode, r *Receiver, now int64) {
 	if rec.session != nil {
 		rec.lockedUntil = rec.session.lockedUntil
 	}
-	s.lockListOf(rec).add(rec)
-	if rec.unlisted {
-		if s.copies == nil {
-			s.copies = make(map[UUID]*record)
+	s.lockListOfLocked(rec).add(rec)
+	if rec.faultCopy {
+		if s.faults.copies == nil {
+			s.faults.copies = make(map[UUID]*record)
 		}
-		s.copies[rec.token] = rec
+		s.faults.copies[rec.token] = rec
 	}
 }
 
-// loseLockLocked ends a lock whose time is over. A message its receiver has not taken yet leaves that receiver's inbox,
-// and the credit it had used counts again.
+// loseLockLocked ends an expired lock. If the receiver has not taken the message yet, it leaves the inbox and the credit
+// becomes available again.
 func (s *Source) loseLockLocked(rec *record, now int64) {
 	if r := rec.holder; r != nil {
 		if i := slices.Index(r.inbox[r.head:], rec); i >= 0 {
@@ -270,10 +276,10 @@ func (s *Source) loseLockLocked(rec *record, now int64) {
 			s.queueLocked(r)
 		}
 	}
-	s.giveBackLocked(rec, true, now)
+	s.requeueLocked(rec, true, now)
 }
 
-// waiterList is a queue of receivers.
+// waiterList is a doubly linked queue of receivers.
 type waiterList struct {
 	first, last *Receiver
 }

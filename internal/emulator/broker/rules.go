@@ -27,7 +27,7 @@ type rule struct {
 func (r *rule) apply(m *Message) (*Message, error) {
 	c := m.clone()
 	c.Properties["RuleName"] = r.description.Name
-	if err := r.action.Apply(view{c}); err != nil {
+	if err := r.action.Apply(messageProperties{c}); err != nil {
 		return nil, err
 	}
 	if n := propertiesSize(c.Properties); n > maxProperties {
@@ -62,7 +62,7 @@ func compileRule(d RuleDescription) (*rule, error) {
 		if err != nil {
 			return nil, &Error{CodeInvalidArgument, err.Error()}
 		}
-		r.matches = func(m *Message) (bool, error) { return parsed.Matches(view{m}) }
+		r.matches = func(m *Message) (bool, error) { return parsed.Matches(messageProperties{m}) }
 	}
 	if d.Action != "" {
 		parsed, err := sqlfilter.ParseAction(d.Action, d.ActionParameters)
@@ -100,7 +100,7 @@ func (f *CorrelationFilter) matches(m *Message) (bool, error) {
 		return false, nil
 	}
 	for name, want := range f.Properties {
-		have, ok := view{m}.User(name)
+		have, ok := messageProperties{m}.User(name)
 		if !ok || !sqlfilter.Equal(have, want) {
 			return false, nil
 		}
@@ -115,10 +115,10 @@ func (b *Broker) CreateRule(topicName, subName string, d RuleDescription) error 
 		return err
 	}
 	return b.changeRules(topicName, subName, func(t *topic, sub *subscription) error {
-		if sub.index(d.Name) >= 0 {
+		if sub.ruleIndexLocked(d.Name) >= 0 {
 			return errAlreadyExists(sub.main.path + rulesSegment + d.Name)
 		}
-		if err := t.admitRule(compiled, nil); err != nil {
+		if err := t.admitRuleLocked(compiled, nil); err != nil {
 			return err
 		}
 		sub.rules = append(sub.rules, compiled)
@@ -129,7 +129,7 @@ func (b *Broker) CreateRule(topicName, subName string, d RuleDescription) error 
 // UpdateRule replaces a rule.
 func (b *Broker) UpdateRule(topicName, subName string, d RuleDescription) error {
 	return b.changeRules(topicName, subName, func(t *topic, sub *subscription) error {
-		i := sub.index(d.Name)
+		i := sub.ruleIndexLocked(d.Name)
 		if i < 0 {
 			return errNotFound(sub.main.path + rulesSegment + d.Name)
 		}
@@ -139,7 +139,7 @@ func (b *Broker) UpdateRule(topicName, subName string, d RuleDescription) error 
 		if err != nil {
 			return err
 		}
-		if err := t.admitRule(compiled, was); err != nil {
+		if err := t.admitRuleLocked(compiled, was); err != nil {
 			return err
 		}
 		sub.rules[i] = compiled
@@ -152,11 +152,11 @@ const rulesSegment = "/Rules/"
 // DeleteRule removes a rule. A subscription without rules gets nothing.
 func (b *Broker) DeleteRule(topicName, subName, name string) error {
 	return b.changeRules(topicName, subName, func(t *topic, sub *subscription) error {
-		i := sub.index(name)
+		i := sub.ruleIndexLocked(name)
 		if i < 0 {
 			return errNotFound(sub.main.path + rulesSegment + name)
 		}
-		t.countRule(sub.rules[i], -1)
+		t.countRuleLocked(sub.rules[i], -1)
 		sub.rules = slices.Delete(sub.rules, i, i+1)
 		return nil
 	})
@@ -193,27 +193,27 @@ func (b *Broker) changeRules(topicName, subName string, change func(*topic, *sub
 		return err
 	}
 	sub.ruleCount.Store(int32(len(sub.rules)))
-	sub.life.used(b.now())
+	sub.activity.used(b.now())
 	return nil
 }
 
 // index returns where the rule of that name stands, in any letter case, or -1.
-func (sub *subscription) index(name string) int {
+func (sub *subscription) ruleIndexLocked(name string) int {
 	return slices.IndexFunc(sub.rules, func(r *rule) bool { return strings.EqualFold(r.description.Name, name) })
 }
 
 // admitRule counts a new rule of the topic, which may replace another, unless there are too many.
-func (t *topic) admitRule(r, replaced *rule) error {
+func (t *topic) admitRuleLocked(r, replaced *rule) error {
 	if replaced != nil {
-		t.countRule(replaced, -1)
+		t.countRuleLocked(replaced, -1)
 	}
-	t.countRule(r, +1)
+	t.countRuleLocked(r, +1)
 	if t.sqlFilters <= maxSQLFilters+len(t.subs) && t.correlationFilters <= maxCorrelationFilters {
 		return nil
 	}
-	t.countRule(r, -1)
+	t.countRuleLocked(r, -1)
 	if replaced != nil {
-		t.countRule(replaced, +1)
+		t.countRuleLocked(replaced, +1)
 	}
 	return errorf(CodeQuotaExceeded, "The topic '%s' has reached the limit of %d SQL and %d correlation filters.",
 		t.description.Name, maxSQLFilters, maxCorrelationFilters)
@@ -221,7 +221,7 @@ func (t *topic) admitRule(r, replaced *rule) error {
 
 // countRule keeps the numbers of filters that management reports. True and false filters count as SQL filters, which
 // they derive from, and unknown ones with them; the limit allows each subscription one on top.
-func (t *topic) countRule(r *rule, change int) {
+func (t *topic) countRuleLocked(r *rule, change int) {
 	switch r.description.Filter.(type) {
 	case TrueFilter, FalseFilter, SQLFilter, UnknownFilter:
 		t.sqlFilters += change

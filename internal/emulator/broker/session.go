@@ -6,30 +6,29 @@ import (
 	"time"
 )
 
-// session is what an entity that requires sessions keeps of one of them: it exists while it has messages, state or a
-// receiver.
+// session is one session of an entity that requires sessions. It exists while it has messages, a state or a receiver.
 type session struct {
-	id          string
-	backlog     backlog
-	locks       lockList // its locked messages; their locks end with the session's
-	records     int      // in any place
-	holder      *Receiver
-	lockedUntil int64
-	held        *list.Element // in sessions.held while it has a holder
-	offered     bool          // stands in sessions.available
-	hot         bool          // stands in sessions.hot
-	state       []byte
-	hasState    bool
-	stateSet    int64 // when the state was last set
+	id           string
+	backlog      backlog
+	locks        lockList // its locked messages, whose locks end with the session's
+	records      int      // messages in any state
+	holder       *Receiver
+	lockedUntil  int64
+	lockElement  *list.Element // in sessions.locked while it has a holder
+	offered      bool          // listed in sessions.available
+	dispatchable bool          // listed in sessions.dispatchable
+	state        []byte
+	hasState     bool
+	stateSet     int64 // when the state was last set
 }
 
-// sessions are those of one source; its mutex guards them.
+// sessions holds the sessions of one source, whose mutex guards them.
 type sessions struct {
-	byID      map[string]*session
-	available []*session // with messages and no receiver, oldest first; may hold some no longer so
-	hot       []*session // with a receiver that may be due messages
-	held      list.List  // of *session, by the end of their locks
-	acceptors []*Receiver
+	byID         map[string]*session
+	available    []*session // with messages and no receiver, oldest first; entries may be outdated
+	dispatchable []*session // with a receiver that may get messages
+	locked       list.List  // of *session, by the end of the lock
+	acceptors    []*Receiver
 }
 
 func (ss *sessions) named(id string) *session {
@@ -44,33 +43,33 @@ func (ss *sessions) named(id string) *session {
 	return sess
 }
 
-// forget drops a session nothing refers to any more.
+// forget drops a session that has neither messages nor state nor receiver.
 func (ss *sessions) forget(sess *session) {
 	if sess.records == 0 && sess.holder == nil && !sess.hasState && ss.byID[sess.id] == sess {
 		delete(ss.byID, sess.id)
 	}
 }
 
-// offer notes that a session has a message ready, for its receiver or for one that asks for any session.
+// offer notes that a session has a message ready, for its receiver or for one that requests any session.
 func (ss *sessions) offer(sess *session) {
 	switch {
 	case sess.holder != nil:
-		ss.heat(sess)
+		ss.markDispatchable(sess)
 	case !sess.offered:
 		sess.offered = true
 		ss.available = append(ss.available, sess)
 	}
 }
 
-// heat notes that a session's receiver may be due messages.
-func (ss *sessions) heat(sess *session) {
-	if !sess.hot {
-		sess.hot = true
-		ss.hot = append(ss.hot, sess)
+// markDispatchable notes that the receiver of a session may get messages.
+func (ss *sessions) markDispatchable(sess *session) {
+	if !sess.dispatchable {
+		sess.dispatchable = true
+		ss.dispatchable = append(ss.dispatchable, sess)
 	}
 }
 
-// nextAvailable takes out the first session that still has a message ready and no receiver.
+// nextAvailable removes and returns the first available session that still has a message ready and no receiver.
 func (ss *sessions) nextAvailable() *session {
 	for len(ss.available) > 0 {
 		sess := ss.available[0]
@@ -85,28 +84,28 @@ func (ss *sessions) nextAvailable() *session {
 	return nil
 }
 
-func (ss *sessions) firstHeld() *session {
-	if e := ss.held.Front(); e != nil {
+func (ss *sessions) firstLocked() *session {
+	if e := ss.locked.Front(); e != nil {
 		return e.Value.(*session)
 	}
 	return nil
 }
 
 func (ss *sessions) nextEnd() int64 {
-	if sess := ss.firstHeld(); sess != nil {
+	if sess := ss.firstLocked(); sess != nil {
 		return sess.lockedUntil
 	}
 	return 0
 }
 
 func (ss *sessions) firstEnding(now int64) *session {
-	if sess := ss.firstHeld(); sess != nil && sess.lockedUntil <= now {
+	if sess := ss.firstLocked(); sess != nil && sess.lockedUntil <= now {
 		return sess
 	}
 	return nil
 }
 
-// acceptLocked gives r the session it asks for, or queues it until one is free.
+// acceptLocked gives r the session it requests, or queues it until one is available.
 func (s *Source) acceptLocked(r *Receiver, now int64) error {
 	if r.options.Session.Next {
 		s.sessions.acceptors = append(s.sessions.acceptors, r)
@@ -126,16 +125,16 @@ func (s *Source) acceptLocked(r *Receiver, now int64) error {
 func (s *Source) lockSessionLocked(sess *session, r *Receiver, now int64) {
 	sess.holder, r.session = r, sess
 	sess.lockedUntil = addTime(now, s.settings.lockDuration)
-	sess.held = s.sessions.held.PushBack(sess)
-	s.sessions.heat(sess)
+	sess.lockElement = s.sessions.locked.PushBack(sess)
+	s.sessions.markDispatchable(sess)
 }
 
-// releaseSessionLocked frees a session and all its locked messages.
+// releaseSessionLocked ends the lock of a session and those of its messages.
 func (s *Source) releaseSessionLocked(sess *session, failed bool, now int64) {
-	s.sessions.held.Remove(sess.held)
-	sess.holder, sess.held, sess.lockedUntil = nil, nil, 0
+	s.sessions.locked.Remove(sess.lockElement)
+	sess.holder, sess.lockElement, sess.lockedUntil = nil, nil, 0
 	for sess.locks.first != nil {
-		s.giveBackLocked(sess.locks.first, failed, now)
+		s.requeueLocked(sess.locks.first, failed, now)
 	}
 	if sess.backlog.peek() != nil {
 		s.sessions.offer(sess)
@@ -143,8 +142,8 @@ func (s *Source) releaseSessionLocked(sess *session, failed bool, now int64) {
 	s.sessions.forget(sess)
 }
 
-// loseSessionLocked ends a session's lock because its time is over: the receiver is detached, deliveries count as
-// failed ("Message sessions", "Impact of delivery count").
+// loseSessionLocked ends the expired lock of a session. It detaches the receiver and counts the deliveries as failed
+// ("Message sessions", "Impact of delivery count").
 func (s *Source) loseSessionLocked(sess *session, now int64) {
 	r := sess.holder
 	s.closeReceiverLocked(r, errSessionLockLost(), true, now)
@@ -155,7 +154,7 @@ func errSessionLockLost() *Error {
 	return &Error{CodeSessionLockLost, "The session lock has expired on the MessageSession. Accept a new MessageSession."}
 }
 
-// dispatchSessionsLocked gives free sessions to receivers that wait for one, and messages to those that hold one.
+// dispatchSessionsLocked gives available sessions to waiting receivers, and messages to receivers with a session.
 func (s *Source) dispatchSessionsLocked(now int64) {
 	for len(s.sessions.acceptors) > 0 {
 		sess := s.sessions.nextAvailable()
@@ -167,16 +166,16 @@ func (s *Source) dispatchSessionsLocked(now int64) {
 		s.lockSessionLocked(sess, r, now)
 		r.options.Wake()
 	}
-	for _, sess := range s.sessions.hot {
-		sess.hot = false
-		for sess.holder != nil && sess.holder.demand() > 0 && s.handNextLocked(&sess.backlog, sess.holder, now) {
+	for _, sess := range s.sessions.dispatchable {
+		sess.dispatchable = false
+		for sess.holder != nil && sess.holder.demandLocked() > 0 && s.deliverNextLocked(&sess.backlog, sess.holder, now) {
 		}
 	}
-	clear(s.sessions.hot)
-	s.sessions.hot = s.sessions.hot[:0]
+	clear(s.sessions.dispatchable)
+	s.sessions.dispatchable = s.sessions.dispatchable[:0]
 }
 
-// Session returns the session the receiver holds and when its lock ends. It reports false while none is accepted.
+// Session returns the session of the receiver and the end of its lock. It reports false while the receiver has none.
 func (r *Receiver) Session() (id string, lockedUntil time.Time, accepted bool) {
 	r.source.mu.Lock()
 	defer r.source.mu.Unlock()
@@ -186,8 +185,8 @@ func (r *Receiver) Session() (id string, lockedUntil time.Time, accepted bool) {
 	return r.session.id, unixTime(r.session.lockedUntil), true
 }
 
-// heldLocked returns the session of that id if a receiver holds it.
-func (s *Source) heldLocked(id string, now int64) (*session, error) {
+// sessionForReceiverLocked returns the session with that id if a receiver holds its lock.
+func (s *Source) sessionForReceiverLocked(id string, now int64) (*session, error) {
 	if s.closed != nil {
 		return nil, s.closed
 	}
@@ -198,16 +197,16 @@ func (s *Source) heldLocked(id string, now int64) (*session, error) {
 	if sess == nil || sess.holder == nil || sess.lockedUntil <= now {
 		return nil, errSessionLockLost()
 	}
-	s.life.used(now)
+	s.activity.used(now)
 	return sess, nil
 }
 
-// RenewSession extends the lock of a session and returns its new end.
+// RenewSession extends the lock of a session and those of its messages, and returns the new end.
 func (s *Source) RenewSession(id string) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.broker.now()
-	sess, err := s.heldLocked(id, now)
+	sess, err := s.sessionForReceiverLocked(id, now)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -215,29 +214,29 @@ func (s *Source) RenewSession(id string) (time.Time, error) {
 	for rec := sess.locks.first; rec != nil; rec = rec.next {
 		rec.lockedUntil = sess.lockedUntil
 	}
-	s.sessions.held.MoveToBack(sess.held)
-	s.armLocked(now)
+	s.sessions.locked.MoveToBack(sess.lockElement)
+	s.setTimerLocked(now)
 	return unixTime(sess.lockedUntil), nil
 }
 
-// SessionState returns the state of a session that a receiver holds; nil if it has none.
+// SessionState returns the state of a session, nil if it has none. A receiver must hold the session.
 func (s *Source) SessionState(id string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sess, err := s.heldLocked(id, s.broker.now())
+	sess, err := s.sessionForReceiverLocked(id, s.broker.now())
 	if err != nil {
 		return nil, err
 	}
 	return sess.state, nil
 }
 
-// SetSessionState sets the state of a session that a receiver holds; nil takes it away. The state may have
-// the size of a message, and counts towards the entity's.
+// SetSessionState sets the state of a session; nil removes it. A receiver must hold the session. The state may be as
+// large as a message and counts towards the size of the entity. The broker keeps state.
 func (s *Source) SetSessionState(id string, state []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.broker.now()
-	sess, err := s.heldLocked(id, now)
+	sess, err := s.sessionForReceiverLocked(id, now)
 	if err != nil {
 		return err
 	}
@@ -246,14 +245,14 @@ func (s *Source) SetSessionState(id string, state []byte) error {
 	}
 	before := sess.stateSize()
 	sess.state, sess.hasState, sess.stateSet = state, state != nil, now
-	s.account.used.Add(sess.stateSize() - before)
+	s.size.used.Add(sess.stateSize() - before)
 	return nil
 }
 
-// stateOverhead is what an empty state counts, so that no number of them is free.
+// stateOverhead is what a state counts towards the size of its entity in addition to its bytes.
 const stateOverhead = 256
 
-// stateSize is what the session's state counts towards the size of its entity.
+// stateSize returns what the session's state counts towards the size of its entity, in bytes.
 func (sess *session) stateSize() int64 {
 	if !sess.hasState {
 		return 0
@@ -261,8 +260,8 @@ func (sess *session) stateSize() int64 {
 	return int64(len(sess.state) + stateOverhead)
 }
 
-// Sessions lists the ids of sessions, sorted: those whose state was set after the given time, or, with the zero time,
-// those that have messages or a state.
+// Sessions returns sorted session ids: of the sessions whose state was set after the given time, or, for the zero time,
+// of those that have messages or a state.
 func (s *Source) Sessions(stateSetAfter time.Time) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

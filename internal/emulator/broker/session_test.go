@@ -171,7 +171,7 @@ func TestSessionState(t *testing.T) {
 		}
 		b.ok(source.SetSessionState("a", nil))
 		r.Close()
-		if used := source.account.used.Load(); used != 20 {
+		if used := source.size.used.Load(); used != 20 {
 			t.Errorf("%d bytes are counted, want those of the two messages", used)
 		}
 		if n := len(source.sessions.byID); n != 2 {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Outcome is what becomes of a locked message.
+// Outcome selects what happens to a locked message.
 type Outcome int
 
 // The outcomes and the AMQP delivery states they come from.
@@ -17,16 +17,17 @@ const (
 	Release                   // released: available again, not counted
 )
 
-// Settlement is an outcome with what belongs to it.
+// Settlement is an outcome with its parameters.
 type Settlement struct {
 	Outcome Outcome
 	// Reason and Description become the application properties DeadLetterReason and DeadLetterErrorDescription.
 	Reason, Description string
-	// Properties to set among the application properties on Abandon, Defer and DeadLetter.
+	// Properties are set among the application properties on Abandon, Defer and DeadLetter.
 	Properties map[string]any
 }
 
-// newLockToken returns a token that carries the sequence number, so that no map from tokens to messages is needed.
+// newLockToken returns a random token that contains the sequence number, which makes a map from tokens to messages
+// unnecessary.
 func newLockToken(seq int64) UUID {
 	u := newUUID()
 	var b [8]byte
@@ -41,19 +42,19 @@ func (u UUID) seq() int64 {
 	return int64(binary.LittleEndian.Uint64(b[:]))
 }
 
-// maxReason is the most characters of a dead-letter reason or description, as the SDKs document it.
+// maxReason bounds a dead-letter reason or description, in characters, as the SDKs document.
 const maxReason = 4096
 
-// lockedBy returns the record under the given lock.
-func (s *Source) lockedBy(token UUID, now int64) (*record, error) {
+// recordByTokenLocked returns the record that the token locks.
+func (s *Source) recordByTokenLocked(token UUID, now int64) (*record, error) {
 	if s.closed != nil {
 		return nil, s.closed
 	}
-	rec := s.copies[token]
+	rec := s.faults.copies[token]
 	if rec == nil {
 		rec = s.log.find(token.seq())
 	}
-	if rec == nil || rec.place != locked || rec.token != token || token == (UUID{}) || rec.lockedUntil <= now {
+	if rec == nil || rec.state != locked || rec.token != token || token == (UUID{}) || rec.lockedUntil <= now {
 		if s.settings.requiresSession {
 			return nil, errSessionLockLost()
 		}
@@ -62,13 +63,13 @@ func (s *Source) lockedBy(token UUID, now int64) (*record, error) {
 	return rec, nil
 }
 
-// Settle decides about a message by its lock, whoever holds it. The error's code is [CodeLockLost], or
-// [CodeSessionLockLost] where sessions are required, if the lock has ended or never was.
+// Settle settles the message that the token locks. Any caller with the token may settle. If no such lock exists the
+// code is [CodeLockLost], or [CodeSessionLockLost] where sessions are required.
 func (s *Source) Settle(token UUID, how Settlement) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.broker.now()
-	rec, err := s.lockedBy(token, now)
+	rec, err := s.recordByTokenLocked(token, now)
 	if err != nil {
 		return err
 	}
@@ -78,19 +79,19 @@ func (s *Source) Settle(token UUID, how Settlement) error {
 	if len(how.Reason) > maxReason || len(how.Description) > maxReason {
 		return errorf(CodeInvalidArgument, "The dead-letter reason or description is longer than %d characters.", maxReason)
 	}
-	s.life.used(now)
+	s.activity.used(now)
 	s.broker.meter.settled(how.Outcome)
 	switch how.Outcome {
 	case Complete:
 		s.removeLocked(rec)
-		return nil // nothing became available and no lock ends sooner
+		return nil // no message became available and no deadline is earlier
 	case Abandon:
 		rec.msg = rec.msg.withProperties(how.Properties)
-		s.giveBackLocked(rec, true, now)
+		s.requeueLocked(rec, true, now)
 	case Release:
-		s.giveBackLocked(rec, false, now)
+		s.requeueLocked(rec, false, now)
 	case Defer:
-		if rec.unlisted {
+		if rec.faultCopy {
 			s.removeLocked(rec)
 			break
 		}
@@ -105,12 +106,12 @@ func (s *Source) Settle(token UUID, how Settlement) error {
 	default:
 		return errorf(CodeInvalidArgument, "Unknown outcome %d.", how.Outcome)
 	}
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 	return nil
 }
 
-// Renew extends message locks and returns their new ends, in the order of the tokens. One lost lock fails them all. Messages
-// of a session have no locks of their own to renew.
+// Renew extends message locks and returns their new ends, in the order of the tokens. If one lock is lost, none is
+// extended. It refuses entities that require sessions, whose messages have no locks of their own.
 func (s *Source) Renew(tokens []UUID) ([]time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,28 +122,28 @@ func (s *Source) Renew(tokens []UUID) ([]time.Time, error) {
 	ends := make([]time.Time, len(tokens))
 	records := make([]*record, len(tokens))
 	for i, token := range tokens {
-		rec, err := s.lockedBy(token, now)
+		rec, err := s.recordByTokenLocked(token, now)
 		if err != nil {
 			return nil, err
 		}
 		records[i] = rec
 	}
-	s.life.used(now)
+	s.activity.used(now)
 	for i, rec := range records {
 		s.locks.remove(rec)
 		rec.lockedUntil = addTime(now, s.settings.lockDuration)
 		s.locks.add(rec)
 		ends[i] = unixTime(rec.lockedUntil)
 	}
-	s.armLocked(now)
+	s.setTimerLocked(now)
 	return ends, nil
 }
 
-// MaxPeek is how many messages one Peek returns at most.
+// MaxPeek bounds the number of messages that one Peek returns.
 const MaxPeek = 250
 
-// Peek returns up to n messages from the given sequence number on, in any state and without taking them. With a
-// session it returns only that session's.
+// Peek returns up to n messages with at least the given sequence number, in any state, and leaves them where they are.
+// A sessionID restricts it to that session; nil means all messages.
 func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,11 +157,11 @@ func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) 
 		return nil, errorf(CodeArgumentOutOfRange, "The number of messages to peek must be positive, not %d.", n)
 	}
 	now := s.broker.now()
-	s.life.used(now)
+	s.activity.used(now)
 	var found []Delivery
 	for i := s.log.search(from); i < len(s.log.items) && len(found) < min(n, MaxPeek); i++ {
 		rec := s.log.items[i]
-		if rec.place == gone || sessionID != nil && (!rec.msg.HasSession || rec.msg.SessionID != *sessionID) {
+		if rec.state == removed || sessionID != nil && (!rec.msg.HasSession || rec.msg.SessionID != *sessionID) {
 			continue
 		}
 		d := rec.delivery()
@@ -171,9 +172,9 @@ func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) 
 	return found, nil
 }
 
-// ReceiveDeferred takes deferred messages by their sequence numbers; where sessions are required a receiver must hold
-// the session named. All must be there, else the code is [CodeMessageNotFound] and none is taken. A deferred message does
-// not expire ("Overview of Service Bus dead-letter queues", "Time to live").
+// ReceiveDeferred takes deferred messages by their sequence numbers. Where sessions are required, a receiver must hold
+// the session. If one message is missing, none is taken and the code is [CodeMessageNotFound]. A deferred message does not
+// expire ("Overview of Service Bus dead-letter queues", "Time to live").
 func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) ([]Delivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,7 +190,7 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 		if sessionID == nil {
 			return nil, errorf(CodeNotAllowed, "It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
 		}
-		sess, err := s.heldLocked(*sessionID, now)
+		sess, err := s.sessionForReceiverLocked(*sessionID, now)
 		if err != nil {
 			return nil, err
 		}
@@ -198,15 +199,15 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 	records := make([]*record, 0, len(numbers))
 	for _, seq := range numbers {
 		rec := s.log.find(seq)
-		if rec == nil || rec.place != deferred || rec.session != nil && rec.session.id != *sessionID {
+		if rec == nil || rec.state != deferred || rec.session != nil && rec.session.id != *sessionID {
 			return nil, errorf(CodeMessageNotFound, "Failed to lock one or more specified messages. The message does not exist.")
 		}
 		records = append(records, rec)
 	}
-	s.life.used(now)
+	s.activity.used(now)
 	taken := make([]Delivery, 0, len(records))
 	for _, rec := range records {
-		if rec.place != deferred {
+		if rec.state != deferred {
 			continue // named twice
 		}
 		rec.wasDeferred = true
@@ -217,12 +218,12 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 		}
 	}
 	s.broker.meter.received(len(taken))
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 	return taken, nil
 }
 
-// DeleteMessages removes up to n available messages that were enqueued before the given time, oldest first, and
-// returns how many.
+// DeleteMessages removes up to n available messages that were enqueued before the given time, oldest first. It returns
+// the number removed.
 func (s *Source) DeleteMessages(n int, before time.Time) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -230,13 +231,13 @@ func (s *Source) DeleteMessages(n int, before time.Time) (int, error) {
 		return 0, s.closed
 	}
 	now, limit, deleted := s.broker.now(), instant(before), 0
-	s.life.used(now)
+	s.activity.used(now)
 	var doomed []*record
 	for _, rec := range s.log.items {
-		if len(doomed) == n || rec.enqueued >= limit && rec.place == ready {
+		if len(doomed) == n || rec.enqueued >= limit && rec.state == ready {
 			break
 		}
-		if rec.place == ready {
+		if rec.state == ready {
 			doomed = append(doomed, rec)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// settings are what a source needs to know of its entity's description. A subqueue has its entity's, changed.
+// settings are the values of an entity's description that its source uses. Subqueues have settings of their own.
 type settings struct {
 	lockDuration       time.Duration
 	ttl                time.Duration // Unlimited means none
@@ -18,69 +18,63 @@ type settings struct {
 	forwardTo          string
 }
 
-// Source is what receivers attach to: a queue, a subscription, or one of their dead-letter queues. Its methods may be
-// called from any goroutine. They answer with an [Error] of code [CodeNotFound] once the entity is deleted.
+// Source is a queue, a subscription, or a dead-letter queue of either: what receivers attach to. Its methods may be
+// called from any goroutine. They return an [Error] of code [CodeNotFound] once the entity is deleted.
 type Source struct {
 	// immutable
-	broker              *Broker
-	path                string
-	parent              string  // path of the entity whose dead letters these are; empty for a main queue
-	deadLetters         *Source // nil in a subqueue
-	transferDeadLetters *Source // nil in the transfer dead-letter queue
-	account             *account
-	life                *life
+	broker *Broker
+	path   string
+	parent string // path of the entity that owns this subqueue; empty otherwise
+	subqueues
+	size     *sizeCounter
+	activity *activity
 
 	mu sync.Mutex
 	// mu guards
-	settings  settings
-	closed    *Error // why there is no more service; nil while the entity exists
-	lastSeq   int64
-	log       seqLog
-	backlog   backlog // unused where sessions are required
-	deadlines deadlines
-	locks     lockList // unused where sessions are required
-	counts    [gone]int64
-	bytes     int64
-	receivers map[*Receiver]struct{}
-	waiters   waiterList // with credit left, in order of arrival
-	sessions  sessions
-	copies    map[UUID]*record // locked second copies, made by a fault
-	faults    sourceFaults
-
-	outbox     []*record // to be forwarded, oldest first
-	forwarding bool      // a goroutine empties outbox
-
-	timer *time.Timer
-	armed int64 // when timer fires; 0 if it does not
+	settings settings
+	closed   *Error // the error for later calls; nil while the entity exists
+	contents
+	receiverSet
+	sessions sessions
+	forwardQueue
+	sourceTimer
+	faults sourceFaults
 }
 
-// Path returns the source's address as it was created, like "topic/Subscriptions/sub/$DeadLetterQueue".
+// subqueues are the dead-letter queues of a source. Each is nil in the subqueues that have none of their own.
+type subqueues struct {
+	deadLetters         *Source // nil in a subqueue
+	transferDeadLetters *Source // nil in the transfer dead-letter queue
+}
+
+// Path returns the address with the letter case of its creation, like "topic/Subscriptions/sub/$DeadLetterQueue".
 func (s *Source) Path() string { return s.path }
 
-// RequiresSession reports whether receivers must name a session.
+// RequiresSession reports whether receivers must request a session.
 func (s *Source) RequiresSession() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.settings.requiresSession
 }
 
-// arrival is what a record takes along into a source.
+// arrival is a message on its way into a source.
 type arrival struct {
 	msg              *Message
-	share            *share
+	shared           *refCount
 	enqueuedSeq      int64
-	ttl              time.Duration // a ceiling beside the source's; 0 means none
+	ttl              time.Duration // an upper limit in addition to the source's; 0 means none
 	hops             uint8
 	deadLetterSource string
 }
 
-// enqueueLocked adds a message as the next of the source. The bytes are on the account already.
+// enqueueLocked adds a message with the next sequence number. The caller has counted its bytes already.
 func (s *Source) enqueueLocked(a arrival, now int64) *record {
 	s.lastSeq++
 	rec := &record{
-		msg: a.msg, share: a.share, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, enqueued: now, hops: a.hops,
+		msg: a.msg, shared: a.shared, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, hops: a.hops,
 		deadLetterSource: a.deadLetterSource, heapIndex: -1,
 	}
+	rec.enqueued = now
 	rec.ttl = minTTL(minTTL(a.msg.TTL, a.ttl), s.settings.ttl)
 	if rec.ttl != 0 {
 		rec.expires = addTime(now, rec.ttl)
@@ -89,73 +83,73 @@ func (s *Source) enqueueLocked(a arrival, now int64) *record {
 	return rec
 }
 
-// insertLocked puts a record with a number where it belongs: the outbox, a session's backlog or the common one.
+// insertLocked adds a record, which has a sequence number, to the log and to the outbox or a backlog.
 func (s *Source) insertLocked(rec *record) {
 	s.log.add(rec)
-	s.account.records.Add(1)
+	s.size.records.Add(1)
 	s.bytes += int64(rec.msg.Size)
 	if s.settings.requiresSession {
 		rec.session = s.sessions.named(rec.msg.SessionID)
 		rec.session.records++
 	}
 	if s.settings.forwardTo != "" {
-		rec.place = transfer
+		rec.state = transfer
 		s.counts[transfer]++
 		s.outbox = append(s.outbox, rec)
 		s.startForwardingLocked()
 		return
 	}
-	rec.place = ready
+	rec.state = ready
 	s.counts[ready]++
 	if rec.expires != 0 {
 		heap.Push(&s.deadlines, rec)
 	}
-	s.backlogOf(rec).push(rec)
-	s.offeredLocked(rec)
+	s.backlogOfLocked(rec).push(rec)
+	s.offerSessionLocked(rec)
 }
 
-func (s *Source) backlogOf(rec *record) *backlog {
+func (s *Source) backlogOfLocked(rec *record) *backlog {
 	if rec.session != nil {
 		return &rec.session.backlog
 	}
 	return &s.backlog
 }
 
-// offeredLocked notes that rec's session, if any, has something to give.
-func (s *Source) offeredLocked(rec *record) {
+// offerSessionLocked notes that rec's session, if it has one, has a message ready.
+func (s *Source) offerSessionLocked(rec *record) {
 	if rec.session != nil {
 		s.sessions.offer(rec.session)
 	}
 }
 
-func (s *Source) moveLocked(rec *record, to place) {
-	if !rec.unlisted {
-		s.counts[rec.place]--
-		if to != gone {
+func (s *Source) moveLocked(rec *record, to recordState) {
+	if !rec.faultCopy {
+		s.counts[rec.state]--
+		if to != removed {
 			s.counts[to]++
 		}
 	}
-	rec.place = to
+	rec.state = to
 }
 
-// removeLocked takes a record out for good and gives its bytes back.
+// removeLocked removes a record and subtracts its bytes from the size of the entity.
 func (s *Source) removeLocked(rec *record) {
-	s.detachLocked(rec)
-	if !rec.unlisted {
-		s.account.release(rec)
+	s.unlinkLocked(rec)
+	if !rec.faultCopy {
+		s.size.release(rec)
 	}
 }
 
-// detachLocked takes a record out of every structure of the source but leaves its bytes on the account.
-func (s *Source) detachLocked(rec *record) {
+// unlinkLocked removes a record from every structure of the source. Its bytes still count.
+func (s *Source) unlinkLocked(rec *record) {
 	s.unlockLocked(rec)
 	s.deadlines.remove(rec)
-	s.moveLocked(rec, gone)
-	if rec.unlisted {
+	s.moveLocked(rec, removed)
+	if rec.faultCopy {
 		return
 	}
 	s.log.removed()
-	s.account.records.Add(-1)
+	s.size.records.Add(-1)
 	s.bytes -= int64(rec.msg.Size)
 	if rec.session != nil {
 		rec.session.records--
@@ -163,35 +157,35 @@ func (s *Source) detachLocked(rec *record) {
 	}
 }
 
-// unlockLocked ends rec's lock, if it has one; what becomes of the record is for the caller to say.
+// unlockLocked ends rec's lock, if it has one. The caller sets the new state.
 func (s *Source) unlockLocked(rec *record) {
-	if rec.place != locked {
+	if rec.state != locked {
 		return
 	}
 	if rec.lockedUntil != 0 {
-		s.lockListOf(rec).remove(rec)
+		s.lockListOfLocked(rec).remove(rec)
 	}
-	if rec.unlisted {
-		delete(s.copies, rec.token)
+	if rec.faultCopy {
+		delete(s.faults.copies, rec.token)
 	}
 	rec.token, rec.lockedUntil, rec.holder = UUID{}, 0, nil
 }
 
-func (s *Source) lockListOf(rec *record) *lockList {
+func (s *Source) lockListOfLocked(rec *record) *lockList {
 	if rec.session != nil {
 		return &rec.session.locks
 	}
 	return &s.locks
 }
 
-// giveBackLocked unlocks a record and makes it available again, or deferred if that is what it was. A failed delivery
-// counts; the last one allowed moves it to the dead letters.
-func (s *Source) giveBackLocked(rec *record, failed bool, now int64) {
+// requeueLocked unlocks a record and makes it available again, or deferred if it was deferred before. If failed is set it
+// increments the delivery count, and moves the record to the dead letters at the limit.
+func (s *Source) requeueLocked(rec *record, failed bool, now int64) {
 	wasDeferred := rec.wasDeferred
 	s.unlockLocked(rec)
 	if failed && s.settings.maxDeliveryCount > 0 {
 		rec.count++
-		if int(rec.count) >= s.settings.maxDeliveryCount && !rec.unlisted {
+		if int(rec.count) >= s.settings.maxDeliveryCount && !rec.faultCopy {
 			s.deadLetterLocked(rec, "MaxDeliveryCountExceeded",
 				fmt.Sprintf("Message could not be consumed after %d delivery attempts.", s.settings.maxDeliveryCount), nil)
 			return
@@ -205,25 +199,25 @@ func (s *Source) giveBackLocked(rec *record, failed bool, now int64) {
 		s.expireLocked(rec)
 	default:
 		s.moveLocked(rec, ready)
-		s.backlogOf(rec).giveBack(rec)
-		s.offeredLocked(rec)
+		s.backlogOfLocked(rec).requeue(rec)
+		s.offerSessionLocked(rec)
 	}
 }
 
 func (s *Source) expireLocked(rec *record) {
-	if s.settings.deadLetterOnExpiry && s.deadLetters != nil && !rec.unlisted {
+	if s.settings.deadLetterOnExpiry && s.deadLetters != nil && !rec.faultCopy {
 		s.deadLetterLocked(rec, "TTLExpiredException", "The message expired and was dead lettered.", nil)
 		return
 	}
 	s.removeLocked(rec)
 }
 
-// deadLetterLocked moves a record into the dead-letter queue, with its number and enqueued time.
+// deadLetterLocked moves a record to the dead-letter queue. It keeps its sequence number and enqueued time.
 func (s *Source) deadLetterLocked(rec *record, reason, description string, properties map[string]any) {
-	s.intoSubqueueLocked(s.deadLetters, rec, reason, description, properties)
+	s.moveToSubqueueLocked(s.deadLetters, rec, reason, description, properties)
 }
 
-func (s *Source) intoSubqueueLocked(sub *Source, rec *record, reason, description string, properties map[string]any) {
+func (s *Source) moveToSubqueueLocked(sub *Source, rec *record, reason, description string, properties map[string]any) {
 	changes := make(map[string]any, len(properties)+2)
 	for k, v := range properties {
 		changes[k] = v
@@ -234,93 +228,29 @@ func (s *Source) intoSubqueueLocked(sub *Source, rec *record, reason, descriptio
 	if description != "" {
 		changes["DeadLetterErrorDescription"] = description
 	}
-	s.detachLocked(rec)
-	if rec.unlisted {
+	s.unlinkLocked(rec)
+	if rec.faultCopy {
 		return
 	}
 	moved := &record{
-		msg: rec.msg.withProperties(changes), share: rec.share, seq: rec.seq, enqueuedSeq: rec.enqueuedSeq,
-		enqueued: rec.enqueued, count: rec.count, hops: rec.hops, deadLetterSource: rec.deadLetterSource, heapIndex: -1,
+		msg: rec.msg.withProperties(changes), shared: rec.shared, seq: rec.seq, enqueuedSeq: rec.enqueuedSeq,
+		count: rec.count, hops: rec.hops, deadLetterSource: rec.deadLetterSource, heapIndex: -1,
 	}
+	moved.enqueued = rec.enqueued
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.lastSeq = max(sub.lastSeq, moved.seq)
 	sub.insertLocked(moved)
-	sub.settledLocked(s.broker.now())
+	sub.finishChangeLocked(s.broker.now())
 }
 
-// settledLocked ends every change of a source: it hands out what can be handed out and sets the timer.
-func (s *Source) settledLocked(now int64) {
+// finishChangeLocked ends every change of a source: it delivers what can be delivered and sets the timer.
+func (s *Source) finishChangeLocked(now int64) {
 	s.dispatchLocked(now)
-	s.armLocked(now)
+	s.setTimerLocked(now)
 }
 
-// tick is the timer's function: everything that happens by itself at its time.
-func (s *Source) tick() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.armed = 0
-	if s.closed != nil {
-		return
-	}
-	now := s.broker.now()
-	s.elapseLocked(now)
-	s.settledLocked(now)
-}
-
-func (s *Source) elapseLocked(now int64) {
-	for len(s.deadlines) > 0 && s.deadlines[0].deadline() <= now {
-		rec := heap.Pop(&s.deadlines).(*record)
-		switch rec.place {
-		case scheduled:
-			s.activateLocked(rec, now)
-		case ready:
-			s.expireLocked(rec)
-		}
-		// A locked or deferred record is looked at again when it comes back.
-	}
-	for s.locks.first != nil && s.locks.first.lockedUntil <= now {
-		s.loseLockLocked(s.locks.first, now)
-	}
-	for sess := s.sessions.firstEnding(now); sess != nil; sess = s.sessions.firstEnding(now) {
-		s.loseSessionLocked(sess, now)
-	}
-}
-
-// activateLocked makes a scheduled record an ordinary one, under a new sequence number, as the service does.
-func (s *Source) activateLocked(rec *record, now int64) {
-	s.detachLocked(rec)
-	s.enqueueLocked(arrival{msg: rec.msg, share: rec.share, enqueuedSeq: rec.enqueuedSeq}, now).due = rec.due
-}
-
-// armLocked sets the timer to the next thing that happens by itself.
-func (s *Source) armLocked(now int64) {
-	next := s.faults.stalledUntil
-	sooner := func(at int64) {
-		if at != 0 && (next == 0 || at < next) {
-			next = at
-		}
-	}
-	if len(s.deadlines) > 0 {
-		sooner(s.deadlines[0].deadline())
-	}
-	if s.locks.first != nil {
-		sooner(s.locks.first.lockedUntil)
-	}
-	sooner(s.sessions.nextEnd())
-	if next == 0 || s.closed != nil || s.armed != 0 && s.armed <= next {
-		return // a timer that fires early arms itself again
-	}
-	s.armed = next
-	wait := time.Duration(max(next-now, 0))
-	if s.timer == nil {
-		s.timer = time.AfterFunc(wait, s.tick)
-		return
-	}
-	s.timer.Reset(wait)
-}
-
-// close ends the source: its receivers are told, its messages forgotten.
+// close detaches the receivers because of why, and drops all messages.
 func (s *Source) close(why *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -333,19 +263,19 @@ func (s *Source) close(why *Error) {
 		s.timer.Stop()
 	}
 	for _, rec := range s.log.items {
-		if rec.place != gone {
-			s.account.release(rec)
-			s.account.records.Add(-1)
+		if rec.state != removed {
+			s.size.release(rec)
+			s.size.records.Add(-1)
 		}
 	}
 	for _, sess := range s.sessions.byID {
-		s.account.used.Add(-sess.stateSize())
+		s.size.used.Add(-sess.stateSize())
 	}
-	s.log, s.backlog, s.deadlines, s.locks, s.outbox = seqLog{}, backlog{}, nil, lockList{}, nil
-	s.sessions, s.counts, s.bytes = sessions{}, [gone]int64{}, 0
+	s.log, s.backlog, s.deadlines, s.locks, s.outbox = sequenceLog{}, backlog{}, nil, lockList{}, nil
+	s.sessions, s.counts, s.bytes = sessions{}, [removed]int64{}, 0
 }
 
-// change gives a source other settings. Its receivers are detached and every lock ends, as the service's do.
+// change applies new settings. As in the service, the receivers are detached and every lock ends.
 func (s *Source) change(to settings, why *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -355,14 +285,14 @@ func (s *Source) change(to settings, why *Error) {
 	now := s.broker.now()
 	s.detachReceiversLocked(why)
 	for s.locks.first != nil {
-		s.giveBackLocked(s.locks.first, false, now)
+		s.requeueLocked(s.locks.first, false, now)
 	}
 	was := s.settings
 	s.settings = to
 	if to.forwardTo != was.forwardTo {
 		s.rerouteLocked(now)
 	}
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 }
 
 func (s *Source) detachReceiversLocked(why *Error) {

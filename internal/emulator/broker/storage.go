@@ -6,14 +6,25 @@ import (
 	"sort"
 )
 
-// seqLog holds the records of a source in the order of their sequence numbers. Removed ones stay as gaps until they
+// contents are the records of a source, each in the structures that its state needs.
+type contents struct {
+	lastSeq   int64
+	log       sequenceLog
+	backlog   backlog // unused where sessions are required
+	deadlines deadlines
+	locks     lockList // unused where sessions are required
+	counts    [removed]int64
+	bytes     int64
+}
+
+// sequenceLog holds the records of a source in the order of their sequence numbers. Removed ones stay as gaps until they
 // are half of it, so that adding at the end and removing anywhere cost O(1).
-type seqLog struct {
+type sequenceLog struct {
 	items []*record
 	live  int
 }
 
-func (l *seqLog) add(rec *record) {
+func (l *sequenceLog) add(rec *record) {
 	l.live++
 	if n := len(l.items); n == 0 || l.items[n-1].seq < rec.seq {
 		l.items = append(l.items, rec)
@@ -24,7 +35,7 @@ func (l *seqLog) add(rec *record) {
 }
 
 // removed notes that a record's place has become gone.
-func (l *seqLog) removed() {
+func (l *sequenceLog) removed() {
 	l.live--
 	if l.live == 0 {
 		clear(l.items)
@@ -35,7 +46,7 @@ func (l *seqLog) removed() {
 		return
 	}
 	if len(l.items) > 64 && l.live < len(l.items)/2 {
-		l.items = slices.DeleteFunc(l.items, func(rec *record) bool { return rec.place == gone })
+		l.items = slices.DeleteFunc(l.items, func(rec *record) bool { return rec.state == removed })
 		if cap(l.items) > 4*len(l.items) {
 			l.items = slices.Clip(slices.Clone(l.items))
 		}
@@ -43,13 +54,13 @@ func (l *seqLog) removed() {
 }
 
 // search returns the index of the first record with at least the given number.
-func (l *seqLog) search(seq int64) int {
+func (l *sequenceLog) search(seq int64) int {
 	return sort.Search(len(l.items), func(i int) bool { return l.items[i].seq >= seq })
 }
 
-func (l *seqLog) find(seq int64) *record {
+func (l *sequenceLog) find(seq int64) *record {
 	for i := l.search(seq); i < len(l.items) && l.items[i].seq == seq; i++ {
-		if l.items[i].place != gone {
+		if l.items[i].state != removed {
 			return l.items[i]
 		}
 	}
@@ -61,7 +72,7 @@ func (l *seqLog) find(seq int64) *record {
 type backlog struct {
 	fresh    []*record
 	head     int
-	returned seqHeap
+	returned sequenceHeap
 }
 
 func (b *backlog) push(rec *record) {
@@ -72,14 +83,14 @@ func (b *backlog) push(rec *record) {
 	b.fresh = append(b.fresh, rec)
 }
 
-func (b *backlog) giveBack(rec *record) { heap.Push(&b.returned, rec) }
+func (b *backlog) requeue(rec *record) { heap.Push(&b.returned, rec) }
 
 // peek returns the first record still ready without taking it out, nil if there is none.
 func (b *backlog) peek() *record {
-	for b.head < len(b.fresh) && b.fresh[b.head].place != ready {
+	for b.head < len(b.fresh) && b.fresh[b.head].state != ready {
 		b.dropFresh()
 	}
-	for len(b.returned) > 0 && b.returned[0].place != ready {
+	for len(b.returned) > 0 && b.returned[0].state != ready {
 		heap.Pop(&b.returned)
 	}
 	if len(b.returned) > 0 && (b.head == len(b.fresh) || b.returned[0].seq < b.fresh[b.head].seq) {
@@ -116,13 +127,13 @@ func (b *backlog) dropFresh() {
 	}
 }
 
-type seqHeap []*record
+type sequenceHeap []*record
 
-func (h seqHeap) Len() int           { return len(h) }
-func (h seqHeap) Less(i, j int) bool { return h[i].seq < h[j].seq }
-func (h seqHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *seqHeap) Push(x any)        { *h = append(*h, x.(*record)) }
-func (h *seqHeap) Pop() any {
+func (h sequenceHeap) Len() int           { return len(h) }
+func (h sequenceHeap) Less(i, j int) bool { return h[i].seq < h[j].seq }
+func (h sequenceHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *sequenceHeap) Push(x any)        { *h = append(*h, x.(*record)) }
+func (h *sequenceHeap) Pop() any {
 	old := *h
 	rec := old[len(old)-1]
 	old[len(old)-1] = nil
@@ -135,7 +146,7 @@ func (h *seqHeap) Pop() any {
 type deadlines []*record
 
 func (rec *record) deadline() int64 {
-	if rec.place == scheduled {
+	if rec.state == scheduled {
 		return rec.due
 	}
 	return rec.expires

@@ -5,7 +5,7 @@ import "sync/atomic"
 // subscription is a topic's reader: a source behind rules.
 type subscription struct {
 	description SubscriptionDescription // broker.mu guards
-	life        *life
+	activity    *activity
 	main        *Source
 	ruleCount   atomic.Int32 // len(rules), for the meter
 
@@ -27,8 +27,8 @@ func (sub *subscription) offer(arrivals []arrival, now int64) {
 		took = sub.offerOneLocked(a, now) || took
 	}
 	if took {
-		sub.life.used(now)
-		s.settledLocked(now)
+		sub.activity.used(now)
+		s.finishChangeLocked(now)
 	}
 }
 
@@ -52,7 +52,7 @@ func (sub *subscription) offerOneLocked(a arrival, now int64) bool {
 		case err != nil || !matches:
 		default:
 			plain = plain || r.action == nil
-			sub.takeLocked(copied, now)
+			sub.enqueueCopyLocked(copied, now)
 			took = true
 		}
 	}
@@ -61,8 +61,8 @@ func (sub *subscription) offerOneLocked(a arrival, now int64) bool {
 
 // takeLocked enqueues a copy. One without a session goes to the dead letters where sessions are required ("Overview of
 // Service Bus dead-letter queues").
-func (sub *subscription) takeLocked(a arrival, now int64) {
-	a.share.refs.Add(1)
+func (sub *subscription) enqueueCopyLocked(a arrival, now int64) {
+	a.shared.n.Add(1)
 	rec := sub.main.enqueueLocked(a, now)
 	if sub.main.settings.requiresSession && !a.msg.HasSession {
 		sub.main.deadLetterLocked(rec, "Session ID is null.",
@@ -72,7 +72,7 @@ func (sub *subscription) takeLocked(a arrival, now int64) {
 
 // deadLetterFailureLocked keeps a message on which a rule failed. No document names the reason the service gives.
 func (sub *subscription) deadLetterFailureLocked(a arrival, why error, now int64) {
-	a.share.refs.Add(1)
+	a.shared.n.Add(1)
 	rec := sub.main.enqueueLocked(a, now)
 	sub.main.deadLetterLocked(rec, "FilterEvaluationException", why.Error(), nil)
 }

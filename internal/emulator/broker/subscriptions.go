@@ -35,20 +35,20 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	d.Topic, d.DefaultRule = t.description.Name, nil
 	sub := &subscription{description: d, rules: []*rule{compiled}}
 	sub.ruleCount.Store(1)
-	sub.life = newLife(t.life, b.now)
-	sub.life.used(b.now())
-	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.account, sub.life)
-	sub.apply(nil)
-	sub.life.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) }) // gone already if it fails
+	sub.activity = newActivity(t.activity, b.now)
+	sub.activity.used(b.now())
+	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.size, sub.activity)
+	sub.applyLocked(nil)
+	sub.activity.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) }) // gone already if it fails
 	t.subs[entityKey(d.Name)] = sub
-	t.countRule(compiled, +1)
+	t.countRuleLocked(compiled, +1)
 	t.target.mu.Lock()
 	t.target.subscriptions = append(t.target.subscriptions, sub)
 	t.target.mu.Unlock()
 	return nil
 }
 
-func (sub *subscription) apply(why *Error) {
+func (sub *subscription) applyLocked(why *Error) {
 	d := sub.description
 	sub.main.mu.Lock()
 	sub.deadLetterFails = d.DeadLetteringOnFilterEvaluationExceptions
@@ -60,8 +60,8 @@ func (sub *subscription) apply(why *Error) {
 	}, destination(d.ForwardDeadLetteredMessagesTo), why)
 }
 
-func (sub *subscription) close() {
-	sub.life.end()
+func (sub *subscription) closeLocked() {
+	sub.activity.end()
 	sub.main.closeAll(errDeleted(sub.main.path))
 }
 
@@ -85,8 +85,8 @@ func (b *Broker) UpdateSubscription(d SubscriptionDescription) error {
 	}
 	d.Topic, d.Name, d.DefaultRule = was.Topic, was.Name, nil
 	sub.description = d
-	sub.apply(errUpdated(sub.main.path))
-	sub.life.change(d.AutoDeleteOnIdle)
+	sub.applyLocked(errUpdated(sub.main.path))
+	sub.activity.change(d.AutoDeleteOnIdle)
 	return nil
 }
 
@@ -120,12 +120,12 @@ func (b *Broker) deleteSubscription(topicName, name string, only *subscription) 
 	t := b.topics[entityKey(topicName)]
 	delete(t.subs, entityKey(name))
 	for _, r := range sub.rules {
-		t.countRule(r, -1)
+		t.countRuleLocked(r, -1)
 	}
 	t.target.mu.Lock()
 	t.target.subscriptions = slices.DeleteFunc(t.target.subscriptions, func(s *subscription) bool { return s == sub })
 	t.target.mu.Unlock()
-	sub.close()
+	sub.closeLocked()
 	return nil
 }
 
@@ -137,11 +137,11 @@ func (b *Broker) Subscription(topic, name string) (SubscriptionInfo, error) {
 	if err != nil {
 		return SubscriptionInfo{}, err
 	}
-	return sub.info(), nil
+	return sub.infoLocked(), nil
 }
 
-func (sub *subscription) info() SubscriptionInfo {
-	return SubscriptionInfo{SubscriptionDescription: sub.description, Counts: sub.main.countAll(), Times: sub.life.times()}
+func (sub *subscription) infoLocked() SubscriptionInfo {
+	return SubscriptionInfo{SubscriptionDescription: sub.description, Counts: sub.main.countAll(), Times: sub.activity.times()}
 }
 
 // Subscriptions returns all subscriptions of a topic, by name.
@@ -154,7 +154,7 @@ func (b *Broker) Subscriptions(topic string) ([]SubscriptionInfo, error) {
 	}
 	infos := make([]SubscriptionInfo, 0, len(t.subs))
 	for _, key := range sortedKeys(t.subs) {
-		infos = append(infos, t.subs[key].info())
+		infos = append(infos, t.subs[key].infoLocked())
 	}
 	return infos, nil
 }

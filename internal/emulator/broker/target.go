@@ -16,8 +16,8 @@ type Target struct {
 	path       string
 	kind       string // "Queue" or "Topic", as messages to people call it
 	queue      *Source
-	account    *account
-	life       *life
+	size       *sizeCounter
+	activity   *activity
 	sessions   bool        // the queue requires them
 	duplicates *duplicates // nil unless detection is on; mu guards what it points to
 
@@ -52,7 +52,7 @@ func (t *Target) Send(msgs []*Message) error {
 	for i, m := range msgs {
 		arrivals[i].msg = m
 	}
-	return t.accept(arrivals, now, nil)
+	return t.storeAll(arrivals, now, nil)
 }
 
 // Schedule stores messages that become active at their ScheduledEnqueueTime and returns the sequence numbers by
@@ -64,14 +64,14 @@ func (t *Target) Schedule(msgs []*Message) ([]int64, error) {
 		arrivals[i].msg = m
 	}
 	numbers := make([]int64, 0, len(msgs))
-	if err := t.accept(arrivals, now, &numbers); err != nil {
+	if err := t.storeAll(arrivals, now, &numbers); err != nil {
 		return nil, err
 	}
 	return numbers, nil
 }
 
 // accept checks and stores arrivals, which are either all new or one that is forwarded. If numbers is not nil it gets their sequence numbers.
-func (t *Target) accept(arrivals []arrival, now int64, numbers *[]int64) error {
+func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed != nil {
@@ -87,22 +87,22 @@ func (t *Target) accept(arrivals []arrival, now int64, numbers *[]int64) error {
 		}
 		total += int64(a.msg.Size)
 	}
-	if !t.account.admits(total, int64(len(arrivals)*max(1, len(t.subscriptions))), t.maxBytes) {
+	if !t.size.admits(total, int64(len(arrivals)*max(1, len(t.subscriptions))), t.maxBytes) {
 		return errorf(CodeQuotaExceeded, "The maximum entity size has been reached or exceeded for %s: '%s'. "+
-			"Size of entity in bytes:%d, Max entity size in bytes:%d.", t.kind, t.path, t.account.used.Load()+total, t.maxBytes)
+			"Size of entity in bytes:%d, Max entity size in bytes:%d.", t.kind, t.path, t.size.used.Load()+total, t.maxBytes)
 	}
 	forwarded := len(arrivals) > 0 && arrivals[0].hops > 0
-	if err := t.broker.meter.sending(len(arrivals), t.evaluationsLocked(), !forwarded); err != nil {
+	if err := t.broker.meter.chargeSend(len(arrivals), t.evaluationsLocked(), !forwarded); err != nil {
 		return err
 	}
-	t.life.used(now)
+	t.activity.used(now)
 	if t.duplicates != nil && numbers == nil {
 		arrivals = t.duplicates.drop(arrivals, now)
 	}
 	if t.queue != nil {
-		t.intoQueueLocked(arrivals, now, numbers)
+		t.storeInQueueLocked(arrivals, now, numbers)
 	} else {
-		t.intoTopicLocked(arrivals, now, numbers)
+		t.storeInTopicLocked(arrivals, now, numbers)
 	}
 	return nil
 }
@@ -127,12 +127,12 @@ func (t *Target) checkLocked(m *Message) *Error {
 	return nil
 }
 
-func (t *Target) intoQueueLocked(arrivals []arrival, now int64, numbers *[]int64) {
+func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]int64) {
 	s := t.queue
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range arrivals {
-		t.account.used.Add(int64(a.msg.Size))
+		t.size.used.Add(int64(a.msg.Size))
 		var rec *record
 		if due := instant(a.msg.ScheduledEnqueueTime); due > now {
 			rec = s.scheduleLocked(a, due)
@@ -143,15 +143,16 @@ func (t *Target) intoQueueLocked(arrivals []arrival, now int64, numbers *[]int64
 			*numbers = append(*numbers, rec.seq)
 		}
 	}
-	s.settledLocked(now)
+	s.finishChangeLocked(now)
 }
 
 // scheduleLocked adds a record that is not due yet.
 func (s *Source) scheduleLocked(a arrival, due int64) *record {
 	s.lastSeq++
-	rec := &record{msg: a.msg, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, due: due, place: scheduled, heapIndex: -1}
+	rec := &record{msg: a.msg, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
+	rec.due = due
 	s.log.add(rec)
-	s.account.records.Add(1)
+	s.size.records.Add(1)
 	s.bytes += int64(a.msg.Size)
 	s.counts[scheduled]++
 	heap.Push(&s.deadlines, rec)
@@ -166,13 +167,13 @@ func (t *Target) Cancel(numbers []int64) error {
 	if t.closed != nil {
 		return t.closed
 	}
-	t.life.used(t.broker.now())
+	t.activity.used(t.broker.now())
 	find := func(seq int64) *record { return t.scheduled[seq] }
 	remove := func(rec *record) {
 		t.deadlines.remove(rec)
 		delete(t.scheduled, rec.seq)
-		t.account.release(rec)
-		t.account.records.Add(-1)
+		t.size.release(rec)
+		t.size.records.Add(-1)
 	}
 	if s := t.queue; s != nil {
 		s.mu.Lock()
@@ -182,7 +183,7 @@ func (t *Target) Cancel(numbers []int64) error {
 	records := make(map[int64]*record, len(numbers))
 	for _, seq := range numbers {
 		rec := find(seq)
-		if rec == nil || rec.place != scheduled {
+		if rec == nil || rec.state != scheduled {
 			return errorf(CodeMessageNotFound, "Failed to find scheduled message with sequence number %d.", seq)
 		}
 		records[seq] = rec

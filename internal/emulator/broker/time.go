@@ -19,7 +19,7 @@ func minTTL(a, b time.Duration) time.Duration {
 	return a
 }
 
-// addTime adds without overflow: a time beyond the year 2262 is never.
+// addTime adds without overflow. It returns 0, which means never, for a time beyond the year 2262.
 func addTime(now int64, d time.Duration) int64 {
 	if int64(d) > math.MaxInt64-now {
 		return 0
@@ -27,7 +27,7 @@ func addTime(now int64, d time.Duration) int64 {
 	return now + int64(d)
 }
 
-// instant returns t as Unix nanoseconds, clamped to what they can express.
+// instant returns t in Unix nanoseconds, clamped to the range from 0 to the year 2262.
 func instant(t time.Time) int64 {
 	switch {
 	case t.Before(time.Unix(0, 1)):

@@ -225,41 +225,41 @@ func TestSystemProperties(t *testing.T) {
 		"scheduledenqueuetimeutc": at, "size": 7,
 	}
 	for name, value := range want {
-		if got, ok := (view{full}).System(name); !ok || got != value {
+		if got, ok := (messageProperties{full}).System(name); !ok || got != value {
 			t.Errorf("sys.%s is %v, %t, want %v", name, got, ok, value)
 		}
-		if got, ok := (view{&Message{}}).System(name); name != "size" && (!ok || got != nil) {
+		if got, ok := (messageProperties{&Message{}}).System(name); name != "size" && (!ok || got != nil) {
 			t.Errorf("sys.%s of an empty message is %v, %t, want nil", name, got, ok)
 		}
 		if name == "size" || name == "scheduledenqueuetimeutc" {
 			continue
 		}
 		m := &Message{}
-		if err := (view{m}).SetSystem(name, value); err != nil {
+		if err := (messageProperties{m}).SetSystem(name, value); err != nil {
 			t.Errorf("setting sys.%s: %v", name, err)
 		}
-		if got, _ := (view{m}).System(name); got != value {
+		if got, _ := (messageProperties{m}).System(name); got != value {
 			t.Errorf("sys.%s set to %v is %v", name, value, got)
 		}
-		if err := (view{m}).SetSystem(name, 1.5); CodeOf(err) != CodeInvalidArgument {
+		if err := (messageProperties{m}).SetSystem(name, 1.5); CodeOf(err) != CodeInvalidArgument {
 			t.Errorf("setting sys.%s to a number: %v", name, err)
 		}
-		if err := (view{m}).SetSystem(name, nil); err != nil {
+		if err := (messageProperties{m}).SetSystem(name, nil); err != nil {
 			t.Errorf("removing sys.%s: %v", name, err)
 		}
-		if got, _ := (view{m}).System(name); got != nil {
+		if got, _ := (messageProperties{m}).System(name); got != nil {
 			t.Errorf("sys.%s removed is %v", name, got)
 		}
 	}
-	if got, ok := (view{full}).System("enqueuedtimeutc"); !ok || time.Since(got.(time.Time)) > time.Minute {
+	if got, ok := (messageProperties{full}).System("enqueuedtimeutc"); !ok || time.Since(got.(time.Time)) > time.Minute {
 		t.Errorf("sys.EnqueuedTimeUtc is %v", got)
 	}
-	if err := (view{full}).SetSystem("size", 1); CodeOf(err) != CodeInvalidArgument {
+	if err := (messageProperties{full}).SetSystem("size", 1); CodeOf(err) != CodeInvalidArgument {
 		t.Errorf("setting sys.Size: %v", err)
 	}
 	m := &Message{Properties: map[string]any{"Color": 1}}
-	view{m}.SetUser("color", 2)
-	view{m}.RemoveUser("nothing")
+	messageProperties{m}.SetUser("color", 2)
+	messageProperties{m}.RemoveUser("nothing")
 	if len(m.Properties) != 1 || m.Properties["Color"] != 2 {
 		t.Errorf("properties %v, want Color changed under its own name", m.Properties)
 	}

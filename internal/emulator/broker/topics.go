@@ -7,28 +7,28 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.admitLocked(d.Name); err != nil {
+	if err := b.checkNewEntityLocked(d.Name); err != nil {
 		return err
 	}
-	if err := partition(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
+	if err := multiplyByPartitions(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
 		return err
 	}
 	t := &topic{description: d, subs: make(map[string]*subscription)}
-	t.life = newLife(nil, b.now)
+	t.activity = newActivity(nil, b.now)
 	t.target = &Target{
-		broker: b, path: d.Name, kind: "Topic", account: &account{}, life: t.life, senders: make(map[*Sender]struct{}),
+		broker: b, path: d.Name, kind: "Topic", size: &sizeCounter{}, activity: t.activity, senders: make(map[*Sender]struct{}),
 	}
 	t.target.lastSeq = topicSeqOffset
 	if d.RequiresDuplicateDetection {
 		t.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
 	}
-	t.apply(nil)
-	t.life.begin(d.AutoDeleteOnIdle, t.target.hasScheduled, func() { _ = b.deleteTopic(d.Name, t) })
+	t.applyLocked(nil)
+	t.activity.begin(d.AutoDeleteOnIdle, t.target.hasScheduled, func() { _ = b.deleteTopic(d.Name, t) })
 	b.topics[entityKey(d.Name)] = t
 	return nil
 }
 
-func (t *topic) apply(why *Error) {
+func (t *topic) applyLocked(why *Error) {
 	d := t.description
 	t.target.change(d.Status, int64(d.MaxSizeInMegabytes)<<20, d.MaxMessageSizeInKilobytes<<10, d.DefaultMessageTimeToLive, why)
 }
@@ -54,8 +54,8 @@ func (b *Broker) UpdateTopic(d TopicDescription) error {
 	d.Name = was.Name
 	t.description = d
 	t.target.setWindow(d.DuplicateDetectionHistoryTimeWindow)
-	t.apply(errUpdated(d.Name))
-	t.life.change(d.AutoDeleteOnIdle)
+	t.applyLocked(errUpdated(d.Name))
+	t.activity.change(d.AutoDeleteOnIdle)
 	return nil
 }
 
@@ -70,15 +70,15 @@ func (b *Broker) deleteTopic(name string, only *topic) error {
 		return errNotFound(name)
 	}
 	delete(b.topics, entityKey(name))
-	t.close()
+	t.closeLocked()
 	return nil
 }
 
-func (t *topic) close() {
-	t.life.end()
+func (t *topic) closeLocked() {
+	t.activity.end()
 	t.target.close(errDeleted(t.description.Name))
 	for _, sub := range t.subs {
-		sub.close()
+		sub.closeLocked()
 	}
 }
 
@@ -90,7 +90,7 @@ func (b *Broker) Topic(name string) (TopicInfo, error) {
 	if t == nil {
 		return TopicInfo{}, errNotFound(name)
 	}
-	return t.info(), nil
+	return t.infoLocked(), nil
 }
 
 // Topics returns all topics, by name.
@@ -99,19 +99,19 @@ func (b *Broker) Topics() []TopicInfo {
 	defer b.mu.Unlock()
 	infos := make([]TopicInfo, 0, len(b.topics))
 	for _, key := range sortedKeys(b.topics) {
-		infos = append(infos, b.topics[key].info())
+		infos = append(infos, b.topics[key].infoLocked())
 	}
 	return infos
 }
 
-func (t *topic) info() TopicInfo {
+func (t *topic) infoLocked() TopicInfo {
 	info := TopicInfo{
-		TopicDescription: t.description, Times: t.life.times(), Subscriptions: len(t.subs),
+		TopicDescription: t.description, Times: t.activity.times(), Subscriptions: len(t.subs),
 		SQLFilters: t.sqlFilters, CorrelationFilters: t.correlationFilters,
 	}
 	t.target.mu.Lock()
 	defer t.target.mu.Unlock()
 	info.Counts.Scheduled = int64(len(t.target.scheduled))
-	info.Bytes = t.target.account.used.Load()
+	info.Bytes = t.target.size.used.Load()
 	return info
 }

@@ -131,7 +131,7 @@ const partitions = 16
 const maxMegabytes = 5120 // of one part
 
 // partition turns the size asked for at creation into that of all parts.
-func partition(partitioned bool, megabytes *int) error {
+func multiplyByPartitions(partitioned bool, megabytes *int) error {
 	if !partitioned {
 		return nil
 	}

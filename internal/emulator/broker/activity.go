@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// life is when an entity was used, and its end when it was not for the time of AutoDeleteOnIdle.
-type life struct {
+// activity records when an entity was used, and deletes it when it was unused for the time of AutoDeleteOnIdle.
+type activity struct {
 	// immutable once begun
-	parent *life // a subscription's topic: using one uses the other
+	parent *activity // of the topic, for a subscription: its use counts as use of the topic
 	now    func() int64
 	busy   func() bool
 	expire func()
@@ -24,51 +24,51 @@ type life struct {
 	ended            bool
 }
 
-func newLife(parent *life, now func() int64) *life {
-	l := &life{parent: parent, now: now, created: now(), idle: Unlimited}
+func newActivity(parent *activity, now func() int64) *activity {
+	l := &activity{parent: parent, now: now, created: now(), idle: Unlimited}
 	l.updated = l.created
 	return l
 }
 
-// begin starts to watch for idleness. busy tells whether messages are scheduled, which keeps an entity alive; nil means
-// none can be.
-func (l *life) begin(idle time.Duration, busy func() bool, expire func()) {
+// begin starts the idle timer. busy reports whether messages are scheduled, which keeps an entity from being idle; nil
+// means that none can be. expire deletes the entity.
+func (l *activity) begin(idle time.Duration, busy func() bool, expire func()) {
 	l.busy, l.expire = busy, expire
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.watchLocked(idle)
 }
 
-// used notes an operation of a client, or a message.
-func (l *life) used(now int64) {
+// used records an operation of a client or the arrival of a message.
+func (l *activity) used(now int64) {
 	l.accessed.Store(now)
 	if l.parent != nil {
 		l.parent.used(now)
 	}
 }
 
-// change notes an update by management.
-func (l *life) change(idle time.Duration) {
+// change records an update of the entity and restarts the idle timer.
+func (l *activity) change(idle time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.updated = l.now()
 	l.watchLocked(idle)
 }
 
-func (l *life) watchLocked(idle time.Duration) {
+func (l *activity) watchLocked(idle time.Duration) {
 	l.idle = idle
 	if l.timer != nil {
 		l.timer.Stop()
 		l.timer = nil
 	}
 	if idle != Unlimited && !l.ended {
-		l.timer = time.AfterFunc(idle, l.tick)
+		l.timer = time.AfterFunc(idle, l.onTimer)
 	}
 }
 
-// tick ends the entity if it has been idle for long enough ("Message expiration", "Idleness"), else it looks again when
-// it may have been.
-func (l *life) tick() {
+// onTimer deletes the entity if it was idle for long enough ("Message expiration", "Idleness"). Otherwise it sets the
+// timer again.
+func (l *activity) onTimer() {
 	l.mu.Lock()
 	if l.ended || l.idle == Unlimited {
 		l.mu.Unlock()
@@ -87,7 +87,7 @@ func (l *life) tick() {
 	l.expire()
 }
 
-func (l *life) end() {
+func (l *activity) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
@@ -96,7 +96,7 @@ func (l *life) end() {
 	}
 }
 
-func (l *life) times() Times {
+func (l *activity) times() Times {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return Times{CreatedAt: unixTime(l.created), UpdatedAt: unixTime(l.updated), AccessedAt: unixTime(l.accessed.Load())}

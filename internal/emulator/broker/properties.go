@@ -10,12 +10,12 @@ import (
 
 // view shows a message to a SQL filter, and lets an action change it. It is one pointer, so that handing it over as an
 // interface allocates nothing.
-type view struct{ m *Message }
+type messageProperties struct{ m *Message }
 
-var _ sqlfilter.Editor = view{}
+var _ sqlfilter.Editor = messageProperties{}
 
 // User finds an application property as written, or else without regard to letter case.
-func (v view) User(name string) (any, bool) {
+func (v messageProperties) User(name string) (any, bool) {
 	if value, ok := v.m.Properties[name]; ok {
 		return value, true
 	}
@@ -25,7 +25,7 @@ func (v view) User(name string) (any, bool) {
 	return nil, false
 }
 
-func (v view) key(name string) (string, bool) {
+func (v messageProperties) key(name string) (string, bool) {
 	if _, ok := v.m.Properties[name]; ok {
 		return name, true
 	}
@@ -37,22 +37,22 @@ func (v view) key(name string) (string, bool) {
 	return "", false
 }
 
-func (v view) SetUser(name string, value any) {
+func (v messageProperties) SetUser(name string, value any) {
 	if key, ok := v.key(name); ok {
 		name = key
 	}
 	v.m.Properties[name] = value
 }
 
-func (v view) RemoveUser(name string) {
+func (v messageProperties) RemoveUser(name string) {
 	maps.DeleteFunc(v.m.Properties, func(key string, _ any) bool { return strings.EqualFold(key, name) })
 }
 
-func (v view) NewID() any { return newUUID() }
+func (v messageProperties) NewID() any { return newUUID() }
 
 // System gives the properties of BrokeredMessage that exist before a message is in a subscription. A text not set is
 // nil, which a filter takes as unknown.
-func (v view) System(name string) (any, bool) {
+func (v messageProperties) System(name string) (any, bool) {
 	switch name {
 	case "timetolive":
 		if v.m.TTL == 0 {
@@ -85,7 +85,7 @@ func (v view) System(name string) (any, bool) {
 }
 
 // field returns the text of that name, nil if there is none.
-func (v view) field(name string) *string {
+func (v messageProperties) field(name string) *string {
 	switch name {
 	case "messageid":
 		return &v.m.ID
@@ -111,7 +111,7 @@ func (v view) field(name string) *string {
 
 // SetSystem sets a property. ScheduledEnqueueTimeUtc is taken but has no effect in a subscription ("Topic filters and
 // actions", "Actions").
-func (v view) SetSystem(name string, value any) error {
+func (v messageProperties) SetSystem(name string, value any) error {
 	switch name {
 	case "timetolive":
 		ttl, ok := value.(time.Duration)
