@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// sessionFilter is the key of the filter that asks for a session.
+	// sessionFilter is the key of the source filter that requests a session.
 	sessionFilter = "com.microsoft:session-filter"
 
 	defaultAcceptTimeout = time.Minute
 
-	// unixEpochTicks is 1970-01-01 in the ticks of .NET: 100 ns since the year 1.
+	// unixEpochTicks is 1970-01-01 in .NET ticks, which count 100 ns from the year 1.
 	unixEpochTicks = 621355968000000000
 )
 
-// sessionRequest reads the session filter of a source, nil if there is none.
+// sessionRequest reads the session filter of a source; nil if there is none.
 func sessionRequest(s *amqp.Source) (*broker.SessionRequest, error) {
 	for _, p := range s.Filter {
 		if name := annotationName(p.Key); name != sessionFilter {
@@ -40,7 +40,7 @@ func sessionRequest(s *amqp.Source) (*broker.SessionRequest, error) {
 	return nil, amqp.Errorf(amqp.CondInvalidField, "the session filter holds a %T, not a string or null", v)
 }
 
-// acceptTimeout is how long the client wants to wait for a session.
+// acceptTimeout returns how long the client wants to wait for a session.
 func acceptTimeout(a *amqp.Attach) time.Duration {
 	switch ms, _ := a.Properties.Lookup("com.microsoft:timeout"); ms := ms.(type) {
 	case uint32:
@@ -55,7 +55,7 @@ func acceptTimeout(a *amqp.Attach) time.Duration {
 	return defaultAcceptTimeout
 }
 
-// acceptSession fills the answer to an attach when the broker has found a session.
+// acceptSession completes the answer to an attach if the receiver has a session, and reports whether it has.
 func (l *outgoingLink) acceptSession(answer *amqp.Attach) bool {
 	id, until, ok := l.receiver.Session()
 	if !ok {
@@ -68,7 +68,7 @@ func (l *outgoingLink) acceptSession(answer *amqp.Attach) bool {
 			continue
 		}
 		source.Filter[i].Value = id
-		if asked, ok := p.Value.(amqp.Described); ok { // the JavaScript SDK sends and wants no description
+		if asked, ok := p.Value.(amqp.Described); ok { // the JavaScript SDK sends and expects a value that is not described
 			source.Filter[i].Value = amqp.Described{Descriptor: asked.Descriptor, Value: id}
 		}
 	}
@@ -77,14 +77,14 @@ func (l *outgoingLink) acceptSession(answer *amqp.Attach) bool {
 	return true
 }
 
-// giveUpAccepting refuses an attach for which no session came free in time.
-func (l *outgoingLink) giveUpAccepting() {
+// acceptTimedOut refuses an attach for which no session became available in time.
+func (l *outgoingLink) acceptTimedOut() {
 	l.refusePending(&amqp.Error{Condition: condTimeout, Description: "The operation did not complete within the allotted time while waiting for a session to be available."})
 }
 
 func (l *outgoingLink) refusePending(why *amqp.Error) {
 	a := l.pendingAttach
-	l.over = true
+	l.closed = true
 	l.release()
 	delete(l.session.links, l.handle)
 	request := *a

@@ -10,9 +10,9 @@ const (
 	nodeManagement = "$management"
 )
 
-// entityPath takes scheme, host and port from a link's address or a token's audience, of which the SDKs write several
-// kinds: "chat", "/chat", "amqps://host:5671/chat", "sb://host/chat/". Only the path counts, because clients come
-// through proxies and port maps.
+// entityPath removes scheme, host and port from a link's address or a token's audience. The SDKs write several forms:
+// "chat", "/chat", "amqps://host:5671/chat", "sb://host/chat/". Host and port have no meaning, because clients connect
+// through proxies and mapped ports.
 func entityPath(address string) string {
 	if scheme, rest, ok := strings.Cut(address, "://"); ok && scheme != "" && !strings.Contains(scheme, "/") {
 		if _, path, ok := strings.Cut(rest, "/"); ok {
@@ -27,7 +27,7 @@ func entityPath(address string) string {
 	return strings.Trim(address, "/")
 }
 
-// cutManagement takes "/$management" from the end of a path and reports whether it was there.
+// cutManagement removes "/$management" from the end of a path and reports whether it was there.
 func cutManagement(path string) (entity string, ok bool) {
 	n := len(path) - len(nodeManagement)
 	if n >= 0 && strings.EqualFold(path[n:], nodeManagement) && (n == 0 || path[n-1] == '/') {
@@ -36,8 +36,8 @@ func cutManagement(path string) (entity string, ok bool) {
 	return path, false
 }
 
-// covers reports whether a right given for one path holds for another: the namespace for everything, a topic for its
-// subscriptions, an entity for its subqueues. Names compare without regard to case.
+// covers reports whether a right for one path includes another. The namespace covers everything, a topic its
+// subscriptions, an entity its subqueues. The comparison ignores letter case.
 func covers(granted, wanted string) bool {
 	if granted == "" {
 		return true

@@ -8,49 +8,49 @@ const (
 	outgoingWindow = 5000
 )
 
-// session is an AMQP session. It belongs to the connection's loop.
-type session struct {
+// amqpSession is an AMQP session. The connection's loop owns it.
+type amqpSession struct {
 	conn    *conn
-	channel uint16 // of both directions: the server answers on the channel the client chose
-	ended   bool   // an end was sent; what still arrives is ignored until the client's
+	channel uint16 // of both directions: the server uses the channel the client chose
+	ended   bool   // the server has sent end and ignores all frames up to the client's end
 
-	links map[uint32]linkEnd // by handle, which is the client's and the server's
+	links map[uint32]linkEnd // by handle; both ends use the client's
 
-	// former are the handles that were detached: go-amqp may write a flow behind its own detach.
-	former map[uint32]struct{}
+	// detachedHandles are handles the client has detached: go-amqp may write a flow after its own detach.
+	detachedHandles map[uint32]struct{}
 
-	// What the client sends.
+	// incoming, from the client
 	nextIncomingID uint32
-	window         uint32 // transfers it may still send
+	window         uint32 // transfers the client may still send
 
-	// What the server sends.
+	// outgoing, to the client
 	nextOutgoingID uint32
-	peerWindow     uint32 // transfers the client may still be sent
+	peerWindow     uint32 // transfers the server may still send
 	nextDelivery   uint32
 	unsettled      map[uint32]unsettled // by delivery-id
-	starved        []*outgoingLink      // have something to send and wait for the window
+	blocked        []*outgoingLink      // links with something to send that wait for the window
 
-	held disposition // not yet written, as the next may extend it
+	pending pendingDisposition // not yet written, because the next may extend it
 }
 
-// unsettled is a delivery whose outcome the client has not told yet.
+// unsettled is a delivery that the client has not settled yet.
 type unsettled struct {
 	link  *outgoingLink
 	token [16]byte
 }
 
-// disposition is what a run of deliveries is answered with.
-type disposition struct {
-	some bool
+// pendingDisposition answers a range of deliveries and is not written yet.
+type pendingDisposition struct {
+	set bool
 	amqp.Disposition
 }
 
-// linkEnd is this side's end of a link.
+// linkEnd is the server's end of a link.
 type linkEnd interface {
 	base() *link
-	// flow takes the client's flow for the link.
+	// flow handles a flow of the client for this link.
 	flow(f *amqp.Flow)
-	// release gives back what the broker holds for the link.
+	// release closes the sender or receiver that the broker holds for the link.
 	release()
 }
 
@@ -61,7 +61,7 @@ func (c *conn) sessionFrame(channel uint16, p amqp.Performative) {
 	}
 	s := c.sessions[channel]
 	if s == nil {
-		c.fail(amqp.Errorf(amqp.CondFramingError, "%T on channel %d, which has no session", p, channel))
+		c.fail(amqp.Errorf(amqp.CondFramingError, "%T on channel %d, which has no AMQP session", p, channel))
 		return
 	}
 	if s.ended {
@@ -76,15 +76,15 @@ func (c *conn) sessionFrame(channel uint16, p amqp.Performative) {
 		c.write(channel, &amqp.End{})
 		delete(c.sessions, channel)
 	case *amqp.Attach:
-		s.attach(p)
+		s.handleAttach(p)
 	case *amqp.Flow:
-		s.flow(p)
+		s.handleFlow(p)
 	case *amqp.Transfer:
-		s.transfer(p)
+		s.handleTransfer(p)
 	case *amqp.Disposition:
-		s.disposition(p)
+		s.handleDisposition(p)
 	case *amqp.Detach:
-		s.detached(p)
+		s.handleDetach(p)
 	default:
 		c.fail(amqp.Errorf(amqp.CondNotAllowed, "a %T in an AMQP session", p))
 	}
@@ -93,13 +93,13 @@ func (c *conn) sessionFrame(channel uint16, p amqp.Performative) {
 func (c *conn) begin(channel uint16, b *amqp.Begin) {
 	switch {
 	case c.sessions[channel] != nil:
-		c.fail(amqp.Errorf(amqp.CondNotAllowed, "channel %d has a session already", channel))
+		c.fail(amqp.Errorf(amqp.CondNotAllowed, "channel %d has an AMQP session already", channel))
 		return
 	case channel > maxChannels:
 		c.fail(amqp.Errorf(amqp.CondNotAllowed, "channel %d is above the channel-max %d", channel, maxChannels))
 		return
 	}
-	c.sessions[channel] = &session{
+	c.sessions[channel] = &amqpSession{
 		conn: c, channel: channel, links: make(map[uint32]linkEnd), nextIncomingID: b.NextOutgoingID, window: incomingWindow,
 		peerWindow: b.IncomingWindow,
 	}
@@ -108,73 +108,77 @@ func (c *conn) begin(channel uint16, b *amqp.Begin) {
 	})
 }
 
-func (s *session) write(p amqp.Performative) { s.conn.write(s.channel, p) }
+func (s *amqpSession) write(p amqp.Performative) { s.conn.write(s.channel, p) }
 
-// end ends the session because of an error.
-func (s *session) end(err *amqp.Error) {
-	s.conn.log.Info("AMQP session ended for an error", "err", err)
+// end ends the AMQP session because of an error.
+func (s *amqpSession) end(err *amqp.Error) {
+	s.conn.log.Info("ending the AMQP session because of an error", "err", err)
 	s.release()
 	s.write(&amqp.End{Error: err})
 	s.ended = true
 }
 
-// release frees the links of a session that ends.
-func (s *session) release() {
-	s.flushHeld()
+// release releases all links. The AMQP session is about to end.
+func (s *amqpSession) release() {
+	s.flushDisposition()
 	for _, e := range s.links {
-		e.base().over = true
+		e.base().closed = true
 		e.release()
-		s.conn.unlinked()
+		s.conn.linkRemoved()
 	}
 	clear(s.links)
-	s.unsettled, s.starved = nil, nil
+	s.unsettled, s.blocked = nil, nil
 }
 
-// flow takes a flow of the client: windows of the session, then credit of a link.
-func (s *session) flow(f *amqp.Flow) {
-	// AMQP 1.0 part 2, 2.5.6: the window counts from what the client had seen; before it saw our begin, from its start.
+// handleFlow applies a flow of the client: first the window of the AMQP session, then the credit of a link.
+func (s *amqpSession) handleFlow(f *amqp.Flow) {
+	// AMQP 1.0 part 2, 2.5.6: the window counts from the last transfer the client had seen. A client that has not
+	// seen the server's begin yet counts from the start.
 	s.peerWindow = f.NextIncomingID.Value + f.IncomingWindow - s.nextOutgoingID
 	if int32(s.peerWindow) < 0 && f.IncomingWindow < 1<<31 {
 		s.peerWindow = 0
 	}
 	if f.Handle.Set {
 		e := s.links[f.Handle.Value]
-		if _, was := s.former[f.Handle.Value]; e == nil && !was {
+		if _, was := s.detachedHandles[f.Handle.Value]; e == nil && !was {
 			s.end(amqp.Errorf(amqp.CondUnattachedHandle, "a flow for handle %d", f.Handle.Value))
 			return
 		}
-		if e != nil && !e.base().over {
-			e.base().used = s.conn.now
+		if e != nil && !e.base().closed {
+			e.base().lastUsed = s.conn.now
 			e.flow(f)
 		}
 	}
 	if f.Echo && !f.Handle.Set {
 		s.writeFlow(amqp.Flow{})
 	}
-	s.feed()
+	s.resumeBlocked()
 }
 
-// shut says that no transfer may be written: the client's window is used up, or it owes too many outcomes.
-func (s *session) shut() bool { return s.peerWindow == 0 || len(s.unsettled) >= maxUnsettled }
+// sendingBlocked reports whether no transfer may be written: the client's window is used up, or it has too many unsettled
+// deliveries.
+func (s *amqpSession) sendingBlocked() bool {
+	return s.peerWindow == 0 || len(s.unsettled) >= maxUnsettled
+}
 
-// feed lets links go on that waited for the window.
-func (s *session) feed() {
-	if len(s.starved) == 0 || s.shut() {
+// resumeBlocked continues the links that waited for the window.
+func (s *amqpSession) resumeBlocked() {
+	if len(s.blocked) == 0 || s.sendingBlocked() {
 		return
 	}
-	starved := s.starved
-	s.starved = nil
+	starved := s.blocked
+	s.blocked = nil
 	for _, l := range starved {
-		l.starved = false
+		l.blocked = false
 		l.pump()
-		if l.drain && !l.starved && !l.over {
-			l.drained()
+		if l.drain && !l.blocked && !l.closed {
+			l.finishDrain()
 		}
 	}
 }
 
-// writeFlow writes a flow with the session's fields filled in; clients want them in every one.
-func (s *session) writeFlow(f amqp.Flow) {
+// writeFlow writes a flow and fills in the fields of the AMQP session, which clients expect in every flow.
+func (s *amqpSession) writeFlow(f amqp.Flow) {
 	f.NextIncomingID = amqp.Some(s.nextIncomingID)
 	f.IncomingWindow = s.window
 	f.NextOutgoingID = s.nextOutgoingID
@@ -182,8 +186,8 @@ func (s *session) writeFlow(f amqp.Flow) {
 	s.write(&f)
 }
 
-// transfer takes a transfer of the client.
-func (s *session) transfer(t *amqp.Transfer) {
+// handleTransfer checks a transfer of the client against the window and passes it to its link.
+func (s *amqpSession) handleTransfer(t *amqp.Transfer) {
 	if s.window == 0 {
 		s.end(amqp.Errorf(amqp.CondWindowViolation, "a transfer beyond the window of %d", incomingWindow))
 		return
@@ -204,38 +208,38 @@ func (s *session) transfer(t *amqp.Transfer) {
 		s.end(amqp.Errorf(amqp.CondNotAllowed, "a transfer on the link '%s', on which the client receives", e.base().name))
 		return
 	}
-	if !l.over {
-		l.used = s.conn.now
+	if !l.closed {
+		l.lastUsed = s.conn.now
 		l.transfer(t)
 	}
 }
 
-// settle answers one delivery, together with its neighbours if they are answered alike.
-func (s *session) settle(role amqp.Role, id uint32, state amqp.State) {
-	plain := state.Kind == amqp.StateAccepted || state.Kind == amqp.StateReleased
-	if s.held.some && plain && s.held.Role == role && s.held.State.Kind == state.Kind && s.held.Last+1 == id {
-		s.held.Last = id
+// writeDisposition settles one delivery. It coalesces consecutive deliveries with the same state into one disposition.
+func (s *amqpSession) writeDisposition(role amqp.Role, id uint32, state amqp.State) {
+	mergeable := state.Kind == amqp.StateAccepted || state.Kind == amqp.StateReleased
+	if s.pending.set && mergeable && s.pending.Role == role && s.pending.State.Kind == state.Kind && s.pending.Last+1 == id {
+		s.pending.Last = id
 		return
 	}
-	s.flushHeld()
+	s.flushDisposition()
 	d := amqp.Disposition{Role: role, First: id, Last: id, Settled: true, State: state}
-	if !plain {
+	if !mergeable {
 		s.write(&d)
 		return
 	}
-	s.held = disposition{some: true, Disposition: d}
-	s.conn.holding = append(s.conn.holding, s)
+	s.pending = pendingDisposition{set: true, Disposition: d}
+	s.conn.withDisposition = append(s.conn.withDisposition, s)
 }
 
-func (s *session) flushHeld() {
-	if s.held.some {
-		s.held.some = false
-		s.write(&s.held.Disposition)
+func (s *amqpSession) flushDisposition() {
+	if s.pending.set {
+		s.pending.set = false
+		s.write(&s.pending.Disposition)
 	}
 }
 
-// detached takes a detach of the client, its own or the answer to one of ours.
-func (s *session) detached(d *amqp.Detach) {
+// handleDetach handles a detach of the client, which may answer a detach of the server.
+func (s *amqpSession) handleDetach(d *amqp.Detach) {
 	e := s.links[d.Handle]
 	if e == nil {
 		s.end(amqp.Errorf(amqp.CondUnattachedHandle, "a detach of handle %d", d.Handle))
@@ -243,22 +247,22 @@ func (s *session) detached(d *amqp.Detach) {
 	}
 	l := e.base()
 	delete(s.links, d.Handle)
-	if s.former == nil || len(s.former) >= maxLinks {
-		s.former = make(map[uint32]struct{})
+	if s.detachedHandles == nil || len(s.detachedHandles) >= maxLinks {
+		s.detachedHandles = make(map[uint32]struct{})
 	}
-	s.former[d.Handle] = struct{}{}
+	s.detachedHandles[d.Handle] = struct{}{}
 	if !l.detachSent {
-		l.over = true
+		l.closed = true
 		e.release()
-		s.flushHeld()
+		s.flushDisposition()
 		s.write(&amqp.Detach{Handle: d.Handle, Closed: true})
 	}
-	s.conn.unlinked()
+	s.conn.linkRemoved()
 }
 
-func (c *conn) unlinked() {
+func (c *conn) linkRemoved() {
 	c.links--
 	if c.links == 0 {
-		c.linkless = c.now
+		c.noLinksSince = c.now
 	}
 }

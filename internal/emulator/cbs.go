@@ -13,20 +13,20 @@ const (
 	typeJWT = "jwt"
 )
 
-// putToken takes a request to $cbs ("AMQP Claims-Based Security 1.0", put-token).
-func (l *incomingLink) putToken(a arrival) {
+// putToken answers a request to $cbs ("AMQP Claims-Based Security 1.0", put-token).
+func (l *incomingLink) putToken(a delivery) {
 	r, err := parseRequest(a)
 	if err != nil {
-		l.settle(a, amqp.Rejected(asWire(err)))
+		l.settle(a, amqp.Rejected(toWireError(err)))
 		return
 	}
 	l.settle(a, amqp.Accepted)
-	l.respond(r, "status-code", "status-description", l.session.conn.judge(r))
+	l.respond(r, "status-code", "status-description", l.session.conn.checkToken(r))
 }
 
-// judge checks a token and remembers what it gives. An entity that does not exist is told here, not at the attach: it
-// is how clients learn of it.
-func (c *conn) judge(r request) reply {
+// checkToken verifies a token and adds its rights to the connection. It also refuses a token for an entity that does not
+// exist: the SDKs expect that refusal here rather than at the attach.
+func (c *conn) checkToken(r request) reply {
 	if operation := r.text("operation"); operation != "put-token" {
 		return reply{status: 400, description: "The operation '" + operation + "' is not known to $cbs."}
 	}
@@ -42,7 +42,7 @@ func (c *conn) judge(r request) reply {
 	}
 	access, err := c.verify(r.text("type"), token, entity)
 	if err != nil {
-		return reply{status: answers[broker.CodeOf(err)].status, description: err.Error(), condition: wireError(err).Condition}
+		return reply{status: errorMappings[broker.CodeOf(err)].status, description: err.Error(), condition: wireError(err).Condition}
 	}
 	if entity != "" && !c.broker.Exists(entity) {
 		return reply{status: 404, description: "The messaging entity '" + r.text("name") + "' could not be found.", condition: amqp.CondNotFound}
@@ -50,12 +50,12 @@ func (c *conn) judge(r request) reply {
 	if len(c.grants) >= maxGrants {
 		return reply{status: 403, description: "Too many tokens on one connection.", condition: amqp.CondResourceLimitExceeded}
 	}
-	c.grants[strings.ToLower(entity)] = grant{claims: access.Claims, until: access.Expires}
+	c.grants[strings.ToLower(entity)] = tokenGrant{claims: access.Claims, until: access.Expires}
 	c.authorized = true
 	return reply{status: 202, description: "Accepted"}
 }
 
-// verify tells a SAS from a JWT by its looks, as the service must: the Python SDK calls both a jwt.
+// verify distinguishes a SAS from a JWT by its prefix, as the service does: the Python SDK declares both as jwt.
 func (c *conn) verify(kind, token, entity string) (broker.Access, error) {
 	switch kind {
 	case typeSAS, typeJWT:

@@ -14,22 +14,22 @@ import (
 	"time"
 )
 
-// certificate is what the TLS door shows: made at the start, signed by an authority made at the start as well.
+// certificate is the certificate of the TLS listeners, signed by an authority of its own. Both are created at the start.
 type certificate struct {
 	authority []byte // PEM
 	leaf      tls.Certificate
 }
 
-// certificateLife is long enough for a server that is restarted now and then, and below what clients refuse.
+// certificateLife is short enough for clients that refuse certificates valid for more than 398 days.
 const certificateLife = 365 * 24 * time.Hour
 
-// newCertificate makes a certificate for localhost and the given hosts. It also names them with the ports, because
-// go-amqp compares the certificate with host and port when the port is not 5671.
+// newCertificate creates a certificate for localhost and the given hosts. It lists each host also with each port,
+// because go-amqp compares the certificate with "host:port" if the port is not 5671.
 func newCertificate(ports []int, hosts []string) (*certificate, error) {
 	now := time.Now()
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make the key of the certificate authority: %w", err)
+		return nil, fmt.Errorf("create the key of the certificate authority: %w", err)
 	}
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "chatapp emulator authority"},
@@ -38,11 +38,11 @@ func newCertificate(ports []int, hosts []string) (*certificate, error) {
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	if err != nil {
-		return nil, fmt.Errorf("make the certificate authority: %w", err)
+		return nil, fmt.Errorf("create the certificate authority: %w", err)
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make the key of the certificate: %w", err)
+		return nil, fmt.Errorf("create the key of the certificate: %w", err)
 	}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
@@ -62,7 +62,7 @@ func newCertificate(ports []int, hosts []string) (*certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey)
 	if err != nil {
-		return nil, fmt.Errorf("make the certificate: %w", err)
+		return nil, fmt.Errorf("create the certificate: %w", err)
 	}
 	return &certificate{
 		authority: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER}),
@@ -74,8 +74,8 @@ func (c *certificate) config() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 }
 
-// CA returns the certificate authority of the TLS door in PEM form, nil without such a door. Clients must trust it:
-// SSL_CERT_FILE for Go, NODE_EXTRA_CA_CERTS for Node.js.
+// CA returns the certificate authority of the TLS listeners in PEM form; nil without such a listener. Clients must trust
+// it, for example by SSL_CERT_FILE in Go and NODE_EXTRA_CA_CERTS in Node.js.
 func (s *Server) CA() []byte {
 	if s.certificate == nil {
 		return nil

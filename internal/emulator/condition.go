@@ -5,7 +5,7 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// The conditions Service Bus adds to those of AMQP ("AMQP errors in Azure Service Bus").
+// The conditions that Service Bus adds to those of AMQP ("AMQP errors in Azure Service Bus").
 const (
 	condTimeout               amqp.Symbol = "com.microsoft:timeout"
 	condServerBusy            amqp.Symbol = "com.microsoft:server-busy"
@@ -20,13 +20,13 @@ const (
 	condDeadLetter            amqp.Symbol = "com.microsoft:dead-letter"
 )
 
-// answer is how one kind of refusal is told: as a condition on a link, and as a status in $cbs and $management.
-type answer struct {
+// errorMapping gives the forms of one broker error: the condition on a link, and the status in $cbs and $management.
+type errorMapping struct {
 	condition amqp.Symbol
 	status    int32
 }
 
-var answers = map[broker.Code]answer{
+var errorMappings = map[broker.Code]errorMapping{
 	broker.CodeInternal:              {amqp.CondInternalError, 500},
 	broker.CodeNotFound:              {amqp.CondNotFound, 404},
 	broker.CodeAlreadyExists:         {condEntityAlreadyExists, 409},
@@ -48,7 +48,7 @@ var answers = map[broker.Code]answer{
 	broker.CodeDetached:              {amqp.CondDetachForced, 410},
 }
 
-// wireError turns a refusal by the broker into what the peer is told.
+// wireError converts an error of the broker to an AMQP error.
 func wireError(err error) *amqp.Error {
-	return &amqp.Error{Condition: answers[broker.CodeOf(err)].condition, Description: err.Error()}
+	return &amqp.Error{Condition: errorMappings[broker.CodeOf(err)].condition, Description: err.Error()}
 }

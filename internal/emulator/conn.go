@@ -17,93 +17,92 @@ import (
 const (
 	maxChannels      = 4999 // channel-max; the SDKs use up to four AMQP sessions for a link
 	maxLinks         = 4999
-	maxGrants        = 10000     // audiences with a token
-	maxPartialBytes  = 128 << 20 // of deliveries that have not arrived whole, all links together
-	maxUnsettled     = 20000     // deliveries of one AMQP session the client has not settled
+	maxGrants        = 10000     // audiences with a token, per connection
+	maxPartialBytes  = 128 << 20 // of deliveries that have not arrived whole, over all links
+	maxUnsettled     = 20000     // deliveries of one AMQP session that the client has not settled
 	announcedIdle    = 4 * time.Minute
 	handshakeTimeout = 20 * time.Second
 	closeTimeout     = time.Second
 )
 
-// The times after which the service gives up ("AMQP errors in Azure Service Bus", "AMQP 1.0 protocol guide").
+// The times after which the service closes a connection or detaches a link ("AMQP errors in Azure Service Bus", "AMQP 1.0 protocol guide").
 const (
-	firstTokenTimeout = 20 * time.Second
-	noLinkEverTimeout = time.Minute
-	noLinkLeftTimeout = 5 * time.Minute
-	linkIdleTimeout   = 10 * time.Minute
+	firstTokenTimeout  = 20 * time.Second
+	neverLinkedTimeout = time.Minute
+	noLinksLeftTimeout = 5 * time.Minute
+	linkIdleTimeout    = 10 * time.Minute
 )
 
-// conn is one AMQP connection. The goroutine that runs it, called the loop, owns all AMQP state: sessions, links,
-// credit, and what is written. A second goroutine reads. Everything else reaches the loop by attention and do.
+// conn is one AMQP connection. The goroutine that runs it, called the loop, owns all AMQP state: AMQP sessions, links,
+// credit and the output. A second goroutine reads. Other goroutines reach the loop through wakeups.
 type conn struct {
 	// immutable
 	server *Server
 	broker *broker.Broker
 	nc     net.Conn
 	log    *slog.Logger
-	wake   chan struct{} // size 1
-	dead   chan struct{} // closed by cut
 
-	cutOnce sync.Once
+	abortOnce sync.Once
+	aborted   chan struct{} // closed by abort
 
-	mu sync.Mutex
-	// mu guards
-	waiting []attentive // links that want the loop's attention, each once
-	tasks   []func()    // what others want done on the loop
+	wakeups // called from any goroutine
 
 	// owned by the loop
 	in           *input
 	out          output
 	reader       reader
 	now          time.Time // when the loop last woke up
-	opened       bool
-	closeSent    bool
-	finished     bool
-	peerMaxFrame int
-	keepAlive    time.Duration // how long to write nothing at most; 0 for ever
-	sessions     map[uint16]*session
-	holding      []*session                 // with a disposition not yet written
-	accepting    map[*outgoingLink]struct{} // waiting for a session to be free
-	links        int
-	partialBytes int
-	grants       map[string]grant // by lower-case path of the audience
-	authorized   bool             // a token was accepted, or SASL PLAIN
-	openedAt     time.Time
-	linkless     time.Time // since when there is no link
-	everLinked   bool
-	nextSweep    time.Time
-	timer        *time.Timer
-	faults       connFaults
-	scratch      []byte // sections of the delivery being written
+	peerMaxFrame int       // max-frame-size of the client's open, in bytes
+	connState
+	connLinks
+	authorization
+	connTimers
+	faults connFaults
 }
 
-// attentive is a link that the broker has something for.
-type attentive interface {
-	// attend runs on the loop.
-	attend()
-	// quiet notes that the link is no longer among the waiting. The connection's mutex is held.
-	quiet()
+// connState is how far a connection is in its life.
+type connState struct {
+	opened    bool // the client's open has arrived
+	closeSent bool
+	finished  bool // the loop ends at its next turn
+}
+
+// connLinks are the AMQP sessions and links of a connection, and what the connection limits over all of them.
+type connLinks struct {
+	sessions        map[uint16]*amqpSession // by channel
+	withDisposition []*amqpSession          // with a disposition not yet written
+	awaitingSession map[*outgoingLink]struct{}
+	links           int
+	partialBytes    int    // bytes of deliveries that have not arrived whole
+	scratch         []byte // sections of the delivery being written
 }
 
 func newConn(s *Server, b *broker.Broker, nc net.Conn) *conn {
 	now := time.Now()
 	return &conn{
-		server: s, broker: b, nc: nc, log: s.log.With("remote", nc.RemoteAddr().String()), wake: make(chan struct{}, 1), dead: make(chan struct{}),
-		in: newInput(nc), out: output{nc: nc, written: now}, now: now, openedAt: now, linkless: now, faults: connFaults{server: s}, nextSweep: now.Add(sweepInterval),
-		peerMaxFrame: amqp.MinMaxFrameSize, sessions: make(map[uint16]*session), accepting: make(map[*outgoingLink]struct{}), grants: make(map[string]grant),
+		server: s, broker: b, nc: nc, log: s.log.With("remote", nc.RemoteAddr().String()),
+		aborted: make(chan struct{}), wakeups: wakeups{wake: make(chan struct{}, 1)},
+		in: newInput(nc), out: output{nc: nc, written: now}, now: now, peerMaxFrame: amqp.MinMaxFrameSize,
+		connLinks: connLinks{
+			sessions:        make(map[uint16]*amqpSession),
+			awaitingSession: make(map[*outgoingLink]struct{}),
+		},
+		authorization: authorization{grants: make(map[string]tokenGrant)},
+		connTimers:    connTimers{openedAt: now, noLinksSince: now, nextSweep: now.Add(sweepInterval)},
+		faults:        connFaults{server: s},
 	}
 }
 
-// run serves the connection until it ends. It is the loop, and waits for the reader.
+// run serves the connection until it ends. Its goroutine is the loop; run waits for the reader.
 func (c *conn) run() {
-	defer c.cut()
+	defer c.abort()
 	if err := c.handshake(); err != nil {
 		c.log.Debug("AMQP handshake ended", "err", err)
 		return
 	}
 	c.timer = time.NewTimer(math.MaxInt64)
 	defer c.timer.Stop()
-	c.in.patience = 2 * announcedIdle
+	c.in.readTimeout = 2 * announcedIdle
 	c.reader = reader{chunks: make(chan []byte), done: make(chan struct{})}
 	var reading sync.WaitGroup
 	reading.Go(func() { c.reader.run(c.in) })
@@ -113,7 +112,7 @@ func (c *conn) run() {
 		c.linger()
 	}
 	close(c.reader.done)
-	c.cut()
+	c.abort()
 	reading.Wait()
 	c.log.Debug("connection ended")
 }
@@ -132,25 +131,25 @@ func (c *conn) loop() {
 				c.readEnded(c.reader.err)
 				return
 			}
-			c.attend() // what was asked for before the frames came goes first
+			c.handleWakeups() // a fault requested before these frames came takes effect before them
 			c.frames(chunk)
 		case <-c.wake:
 			c.now = time.Now()
-			c.attend()
+			c.handleWakeups()
 		case <-c.timer.C:
 			c.now = time.Now()
-			c.tick()
-		case <-c.dead:
+			c.runTimers()
+		case <-c.aborted:
 			return
 		}
 	}
 }
 
-// linger waits a moment for the client to close, and passes over what it still sends: a connection that is closed with
-// input unread is reset, and the client would not see why.
+// linger waits up to closeTimeout for the client to close, and discards what it still sends. The kernel resets a
+// connection that is closed with unread input, and the client would then not read the close frame.
 func (c *conn) linger() {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // an error shows in reading
+		_ = half.CloseWrite() // reading reports the error
 	}
 	timer := time.NewTimer(closeTimeout)
 	defer timer.Stop()
@@ -159,18 +158,18 @@ func (c *conn) linger() {
 		case _, open := <-c.reader.chunks:
 			if !open {
 				_ = c.nc.SetReadDeadline(time.Now().Add(closeTimeout))
-				_, _ = io.Copy(io.Discard, c.nc) // what the reader has left, if it gave up
+				_, _ = io.Copy(io.Discard, c.nc) // the rest, if the reader stopped on an error
 				return
 			}
 		case <-timer.C:
 			return
-		case <-c.dead:
+		case <-c.aborted:
 			return
 		}
 	}
 }
 
-// frames works through what the reader has handed over.
+// frames handles the complete frames that the reader passed on.
 func (c *conn) frames(chunk []byte) {
 	for len(chunk) > 0 && !c.finished {
 		f, size, err := amqp.ParseFrame(chunk, maxFrameSize)
@@ -195,7 +194,7 @@ func (c *conn) frame(f amqp.Frame) {
 		return
 	}
 	if f.Type != amqp.FrameAMQP {
-		c.fail(amqp.Errorf(amqp.CondFramingError, "a SASL frame behind the SASL exchange"))
+		c.fail(amqp.Errorf(amqp.CondFramingError, "a SASL frame after the SASL exchange"))
 		return
 	}
 	if c.closeSent {
@@ -240,20 +239,21 @@ func (c *conn) open(o *amqp.Open) {
 	})
 }
 
-// minIdleTimeOut is the shortest idle-time-out a client may ask for, in milliseconds: each costs a frame per half.
+// minIdleTimeOut is the shortest idle-time-out a client may request, in milliseconds. The server writes a frame in each
+// half of it.
 const minIdleTimeOut = 1000
 
 // write appends a frame to the output.
 func (c *conn) write(channel uint16, p amqp.Performative) {
-	c.out.buf = amqp.AppendFrame(c.out.begin(), channel, p)
+	c.out.buf = amqp.AppendFrame(c.out.buffer(), channel, p)
 }
 
-// flush writes the output and says whether the connection still works.
+// flush writes the output and reports whether the connection still works.
 func (c *conn) flush() bool {
-	for _, s := range c.holding {
-		s.flushHeld()
+	for _, s := range c.withDisposition {
+		s.flushDisposition()
 	}
-	c.holding = c.holding[:0]
+	c.withDisposition = c.withDisposition[:0]
 	if len(c.out.buf) == 0 {
 		return true
 	}
@@ -264,11 +264,11 @@ func (c *conn) flush() bool {
 	return true
 }
 
-// fail closes the connection with an error.
+// fail answers an error with a close frame and ends the connection.
 func (c *conn) fail(err error) {
-	wire := asWire(err)
-	c.log.Info("connection closed for an error", "err", err)
-	if !c.opened && !c.closeSent { // AMQP 1.0 part 2, 2.4.5: the open comes first in any case
+	wire := toWireError(err)
+	c.log.Info("closing the connection because of an error", "err", err)
+	if !c.opened && !c.closeSent { // AMQP 1.0 part 2, 2.4.5: an open precedes the close
 		c.write(0, &amqp.Open{ContainerID: c.server.containerID, MaxFrameSize: maxFrameSize, ChannelMax: maxChannels})
 	}
 	if !c.closeSent {
@@ -278,19 +278,19 @@ func (c *conn) fail(err error) {
 	c.finished = true
 }
 
-// asWire returns what of err the peer is told.
-func asWire(err error) *amqp.Error {
+// toWireError returns the AMQP error to send for err.
+func toWireError(err error) *amqp.Error {
 	if wire, ok := errors.AsType[*amqp.Error](err); ok {
 		return wire
 	}
 	return wireError(err)
 }
 
-// readEnded handles the end of the reader.
+// readEnded closes the connection as the reason for the reader's end requires.
 func (c *conn) readEnded(err error) {
 	switch {
-	case peerGone(err):
-	case timedOut(err):
+	case isConnectionEnd(err):
+	case isTimeout(err):
 		c.fail(amqp.Errorf(amqp.CondResourceLimitExceeded, "The connection was silent for longer than its idle-time-out of %d milliseconds.", announcedIdle.Milliseconds()))
 		c.flush()
 	default:
@@ -304,64 +304,15 @@ func (c *conn) readEnded(err error) {
 	}
 }
 
-// attention puts a link among those the loop looks after, once. It may be called anywhere, under any lock.
-func (c *conn) attention(a attentive, marked *bool) {
-	c.mu.Lock()
-	first := !*marked
-	if first {
-		*marked = true
-		c.waiting = append(c.waiting, a)
-	}
-	c.mu.Unlock()
-	if first {
-		c.nudge()
-	}
-}
-
-func (c *conn) nudge() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// do runs f on the loop, soon and without waiting for it. On a connection that has ended it does not run.
-func (c *conn) do(f func()) {
-	c.mu.Lock()
-	c.tasks = append(c.tasks, f)
-	c.mu.Unlock()
-	c.nudge()
-}
-
-// attend does what others have asked for.
-func (c *conn) attend() {
-	c.mu.Lock()
-	links, tasks := c.waiting, c.tasks
-	c.waiting, c.tasks = nil, nil
-	for _, a := range links {
-		a.quiet()
-	}
-	c.mu.Unlock()
-	for _, f := range tasks {
-		f()
-	}
-	for _, a := range links {
-		if c.finished {
-			return
-		}
-		a.attend()
-	}
-}
-
-// cut ends the connection without a word. It may be called anywhere.
-func (c *conn) cut() {
-	c.cutOnce.Do(func() {
-		close(c.dead)
+// abort closes the network connection without a close frame. It may be called from any goroutine.
+func (c *conn) abort() {
+	c.abortOnce.Do(func() {
+		close(c.aborted)
 		_ = c.nc.Close()
 	})
 }
 
-// shutdown says goodbye, as the service does when it moves a connection, and ends.
+// shutdown closes the connection with an error, as the service does when it moves a connection.
 func (c *conn) shutdown(why *amqp.Error) {
 	c.do(func() {
 		if c.opened && !c.closeSent {
@@ -372,7 +323,7 @@ func (c *conn) shutdown(why *amqp.Error) {
 	})
 }
 
-// endSessions frees what the broker holds for the connection.
+// endSessions releases the senders and receivers that the broker holds for the connection.
 func (c *conn) endSessions() {
 	for _, s := range c.sessions {
 		s.release()

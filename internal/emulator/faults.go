@@ -11,12 +11,12 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// faults are the ways in which a server misbehaves on request, as far as they concern all connections.
+// faults holds the requested faults that concern all connections.
 type faults struct {
-	busyEnd   atomic.Int64 // Unix nanoseconds until when
-	tokensEnd atomic.Int64
-	stallEnd  atomic.Int64
-	cuts      atomic.Int64 // how many transfers to cut
+	busyEnd          atomic.Int64 // Unix nanoseconds, as tokensEnd and stallEnd
+	tokensEnd        atomic.Int64
+	stallEnd         atomic.Int64
+	midTransferDrops atomic.Int64 // how many transfers to break off
 
 	latency atomic.Pointer[Latency] // nil for none
 }
@@ -26,10 +26,10 @@ func until(d time.Duration) int64 { return time.Now().Add(d).UnixNano() }
 func (f *faults) busy(now time.Time) bool           { return now.UnixNano() < f.busyEnd.Load() }
 func (f *faults) refusingTokens(now time.Time) bool { return now.UnixNano() < f.tokensEnd.Load() }
 
-// Latency is a distribution of delays: evenly between Min and Max, and now and then a spike.
+// Latency is a distribution of delays: uniform between Min and Max, with occasional spikes.
 type Latency struct {
 	Min, Max time.Duration
-	// SpikeChance is the part of all writes, between 0 and 1, that wait for Spike instead.
+	// SpikeChance is the fraction of writes, between 0 and 1, that wait for Spike instead.
 	SpikeChance float64
 	Spike       time.Duration
 }
@@ -44,13 +44,13 @@ func (l Latency) sample() time.Duration {
 	return l.Min
 }
 
-// connFaults are those of one connection. They belong to its loop.
+// connFaults holds the faults of one connection. Its loop owns them.
 type connFaults struct {
 	server       *Server
-	stalledUntil time.Time // senders have no credit; zero if they have
+	stalledUntil time.Time // until when senders have no credit; zero if they have credit
 }
 
-// delay is how long the output that is ready now has to wait.
+// delay returns how long the output that is ready now has to wait.
 func (f *connFaults) delay() time.Duration {
 	if l := f.server.faults.latency.Load(); l != nil {
 		return l.sample()
@@ -58,24 +58,24 @@ func (f *connFaults) delay() time.Duration {
 	return 0
 }
 
-// messageWritten cuts the transfer that was just appended at start, if that was asked for: half of the frame leaves, and
-// then the connection is gone.
-func (f *connFaults) messageWritten(c *conn, start int) {
-	cuts := &f.server.faults.cuts
+// dropMidTransfer breaks off the transfer that was just appended at start, if the fault is active: it writes half of the
+// frame and aborts the connection.
+func (f *connFaults) dropMidTransfer(c *conn, start int) {
+	cuts := &f.server.faults.midTransferDrops
 	for n := cuts.Load(); n > 0; n = cuts.Load() {
 		if !cuts.CompareAndSwap(n, n-1) {
 			continue
 		}
 		c.out.buf = c.out.buf[:start+(len(c.out.buf)-start)/2]
 		_ = c.out.flush(c.now, 0) // the connection ends in any case
-		c.cut()
+		c.abort()
 		c.finished = true
 		return
 	}
 }
 
-// each runs f on the loop of every connection. It does not wait for it.
-func (s *Server) each(f func(*conn)) {
+// onEveryConn runs f on the loop of every connection. It does not wait.
+func (s *Server) onEveryConn(f func(*conn)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
@@ -83,25 +83,25 @@ func (s *Server) each(f func(*conn)) {
 	}
 }
 
-// DropConnections breaks every AMQP connection without a word, and returns how many there were.
+// DropConnections breaks every AMQP connection without a close frame and returns their number.
 func (s *Server) DropConnections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.cut()
+		c.abort()
 	}
 	return len(s.conns)
 }
 
 // DropMidTransfer breaks the connections that carry the next n messages to clients, each in the middle of the
-// message's frame.
-func (s *Server) DropMidTransfer(n int) { s.faults.cuts.Store(int64(n)) }
+// message's frame. It replaces the number of an earlier call.
+func (s *Server) DropMidTransfer(n int) { s.faults.midTransferDrops.Store(int64(n)) }
 
-// DetachLinks detaches every link to the entity at path, and below it, with a condition such as
-// "amqp:link:detach-forced"; an empty path means all links but those to $cbs.
+// DetachLinks detaches every link to the entity at path, its subqueues and its subscriptions, with a condition such as
+// "amqp:link:detach-forced". An empty path means all links except those to $cbs. It does not wait for the clients.
 func (s *Server) DetachLinks(path, condition, description string) {
 	why := amqp.Error{Condition: amqp.Symbol(condition), Description: description}
-	s.each(func(c *conn) {
+	s.onEveryConn(func(c *conn) {
 		for _, session := range c.sessions {
 			for _, e := range session.links {
 				if l := e.base(); l.path != "" && covers(path, l.path) {
@@ -112,10 +112,10 @@ func (s *Server) DetachLinks(path, condition, description string) {
 	})
 }
 
-// GoSilent makes the connections that are open now stop answering, without closing them: as when a firewall forgets
-// them. 0 is for ever. New connections are served.
+// GoSilent makes the connections that are open now stop reading and writing for a while, without closing them, as if a
+// firewall had dropped them. 0 means for ever. New connections are served.
 func (s *Server) GoSilent(d time.Duration) {
-	s.each(func(c *conn) {
+	s.onEveryConn(func(c *conn) {
 		var over <-chan time.Time
 		if d > 0 {
 			timer := time.NewTimer(d)
@@ -124,13 +124,13 @@ func (s *Server) GoSilent(d time.Duration) {
 		}
 		select {
 		case <-over:
-		case <-c.dead:
+		case <-c.aborted:
 		}
 		c.now = time.Now()
 	})
 }
 
-// Delay makes everything the server writes to AMQP connections wait, in order. The zero Latency ends it.
+// Delay delays everything that the server writes to AMQP connections and keeps its order. The zero Latency ends it.
 func (s *Server) Delay(l Latency) {
 	if l == (Latency{}) {
 		s.faults.latency.Store(nil)
@@ -139,31 +139,31 @@ func (s *Server) Delay(l Latency) {
 	s.faults.latency.Store(&l)
 }
 
-// RefuseTokens makes $cbs answer 401 for a while. 0 ends it.
+// RefuseTokens makes $cbs answer put-token with status 401 for a while. 0 ends it.
 func (s *Server) RefuseTokens(d time.Duration) { s.faults.tokensEnd.Store(until(d)) }
 
-// ServerBusy makes the namespace refuse sends, new links, management requests and requests to $management for a while,
-// as when it is throttled. 0 ends it.
+// ServerBusy makes the namespace refuse sends, new links, requests to $management and the management API for a while,
+// with the error that the service gives when it throttles. 0 ends it.
 func (s *Server) ServerBusy(d time.Duration) {
 	s.faults.busyEnd.Store(until(d))
 	s.Broker().ServerBusy(d)
 }
 
-// StallCredit leaves every sender without credit for a while, so that sends block. 0 ends it.
+// StallCredit takes the credit of every sender away for a while, so that sends block. 0 ends it.
 func (s *Server) StallCredit(d time.Duration) {
 	s.faults.stallEnd.Store(until(d))
-	s.each(func(c *conn) {
+	s.onEveryConn(func(c *conn) {
 		c.now, c.faults.stalledUntil = time.Now(), time.Time{}
-		c.regrant()
+		c.grantAllCredit()
 	})
 }
 
-// regrant tells all senders of a connection their credit anew.
-func (c *conn) regrant() {
+// grantAllCredit renews the credit of all senders of a connection.
+func (c *conn) grantAllCredit() {
 	for _, s := range c.sessions {
 		for _, e := range s.links {
-			if l, ok := e.(*incomingLink); ok && l.sender != nil && !l.over {
-				l.grant()
+			if l, ok := e.(*incomingLink); ok && l.sender != nil && !l.closed {
+				l.grantCredit()
 			}
 		}
 	}
@@ -180,7 +180,7 @@ func (s *Server) Stall(path string, d time.Duration) error {
 	return nil
 }
 
-// DeliverTwice makes the next n messages of the queue or subscription at path come twice.
+// DeliverTwice delivers the next n messages of the queue or subscription at path twice.
 func (s *Server) DeliverTwice(path string, n int) error {
 	source, err := s.Broker().Source(path)
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Server) DeliverTwice(path string, n int) error {
 	return nil
 }
 
-// LoseLocks ends all locks on messages and sessions of the queue or subscription at path, and returns how many.
+// LoseLocks ends all locks on messages and sessions of the queue or subscription at path and returns their number.
 func (s *Server) LoseLocks(path string) (int, error) {
 	source, err := s.Broker().Source(path)
 	if err != nil {
@@ -199,7 +199,7 @@ func (s *Server) LoseLocks(path string) (int, error) {
 	return source.LoseLocks(), nil
 }
 
-// Delete deletes the queue, topic or subscription at path, under its senders and receivers.
+// Delete deletes the queue, topic or subscription at path. Its links are detached.
 func (s *Server) Delete(path string) error {
 	b := s.Broker()
 	if topic, subscription, ok := cutSubscription(path); ok {
@@ -212,7 +212,7 @@ func (s *Server) Delete(path string) error {
 	return err
 }
 
-// SetStatus disables or enables the queue, topic or subscription at path, which detaches its links.
+// SetStatus changes the status of the queue, topic or subscription at path. Its links are detached.
 func (s *Server) SetStatus(path string, status broker.Status) error {
 	b := s.Broker()
 	if topic, name, ok := cutSubscription(path); ok {
@@ -243,11 +243,11 @@ func cutSubscription(path string) (topic, subscription string, ok bool) {
 	return path[:i], path[i+len("/subscriptions/"):], true
 }
 
-// Restart breaks all connections and closes the doors for a moment, then serves the same namespace with all its
-// messages again, on the same ports.
+// Restart breaks all connections and closes the listeners for a moment, then serves the same namespace with all its
+// messages on the same ports again.
 func (s *Server) Restart() error { return s.restart(func() error { return nil }) }
 
-// RestartEmpty is Restart with a fresh namespace: entities made since the start and all messages are gone.
+// RestartEmpty is Restart with a new namespace, filled by Options.Populate: all messages and all other entities are lost.
 func (s *Server) RestartEmpty() error {
 	return s.restart(func() error {
 		s.Broker().Close()
@@ -263,15 +263,15 @@ func (s *Server) restart(between func() error) error {
 		s.mu.Unlock()
 		return fmt.Errorf("restart: the emulator is closed")
 	}
-	s.closeDoorsLocked(func(c *conn) { c.cut() })
-	web := s.web
+	s.closeListenersLocked(func(c *conn) { c.abort() })
+	web := s.httpServer
 	s.mu.Unlock()
 	_ = web.Close()
 	if err := between(); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	s.web = s.newWeb()
+	s.httpServer = s.newHTTPServer()
 	s.mu.Unlock()
 	return s.listen()
 }

@@ -15,19 +15,19 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// faultsPath is where the doors for HTTP, and the one for TLS, take the commands of a test:
+// faultsPath is the root of the endpoints for tests, on the HTTP and TLS listeners:
 //
-//	GET  /$emulator                  what there is
+//	GET  /$emulator                  an overview with the faults
 //	GET  /$emulator/usage            the operation meter
-//	POST /$emulator/faults/<name>    a fault, with a JSON object of parameters
+//	POST /$emulator/faults/<name>    activates a fault; the body is a JSON object of parameters
 //
-// A POST needs the content type application/json, which keeps web pages of other origins from sending one.
+// A POST needs the content type application/json, which a web page of another origin can't send without a preflight.
 const faultsPath = "/$emulator"
 
-// maxFaultRequest is how long the parameters may be, in bytes.
+// maxFaultRequest bounds the body of a fault request, in bytes.
 const maxFaultRequest = 64 << 10
 
-// faultParameters are those of all faults; each uses some.
+// faultParameters holds the parameters of all faults. Each fault uses some of them.
 type faultParameters struct {
 	Path             string   `json:"path"`
 	For              duration `json:"for"`
@@ -42,7 +42,7 @@ type faultParameters struct {
 	CreditsPerSecond int      `json:"creditsPerSecond"`
 }
 
-// duration is a time.Duration written as in Go: "1.5s".
+// duration is a time.Duration in Go's notation, such as "1.5s". It must not be negative.
 type duration time.Duration
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -55,9 +55,9 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// fault is one of those the door offers.
+// fault is one fault that the endpoint offers.
 type fault struct {
-	uses string // the parameters, for people
+	uses string // the parameters, for the overview
 	do   func(*Server, faultParameters) error
 }
 
@@ -117,13 +117,13 @@ var faultsByName = map[string]fault{
 	}},
 }
 
-// The faults that end the connection they are asked for on, so that the answer has to go first.
+// The faults that break the connection of their own request. The answer is written before the restart.
 const (
 	faultRestart      = "restart"
 	faultRestartEmpty = "restart-empty"
 )
 
-func (s *Server) faultsDoor() http.Handler {
+func (s *Server) faultsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+faultsPath, s.serveOverview)
 	mux.HandleFunc("GET "+faultsPath+"/usage", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, s.Broker().Usage()) })
@@ -135,7 +135,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(v) // whoever asked has gone
+	_ = encoder.Encode(v) // an error means that the client has gone
 }
 
 func (s *Server) serveOverview(w http.ResponseWriter, r *http.Request) {
@@ -182,7 +182,7 @@ func (s *Server) serveFault(w http.ResponseWriter, r *http.Request) {
 	if err := f.do(s, p); err != nil {
 		status := http.StatusBadRequest
 		if refused, ok := errors.AsType[*broker.Error](err); ok {
-			status = int(answers[refused.Code].status)
+			status = int(errorMappings[refused.Code].status)
 		}
 		http.Error(w, err.Error(), status)
 		return
@@ -190,12 +190,12 @@ func (s *Server) serveFault(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// restartLater answers and then restarts, on a goroutine that Close waits for.
+// restartLater answers the request and then restarts, on a goroutine that Close waits for.
 func (s *Server) restartLater(w http.ResponseWriter, r *http.Request, restart func() error) {
-	w.Header().Set("Content-Length", "0") // so that the answer is whole with its header, and nothing follows the context's end
+	w.Header().Set("Content-Length", "0") // completes the answer with its header
 	w.WriteHeader(http.StatusAccepted)
 	if err := http.NewResponseController(w).Flush(); err != nil {
-		s.log.Debug("answer before a restart", "err", err)
+		s.log.Debug("write the answer to a restart request", "err", err)
 	}
 	s.serving.Go(func() {
 		<-r.Context().Done()

@@ -11,18 +11,18 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// mechanisms are the SASL mechanisms offered. Clients take the first they know: the .NET SDK knows only MSSBCBS when it
-// talks to an emulator, everybody else knows ANONYMOUS.
+// mechanisms are the SASL mechanisms that the server offers. Clients take the first one they support. The .NET SDK
+// supports only MSSBCBS when it connects to an emulator; the others support ANONYMOUS.
 var mechanisms = []amqp.Symbol{"MSSBCBS", "ANONYMOUS", "PLAIN"}
 
-// handshake does SASL and the protocol header, and leaves the connection where the client's open is expected. A client
-// may leave SASL out.
+// handshake exchanges the protocol headers and authenticates the client by SASL, which the client may omit. The client's
+// open is expected next.
 func (c *conn) handshake() error {
-	c.in.patience = handshakeTimeout
+	c.in.readTimeout = handshakeTimeout
 	id, err := c.in.header()
 	if err != nil || id != amqp.ProtocolSASL && id != amqp.ProtocolAMQP {
-		// AMQP 1.0 part 2, 2.2: who is not understood gets the header that would be, and nothing else.
-		c.out.buf = amqp.AppendProtocolHeader(c.out.begin(), amqp.ProtocolSASL)
+		// AMQP 1.0 part 2, 2.2: the answer to an unsupported header is a supported one, and then the end.
+		c.out.buf = amqp.AppendProtocolHeader(c.out.buffer(), amqp.ProtocolSASL)
 		return errors.Join(fmt.Errorf("protocol %d: %w", id, err), c.out.flush(time.Now(), 0))
 	}
 	if id == amqp.ProtocolSASL {
@@ -33,15 +33,15 @@ func (c *conn) handshake() error {
 			return err
 		}
 		if id != amqp.ProtocolAMQP {
-			return fmt.Errorf("protocol %d behind SASL", id)
+			return fmt.Errorf("protocol %d after SASL", id)
 		}
 	}
-	c.out.buf = amqp.AppendProtocolHeader(c.out.begin(), amqp.ProtocolAMQP)
+	c.out.buf = amqp.AppendProtocolHeader(c.out.buffer(), amqp.ProtocolAMQP)
 	return c.out.flush(time.Now(), 0)
 }
 
 func (c *conn) sasl() error {
-	c.out.buf = amqp.AppendProtocolHeader(c.out.begin(), amqp.ProtocolSASL)
+	c.out.buf = amqp.AppendProtocolHeader(c.out.buffer(), amqp.ProtocolSASL)
 	c.write(0, &amqp.SASLMechanisms{Mechanisms: mechanisms})
 	if err := c.out.flush(time.Now(), 0); err != nil {
 		return err
@@ -56,9 +56,9 @@ func (c *conn) sasl() error {
 	}
 	sasl, ok := p.(*amqp.SASLInit)
 	if !ok {
-		return fmt.Errorf("a %T where sasl-init belongs", p)
+		return fmt.Errorf("received %T instead of sasl-init", p)
 	}
-	c.in.drop(size)
+	c.in.consume(size)
 	refused := c.authenticate(sasl)
 	outcome := amqp.SASLOK
 	if refused != nil {
@@ -68,8 +68,8 @@ func (c *conn) sasl() error {
 	return errors.Join(refused, c.out.flush(time.Now(), 0))
 }
 
-// authenticate takes a client's choice. ANONYMOUS and MSSBCBS leave everything to $cbs; PLAIN carries the name of a key
-// and the key, whose rights then hold for the connection.
+// authenticate checks the client's SASL mechanism. ANONYMOUS and MSSBCBS leave authorization to $cbs. PLAIN carries the
+// name of a key and the key, whose rights then hold for the connection.
 func (c *conn) authenticate(sasl *amqp.SASLInit) error {
 	switch sasl.Mechanism {
 	case "ANONYMOUS", "MSSBCBS":
@@ -83,23 +83,29 @@ func (c *conn) authenticate(sasl *amqp.SASLInit) error {
 		if err != nil {
 			return fmt.Errorf("SASL PLAIN: %w", err)
 		}
-		c.grants[""] = grant{claims: access.Claims}
+		c.grants[""] = tokenGrant{claims: access.Claims}
 		c.authorized = true
 		return nil
 	}
 	return fmt.Errorf("SASL mechanism %q was not offered", sasl.Mechanism)
 }
 
-// grant is what a token gives for the path of its audience, and for how long: a zero time is without end.
-type grant struct {
+// authorization is what the client of a connection may do. It belongs to the loop.
+type authorization struct {
+	grants     map[string]tokenGrant // by the lower-case path of the token's audience
+	authorized bool                  // a token was accepted, or SASL PLAIN
+}
+
+// tokenGrant holds the rights of one token. It ends at until; the zero time means never.
+type tokenGrant struct {
 	claims broker.Claims
 	until  time.Time
 }
 
-func (g grant) validAt(t time.Time) bool { return g.until.IsZero() || t.Before(g.until) }
+func (g tokenGrant) validAt(t time.Time) bool { return g.until.IsZero() || t.Before(g.until) }
 
-// claimsFor adds up what the tokens put so far allow at a path: those for the path itself, for what it lies below, and
-// for the namespace.
+// claimsFor returns the rights at a path: those of all valid tokens for the path itself, for its parents and for the
+// namespace.
 func (c *conn) claimsFor(path string) broker.Claims {
 	var all broker.Claims
 	for at := strings.ToLower(path); ; {

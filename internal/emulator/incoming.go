@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// senderCredit is what a sending client gets at once, and again when half of it is used.
+	// senderCredit is the credit of a sending client. The server renews it when half is used.
 	senderCredit = 1000
 
 	maxTokenMessage      = 64 << 10
@@ -21,38 +21,38 @@ type incomingLink struct {
 	link
 
 	// immutable
-	accept   func(arrival)  // takes a delivery that is complete
+	accept   func(delivery) // handles a complete delivery
 	sender   *broker.Sender // nil at $cbs and $management
 	maxSize  int            // of a message, in bytes
 	maxBatch int            // of a batch
 
-	// underWay is credit that was taken back: the client may have used it before it knew.
-	underWay uint32
+	// revokedCredit is credit that the server took back. The client may have used it before it received the flow.
+	revokedCredit uint32
 
-	partial []byte  // of a delivery whose transfers have not all come
-	pending arrival // that delivery, when more is set
-	more    bool
+	partial     []byte   // bytes of a delivery whose transfers have not all arrived
+	pending     delivery // that delivery, while partialOpen is set
+	partialOpen bool
 
 	waiting bool // conn.mu guards
 }
 
-// arrival is one delivery by the client. Its payload is good until accept returns.
-type arrival struct {
+// delivery is one delivery by the client. Its payload is valid until accept returns.
+type delivery struct {
 	id      uint32
 	format  uint32
 	settled bool
 	payload []byte
 }
 
-// grant gives the client credit.
-func (l *incomingLink) grant() {
+// grantCredit renews the client's credit, or takes it back while the fault StallCredit is active.
+func (l *incomingLink) grantCredit() {
 	c := l.session.conn
 	if until := c.server.faults.stallEnd.Load(); l.sender != nil && c.now.UnixNano() < until {
-		l.underWay += l.credit
+		l.revokedCredit += l.credit
 		l.credit = 0
 		c.faults.stalledUntil = time.Unix(0, until)
 	} else {
-		l.credit, l.underWay = senderCredit, 0
+		l.credit, l.revokedCredit = senderCredit, 0
 	}
 	l.writeCredit(false)
 }
@@ -63,7 +63,7 @@ func (l *incomingLink) writeCredit(drained bool) {
 	})
 }
 
-// flow takes a flow of the sending client, which may only ask for ours.
+// flow handles a flow of the sending client, which may request a flow in return.
 func (l *incomingLink) flow(f *amqp.Flow) {
 	if f.DeliveryCount.Set {
 		l.deliveries = f.DeliveryCount.Value
@@ -73,9 +73,9 @@ func (l *incomingLink) flow(f *amqp.Flow) {
 	}
 }
 
-// transfer takes a transfer; the first of a delivery names it, those that follow continue it.
+// transfer handles a transfer. The first one of a delivery carries its id; the following ones continue it.
 func (l *incomingLink) transfer(t *amqp.Transfer) {
-	if !l.more {
+	if !l.partialOpen {
 		if !t.DeliveryID.Set {
 			l.session.end(amqp.Errorf(amqp.CondInvalidField, "the first transfer of a delivery has no delivery-id"))
 			return
@@ -83,32 +83,32 @@ func (l *incomingLink) transfer(t *amqp.Transfer) {
 		switch {
 		case l.credit > 0:
 			l.credit--
-		case l.underWay > 0:
-			l.underWay--
+		case l.revokedCredit > 0:
+			l.revokedCredit--
 		default:
 			l.detach(amqp.Errorf(amqp.CondTransferLimitExceeded, "a transfer without credit"))
 			return
 		}
 		l.deliveries++
-		l.pending = arrival{id: t.DeliveryID.Value, format: t.MessageFormat.Value}
+		l.pending = delivery{id: t.DeliveryID.Value, format: t.MessageFormat.Value}
 	}
 	l.pending.settled = l.pending.settled || t.Settled.Value
 	limit := max(l.maxSize, l.maxBatch)
 	switch {
-	case t.Aborted: // AMQP 1.0 part 2, 2.6.14: as if it had never been sent
+	case t.Aborted: // AMQP 1.0 part 2, 2.6.14: the delivery is discarded
 		l.dropPartial()
 	case len(l.partial)+len(t.Payload) > limit:
 		l.refuse(l.pending, errTooLarge(l.pending.id, len(l.partial)+len(t.Payload), limit))
 		return
 	case t.More:
-		l.more = true
+		l.partialOpen = true
 		l.addPartial(t.Payload)
 		return
 	default:
 		l.complete(t.Payload)
 	}
-	if !l.over && l.credit <= senderCredit/2 && l.underWay == 0 {
-		l.grant()
+	if !l.closed && l.credit <= senderCredit/2 && l.revokedCredit == 0 {
+		l.grantCredit()
 	}
 }
 
@@ -116,9 +116,9 @@ func errTooLarge(id uint32, size, limit int) *amqp.Error {
 	return amqp.Errorf(amqp.CondMessageSizeExceeded, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", id, size, limit)
 }
 
-// refuse rejects a delivery and ends the link with the same error, as the service does with what is too large: some SDKs take
-// the reason from the one, some from the other.
-func (l *incomingLink) refuse(a arrival, err *amqp.Error) {
+// refuse rejects a delivery and detaches the link with the same error. The service does so with messages that are too
+// large: some SDKs read the reason from the disposition, some from the detach.
+func (l *incomingLink) refuse(a delivery, err *amqp.Error) {
 	l.settle(a, amqp.Rejected(err))
 	l.detach(err)
 }
@@ -126,7 +126,7 @@ func (l *incomingLink) refuse(a arrival, err *amqp.Error) {
 func (l *incomingLink) addPartial(b []byte) {
 	c := l.session.conn
 	if c.partialBytes += len(b); c.partialBytes > maxPartialBytes {
-		c.fail(amqp.Errorf(amqp.CondResourceLimitExceeded, "%d bytes of deliveries that are not complete", c.partialBytes))
+		c.fail(amqp.Errorf(amqp.CondResourceLimitExceeded, "%d bytes of incomplete deliveries", c.partialBytes))
 		return
 	}
 	l.partial = append(l.partial, b...)
@@ -134,17 +134,17 @@ func (l *incomingLink) addPartial(b []byte) {
 
 func (l *incomingLink) dropPartial() {
 	l.session.conn.partialBytes -= len(l.partial)
-	l.more = false
+	l.partialOpen = false
 	if cap(l.partial) > 1<<20 {
 		l.partial = nil
 	}
 	l.partial = l.partial[:0]
 }
 
-// complete hands over a delivery whose last transfer has come.
+// complete passes on a delivery whose last transfer has arrived.
 func (l *incomingLink) complete(last []byte) {
 	l.pending.payload = last
-	if l.more {
+	if l.partialOpen {
 		l.addPartial(last)
 		l.pending.payload = l.partial
 	}
@@ -152,15 +152,15 @@ func (l *incomingLink) complete(last []byte) {
 	l.dropPartial()
 }
 
-// settle answers a delivery with an outcome.
-func (l *incomingLink) settle(a arrival, state amqp.State) {
+// settle settles a delivery with an outcome, unless the client sent it settled.
+func (l *incomingLink) settle(a delivery, state amqp.State) {
 	if !a.settled {
-		l.session.settle(amqp.RoleReceiver, a.id, state)
+		l.session.writeDisposition(amqp.RoleReceiver, a.id, state)
 	}
 }
 
-// send stores what came for an entity.
-func (l *incomingLink) send(a arrival) {
+// send passes the messages of a delivery to the entity and settles the delivery.
+func (l *incomingLink) send(a delivery) {
 	msgs, err := decodeMessages(a)
 	if err == nil && len(a.payload) > l.limit(a.format) {
 		err = errTooLarge(a.id, len(a.payload), l.limit(a.format))
@@ -175,12 +175,12 @@ func (l *incomingLink) send(a arrival) {
 		l.settle(a, amqp.Accepted)
 		return
 	}
-	wire := asWire(err)
+	wire := toWireError(err)
 	switch wire.Condition {
 	case amqp.CondMessageSizeExceeded:
 		l.refuse(a, wire)
 	case amqp.CondDetachForced, amqp.CondDecodeError, condEntityDisabled, amqp.CondNotFound:
-		l.detach(wire) // the link is of no more use, or the client learns the reason only from a detach
+		l.detach(wire) // the link is useless now, or the SDKs read the reason from the detach only
 	default:
 		l.settle(a, amqp.Rejected(wire))
 	}
@@ -193,8 +193,8 @@ func (l *incomingLink) limit(format uint32) int {
 	return l.maxSize
 }
 
-// decodeMessages returns the message of a delivery, or the messages of a batch. They do not alias the payload.
-func decodeMessages(a arrival) ([]*broker.Message, error) {
+// decodeMessages returns the message of a delivery, or all messages of a batch. They do not alias the payload.
+func decodeMessages(a delivery) ([]*broker.Message, error) {
 	if a.format != amqp.BatchFormat {
 		m, err := newMessage(bytes.Clone(a.payload))
 		if err != nil {
@@ -220,9 +220,9 @@ func decodeMessages(a arrival) ([]*broker.Message, error) {
 	return msgs, nil
 }
 
-// attend looks why the broker has called: the entity was changed or deleted.
-func (l *incomingLink) attend() {
-	if l.over {
+// woken detaches the link if the entity was changed or deleted.
+func (l *incomingLink) woken() {
+	if l.closed {
 		return
 	}
 	if err := l.sender.Err(); err != nil {
@@ -230,7 +230,7 @@ func (l *incomingLink) attend() {
 	}
 }
 
-func (l *incomingLink) quiet() { l.waiting = false }
+func (l *incomingLink) clearWaitingLocked() { l.waiting = false }
 
 func (l *incomingLink) release() {
 	l.dropPartial()

@@ -13,66 +13,67 @@ import (
 )
 
 const (
-	// maxFrameSize is what the emulator announces and sends at most. The service's is 64 KB at its gateways.
+	// maxFrameSize is the max-frame-size that the emulator announces, in bytes, and the most it sends. The
+	// gateways of the service have the same.
 	maxFrameSize = 65536
 
-	firstBuffer = 4 << 10   // an idle connection keeps no more
-	fullBuffer  = 128 << 10 // a busy one reads up to this at once
+	minBuffer = 4 << 10   // in bytes; the buffer of an idle connection
+	maxBuffer = 128 << 10 // in bytes; one read of a busy connection fills at most this
 )
 
-// input is the reading half of a connection: first the loop's, for the handshake, then the reader's.
+// input is the reading half of a connection. The loop owns it during the handshake, the reader afterwards.
 type input struct {
-	nc   net.Conn
-	buf  []byte // holds buf[:have]
-	have int
+	nc     net.Conn
+	buf    []byte // buf[:filled] holds data
+	filled int
 
-	// patience is how long the peer may be silent; 0 is for ever.
-	patience time.Duration
+	// readTimeout is how long the client may be silent; 0 means no limit.
+	readTimeout time.Duration
 }
 
-func newInput(nc net.Conn) *input { return &input{nc: nc, buf: make([]byte, firstBuffer)} }
+func newInput(nc net.Conn) *input { return &input{nc: nc, buf: make([]byte, minBuffer)} }
 
 // fill reads once.
 func (in *input) fill() error {
-	if in.have == len(in.buf) {
+	if in.filled == len(in.buf) {
 		in.grow()
 	}
-	if in.patience > 0 {
-		if err := in.nc.SetReadDeadline(time.Now().Add(in.patience)); err != nil {
+	if in.readTimeout > 0 {
+		if err := in.nc.SetReadDeadline(time.Now().Add(in.readTimeout)); err != nil {
 			return err
 		}
 	}
-	n, err := in.nc.Read(in.buf[in.have:])
-	in.have += n
+	n, err := in.nc.Read(in.buf[in.filled:])
+	in.filled += n
 	if n > 0 {
 		return nil
 	}
 	return err
 }
 
-// grow makes room; ParseFrame has refused frames beyond maxFrameSize, so that fullBuffer holds any.
+// grow enlarges the buffer. maxBuffer holds any frame, because completeFrames refuses those beyond maxFrameSize.
 func (in *input) grow() {
-	bigger := make([]byte, min(4*len(in.buf), fullBuffer))
-	copy(bigger, in.buf[:in.have])
+	bigger := make([]byte, min(4*len(in.buf), maxBuffer))
+	copy(bigger, in.buf[:in.filled])
 	in.buf = bigger
 }
 
-// header reads a protocol header.
+// header reads and consumes a protocol header.
 func (in *input) header() (amqp.ProtocolID, error) {
-	for in.have < amqp.ProtocolHeaderSize {
+	for in.filled < amqp.ProtocolHeaderSize {
 		if err := in.fill(); err != nil {
 			return 0, fmt.Errorf("read the protocol header: %w", err)
 		}
 	}
 	id, err := amqp.ParseProtocolHeader([amqp.ProtocolHeaderSize]byte(in.buf))
-	in.drop(amqp.ProtocolHeaderSize)
+	in.consume(amqp.ProtocolHeaderSize)
 	return id, err
 }
 
-// frame reads one frame, whose body is good until the next read.
+// frame reads one frame and its size. The caller consumes it; the body is valid until then.
 func (in *input) frame() (amqp.Frame, int, error) {
 	for {
-		f, size, err := amqp.ParseFrame(in.buf[:in.have], maxFrameSize)
+		f, size, err := amqp.ParseFrame(in.buf[:in.filled], maxFrameSize)
 		if err != nil || size > 0 {
 			return f, size, err
 		}
@@ -82,19 +83,19 @@ func (in *input) frame() (amqp.Frame, int, error) {
 	}
 }
 
-func (in *input) drop(n int) {
-	in.have = copy(in.buf, in.buf[n:in.have])
+func (in *input) consume(n int) {
+	in.filled = copy(in.buf, in.buf[n:in.filled])
 }
 
-// whole returns how many bytes of the buffer are complete frames. It looks at sizes only: the loop parses.
-func (in *input) whole() (int, error) {
+// completeFrames returns how many bytes of the buffer are complete frames. It reads the sizes only; the loop parses.
+func (in *input) completeFrames() (int, error) {
 	at := 0
-	for in.have-at >= 4 {
+	for in.filled-at >= 4 {
 		size := int(binary.BigEndian.Uint32(in.buf[at:]))
 		if size < amqp.FrameHeaderSize || size > maxFrameSize {
 			return at, amqp.Errorf(amqp.CondFramingError, "a frame of %d bytes, allowed are %d to %d", size, amqp.FrameHeaderSize, maxFrameSize)
 		}
-		if in.have-at < size {
+		if in.filled-at < size {
 			break
 		}
 		at += size
@@ -102,12 +103,12 @@ func (in *input) whole() (int, error) {
 	return at, nil
 }
 
-// reader hands over what the peer sends, whole frames at a time. While the loop works on one buffer the reader fills
-// another; that the loop takes the next means that it is done with the one before.
+// reader passes what the client sends to the loop, as complete frames. It has two buffers and fills one while the loop
+// works on the other: when the loop receives the next chunk, it is done with the previous one.
 type reader struct {
 	chunks chan []byte
-	done   chan struct{} // closed by the loop when it takes no more
-	err    error         // why chunks was closed
+	done   chan struct{} // closed by the loop when it receives no more
+	err    error         // set before chunks is closed
 }
 
 // run reads until the connection ends. It is the reader goroutine.
@@ -115,18 +116,18 @@ func (r *reader) run(in *input) {
 	defer close(r.chunks)
 	var other []byte
 	for {
-		n, err := in.whole()
+		n, err := in.completeFrames()
 		if n > 0 {
 			select {
 			case r.chunks <- in.buf[:n]:
 			case <-r.done:
 				return
 			}
-			rest := in.buf[n:in.have]
+			rest := in.buf[n:in.filled]
 			if len(other) < len(in.buf) {
 				other = make([]byte, len(in.buf))
 			}
-			in.have = copy(other, rest)
+			in.filled = copy(other, rest)
 			in.buf, other = other, in.buf
 		}
 		if err == nil {
@@ -139,12 +140,12 @@ func (r *reader) run(in *input) {
 	}
 }
 
-// peerGone says whether an error of a read is the ordinary end of a connection.
-func peerGone(err error) bool {
+// isConnectionEnd reports whether a read error is the ordinary end of a connection.
+func isConnectionEnd(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-func timedOut(err error) bool {
+func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -9,28 +9,28 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// link is what both kinds of link ends have. It belongs to the connection's loop.
+// link is the part that both kinds of link ends share. The connection's loop owns it.
 type link struct {
 	// immutable
-	session *session
-	end     linkEnd // the link end this is the base of
-	name    string
-	handle  uint32
-	cbs     bool          // it leads to $cbs
-	path    string        // of the entity, empty at $cbs
-	needs   broker.Claims // to stay attached
-	address string        // the client's end, to which replies may be routed
+	session        *amqpSession
+	end            linkEnd // the link end that embeds this
+	name           string
+	handle         uint32
+	cbs            bool          // the link leads to $cbs
+	path           string        // of the entity, empty at $cbs
+	requiredClaims broker.Claims // to stay attached
+	address        string        // the client's end, to which replies may be routed
 
-	used       time.Time // when the client or a message last used it
-	deliveries uint32    // delivery-count: deliveries over the link so far, counted from the sender's initial value
-	credit     uint32    // deliveries the receiver still allows
+	lastUsed   time.Time // when a frame of the client or a message last used the link
+	deliveries uint32    // delivery-count, which starts at the sender's initial value
+	credit     uint32    // link-credit: deliveries that the receiving end still allows
 	detachSent bool
-	over       bool // detached by one side or the other
+	closed     bool // detached by one side or the other
 }
 
 func (l *link) base() *link { return l }
 
-// role is what Service Bus calls the link in texts.
+// role returns the name that Service Bus gives the client's role in error texts.
 func (l *link) role() string {
 	if _, ok := l.end.(*incomingLink); ok {
 		return "Publisher"
@@ -38,23 +38,23 @@ func (l *link) role() string {
 	return "Consumer"
 }
 
-// detach ends the link because of an error, nil for none. The client is expected to answer.
+// detach detaches the link because of err, which may be nil, and expects the client to answer.
 func (l *link) detach(err *amqp.Error) {
-	if l.over {
+	if l.closed {
 		return
 	}
 	if out, ok := l.end.(*outgoingLink); ok && out.pendingAttach != nil {
-		out.refusePending(err) // the client has not seen an attach that a detach could follow
+		out.refusePending(err) // the client has not received the attach, without which a detach is meaningless
 		return
 	}
-	l.over, l.detachSent = true, true
+	l.closed, l.detachSent = true, true
 	l.end.release()
-	l.session.flushHeld()
+	l.session.flushDisposition()
 	l.session.write(&amqp.Detach{Handle: l.handle, Closed: true, Error: err})
 }
 
-// attach takes an attach of the client.
-func (s *session) attach(a *amqp.Attach) {
+// handleAttach answers an attach of the client.
+func (s *amqpSession) handleAttach(a *amqp.Attach) {
 	c := s.conn
 	switch {
 	case s.links[a.Handle] != nil:
@@ -65,8 +65,8 @@ func (s *session) attach(a *amqp.Attach) {
 		return
 	}
 	c.links++
-	c.everLinked = true
-	base := link{session: s, name: a.Name, handle: a.Handle, used: c.now}
+	c.hadLinks = true
+	base := link{session: s, name: a.Name, handle: a.Handle, lastUsed: c.now}
 	var err error
 	if a.Role == amqp.RoleSender {
 		err = s.attachIncoming(a, base)
@@ -74,14 +74,14 @@ func (s *session) attach(a *amqp.Attach) {
 		err = s.attachOutgoing(a, base)
 	}
 	if err != nil {
-		s.refuse(a, base, asWire(err))
+		s.refuse(a, base, toWireError(err))
 	}
 }
 
-// refuse answers an attach as AMQP 1.0 part 2, 2.6.3 wants: with an attach that lacks the server's terminus, and a
-// detach that tells why.
-func (s *session) refuse(a *amqp.Attach, base link, why *amqp.Error) {
-	s.conn.log.Debug("link refused", "link", a.Name, "err", why)
+// refuse answers an attach as AMQP 1.0 part 2, 2.6.3 requires: with an attach that lacks the server's terminus, and a
+// detach that carries the error.
+func (s *amqpSession) refuse(a *amqp.Attach, base link, why *amqp.Error) {
+	s.conn.log.Debug("refusing the link", "link", a.Name, "err", why)
 	answer := *a
 	answer.Role, answer.Properties, answer.MaxMessageSize = !a.Role, nil, 0
 	answer.InitialDeliveryCount = amqp.Optional[uint32]{}
@@ -93,21 +93,21 @@ func (s *session) refuse(a *amqp.Attach, base link, why *amqp.Error) {
 	}
 	s.write(&answer)
 	l := &refusedLink{link: base}
-	l.end, l.over, l.detachSent = l, true, true
+	l.end, l.closed, l.detachSent = l, true, true
 	s.links[a.Handle] = l
 	s.write(&amqp.Detach{Handle: a.Handle, Closed: true, Error: why})
 }
 
-// refusedLink stands at a handle until the client has seen the refusal.
+// refusedLink occupies a handle until the client answers the detach of the refusal.
 type refusedLink struct{ link }
 
 func (*refusedLink) flow(*amqp.Flow) {}
 func (*refusedLink) release()        {}
 
-// attachIncoming attaches a link on which the client sends: to an entity, $cbs or a $management node.
-func (s *session) attachIncoming(a *amqp.Attach, base link) error {
+// attachIncoming attaches a link on which the client sends to an entity, to $cbs or to a $management node.
+func (s *amqpSession) attachIncoming(a *amqp.Attach, base link) error {
 	if a.Target == nil {
-		return amqp.Errorf(amqp.CondInvalidField, "a link that sends needs a target")
+		return amqp.Errorf(amqp.CondInvalidField, "a sending link needs a target")
 	}
 	if a.Target.Coordinator {
 		return amqp.Errorf(amqp.CondNotImplemented, "Transactions are not implemented by this emulator.")
@@ -132,16 +132,17 @@ func (s *session) attachIncoming(a *amqp.Attach, base link) error {
 	answer.MaxMessageSize = uint64(l.maxSize)
 	s.links[a.Handle] = l
 	s.write(&answer)
-	l.grant()
+	l.grantCredit()
 	return nil
 }
 
-// hasCBS says whether the server's end of a link to $cbs exists in the given role. The service allows one pair.
+// hasCBS reports whether the connection has a link to $cbs whose server's end has the given role. The service allows one
+// pair of links.
 func (c *conn) hasCBS(role amqp.Role) bool {
 	for _, s := range c.sessions {
 		for _, e := range s.links {
 			l := e.base()
-			if _, in := e.(*incomingLink); !l.over && l.cbs && amqp.Role(in) == role {
+			if _, in := e.(*incomingLink); !l.closed && l.cbs && amqp.Role(in) == role {
 				return true
 			}
 		}
@@ -157,14 +158,14 @@ func errCBSOpen() *amqp.Error {
 func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
 	c := l.session.conn
 	if entity, ok := cutManagement(path); ok {
-		l.path, l.needs = entity, 0
+		l.path, l.requiredClaims = entity, 0
 		if c.claimsFor(entity) == 0 {
 			return errUnauthorized("Listen")
 		}
 		l.accept, l.maxSize = l.manage, maxManagementMessage
 		return nil
 	}
-	l.path, l.needs = path, broker.Send
+	l.path, l.requiredClaims = path, broker.Send
 	if !c.claimsFor(path).Has(broker.Send) {
 		return errUnauthorized("Send")
 	}
@@ -175,7 +176,7 @@ func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
 	if err != nil {
 		return err
 	}
-	l.sender, err = target.NewSender(func() { c.attention(l, &l.waiting) })
+	l.sender, err = target.NewSender(func() { c.wakeLink(l, &l.waiting) })
 	if err != nil {
 		return err
 	}
@@ -195,14 +196,14 @@ func errBusy() *amqp.Error {
 		"Please wait 2 seconds and try again."}
 }
 
-// errPending says that an attach is answered later.
-var errPending = errors.New("the attach is answered later")
+// errAttachPending means that the attach is answered once a session is available.
+var errAttachPending = errors.New("attach is waiting for a session")
 
-// attachOutgoing attaches a link on which the client receives: messages of an entity, or the replies of $cbs and
-// $management.
-func (s *session) attachOutgoing(a *amqp.Attach, base link) error {
+// attachOutgoing attaches a link on which the client receives messages of an entity, or replies of $cbs or a
+// $management node.
+func (s *amqpSession) attachOutgoing(a *amqp.Attach, base link) error {
 	if a.Source == nil {
-		return amqp.Errorf(amqp.CondInvalidField, "a link that receives needs a source")
+		return amqp.Errorf(amqp.CondInvalidField, "a receiving link needs a source")
 	}
 	c := s.conn
 	l := &outgoingLink{link: base, settled: a.SenderSettleMode == amqp.SenderSettled}
@@ -229,12 +230,12 @@ func (s *session) attachOutgoing(a *amqp.Attach, base link) error {
 			return errUnauthorized("Listen")
 		}
 	default:
-		l.path, l.needs = path, broker.Listen
+		l.path, l.requiredClaims = path, broker.Listen
 		if !c.claimsFor(path).Has(broker.Listen) {
 			return errUnauthorized("Listen")
 		}
 		err := l.attachSource(a, &answer)
-		if err == errPending {
+		if err == errAttachPending {
 			s.links[a.Handle] = l
 			return nil
 		}

@@ -16,14 +16,14 @@ type call struct {
 	body   amqp.Map
 }
 
-// operation is one of those a $management node knows.
+// operation is an operation of $management nodes, with the right it requires.
 type operation struct {
 	needs broker.Claims
 	run   func(call) (amqp.Map, error)
 }
 
-// errNothing is answered 204: there is nothing to return. Clients take an empty map for a mistake.
-var errNothing = errors.New("nothing to return")
+// errNoContent makes the reply a 204: there is nothing to return. The SDKs reject an empty map.
+var errNoContent = errors.New("no content")
 
 var operations = map[string]operation{
 	"com.microsoft:renew-lock":                 {broker.Listen, call.renewLock},
@@ -36,17 +36,17 @@ var operations = map[string]operation{
 	"com.microsoft:renew-session-lock":         {broker.Listen, call.renewSession},
 	"com.microsoft:get-session-state":          {broker.Listen, call.sessionState},
 	"com.microsoft:set-session-state":          {broker.Listen, call.setSessionState},
-	"com.microsoft:get-message-sessions":       {broker.Listen, call.sessions},
+	"com.microsoft:get-message-sessions":       {broker.Listen, call.listSessions},
 	"com.microsoft:add-rule":                   {broker.Listen, call.addRule},
 	"com.microsoft:remove-rule":                {broker.Listen, call.removeRule},
-	"com.microsoft:enumerate-rules":            {broker.Listen, call.rules},
+	"com.microsoft:enumerate-rules":            {broker.Listen, call.listRules},
 }
 
-// manage takes a request to a $management node.
-func (l *incomingLink) manage(a arrival) {
+// manage answers a request to a $management node.
+func (l *incomingLink) manage(a delivery) {
 	r, err := parseRequest(a)
 	if err != nil {
-		l.settle(a, amqp.Rejected(asWire(err)))
+		l.settle(a, amqp.Rejected(toWireError(err)))
 		return
 	}
 	l.settle(a, amqp.Accepted)
@@ -54,7 +54,7 @@ func (l *incomingLink) manage(a arrival) {
 	l.respond(r, "statusCode", "statusDescription", l.session.conn.perform(l.path, r))
 }
 
-// keepAlive counts a request as activity of the link it names, as the service does.
+// keepAlive counts a request as use of the link that it names, as the service does.
 func (l *incomingLink) keepAlive(name string) {
 	if name == "" {
 		return
@@ -62,13 +62,13 @@ func (l *incomingLink) keepAlive(name string) {
 	for _, s := range l.session.conn.sessions {
 		for _, e := range s.links {
 			if b := e.base(); b.name == name {
-				b.used = l.session.conn.now
+				b.lastUsed = l.session.conn.now
 			}
 		}
 	}
 }
 
-// perform does what a request asks for.
+// perform carries out a request and returns the reply.
 func (c *conn) perform(entity string, r request) reply {
 	name := r.text("operation")
 	op, ok := operations[name]
@@ -89,22 +89,22 @@ func (c *conn) perform(entity string, r request) reply {
 	}
 	answer, err := op.run(call{conn: c, entity: entity, body: body})
 	switch {
-	case errors.Is(err, errNothing):
+	case errors.Is(err, errNoContent):
 		return reply{status: 204, description: "No Content"}
 	case err != nil:
-		return refusal(err)
+		return errorReply(err)
 	case answer == nil:
 		return reply{status: 200, description: "OK"}
 	}
 	return reply{status: 200, description: "OK", body: answer}
 }
 
-// refusal tells an error of the broker, or one in the request.
-func refusal(err error) reply {
+// errorReply converts an error of the broker, or one in the request, to a reply.
+func errorReply(err error) reply {
 	if wire, ok := errors.AsType[*amqp.Error](err); ok {
 		return reply{status: 400, condition: wire.Condition, description: wire.Description}
 	}
-	a := answers[broker.CodeOf(err)]
+	a := errorMappings[broker.CodeOf(err)]
 	return reply{status: a.status, condition: a.condition, description: err.Error()}
 }
 
@@ -150,7 +150,7 @@ func integer(v any) (int64, bool) {
 	return 0, false
 }
 
-// text reads a string, "" if there is none.
+// text reads a string; "" if the field is absent.
 func (r call) text(name string) (string, error) {
 	switch v := r.field(name).(type) {
 	case nil:
@@ -162,8 +162,8 @@ func (r call) text(name string) (string, error) {
 	}
 }
 
-// session reads the session id, nil if there is none: the empty string is a session, too.
-func (r call) session() (*string, error) {
+// optionalSessionID reads the session id; nil if the field is absent, since the empty string is a valid id.
+func (r call) optionalSessionID() (*string, error) {
 	switch v := r.field("session-id").(type) {
 	case nil:
 		return nil, nil
@@ -175,7 +175,7 @@ func (r call) session() (*string, error) {
 }
 
 func (r call) sessionID() (string, error) {
-	id, err := r.session()
+	id, err := r.optionalSessionID()
 	if err == nil && id == nil {
 		err = amqp.Errorf(condArgumentError, "The field 'session-id' is missing.")
 	}
@@ -194,7 +194,7 @@ func (r call) time(name string) (time.Time, error) {
 	return t, nil
 }
 
-// items reads an array or a list.
+// items reads an array or a list; the SDKs differ in which they write.
 func (r call) items(name string) ([]any, error) {
 	switch v := r.field(name).(type) {
 	case amqp.Array:

@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// maxReceived is how many deferred messages one request may ask for, or messages to be deleted.
-	maxReceived = 1000
+	// maxMessagesPerRequest is how many deferred messages one request may receive, or messages it may delete.
+	maxMessagesPerRequest = 1000
 
-	// maxPeekedBytes is the size at which an answer to a peek ends; the client asks again from there.
+	// maxPeekedBytes bounds the reply to a peek request. The client requests the rest with another.
 	maxPeekedBytes = 4 << 20
 )
 
@@ -41,7 +41,7 @@ func (r call) peek() (amqp.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := r.session()
+	session, err := r.optionalSessionID()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (r call) peek() (amqp.Map, error) {
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, errNothing
+		return nil, errNoContent
 	}
 	var messages amqp.List
 	for i, size := 0, 0; i < len(found) && size < maxPeekedBytes; i++ {
@@ -75,8 +75,8 @@ func (r call) receiveDeferred() (amqp.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(numbers) > maxReceived {
-		return nil, amqp.Errorf(condArgumentOutOfRange, "%d messages are asked for at once; the limit is %d.", len(numbers), maxReceived)
+	if len(numbers) > maxMessagesPerRequest {
+		return nil, amqp.Errorf(condArgumentOutOfRange, "%d messages are requested at once; the limit is %d.", len(numbers), maxMessagesPerRequest)
 	}
 	settle, err := r.integer("receiver-settle-mode")
 	if err != nil {
@@ -86,7 +86,7 @@ func (r call) receiveDeferred() (amqp.Map, error) {
 	if settle == int64(amqp.ReceiverSecond) {
 		mode = broker.PeekLock
 	}
-	session, err := r.session()
+	session, err := r.optionalSessionID()
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (r call) receiveDeferred() (amqp.Map, error) {
 		return nil, err
 	}
 	if len(taken) == 0 {
-		return nil, errNothing
+		return nil, errNoContent
 	}
 	messages := make(amqp.List, len(taken))
 	for i := range taken {
@@ -185,7 +185,7 @@ func (r call) settlement() (how broker.Settlement, err error) {
 		how.Outcome = broker.Complete
 	case "abandoned":
 		how.Outcome = broker.Abandon
-	case "defered": // sic
+	case "defered": // the service's spelling
 		how.Outcome = broker.Defer
 	case "suspended":
 		how.Outcome = broker.DeadLetter
@@ -213,8 +213,8 @@ func (r call) deleteMessages() (amqp.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	if count < 1 || count > maxReceived {
-		return nil, amqp.Errorf(condArgumentOutOfRange, "The number of messages to delete must be between 1 and %d, not %d.", maxReceived, count)
+	if count < 1 || count > maxMessagesPerRequest {
+		return nil, amqp.Errorf(condArgumentOutOfRange, "The number of messages to delete must be between 1 and %d, not %d.", maxMessagesPerRequest, count)
 	}
 	before := time.Now()
 	if r.field("enqueued-time-utc") != nil {
@@ -231,7 +231,7 @@ func (r call) deleteMessages() (amqp.Map, error) {
 		return nil, err
 	}
 	if n == 0 {
-		return nil, errNothing
+		return nil, errNoContent
 	}
 	return amqp.Map{{Key: "message-count", Value: int32(n)}}, nil
 }

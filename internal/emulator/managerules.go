@@ -15,11 +15,11 @@ const (
 	codeFalseFilter       uint64 = 0x1370000008
 	codeCorrelationFilter uint64 = 0x1370000009
 
-	// compatibilityLevel is that of the SQL language, 20 in all versions of the service that are left.
+	// compatibilityLevel is the version of the SQL language. The service reports 20 for every rule.
 	compatibilityLevel int32 = 20
 )
 
-// subscription returns topic and name of the subscription whose node was called.
+// subscription returns topic and name of the subscription that the request addresses.
 func (r call) subscription() (topic, name string, err error) {
 	topic, name, ok := cutSubscription(r.entity)
 	if !ok {
@@ -53,7 +53,7 @@ func (r call) addRule() (amqp.Map, error) {
 	return nil, r.conn.broker.CreateRule(topic, subscription, d)
 }
 
-// filter reads the filter of a rule description; without one the rule takes everything.
+// filter reads the filter of a rule description. The default is a true filter.
 func (r call) filter() (broker.Filter, error) {
 	if sql, ok := r.field("sql-filter").(amqp.Map); ok {
 		expression, err := (call{body: sql}).text("expression")
@@ -92,7 +92,7 @@ func (r call) removeRule() (amqp.Map, error) {
 	return nil, r.conn.broker.DeleteRule(topic, subscription, name)
 }
 
-func (r call) rules() (amqp.Map, error) {
+func (r call) listRules() (amqp.Map, error) {
 	topic, subscription, err := r.subscription()
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (r call) rules() (amqp.Map, error) {
 	all = all[min(skip, len(all)):]
 	all = all[:min(top, len(all))]
 	if len(all) == 0 {
-		return nil, errNothing
+		return nil, errNoContent
 	}
 	rules := make(amqp.List, len(all))
 	for i, d := range all {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"math"
 	"time"
 
 	"chatapp/internal/emulator/amqp"
@@ -36,7 +37,7 @@ func (r call) sessionState() (amqp.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	if state == nil { // the key must be there
+	if state == nil { // the SDKs require the key
 		return amqp.Map{{Key: "session-state", Value: nil}}, nil
 	}
 	return amqp.Map{{Key: "session-state", Value: state}}, nil
@@ -51,7 +52,7 @@ func (r call) setSessionState() (amqp.Map, error) {
 	switch v := r.field("session-state").(type) {
 	case nil:
 	case []byte:
-		if len(v) > 0 { // the Go SDK writes "no state" as an empty binary
+		if len(v) > 0 { // the Go SDK writes an empty binary to remove the state
 			state = v
 		}
 	default:
@@ -64,9 +65,9 @@ func (r call) setSessionState() (amqp.Map, error) {
 	return nil, source.SetSessionState(id, state)
 }
 
-// sessions lists sessions. A time beyond the last that .NET knows asks for all, any other for those whose state was
-// set after it.
-func (r call) sessions() (amqp.Map, error) {
+// listSessions returns a page of session ids. The last time that .NET can express selects all sessions, any other time
+// those whose state was set after it.
+func (r call) listSessions() (amqp.Map, error) {
 	after, err := r.time("last-updated-time")
 	if err != nil {
 		return nil, err
@@ -89,13 +90,13 @@ func (r call) sessions() (amqp.Map, error) {
 	ids = ids[min(skip, len(ids)):]
 	ids = ids[:min(top, len(ids))]
 	if len(ids) == 0 {
-		// The words are what the Go SDK looks for to tell "no sessions" from "no such entity".
+		// The Go SDK recognizes this text, which distinguishes "no sessions" from "no such entity".
 		return nil, &broker.Error{Code: broker.CodeNotFound, Text: "Session not found."}
 	}
 	return amqp.Map{{Key: "skip", Value: int32(skip + len(ids))}, {Key: "sessions-ids", Value: amqp.ArrayOf(amqp.CodeString, ids...)}}, nil
 }
 
-// page reads skip and top.
+// page reads skip and top. Both fit in an int of 32 bits.
 func (r call) page() (skip, top int, err error) {
 	s, err := r.integer("skip")
 	if err != nil {
@@ -106,7 +107,7 @@ func (r call) page() (skip, top int, err error) {
 		return 0, 0, err
 	}
 	if s < 0 || t < 1 {
-		return 0, 0, amqp.Errorf(condArgumentOutOfRange, "skip %d and top %d are no page.", s, t)
+		return 0, 0, amqp.Errorf(condArgumentOutOfRange, "skip %d and top %d do not describe a page.", s, t)
 	}
-	return int(min(s, 1<<31)), int(min(t, 1<<31)), nil
+	return int(min(s, math.MaxInt32)), int(min(t, math.MaxInt32)), nil
 }

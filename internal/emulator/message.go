@@ -12,7 +12,7 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// The annotations of Service Bus ("AMQP 1.0 in Azure Service Bus", "Message annotations").
+// The message annotations of Service Bus ("AMQP 1.0 in Azure Service Bus", "Message annotations").
 const (
 	optEnqueuedTime          = "x-opt-enqueued-time"
 	optSequenceNumber        = "x-opt-sequence-number"
@@ -29,25 +29,25 @@ const (
 // maxPropertyBytes is the service's limit for all properties of a message together ("Service Bus quotas").
 const maxPropertyBytes = 64 << 10
 
-// stored is the payload of a broker's message: what is needed to write it again. All deliveries of a message, in
-// however many subscriptions, share it, and nobody changes it.
-type stored struct {
+// encodedMessage is the Payload of a broker.Message: the parts needed to encode it again. All deliveries of a message
+// share it, in any number of subscriptions. It is immutable.
+type encodedMessage struct {
 	header              amqp.Header
 	deliveryAnnotations amqp.Map
-	annotations         amqp.Map // without those the broker writes
+	annotations         amqp.Map // without the annotations that the broker writes
 	properties          amqp.Properties
 	encodedProperties   []byte // the section, without an expiry time
-	bare                []byte // application properties, body and footer sections
-	body                []byte // of these, body and footer
+	rest                []byte // application properties, body and footer sections
+	body                []byte // body and footer sections: the end of rest
 }
 
-// newMessage makes a broker's message of an encoded one, which it keeps.
+// newMessage decodes a message. The result keeps references to encoded, which the caller must not change.
 func newMessage(encoded []byte) (*broker.Message, error) {
 	m, err := amqp.ParseMessage(encoded)
 	if err != nil {
 		return nil, err
 	}
-	s := &stored{deliveryAnnotations: m.DeliveryAnnotations, encodedProperties: m.RawProperties, bare: m.Bare, body: m.Body}
+	s := &encodedMessage{deliveryAnnotations: m.DeliveryAnnotations, encodedProperties: m.RawProperties, rest: m.Bare, body: m.Body}
 	if m.Header != nil {
 		s.header = *m.Header
 	}
@@ -61,11 +61,11 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 		s.properties.AbsoluteExpiryTime = amqp.Optional[time.Time]{}
 		s.encodedProperties = amqp.AppendProperties(nil, &s.properties)
 	}
-	if n := len(s.encodedProperties) + len(s.bare) - len(s.body); n > maxPropertyBytes {
+	if n := len(s.encodedProperties) + len(s.rest) - len(s.body); n > maxPropertyBytes {
 		return nil, amqp.Errorf(amqp.CondMessageSizeExceeded, "The properties of the message have %d bytes; the limit is %d.", n, maxPropertyBytes)
 	}
 	b := &broker.Message{Size: len(encoded), Payload: s}
-	describe(b, &s.properties)
+	setBrokerFields(b, &s.properties)
 	if s.header.TTL.Set {
 		b.TTL = time.Duration(s.header.TTL.Value) * time.Millisecond
 	}
@@ -83,8 +83,8 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 	return b, nil
 }
 
-// describe fills in what the broker looks at.
-func describe(b *broker.Message, p *amqp.Properties) {
+// setBrokerFields sets the fields of b that filters and checks read.
+func setBrokerFields(b *broker.Message, p *amqp.Properties) {
 	b.ID = idText(p.MessageID)
 	b.SessionID, b.HasSession = p.GroupID.Value, p.GroupID.Set
 	b.CorrelationID = idText(p.CorrelationID)
@@ -92,8 +92,8 @@ func describe(b *broker.Message, p *amqp.Properties) {
 	b.ReplyToSessionID, b.ContentType = p.ReplyToGroupID.Value, p.ContentType.Value
 }
 
-// takeAnnotations reads the sender's annotations and returns those that are passed on: the ones the broker writes
-// itself are dropped, whatever the sender put into them.
+// takeAnnotations reads the sender's annotations and returns those to pass on. It drops the annotations that the broker
+// writes itself.
 func takeAnnotations(b *broker.Message, all amqp.Map) amqp.Map {
 	kept := make(amqp.Map, 0, len(all))
 	for _, p := range all {
@@ -123,7 +123,7 @@ func annotationName(key any) string {
 	return ""
 }
 
-// idText is a message or correlation id as filters and duplicate detection see it.
+// idText returns a message or correlation id in the form that filters and duplicate detection compare.
 func idText(id any) string {
 	switch id := id.(type) {
 	case string:
@@ -144,7 +144,7 @@ func newMessageID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// brokerValue gives a property's value the type the broker's filters know.
+// brokerValue converts the value of a property to a type that the broker's filters understand.
 func brokerValue(v any) any {
 	switch v := v.(type) {
 	case amqp.UUID:
@@ -166,18 +166,18 @@ func wireValue(v any) any {
 	return v
 }
 
-// netUUID gives a uuid the byte order of .NET, in which a delivery tag holds the lock token.
-func netUUID(u [16]byte) [16]byte {
+// dotNetUUID converts between the byte order of RFC 4122 and that of .NET, in which a delivery tag holds the lock token.
+func dotNetUUID(u [16]byte) [16]byte {
 	slices.Reverse(u[0:4])
 	slices.Reverse(u[4:6])
 	slices.Reverse(u[6:8])
 	return u
 }
 
-// appendDelivery appends the sections that differ between deliveries of a message. The sections behind them are the
-// same for all, and returned apart.
+// appendDelivery appends the sections that differ between the deliveries of a message. It returns the sections after
+// them separately, because all deliveries share those.
 func appendDelivery(dst []byte, d *broker.Delivery) (sections, shared []byte) {
-	s := d.Message.Payload.(*stored)
+	s := d.Message.Payload.(*encodedMessage)
 	h := s.header
 	h.DeliveryCount = d.DeliveryCount
 	h.TTL = amqp.Optional[uint32]{}
@@ -197,10 +197,10 @@ func appendDelivery(dst []byte, d *broker.Delivery) (sections, shared []byte) {
 	} else {
 		dst = append(dst, s.encodedProperties...)
 	}
-	return dst, s.bare
+	return dst, s.rest
 }
 
-func appendDeliveryAnnotations(dst []byte, s *stored, d *broker.Delivery) []byte {
+func appendDeliveryAnnotations(dst []byte, s *encodedMessage, d *broker.Delivery) []byte {
 	if d.LockToken == (broker.UUID{}) && len(s.deliveryAnnotations) == 0 {
 		return dst
 	}
@@ -222,7 +222,7 @@ func addPair(w *amqp.Compound, p amqp.Pair) {
 	w.Count += 2
 }
 
-func appendAnnotations(dst []byte, s *stored, d *broker.Delivery) []byte {
+func appendAnnotations(dst []byte, s *encodedMessage, d *broker.Delivery) []byte {
 	w := amqp.BeginMap(amqp.AppendSection(dst, amqp.SectionMessageAnnotations))
 	for _, p := range s.annotations {
 		if d.Message.Modified && annotationName(p.Key) == optPartitionKey {
@@ -256,11 +256,11 @@ func appendAnnotations(dst []byte, s *stored, d *broker.Delivery) []byte {
 	return w.End()
 }
 
-// appendModified writes the properties of a message that a rule's action or a settlement has changed.
-func appendModified(dst []byte, s *stored, d *broker.Delivery) []byte {
+// appendModified appends the properties of a message that a rule's action or a settlement has changed.
+func appendModified(dst []byte, s *encodedMessage, d *broker.Delivery) []byte {
 	p, m := s.properties, d.Message
 	var was broker.Message
-	describe(&was, &p)
+	setBrokerFields(&was, &p)
 	replaceID(&p.MessageID, was.ID, m.ID)
 	replaceID(&p.CorrelationID, was.CorrelationID, m.CorrelationID)
 	replaceText(&p.To, m.To)
@@ -285,7 +285,7 @@ func appendModified(dst []byte, s *stored, d *broker.Delivery) []byte {
 	return w.End()
 }
 
-// replaceID puts a changed id in; an unchanged one keeps its type.
+// replaceID sets a changed id. An unchanged id keeps its AMQP type.
 func replaceID(id *any, was, is string) {
 	if was != is {
 		*id = is

@@ -29,7 +29,7 @@ func TestDeliveryAllocations(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { scratch, shared = appendDelivery(scratch[:0], d) }); n > 1 {
 		t.Errorf("a delivery allocates %v times, want 1 at most", n)
 	}
-	if &shared[0] != &m.Payload.(*stored).bare[0] {
+	if &shared[0] != &m.Payload.(*encodedMessage).rest[0] {
 		t.Error("the body is copied")
 	}
 }

@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	// maxBrokerCredit is how much of a client's credit the broker knows at once: what it hands over is locked.
+	// maxBrokerCredit bounds how much of a client's credit is passed to the broker at once, because the broker
+	// locks every message that it delivers.
 	maxBrokerCredit = 5000
 )
 
-// outgoingLink is a link on which the client receives: messages of an entity, or replies.
+// outgoingLink is a link on which the client receives messages of an entity, or replies.
 type outgoingLink struct {
 	link
 
@@ -22,21 +23,21 @@ type outgoingLink struct {
 	source   *broker.Source
 	settled  bool // deliveries are settled when sent
 
-	// The attach to answer when a session is free, while it is not.
-	pendingAttach *amqp.Attach
-	acceptBy      time.Time
+	// pendingAttach is the answer to an attach that waits for a session until acceptDeadline; nil otherwise.
+	pendingAttach  *amqp.Attach
+	acceptDeadline time.Time
 
-	queue   []outbound // taken or made, and not yet written
-	partial []byte     // the rest of a delivery of which some transfers are written
+	queue   []queuedDelivery // deliveries not yet written
+	partial []byte           // the rest of a delivery whose first transfers are written
 	drain   bool
-	starved bool // among the session's starved
+	blocked bool // listed in the AMQP session's blocked
 
 	waiting bool // conn.mu guards
 }
 
-// outbound is a delivery to be written: sections of its own, and sections that it shares with others.
-type outbound struct {
-	token    [16]byte // of the lock, zero without
+// queuedDelivery is a delivery that is not written yet. All deliveries of a message share the sections in shared.
+type queuedDelivery struct {
+	token    [16]byte // delivery tag: the lock token in .NET byte order, zero without a lock
 	sections []byte
 	shared   []byte
 }
@@ -51,7 +52,7 @@ func (l *outgoingLink) attachSource(a *amqp.Attach, answer *amqp.Attach) error {
 	if err != nil {
 		return err
 	}
-	options := broker.ReceiverOptions{Mode: broker.PeekLock, Wake: func() { c.attention(l, &l.waiting) }}
+	options := broker.ReceiverOptions{Mode: broker.PeekLock, Wake: func() { c.wakeLink(l, &l.waiting) }}
 	if l.settled {
 		options.Mode = broker.ReceiveAndDelete
 	}
@@ -69,15 +70,15 @@ func (l *outgoingLink) attachSource(a *amqp.Attach, answer *amqp.Attach) error {
 		return nil
 	}
 	l.pendingAttach = answer
-	l.acceptBy = c.now.Add(acceptTimeout(a))
-	c.accepting[l] = struct{}{}
-	c.attention(l, &l.waiting) // a session that came free since asking has called already
-	return errPending
+	l.acceptDeadline = c.now.Add(acceptTimeout(a))
+	c.awaitingSession[l] = struct{}{}
+	c.wakeLink(l, &l.waiting) // the broker may have found a session since acceptSession, while Wake had no effect
+	return errAttachPending
 }
 
-// attend looks why the broker has called: messages, a session, or the end.
-func (l *outgoingLink) attend() {
-	if l.over {
+// woken handles what the broker has for the receiver: messages, a session, or its end.
+func (l *outgoingLink) woken() {
+	if l.closed {
 		return
 	}
 	if err := l.receiver.Err(); err != nil {
@@ -89,15 +90,15 @@ func (l *outgoingLink) attend() {
 			return
 		}
 		l.pendingAttach = nil
-		delete(l.session.conn.accepting, l)
+		delete(l.session.conn.awaitingSession, l)
 		l.session.write(a)
 	}
 	l.pump()
 }
 
-func (l *outgoingLink) quiet() { l.waiting = false }
+func (l *outgoingLink) clearWaitingLocked() { l.waiting = false }
 
-// flow takes the client's credit.
+// flow applies the credit that the client gives.
 func (l *outgoingLink) flow(f *amqp.Flow) {
 	if !f.LinkCredit.Set {
 		if f.Echo {
@@ -105,7 +106,7 @@ func (l *outgoingLink) flow(f *amqp.Flow) {
 		}
 		return
 	}
-	// AMQP 1.0 part 2, 2.6.7: the credit counts from the delivery-count that the receiver knew.
+	// AMQP 1.0 part 2, 2.6.7: the credit counts from the delivery-count in the client's flow.
 	credit := f.DeliveryCount.Value + f.LinkCredit.Value - l.deliveries
 	if int32(credit) < 0 && f.LinkCredit.Value < 1<<31 {
 		credit = 0
@@ -119,9 +120,9 @@ func (l *outgoingLink) flow(f *amqp.Flow) {
 		}
 	}
 	l.pump()
-	if l.drain && !l.over && !l.starved {
-		l.drained()
-	} else if f.Echo && !l.over {
+	if l.drain && !l.closed && !l.blocked {
+		l.finishDrain()
+	} else if f.Echo && !l.closed {
 		l.writeCredit()
 	}
 }
@@ -136,10 +137,10 @@ func (l *outgoingLink) writeCredit() {
 	})
 }
 
-// drained uses up the credit that is left, as a drain wants: what there was is delivered.
-func (l *outgoingLink) drained() {
+// finishDrain uses up the credit that is left once all available messages are delivered.
+func (l *outgoingLink) finishDrain() {
 	if l.receiver != nil {
-		_ = l.receiver.SetCredit(0) // an end of the receiver is told by its Wake
+		_ = l.receiver.SetCredit(0) // if the receiver has ended, its Wake detaches the link
 	}
 	l.deliveries += l.credit
 	l.credit = 0
@@ -147,23 +148,23 @@ func (l *outgoingLink) drained() {
 	l.drain = false
 }
 
-// pump writes what there is while credit and windows last.
+// pump writes deliveries as long as there are messages, credit and room in the window.
 func (l *outgoingLink) pump() {
 	s, c := l.session, l.session.conn
-	for !l.over && !c.finished {
+	for !l.closed && !c.finished {
 		if !l.writeQueued() {
 			return
 		}
 		if l.receiver == nil || l.pendingAttach != nil || l.credit == 0 {
 			return
 		}
-		if s.shut() { // what is taken should not have to wait here
-			l.starve()
+		if s.sendingBlocked() { // take no message that could not be written now
+			l.markBlocked()
 			return
 		}
-		if l.takeSome() == 0 {
+		if l.takeBatch() == 0 {
 			if l.credit > 0 && l.receiver.Credit() == 0 && l.receiver.Err() == nil {
-				_ = l.receiver.SetCredit(l.brokerCredit()) // the client gave more than the broker was told
+				_ = l.receiver.SetCredit(l.brokerCredit()) // the client gave more than maxBrokerCredit
 				if l.receiver.Credit() > 0 {
 					continue
 				}
@@ -173,26 +174,26 @@ func (l *outgoingLink) pump() {
 	}
 }
 
-// handfuls are what takeSome takes messages in: too large for every connection to have its own.
-var handfuls = sync.Pool{New: func() any { return new([64]broker.Delivery) }}
+// deliveryBatches pools the buffers of takeBatch, which are too large to have one per connection.
+var deliveryBatches = sync.Pool{New: func() any { return new([64]broker.Delivery) }}
 
-// takeSome takes messages from the broker and delivers them. It returns how many there were.
-func (l *outgoingLink) takeSome() int {
-	handful := handfuls.Get().(*[64]broker.Delivery)
+// takeBatch takes up to 64 messages from the broker and delivers them. It returns their number.
+func (l *outgoingLink) takeBatch() int {
+	handful := deliveryBatches.Get().(*[64]broker.Delivery)
 	n := l.receiver.Take(handful[:min(len(handful), int(l.credit), int(l.session.peerWindow))])
 	for i := range handful[:n] {
 		l.deliver(&handful[i])
 		handful[i] = broker.Delivery{}
 	}
-	handfuls.Put(handful)
+	deliveryBatches.Put(handful)
 	return n
 }
 
-// deliver writes what the broker handed over, or queues it if windows or connection are not ready for it.
+// deliver writes a delivery, or queues it if the window is closed or much output is waiting.
 func (l *outgoingLink) deliver(d *broker.Delivery) {
 	c := l.session.conn
-	o := outbound{token: netUUID(d.LockToken)}
-	if l.mayWrite() && len(c.out.buf) <= 2*highWater {
+	o := queuedDelivery{token: dotNetUUID(d.LockToken)}
+	if l.canWriteNow() && len(c.out.buf) <= 2*highWater {
 		c.scratch, o.shared = appendDelivery(c.scratch[:0], d)
 		o.sections = c.scratch
 		l.writeDelivery(&o)
@@ -202,17 +203,17 @@ func (l *outgoingLink) deliver(d *broker.Delivery) {
 	l.queue = append(l.queue, o)
 }
 
-// mayWrite says whether a delivery can be written at once.
-func (l *outgoingLink) mayWrite() bool {
-	return len(l.queue) == 0 && len(l.partial) == 0 && l.credit > 0 && !l.session.shut() && !l.session.conn.finished
+// canWriteNow reports whether a delivery can be written without waiting in the queue.
+func (l *outgoingLink) canWriteNow() bool {
+	return len(l.queue) == 0 && len(l.partial) == 0 && l.credit > 0 && !l.session.sendingBlocked() && !l.session.conn.finished
 }
 
-// writeQueued writes the queue and says whether all of it could be written.
+// writeQueued writes the queue and reports whether it is empty now.
 func (l *outgoingLink) writeQueued() bool {
 	s, c := l.session, l.session.conn
 	for len(l.queue) > 0 || len(l.partial) > 0 {
-		if s.shut() {
-			l.starve()
+		if s.sendingBlocked() {
+			l.markBlocked()
 			return false
 		}
 		if len(c.out.buf) > highWater && !c.flush() {
@@ -227,7 +228,7 @@ func (l *outgoingLink) writeQueued() bool {
 			return false
 		}
 		o := l.queue[0]
-		l.queue[0] = outbound{}
+		l.queue[0] = queuedDelivery{}
 		l.queue = l.queue[1:]
 		l.writeDelivery(&o)
 		if c.finished {
@@ -238,21 +239,21 @@ func (l *outgoingLink) writeQueued() bool {
 	return true
 }
 
-func (l *outgoingLink) starve() {
-	if !l.starved {
-		l.starved = true
-		l.session.starved = append(l.session.starved, l)
+func (l *outgoingLink) markBlocked() {
+	if !l.blocked {
+		l.blocked = true
+		l.session.blocked = append(l.session.blocked, l)
 	}
 }
 
 // writeDelivery writes a delivery, or its first transfer if it needs several.
-func (l *outgoingLink) writeDelivery(o *outbound) {
+func (l *outgoingLink) writeDelivery(o *queuedDelivery) {
 	s := l.session
 	id := s.nextDelivery
 	s.nextDelivery++
 	l.credit--
 	l.deliveries++
-	l.used = s.conn.now
+	l.lastUsed = s.conn.now
 	if !l.settled {
 		if s.unsettled == nil {
 			s.unsettled = make(map[uint32]unsettled)
@@ -266,15 +267,15 @@ func (l *outgoingLink) writeDelivery(o *outbound) {
 	l.writeTransfer(&t, o.sections, o.shared)
 }
 
-// transferRoom is how many bytes of a frame may go to its header and transfer performative.
-const transferRoom = 96
+// transferOverhead bounds the bytes of a frame's header and transfer performative.
+const transferOverhead = 96
 
-// writeTransfer writes one transfer with as much as the client's frames hold, and keeps the rest.
+// writeTransfer writes one transfer with as many bytes as a frame of the client holds, and keeps the rest in partial.
 func (l *outgoingLink) writeTransfer(t *amqp.Transfer, first, second []byte) {
 	s, c := l.session, l.session.conn
-	room := c.peerMaxFrame - transferRoom
+	room := c.peerMaxFrame - transferOverhead
 	t.More = len(first)+len(second) > room
-	start := len(c.out.begin())
+	start := len(c.out.buffer())
 	buf := t.Append(amqp.BeginFrame(c.out.buf, amqp.FrameAMQP, s.channel))
 	if !t.More {
 		buf = append(append(buf, first...), second...)
@@ -293,7 +294,7 @@ func (l *outgoingLink) writeTransfer(t *amqp.Transfer, first, second []byte) {
 	s.nextOutgoingID++
 	s.peerWindow--
 	if l.receiver != nil {
-		c.faults.messageWritten(c, start)
+		c.faults.dropMidTransfer(c, start)
 	}
 }
 
@@ -302,12 +303,12 @@ func (l *outgoingLink) continuePartial() {
 	l.writeTransfer(&amqp.Transfer{Handle: l.handle}, nil, l.partial)
 }
 
-// release gives back what was taken and not delivered, and detaches from the broker.
+// release returns the messages that were taken but not written, and closes the receiver.
 func (l *outgoingLink) release() {
-	delete(l.session.conn.accepting, l)
+	delete(l.session.conn.awaitingSession, l)
 	for _, o := range l.queue {
 		if l.source != nil && !l.settled {
-			_ = l.source.Settle(broker.UUID(netUUID(o.token)), broker.Settlement{Outcome: broker.Release}) // a lost lock has given it back
+			_ = l.source.Settle(broker.UUID(dotNetUUID(o.token)), broker.Settlement{Outcome: broker.Release}) // an error means that the lock had expired, which returned the message
 		}
 	}
 	l.queue, l.partial, l.drain = nil, nil, false

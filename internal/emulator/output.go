@@ -7,33 +7,33 @@ import (
 )
 
 const (
-	// highWater is how much output gathers before it is written even though the loop has more to do.
+	// highWater is the size of output, in bytes, at which the loop writes although it has more to do.
 	highWater = 128 << 10
 
 	writeTimeout = 30 * time.Second
 )
 
-// outputs keeps buffers for connections that have something to write; an idle connection has none.
+// outputs pools output buffers. An idle connection has none.
 var outputs = sync.Pool{New: func() any { return new([]byte) }}
 
-// output is the writing half of a connection: what the loop appends to buf leaves in one write at the next flush.
+// output is the writing half of a connection. The loop appends to buf and writes it in one call at the next flush.
 type output struct {
 	nc      net.Conn
 	buf     []byte
-	pooled  *[]byte // where buf came from
+	pooled  *[]byte // the pool's item that holds buf; nil without a buffer
 	written time.Time
 
-	// late holds what a fault delays, oldest first.
-	late []lateWrite
+	// delayed holds output that the fault Delay holds back, oldest first.
+	delayed []delayedWrite
 }
 
-type lateWrite struct {
+type delayedWrite struct {
 	due   time.Time
 	bytes []byte
 }
 
-// begin makes sure that there is a buffer and returns it.
-func (o *output) begin() []byte {
+// buffer returns buf, from the pool if there was none.
+func (o *output) buffer() []byte {
 	if o.pooled == nil {
 		o.pooled = outputs.Get().(*[]byte)
 		o.buf = (*o.pooled)[:0]
@@ -41,19 +41,19 @@ func (o *output) begin() []byte {
 	return o.buf
 }
 
-// flush writes what has gathered, or sets it aside for the given time. What is late stays in front of what is not.
+// flush writes buf, or queues it for the given delay. Later output never overtakes delayed output.
 func (o *output) flush(now time.Time, delay time.Duration) error {
 	if len(o.buf) == 0 {
 		return nil
 	}
-	if delay > 0 || len(o.late) > 0 {
+	if delay > 0 || len(o.delayed) > 0 {
 		due := now.Add(delay)
-		if n := len(o.late); n > 0 && due.Before(o.late[n-1].due) {
-			due = o.late[n-1].due
+		if n := len(o.delayed); n > 0 && due.Before(o.delayed[n-1].due) {
+			due = o.delayed[n-1].due
 		}
-		o.late = append(o.late, lateWrite{due: due, bytes: append([]byte(nil), o.buf...)})
+		o.delayed = append(o.delayed, delayedWrite{due: due, bytes: append([]byte(nil), o.buf...)})
 		o.buf = o.buf[:0]
-		o.written = now // as far as the loop is concerned
+		o.written = now // keep-alive counts delayed output as written
 		return nil
 	}
 	err := o.write(now, o.buf)
@@ -61,7 +61,7 @@ func (o *output) flush(now time.Time, delay time.Duration) error {
 	return err
 }
 
-// release gives the buffer back when the loop has nothing to do.
+// release returns an empty buffer to the pool. The loop calls it before it sleeps.
 func (o *output) release() {
 	if o.pooled != nil && len(o.buf) == 0 {
 		*o.pooled = o.buf
@@ -70,12 +70,12 @@ func (o *output) release() {
 	}
 }
 
-// writeDue writes what was delayed until now.
-func (o *output) writeDue(now time.Time) error {
-	for len(o.late) > 0 && !o.late[0].due.After(now) {
-		b := o.late[0].bytes
-		o.late[0] = lateWrite{}
-		o.late = o.late[1:]
+// writeDelayed writes the delayed output that is due.
+func (o *output) writeDelayed(now time.Time) error {
+	for len(o.delayed) > 0 && !o.delayed[0].due.After(now) {
+		b := o.delayed[0].bytes
+		o.delayed[0] = delayedWrite{}
+		o.delayed = o.delayed[1:]
 		if err := o.write(now, b); err != nil {
 			return err
 		}

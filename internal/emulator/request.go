@@ -4,13 +4,13 @@ import (
 	"chatapp/internal/emulator/amqp"
 )
 
-// maxReplies is how many replies may wait for a client that gives no credit.
+// maxReplies is how many replies may wait for credit on one link.
 const maxReplies = 1000
 
 // request is a message to $cbs or a $management node.
 type request struct{ *amqp.Message }
 
-// property returns an application property, nil if absent.
+// property returns an application property; nil if absent.
 func (r request) property(name string) any {
 	v, _ := r.ApplicationProperties.Lookup(name)
 	return v
@@ -29,8 +29,8 @@ type reply struct {
 	body        any // of the amqp-value section
 }
 
-// parseRequest reads a request; without an id to answer to it is of no use.
-func parseRequest(a arrival) (request, error) {
+// parseRequest reads a request. It refuses one without a message-id, which the reply would have to repeat.
+func parseRequest(a delivery) (request, error) {
 	m, err := amqp.ParseMessage(a.payload)
 	if err != nil {
 		return request{}, err
@@ -41,10 +41,10 @@ func parseRequest(a arrival) (request, error) {
 	return request{m}, nil
 }
 
-// replyLink finds the link for a reply. The SDKs differ in what they write into reply-to: the address of their
-// receiving link's target, or, as the JavaScript SDK at $cbs, the link's name; and a link that is the only one of its
-// AMQP session to receive from the node needs no more than that.
-func (s *session) replyLink(to string) *outgoingLink {
+// replyLink finds the link for a reply, nil if there is none. The SDKs differ in what they write into reply-to: most
+// write the address of their receiving link's target, the JavaScript SDK at $cbs writes the link's name. A link that is
+// the only one for replies in its AMQP session is found without either.
+func (s *amqpSession) replyLink(to string) *outgoingLink {
 	named := func(l *outgoingLink) bool { return to != "" && (l.address == to || l.name == to) }
 	if l := s.replyLinkWhere(named); l != nil {
 		return l
@@ -57,12 +57,12 @@ func (s *session) replyLink(to string) *outgoingLink {
 	return s.replyLinkWhere(func(*outgoingLink) bool { return true })
 }
 
-// replyLinkWhere returns the link for replies that fits; nil if none does, or more than one.
-func (s *session) replyLinkWhere(fits func(*outgoingLink) bool) *outgoingLink {
+// replyLinkWhere returns the link for replies that fits; nil if none or several do.
+func (s *amqpSession) replyLinkWhere(fits func(*outgoingLink) bool) *outgoingLink {
 	var found *outgoingLink
 	for _, e := range s.links {
 		l, ok := e.(*outgoingLink)
-		if !ok || l.receiver != nil || l.over || !fits(l) {
+		if !ok || l.receiver != nil || l.closed || !fits(l) {
 			continue
 		}
 		if found != nil {
@@ -73,12 +73,12 @@ func (s *session) replyLinkWhere(fits func(*outgoingLink) bool) *outgoingLink {
 	return found
 }
 
-// respond sends the answer to a request. statusKey and descriptionKey differ between $cbs and $management.
+// respond sends the reply to a request. statusKey and descriptionKey differ between $cbs and $management.
 func (l *incomingLink) respond(r request, statusKey, descriptionKey string, answer reply) {
 	to := r.Properties.ReplyTo.Value
 	out := l.session.replyLink(to)
 	if out == nil {
-		l.session.conn.log.Debug("no link for a reply", "to", to)
+		l.session.conn.log.Debug("dropping a reply for which there is no link", "to", to)
 		return
 	}
 	properties := amqp.Map{
@@ -99,15 +99,15 @@ func (l *incomingLink) respond(r request, statusKey, descriptionKey string, answ
 	out.send(amqp.AppendMessage(nil, &m))
 }
 
-// send queues a reply.
+// send queues a reply, and detaches the link if too many wait for credit.
 func (l *outgoingLink) send(encoded []byte) {
 	if len(l.queue) >= maxReplies {
-		l.detach(amqp.Errorf(amqp.CondResourceLimitExceeded, "%d replies wait for credit", len(l.queue)))
+		l.detach(amqp.Errorf(amqp.CondResourceLimitExceeded, "%d replies are waiting for credit", len(l.queue)))
 		return
 	}
 	s := l.session
 	var tag [16]byte
 	tag[0], tag[1], tag[2], tag[3] = byte(s.nextDelivery>>24), byte(s.nextDelivery>>16), byte(s.nextDelivery>>8), byte(s.nextDelivery)
-	l.queue = append(l.queue, outbound{token: tag, sections: encoded})
+	l.queue = append(l.queue, queuedDelivery{token: tag, sections: encoded})
 	l.pump()
 }

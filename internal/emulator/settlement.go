@@ -7,14 +7,15 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// disposition takes a disposition of the client. What it says as a sender needs no answer: the server settles first.
-func (s *session) disposition(d *amqp.Disposition) {
+// handleDisposition applies a disposition of the client. One for the client's own deliveries needs no answer, because
+// the server has settled those already.
+func (s *amqpSession) handleDisposition(d *amqp.Disposition) {
 	if d.Role == amqp.RoleSender {
 		return
 	}
 	count := d.Last - d.First + 1
 	if int(count) > len(s.unsettled) || count == 0 {
-		s.settleKnown(d)
+		s.settleRange(d)
 		return
 	}
 	for id := d.First; count > 0; id, count = id+1, count-1 {
@@ -22,11 +23,11 @@ func (s *session) disposition(d *amqp.Disposition) {
 			s.settleOne(d, id, u)
 		}
 	}
-	s.feed()
+	s.resumeBlocked()
 }
 
-// settleKnown handles a range wider than what there is to settle.
-func (s *session) settleKnown(d *amqp.Disposition) {
+// settleRange settles the deliveries of a range that is wider than the number of unsettled deliveries.
+func (s *amqpSession) settleRange(d *amqp.Disposition) {
 	var ids []uint32
 	for id := range s.unsettled {
 		if id-d.First <= d.Last-d.First {
@@ -37,40 +38,40 @@ func (s *session) settleKnown(d *amqp.Disposition) {
 	for _, id := range ids {
 		s.settleOne(d, id, s.unsettled[id])
 	}
-	s.feed()
+	s.resumeBlocked()
 }
 
-// settleOne applies an outcome to one delivery. A client in receiver-settle-mode second waits for the answer.
-func (s *session) settleOne(d *amqp.Disposition, id uint32, u unsettled) {
+// settleOne applies an outcome to one delivery. A client in receiver-settle-mode second expects a disposition in answer.
+func (s *amqpSession) settleOne(d *amqp.Disposition, id uint32, u unsettled) {
 	if d.State.Kind == amqp.StateReceived {
-		return // it tells how far a transfer has come, and settles nothing
+		return // received reports how much of a delivery has arrived, and settles nothing
 	}
 	delete(s.unsettled, id)
 	l := u.link
-	l.used = s.conn.now
+	l.lastUsed = s.conn.now
 	if l.source == nil { // a reply
 		if !d.Settled {
-			s.settle(amqp.RoleSender, id, d.State)
+			s.writeDisposition(amqp.RoleSender, id, d.State)
 		}
 		return
 	}
 	state := d.State
 	how, err := settlementOf(d.State)
 	if err == nil {
-		err = l.source.Settle(broker.UUID(netUUID(u.token)), how)
+		err = l.source.Settle(broker.UUID(dotNetUUID(u.token)), how)
 	}
 	switch {
 	case err != nil:
-		state = amqp.Rejected(asWire(err))
+		state = amqp.Rejected(toWireError(err))
 	case state.Kind == amqp.StateRejected:
-		state.Error = nil // an error in the answer would mean that dead-lettering failed
+		state.Error = nil // clients take an error in the answer as a failure to dead-letter
 	}
 	if !d.Settled {
-		s.settle(amqp.RoleSender, id, state)
+		s.writeDisposition(amqp.RoleSender, id, state)
 	}
 }
 
-// settlementOf translates a delivery state. "AMQP 1.0 in Azure Service Bus", "Settlement".
+// settlementOf translates a delivery state ("AMQP 1.0 in Azure Service Bus", "Settlement").
 func settlementOf(state amqp.State) (broker.Settlement, error) {
 	switch state.Kind {
 	case amqp.StateAccepted:
@@ -94,8 +95,8 @@ const (
 	deadLetterDescription = "DeadLetterErrorDescription"
 )
 
-// deadLettering reads reason, description and properties from the error of a rejected state. A client that gives a
-// condition of its own gets that as the reason.
+// deadLettering reads reason, description and properties from the error of a rejected state. A condition other than
+// com.microsoft:dead-letter becomes the reason.
 func deadLettering(e *amqp.Error) broker.Settlement {
 	how := broker.Settlement{Outcome: broker.DeadLetter}
 	if e == nil {
@@ -116,7 +117,7 @@ func deadLettering(e *amqp.Error) broker.Settlement {
 	return how
 }
 
-// propertiesOf makes application properties of a map whose keys are symbols or strings.
+// propertiesOf converts a map whose keys are symbols or strings to application properties. It drops other keys.
 func propertiesOf(m amqp.Map) map[string]any {
 	if len(m) == 0 {
 		return nil

@@ -6,10 +6,20 @@ import (
 	"chatapp/internal/emulator/amqp"
 )
 
-// sweepInterval is how often a connection looks for idle links and tokens that have expired.
+// sweepInterval is how often a connection checks for idle links and expired tokens.
 const sweepInterval = 10 * time.Second
 
-// nextDeadline is how long the loop may sleep.
+// connTimers are the times by which a connection acts by itself. The loop owns them and sleeps until the next.
+type connTimers struct {
+	timer        *time.Timer
+	openedAt     time.Time
+	noLinksSince time.Time // meaningful while there is no link
+	hadLinks     bool
+	nextSweep    time.Time
+	keepAlive    time.Duration // the longest time without a frame to the client; 0 means no limit
+}
+
+// nextDeadline returns how long the loop may sleep.
 func (c *conn) nextDeadline() time.Duration {
 	next := c.nextSweep
 	earlier := func(t time.Time) {
@@ -20,17 +30,17 @@ func (c *conn) nextDeadline() time.Duration {
 	if c.keepAlive > 0 {
 		earlier(c.out.written.Add(c.keepAlive))
 	}
-	if len(c.out.late) > 0 {
-		earlier(c.out.late[0].due)
+	if len(c.out.delayed) > 0 {
+		earlier(c.out.delayed[0].due)
 	}
 	if !c.authorized {
 		earlier(c.openedAt.Add(firstTokenTimeout))
 	}
 	if c.links == 0 {
-		earlier(c.linkless.Add(c.linklessTimeout()))
+		earlier(c.noLinksSince.Add(c.noLinksTimeout()))
 	}
-	for l := range c.accepting {
-		earlier(l.acceptBy)
+	for l := range c.awaitingSession {
+		earlier(l.acceptDeadline)
 	}
 	if !c.faults.stalledUntil.IsZero() {
 		earlier(c.faults.stalledUntil)
@@ -38,40 +48,40 @@ func (c *conn) nextDeadline() time.Duration {
 	return max(time.Until(next), 0)
 }
 
-func (c *conn) linklessTimeout() time.Duration {
-	if c.everLinked {
-		return noLinkLeftTimeout
+func (c *conn) noLinksTimeout() time.Duration {
+	if c.hadLinks {
+		return noLinksLeftTimeout
 	}
-	return noLinkEverTimeout
+	return neverLinkedTimeout
 }
 
-// tick does what is due.
-func (c *conn) tick() {
-	if err := c.out.writeDue(c.now); err != nil {
+// runTimers does what is due at c.now.
+func (c *conn) runTimers() {
+	if err := c.out.writeDelayed(c.now); err != nil {
 		c.log.Debug("write", "err", err)
 		c.finished = true
 		return
 	}
 	if c.keepAlive > 0 && !c.now.Before(c.out.written.Add(c.keepAlive)) {
-		c.out.buf = amqp.EndFrame(amqp.BeginFrame(c.out.begin(), amqp.FrameAMQP, 0), len(c.out.buf), 0)
+		c.out.buf = amqp.EndFrame(amqp.BeginFrame(c.out.buffer(), amqp.FrameAMQP, 0), len(c.out.buf), 0)
 	}
 	switch {
 	case !c.authorized && !c.now.Before(c.openedAt.Add(firstTokenTimeout)):
 		c.fail(amqp.Errorf(amqp.CondConnectionForced, "No token was put to $cbs within %s of connecting.", firstTokenTimeout))
 		return
-	case c.links == 0 && !c.now.Before(c.linkless.Add(c.linklessTimeout())):
+	case c.links == 0 && !c.now.Before(c.noLinksSince.Add(c.noLinksTimeout())):
 		c.fail(amqp.Errorf(amqp.CondConnectionForced, "The connection was inactive for more than the allowed %d milliseconds and is closed by container '%s'.",
-			c.linklessTimeout().Milliseconds(), c.server.containerID))
+			c.noLinksTimeout().Milliseconds(), c.server.containerID))
 		return
 	}
-	for l := range c.accepting {
-		if !c.now.Before(l.acceptBy) {
-			l.giveUpAccepting()
+	for l := range c.awaitingSession {
+		if !c.now.Before(l.acceptDeadline) {
+			l.acceptTimedOut()
 		}
 	}
 	if t := c.faults.stalledUntil; !t.IsZero() && !c.now.Before(t) {
 		c.faults.stalledUntil = time.Time{}
-		c.regrant()
+		c.grantAllCredit()
 	}
 	if !c.now.Before(c.nextSweep) {
 		c.nextSweep = c.now.Add(sweepInterval)
@@ -79,7 +89,7 @@ func (c *conn) tick() {
 	}
 }
 
-// sweep detaches links that were idle too long or whose token has expired.
+// sweep detaches links that were idle for too long and links whose token has expired.
 func (c *conn) sweep() {
 	for path, g := range c.grants {
 		if !g.validAt(c.now) {
@@ -90,11 +100,11 @@ func (c *conn) sweep() {
 		for _, e := range s.links {
 			l := e.base()
 			switch {
-			case l.path == "" || l.over:
-			case c.now.Sub(l.used) >= linkIdleTimeout:
+			case l.path == "" || l.closed:
+			case c.now.Sub(l.lastUsed) >= linkIdleTimeout:
 				l.detach(amqp.Errorf(amqp.CondDetachForced, "The link '%s' is force detached. Code: %s. Details: AmqpMessage%s.IdleTimerExpired: Idle timeout: 00:10:00.",
 					l.name, l.role(), l.role()))
-			case !c.claimsFor(l.path).Has(l.needs):
+			case !c.claimsFor(l.path).Has(l.requiredClaims):
 				l.detach(amqp.Errorf(amqp.CondUnauthorizedAccess, "ExpiredToken: The token for '%s' has expired.", l.path))
 			}
 		}

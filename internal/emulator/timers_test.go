@@ -243,7 +243,7 @@ func TestDelayedKeepAlive(t *testing.T) {
 func TestTokenExpires(t *testing.T) {
 	inBubble(t, 60000, true, func(u *bubble) {
 		u.attach()
-		u.server.each(func(c *conn) { c.grants[""] = grant{claims: broker.Manage, until: time.Now().Add(time.Minute)} })
+		u.server.onEveryConn(func(c *conn) { c.grants[""] = tokenGrant{claims: broker.Manage, until: time.Now().Add(time.Minute)} })
 		f := u.want(&amqp.Detach{})
 		if e := f.Performative.(*amqp.Detach).Error; f.at < time.Minute || f.at > time.Minute+sweepInterval || e == nil || e.Condition != amqp.CondUnauthorizedAccess {
 			u.t.Errorf("detached after %v with %v, want %s after a minute", f.at, e, amqp.CondUnauthorizedAccess)

@@ -1,5 +1,5 @@
-// Package emulatortest starts Service Bus emulators for tests: one call, free ports, clean-up registered. Tests may
-// run in parallel, each with an emulator of its own.
+// Package emulatortest starts Service Bus emulators for tests. Start listens on free ports and registers the clean-up.
+// Tests may run in parallel, each with its own emulator.
 package emulatortest
 
 import (
@@ -13,34 +13,34 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// Server is an emulator that ends with its test. The fault methods are those of [emulator.Server].
+// Server is an emulator that is closed when its test ends. Its fault methods are those of [emulator.Server].
 type Server struct {
 	*emulator.Server
 	tb testing.TB
 }
 
-// Option changes how a server is started.
+// Option changes the options of a server before it starts.
 type Option func(*emulator.Options)
 
-// WithTLS opens the door with TLS as well: see [emulator.Server.TLSConnectionString] and [emulator.Server.CA].
+// WithTLS adds a TLS listener: see [emulator.Server.TLSConnectionString] and [emulator.Server.CA].
 func WithTLS() Option {
 	return func(o *emulator.Options) { o.TLSAddresses = []string{"127.0.0.1:0"} }
 }
 
-// WithBroker sets the options of the namespace.
+// WithBroker sets the options of the namespace, such as its tier and keys.
 func WithBroker(b broker.Options) Option {
 	return func(o *emulator.Options) { o.Broker = b }
 }
 
-// WithLog writes what happens to the test's output.
+// WithLog writes the server's log, at debug level, to the output of the test.
 func WithLog(tb testing.TB) Option {
 	return func(o *emulator.Options) {
 		o.Log = slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 }
 
-// Start starts an emulator with an empty namespace on free ports of the loopback interface. It is closed, and all its
-// goroutines have ended, when the test is over.
+// Start starts an emulator with an empty namespace on free ports of the loopback interface. It is closed when the test
+// ends, and all its goroutines with it.
 func Start(tb testing.TB, options ...Option) *Server {
 	tb.Helper()
 	o := emulator.Options{AMQPAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0"}
@@ -55,7 +55,7 @@ func Start(tb testing.TB, options ...Option) *Server {
 	return &Server{Server: s, tb: tb}
 }
 
-// Queue creates a queue, after the given changes to its default description.
+// Queue creates a queue with the default description as modified by change, or fails the test.
 func (s *Server) Queue(name string, change ...func(*broker.QueueDescription)) {
 	s.tb.Helper()
 	d := broker.DefaultQueue(name)
@@ -67,7 +67,7 @@ func (s *Server) Queue(name string, change ...func(*broker.QueueDescription)) {
 	}
 }
 
-// Topic creates a topic with the given subscriptions, all with default descriptions.
+// Topic creates a topic and its subscriptions with default descriptions, or fails the test.
 func (s *Server) Topic(name string, subscriptions ...string) {
 	s.tb.Helper()
 	if err := s.Broker().CreateTopic(broker.DefaultTopic(name)); err != nil {
@@ -78,7 +78,7 @@ func (s *Server) Topic(name string, subscriptions ...string) {
 	}
 }
 
-// Subscription creates a subscription, after the given changes to its default description.
+// Subscription creates a subscription with the default description as modified by change, or fails the test.
 func (s *Server) Subscription(topic, name string, change ...func(*broker.SubscriptionDescription)) {
 	s.tb.Helper()
 	d := broker.DefaultSubscription(topic, name)
@@ -90,8 +90,8 @@ func (s *Server) Subscription(topic, name string, change ...func(*broker.Subscri
 	}
 }
 
-// AdminTransport is for azservicebus/admin, which always speaks https: requests go to the plain door. Use it as the
-// Transport of azcore.ClientOptions, together with AdminConnectionString.
+// AdminTransport returns a transport for azservicebus/admin, which always uses https: it sends the requests to the HTTP
+// listener. Use it as the Transport of azcore.ClientOptions, together with AdminConnectionString.
 func (s *Server) AdminTransport() *Transport {
 	s.tb.Helper()
 	t := &Transport{client: &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}}
@@ -99,10 +99,10 @@ func (s *Server) AdminTransport() *Transport {
 	return t
 }
 
-// Transport sends requests over http that were meant for https.
+// Transport sends requests for https URLs over http.
 type Transport struct{ client *http.Client }
 
-// Do sends a request.
+// Do sends a request and returns the response, whose body the caller closes.
 func (t *Transport) Do(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.URL = &url.URL{Scheme: "http", Host: r.URL.Host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
