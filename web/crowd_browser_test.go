@@ -13,7 +13,7 @@ func TestCrowdIsOneLine(t *testing.T) {
 		const { createEvents } = await import(new URL('events.js', main))
 		globalThis.state = (await import(new URL('state.js', main))).state
 		globalThis.room = state.rooms.get('lobby')
-		globalThis.tell = createEvents({ actions: {}, outbox: {}, toLine: (line) => line, heard() {} })`
+		globalThis.tell = createEvents({ actions: {}, outbox: {}, toLine: (line) => line, onMessage() {} })`
 	ann.run(begin + `
 		tell('announcement', ['Ben and 2 others connected', { kind: 'join', name: 'Ben', room: 'lobby', users: 4, time: Date.now(), id: '9003.x',
 			names: ['Ben', 'Cleo', 'Ann', 'Dan'], ids: ['9000.x', '9001.x', '9002.x', '9003.x'] }, '9003.x'])

@@ -150,10 +150,10 @@ func TestNamesCanBeRead(t *testing.T) {
 // TestAccessibility has axe-core look at the page's states, in both colour schemes and languages.
 func TestAccessibility(t *testing.T) {
 	t.Parallel()
-	axe, err := os.ReadFile("testdata/axe/node_modules/axe-core/axe.min.js")
+	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
 	if err != nil {
 		browser(t)
-		required(t, "axe-core (npm ci in web/testdata/axe)")
+		required(t, "axe-core (npm ci in web)")
 	}
 	s := newSite(t, 2, "MESSAGE_RATE=0")
 	mina, _, _ := talk(t, s)

@@ -1,126 +1,159 @@
-// What the user does, said to the server.
+// What the user does, sent to the server.
 
 import { state, changed, lobby } from './state.js'
 import { tab, browser } from './storage.js'
-import { passing, pause } from './outbox.js'
+import { temporaryRefusals, retryPause } from './outbox.js'
 import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread, firstID } from './rooms.js'
 
-const typingEvery = 2500 // ms between two `typing` of a room; the server lets one expire after 6 s
-const pageSize = 100 // older lines asked for at once
+/** @import { Connection } from './connection.js' */
+/** @import { Outbox } from './outbox.js' */
+/** @import { Line, Room } from './rooms.js' */
+/** @import { Refusal } from './state.js' */
 
-// roomOfAddress is the room that the address bar names.
-export function roomOfAddress() {
-  try {
-    return decodeURIComponent(location.hash.slice(1)).trim() || lobby
-  } catch {
-    return lobby
-  }
-}
+const typingEvery = 2500 // ms between two `typing` of a room; on the server one expires after 6 s
+const pageSize = 100 // older lines loaded at once
 
-export function addressOfRoom(name) {
-  return name === lobby ? '#' : '#' + encodeURIComponent(name)
-}
+/** @typedef {{ name?: string, rooms?: string[], token?: string }} NameConfirmed the answer to `nickname` */
+/** @typedef {{ go: (room: string) => void, replace: (room: string) => void }} Navigation changes the page's address */
+/** @typedef {ReturnType<typeof createActions>} Actions */
 
-export function createActions(connection, outbox, toLine) {
-  const typedAt = new Map()
-  let claiming = false
+/**
+ * @param {object} options
+ * @param {Pick<Connection, 'call' | 'emit' | 'retry' | 'check'>} options.connection
+ * @param {Outbox} options.outbox
+ * @param {(line: Line) => Line} options.toLine
+ * @param {Navigation} options.navigation
+ */
+export function createActions({ connection, outbox, toLine, navigation }) {
+  /** @type {Map<string, number>} */
+  const typingSentAt = new Map() // by room, as Date.now() counts
+  let claiming = false // a nickname, whose answer has not come
 
-  // claim asks for a nickname, to enter or to be renamed.
-  async function claim(nick) {
-    const wish = nick.trim()
-    const { naming, me } = state
-    me.wish = wish
-    naming.busy = true
-    naming.refusal = null
-    changed('naming')
-    if (claiming || state.link.phase !== 'online') return // asked again as soon as there is a connection
+  /**
+   * Asks the server for a nickname: to enter the chat, or to be renamed.
+   *
+   * @param {string} nick
+   */
+  async function claimName(nick) {
+    const requested = nick.trim()
+    const { nicknameDialog, me } = state
+    me.requestedName = requested
+    nicknameDialog.busy = true
+    nicknameDialog.refusal = null
+    changed('nickname')
+    if (claiming || state.link.phase !== 'online') return // the next `session` makes the claim
     claiming = true
     try {
-      const args = me.name ? ['rename', wish] : ['nickname', wish, me.token ? { token: me.token } : {}]
-      const [taken, detail] = await connection.call(...args)
+      const options = me.token ? { token: me.token } : {}
+      const answer = me.name ? connection.call('rename', requested) : connection.call('nickname', requested, options)
+      /** @type {any[]} */
+      const [taken, detail] = await answer
       claiming = false
-      if (taken) refuse(detail ?? { code: 'name_taken' })
+      if (taken) refuseName(detail ?? { code: 'name_taken' })
       else {
-        state.naming = { open: false, renaming: false, busy: false, refusal: null }
-        named(detail?.name ?? wish, detail?.rooms, detail?.token)
+        closeDialog()
+        handleNamed(detail?.name ?? requested, detail?.rooms, detail?.token)
       }
     } catch {
       claiming = false
-      changed('naming') // busy stays: the next session asks again
+      changed('nickname') // the dialog stays busy: the next `session` makes the claim
     }
   }
 
-  function refuse(refusal) {
-    const { me } = state
-    const refused = me.wish
-    state.naming = { ...state.naming, open: true, busy: false, refusal }
-    if (me.name) me.wish = me.name
-    if (refusal.wait) setTimeout(() => state.naming.refusal === refusal && claim(refused), refusal.wait)
-    changed('naming')
+  function closeDialog() {
+    state.nicknameDialog = { open: false, renaming: false, busy: false, refusal: null }
   }
 
-  // named takes note of the name that the server knows us by, and joins the rooms we want to be in. The server says it
-  // more than once: when it believes us, and when the log has confirmed it.
-  function named(name, rooms, token) {
-    const { me, naming } = state
+  /** @param {Refusal} refusal */
+  function refuseName(refusal) {
+    const { me } = state
+    const refused = me.requestedName
+    state.nicknameDialog = { ...state.nicknameDialog, open: true, busy: false, refusal }
+    if (me.name) me.requestedName = me.name
+    if (refusal.wait) {
+      setTimeout(() => { if (state.nicknameDialog.refusal === refusal) claimName(refused) }, refusal.wait)
+    }
+    changed('nickname')
+  }
+
+  /**
+   * Records the name by which the server knows the user, and joins the rooms that the user wants to
+   * be in. The server sends the name more than once: when it recognises the user, and when the log
+   * has confirmed it.
+   *
+   * @param {string} name
+   * @param {string[]} [rooms] that the user is in
+   * @param {string} [token]
+   */
+  function handleNamed(name, rooms, token) {
+    const { me, nicknameDialog } = state
     const isNew = me.name !== name
-    const renameTo = naming.renaming && naming.busy ? me.wish : ''
-    me.name = me.wish = name
+    const renameTo = nicknameDialog.renaming && nicknameDialog.busy ? me.requestedName : ''
+    me.name = me.requestedName = name
     if (token) me.token = token
-    tab.write('wish', name)
+    tab.write('requested-name', name)
     tab.write('token', me.token)
     browser.write('nickname', name)
-    if (!naming.renaming) state.naming = { open: false, renaming: false, busy: false, refusal: null }
+    if (!nicknameDialog.renaming) closeDialog()
     if (rooms) for (const room of state.rooms.values()) room.joined = rooms.includes(room.name)
-    for (const room of rooms ?? [lobby]) enter(roomNamed(room))
-    for (const room of [...state.rooms.values()]) if (!room.joined) join(room.name)
+    for (const room of rooms ?? [lobby]) markJoined(roomNamed(room))
+    for (const room of [...state.rooms.values()]) if (!room.joined) joinRoom(room.name)
     saveRooms()
     refreshDirectory()
-    changed('naming', 'me', 'rooms')
+    changed('nickname', 'me', 'rooms')
     if (isNew) changed('lines')
-    if (renameTo) claim(renameTo)
-    outbox.pump()
+    if (renameTo) claimName(renameTo)
+    outbox.sendNext()
   }
 
-  // unnamed takes note that the server knows no name for this connection.
-  function unnamed(refusal) {
-    if (claiming) return // the answer will tell
-    const { me, naming } = state
+  /**
+   * Records that the server knows no name for this connection, and claims the last one again or
+   * asks the user for one.
+   *
+   * @param {Refusal} [refusal]
+   */
+  function handleUnnamed(refusal) {
+    if (claiming) return // the answer to the claim decides
+    const { me, nicknameDialog } = state
     me.name = ''
     for (const room of state.rooms.values()) room.joined = false
     changed('me', 'rooms')
-    if (me.wish && (!naming.open || naming.busy || naming.renaming)) claim(me.wish)
-    else {
-      state.naming = { ...naming, open: true, renaming: false, refusal: refusal ?? naming.refusal }
-      changed('naming')
+    if (me.requestedName && (!nicknameDialog.open || nicknameDialog.busy || nicknameDialog.renaming)) {
+      claimName(me.requestedName)
+    } else {
+      const shown = refusal ?? nicknameDialog.refusal
+      state.nicknameDialog = { ...nicknameDialog, open: true, renaming: false, refusal: shown }
+      changed('nickname')
     }
   }
 
-  function enter(room) {
+  /** @param {Room} room */
+  function markJoined(room) {
     room.joined = true
     room.refusal = null
-    if (room.people.size === 0) who(room)
+    if (room.people.size === 0) loadPeople(room)
   }
 
-  async function join(name) {
+  /** @param {string} name */
+  async function joinRoom(name) {
     let room = roomNamed(name)
     if (!state.me.name || room.joining) return
     room.joining = true
-    const answer = await ask('join', name)
+    const answer = await request('join', name)
     room.joining = false
-    if (!answer && state.link.phase !== 'online') return // the next session joins
+    if (!answer && state.link.phase !== 'online') return // the next `session` joins
     if (!answer?.ok) {
       room.refusal = answer ?? { code: 'unknown' }
       changed('rooms', 'lines')
       return
     }
-    if (answer.room && answer.room !== name) {
-      state.rooms.delete(name) // the same room, as the server writes it
-      outbox.move(name, answer.room)
+    if (answer.room && answer.room !== name) { // the same room, as the server writes its name
+      state.rooms.delete(name)
+      outbox.renameRoom(name, answer.room)
       room = roomNamed(answer.room)
       if (state.room === name) {
-        history.replaceState(null, '', addressOfRoom(answer.room))
-        show(answer.room)
+        navigation.replace(answer.room)
+        showRoom(answer.room)
       }
     }
     room.joined = true
@@ -129,53 +162,62 @@ export function createActions(connection, outbox, toLine) {
     saveRooms()
     refreshDirectory()
     changed('rooms', 'lines')
-    outbox.pump()
+    outbox.sendNext()
   }
 
-  // show makes a room the one on the screen, joining it if need be.
-  function show(name) {
+  /**
+   * Puts a room on the screen, and joins it if the user is not in it.
+   *
+   * @param {string} name
+   */
+  function showRoom(name) {
     if (state.room !== name && state.rooms.get(state.room)?.refusal) forgetRoom(state.room)
     state.room = name
     const room = roomNamed(name)
     clearUnread(room)
     changed('room', 'lines', 'people', 'typing', 'outbox')
-    if (state.me.name && !room.joined) join(name)
+    if (state.me.name && !room.joined) joinRoom(name)
   }
 
+  /** @param {string} name */
   async function leaveRoom(name) {
     if (name === lobby) return
-    const left = ask('leave', name)
+    const left = request('leave', name)
     forgetRoom(name)
     saveRooms()
-    if (state.room === name) location.hash = addressOfRoom(lobby)
+    if (state.room === name) navigation.go(lobby)
     await left
-    // What was said there meanwhile has made the room known again.
+    // Events that arrived before the answer have added the room again.
     if (!state.rooms.get(name)?.joined && state.room !== name) forgetRoom(name)
   }
 
   function leaveChat() {
     connection.emit('leave')
-    state.me = { name: '', wish: '', token: undefined }
-    tab.write('wish', undefined)
+    state.me = { name: '', requestedName: '', token: undefined }
+    tab.write('requested-name', undefined)
     tab.write('token', undefined)
     tab.write('rooms', undefined)
     for (const name of [...state.rooms.keys()]) forgetRoom(name)
     roomNamed(lobby).joined = false
-    state.naming = { open: true, renaming: false, busy: false, refusal: null }
-    location.hash = addressOfRoom(lobby)
-    changed('me', 'naming', 'rooms', 'room', 'lines')
+    state.nicknameDialog = { open: true, renaming: false, busy: false, refusal: null }
+    navigation.go(lobby)
+    changed('me', 'nickname', 'rooms', 'room', 'lines')
   }
 
   function saveRooms() {
     tab.write('rooms', [...state.rooms.values()].filter((room) => room.joined).map((room) => room.name))
   }
 
-  // older asks for the lines before the first one.
-  async function older(room) {
+  /**
+   * Loads the lines before the first one of a room.
+   *
+   * @param {Room} room
+   */
+  async function loadOlder(room) {
     if (!room.more || room.loading || room.lines.length === 0) return
     room.loading = true
     changed('lines')
-    const answer = await ask('history', { room: room.name, before: firstID(room), limit: pageSize })
+    const answer = await request('history', { room: room.name, before: firstID(room), limit: pageSize })
     room.loading = false
     if (answer?.ok) {
       room.more = Boolean(answer.more) && answer.messages.length > 0
@@ -184,56 +226,71 @@ export function createActions(connection, outbox, toLine) {
     changed('lines')
   }
 
-  async function who(room) {
-    const answer = await ask('who', room.name)
-    if (answer?.ok) setPeople(room, new Map(answer.users.map(({ name, away }) => [name, { away: Boolean(away) }])))
+  /** @param {Room} room */
+  async function loadPeople(room) {
+    const answer = await request('who', room.name)
+    if (!answer?.ok) return
+    /** @type {{ name: string, away?: boolean }[]} */
+    const users = answer.users
+    setPeople(room, new Map(users.map(({ name, away }) => [name, { away: Boolean(away) }])))
   }
 
   async function refreshDirectory() {
-    const answer = await ask('rooms')
+    const answer = await request('rooms')
     if (!answer?.ok) return
     state.directory = answer.rooms
     changed('rooms')
   }
 
-  // refreshStatus asks how the cluster is: the server tells of itself only when an instance comes, goes or falters.
+  /** Asks for the cluster's status. By itself the server sends it only when membership or readiness changes. */
   async function refreshStatus() {
-    const status = await ask('status')
+    const status = await request('status')
     if (!status?.instances) return
     state.cluster = status
     changed('cluster')
   }
 
-  // ask is a call whose answer is dropped when the connection is lost: the next session asks again. What is refused only for
-  // the moment is asked again here.
-  async function ask(...args) {
+  /**
+   * Sends an event and returns the first argument of its answer. Repeats it while the refusal is
+   * temporary. Returns undefined if the connection is lost: the next `session` brings what is
+   * missing.
+   *
+   * @param {string} event
+   * @param {unknown[]} args
+   */
+  async function request(event, ...args) {
     try {
       for (;;) {
-        const [answer] = await connection.call(...args)
-        if (!passing.has(answer?.code)) return answer
-        await new Promise((done) => setTimeout(done, answer.wait ?? pause))
+        const [answer] = await connection.call(event, ...args)
+        if (!temporaryRefusals.has(answer?.code)) return answer
+        await new Promise((resolve) => setTimeout(resolve, answer.wait ?? retryPause))
       }
     } catch {
       return undefined
     }
   }
 
-  function say(text) {
-    typedAt.delete(state.room)
+  /** @param {string} text */
+  function sendMessage(text) {
+    typingSentAt.delete(state.room)
     outbox.add(state.room, text)
   }
 
-  function typing(isTyping) {
+  /** @param {boolean} isTyping */
+  function setTyping(isTyping) {
     const { room } = state
-    const last = typedAt.get(room) ?? 0
+    const last = typingSentAt.get(room) ?? 0
     if (isTyping && Date.now() - last > typingEvery) {
-      typedAt.set(room, Date.now())
+      typingSentAt.set(room, Date.now())
       connection.emit('typing', { room })
     } else if (!isTyping && last) {
-      typedAt.delete(room)
+      typingSentAt.delete(room)
       connection.emit('stop typing', { room })
     }
   }
 
-  return { claim, named, unnamed, join, show, leaveRoom, leaveChat, older, refreshDirectory, refreshStatus, say, typing, retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry, check: connection.check }
+  return {
+    claimName, handleNamed, handleUnnamed, showRoom, leaveRoom, leaveChat, loadOlder, refreshDirectory, refreshStatus,
+    sendMessage, setTyping, retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
+  }
 }

@@ -1,152 +1,209 @@
-// The plain WebSocket door of the server: events both ways, answers to those sent with an id, and coming back after the
-// connection was lost. Knows no event by name.
+// The connection to the server's raw WebSocket endpoint: events both ways, answers to events that
+// carry an id, and reconnecting after a loss. This module knows no event of the chat.
 //
-// A browser shows a page no WebSocket pings, so a connection that died without a close frame is found by asking: when
-// the system says that something changed, when an answer is late, and when nothing has been heard for a while.
+// A browser does not show WebSocket pings to a page. A connection that died without a close frame
+// is therefore found by a probe: when the system reports a change, when an answer is late, and
+// after a time without any message.
 
-const connectLimit = 8000 // ms for a connection to be made, handshake included
-const answerLimit = 2000 // ms for a probe to be answered by anything at all
-const lateAfter = 700 // ms without a sound after which a call has a probe sent behind it
-const idleLimit = 15000 // ms without a sound before a probe
-const longestDelay = 30000 // ms between two attempts
-const steady = 5000 // ms a connection must have held for the next loss to count as the first
+const connectTimeout = 8000 // ms for a connection to be made, handshake included
+const probeTimeout = 2000 // ms for a probe to be followed by any message at all
+const lateAfter = 700 // ms without a message after which a waiting call sends a probe
+const idleLimit = 15000 // ms without a message before a probe
+const minimumBackoff = 500 // ms
+const maximumBackoff = 30000 // ms between two attempts
+const stableAfter = 5000 // ms online after which the next loss starts the back-off again
+const freshFor = 1000 // ms after a message in which waking sends no probe
 
-// Lost rejects calls whose connection went away before the answer: whether the server acted on them is unknown.
-export class Lost extends Error {}
+/** Rejects a call whose connection was lost before the answer. Whether the server acted on it is unknown. */
+export class ConnectionLost extends Error {}
 
-// createConnection returns a connection that is not yet open. hello() gives the fields of the first message; event(name,
-// args) is called for every event; phase(name, detail) when it becomes connecting, online, waiting {retryAt, code, since} or
-// closed {reason}; probe is the name of an event that the server answers cheaply.
-export function createConnection({ url, hello, event, phase, probe }) {
+/**
+ * @typedef {object} Handlers
+ * @property {string} url
+ * @property {() => object} connectPayload the fields of the first message
+ * @property {(name: string, args: any[]) => void} onEvent
+ * @property {(phase: 'connecting' | 'online' | 'waiting' | 'closed', detail?: Loss) => void} onPhase
+ * @property {string} probe the name of an event that the server answers cheaply
+ */
+
+/**
+ * How a connection was lost. code is the WebSocket close code, 0 if there was none. Times are as
+ * Date.now() counts.
+ * @typedef {{ retryAt: number, code: number, since: number }} Loss
+ */
+
+/**
+ * A message of the server. Each has one of these fields.
+ * @typedef {object} ServerMessage
+ * @property {string} [event]
+ * @property {number} [ack] the id of the event that this answers
+ * @property {any[]} [args] of an event or an answer
+ * @property {object} [connect]
+ * @property {object} [connect_error]
+ * @property {object} [disconnect]
+ * @property {{ code: string, message: string }} [error]
+ */
+
+/** @typedef {ReturnType<typeof createConnection>} Connection */
+
+/**
+ * Returns a connection that is not yet open.
+ *
+ * @param {Handlers} handlers
+ */
+export function createConnection({ url, connectPayload, onEvent, onPhase, probe }) {
+  /** @type {WebSocket | null} */
   let socket = null
   let online = false
-  let timer = 0
-  let probing = 0
+  let wanted = false // by the user: after a loss the connection is made again
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer // of the connection attempt under way, or of the next one
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let probing
   let attempt = 0
-  let since = 0
-  let heard = 0
-  let wanted = false
+  let onlineSince = 0
+  let lastMessageAt = 0
   let nextId = 1
-  const calls = new Map()
+  /** @type {Map<number, { resolve: (args: any[]) => void, reject: (reason: Error) => void }>} */
+  const calls = new Map() // waiting for an answer, by id
 
   function open() {
     clearTimeout(timer)
     wanted = true
-    phase('connecting')
-    const mine = new WebSocket(url)
-    socket = mine
-    timer = setTimeout(() => lose(mine, 0), connectLimit)
-    mine.onopen = () => mine.send(JSON.stringify({ connect: hello() }))
-    mine.onmessage = (message) => mine === socket && receive(message.data)
-    mine.onclose = (close) => lose(mine, close.code)
+    onPhase('connecting')
+    const opened = new WebSocket(url)
+    socket = opened
+    timer = setTimeout(() => lose(opened, 0), connectTimeout)
+    opened.onopen = () => opened.send(JSON.stringify({ connect: connectPayload() }))
+    opened.onmessage = (message) => { if (opened === socket) receive(message.data) }
+    opened.onclose = ({ code }) => lose(opened, code)
   }
 
+  /** @param {string} text */
   function receive(text) {
-    heard = Date.now()
+    lastMessageAt = Date.now()
+    /** @type {ServerMessage} */
     const message = JSON.parse(text)
-    if (message.event !== undefined) event(message.event, message.args ?? [])
+    if (message.event !== undefined) onEvent(message.event, message.args ?? [])
     else if (message.ack !== undefined) {
-      const call = calls.get(message.ack)
+      const waiting = calls.get(message.ack)
       calls.delete(message.ack)
-      call?.resolve(message.args ?? [])
+      waiting?.resolve(message.args ?? [])
     } else if (message.connect) {
       clearTimeout(timer)
       online = true
-      since = Date.now()
-      phase('online')
+      onlineSince = Date.now()
+      onPhase('online')
     } else if (message.connect_error) {
       lose(socket, 0)
     } else if (message.disconnect) {
-      close('server') // it means: do not come back by yourself
+      close() // the server does not want the client to reconnect by itself
     } else if (message.error) {
       console.error('the server refused a message:', message.error.code, message.error.message)
     }
   }
 
-  function abandon(old) {
+  function abandon() {
+    const old = socket
     socket = null
     online = false
     clearTimeout(timer)
     clearTimeout(probing)
-    probing = 0
+    probing = undefined
     old?.close()
     const lost = [...calls.values()]
     calls.clear()
-    for (const call of lost) call.reject(new Lost('connection lost'))
+    for (const { reject } of lost) reject(new ConnectionLost('connection lost'))
   }
 
-  // lose gives up a connection that has been of no use since then, and has another one made.
-  function lose(old, code, then = Date.now()) {
+  /**
+   * Abandons a connection that has been dead since then, and schedules the next attempt.
+   *
+   * @param {WebSocket | null} old
+   * @param {number} code
+   * @param {number} [since]
+   */
+  function lose(old, code, since = Date.now()) {
     if (old !== socket) return
-    const held = online && Date.now() - since > steady
-    abandon(old)
+    const wasStable = online && Date.now() - onlineSince > stableAfter
+    abandon()
     if (!wanted) return
-    attempt = held ? 0 : attempt + 1
-    // At once the first time, but not all clients of an instance in the same moment; then ever more seldom.
-    const base = held ? 0 : Math.min(longestDelay, 500 * 2 ** attempt)
-    const delay = base / 2 + Math.random() * (base / 2 || 250)
+    attempt = wasStable ? 0 : attempt + 1
+    // The first attempt comes at once, with jitter, because an instance may lose all its clients in
+    // the same moment.
+    const backoff = wasStable ? 0 : Math.min(maximumBackoff, minimumBackoff * 2 ** attempt)
+    const delay = backoff / 2 + Math.random() * (backoff / 2 || minimumBackoff / 2)
     timer = setTimeout(open, delay)
-    phase('waiting', { retryAt: Date.now() + delay, code, since: then })
+    onPhase('waiting', { retryAt: Date.now() + delay, code, since })
   }
 
-  function close(reason) {
+  function close() {
     wanted = false
-    abandon(socket)
-    phase('closed', { reason })
+    abandon()
+    onPhase('closed')
   }
 
-  // check finds out whether the connection still lives, unless that is known.
+  /** Sends a probe, unless one is under way, and abandons the connection if no message follows. */
   function check() {
-    if (!online || probing) return
-    const mine = socket
-    const asked = Date.now()
+    if (!online || probing !== undefined) return
+    const checked = socket
+    const askedAt = Date.now()
     probing = setTimeout(() => {
-      probing = 0
-      if (heard < asked) lose(mine, 0, asked)
-    }, answerLimit)
+      probing = undefined
+      if (lastMessageAt < askedAt) lose(checked, 0, askedAt)
+    }, probeTimeout)
     emit(probe)
   }
 
-  // retry connects now instead of later.
+  /** Connects now instead of later. */
   function retry() {
     if (!wanted || !socket) open()
   }
 
+  /** Connects or checks the connection, because the system or the tab has come back. */
   function wake() {
-    if (document.hidden) return
     if (wanted && !socket) open()
-    else if (Date.now() - heard > 1000) check()
+    else if (Date.now() - lastMessageAt > freshFor) check()
   }
 
+  /** Checks a connection that has been idle for long. Called regularly. */
+  function checkIdle() {
+    if (Date.now() - lastMessageAt > idleLimit) check()
+  }
+
+  /** @param {object} message */
   function write(message) {
-    socket.send(JSON.stringify(message))
+    socket?.send(JSON.stringify(message))
   }
 
-  // emit sends an event if there is a connection, and forgets it otherwise.
+  /**
+   * Sends an event, and reports whether there was a connection to send it on.
+   *
+   * @param {string} name
+   * @param {unknown[]} args
+   */
   function emit(name, ...args) {
     if (online) write(args.length > 0 ? { event: name, args } : { event: name })
     return online
   }
 
-  // call sends an event and returns the arguments of its answer; it rejects with Lost.
+  /**
+   * Sends an event and returns the arguments of its answer. Rejects with ConnectionLost.
+   *
+   * @param {string} name
+   * @param {unknown[]} args
+   * @returns {Promise<any[]>}
+   */
   function call(name, ...args) {
-    if (!online) return Promise.reject(new Lost('not connected'))
+    if (!online) return Promise.reject(new ConnectionLost('not connected'))
     const id = nextId++
     return new Promise((resolve, reject) => {
       calls.set(id, { resolve, reject })
       write({ event: name, args, id })
-      const asked = Date.now()
-      setTimeout(() => calls.has(id) && heard < asked && check(), lateAfter)
+      const askedAt = Date.now()
+      setTimeout(() => { if (calls.has(id) && lastMessageAt < askedAt) check() }, lateAfter)
     })
   }
 
-  addEventListener('online', wake)
-  addEventListener('pageshow', wake)
-  addEventListener('offline', check)
-  document.addEventListener('visibilitychange', wake)
-  setInterval(() => {
-    if (Date.now() - heard > idleLimit) check()
-  }, idleLimit / 3)
-
-  return { open, retry, close, emit, call, check }
+  return { open, retry, emit, call, check, wake, checkIdle, idleCheckEvery: idleLimit / 3 }
 }

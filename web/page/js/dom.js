@@ -1,13 +1,23 @@
-// Elements from data. Text always becomes a text node: nothing here, or anywhere in the page, parses markup.
+// Builds elements from data. Text always becomes a text node: no module of the page parses markup.
 
-const svgSpace = 'http://www.w3.org/2000/svg'
+const svgNamespace = 'http://www.w3.org/2000/svg'
 
+/** @typedef {Node | string | null | undefined | false} Child a child of an element; the last three are left out */
+/** @typedef {Record<string, unknown> | null} Attributes */
+
+/**
+ * @template {Element} T
+ * @param {T} element
+ * @param {Attributes} attributes
+ * @param {(Child | Child[])[]} children
+ */
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === undefined || value === null || value === false) continue
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value)
-    else if (name.startsWith('--')) element.style.setProperty(name, value)
-    else element.setAttribute(name, value === true ? '' : value)
+    if (typeof value === 'function') {
+      element.addEventListener(name.slice('on'.length), /** @type {EventListener} */ (value))
+    } else if (name.startsWith('--')) setProperty(element, name, String(value))
+    else element.setAttribute(name, value === true ? '' : String(value))
   }
   for (const child of children.flat()) {
     if (child !== undefined && child !== null && child !== false) element.append(child)
@@ -15,29 +25,82 @@ function fill(element, attributes, children) {
   return element
 }
 
-// h makes an HTML element. Attributes named on… are listeners, those named --… custom properties of its style; null,
-// undefined and false leave an attribute or a child out.
+/**
+ * Sets a custom property of an element's style.
+ *
+ * @param {Element} element
+ * @param {string} name
+ * @param {string} value
+ */
+export function setProperty(element, name, value) {
+  if (element instanceof HTMLElement || element instanceof SVGElement) element.style.setProperty(name, value)
+}
+
+/**
+ * Makes an HTML element. An attribute that is a function, such as onclick, becomes a listener; one
+ * that starts with two hyphens becomes a custom property of the style. Null, undefined and false
+ * leave an attribute or a child out.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Attributes} attributes
+ * @param {(Child | Child[])[]} children
+ */
 export function h(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children)
 }
 
-// svg makes an SVG element in the same way.
+/**
+ * Makes an SVG element in the same way.
+ *
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Attributes} attributes
+ * @param {(Child | Child[])[]} children
+ */
 export function svg(tag, attributes, ...children) {
-  return fill(document.createElementNS(svgSpace, tag), attributes, children)
+  return fill(document.createElementNS(svgNamespace, tag), attributes, children)
 }
 
-export const byId = (id) => document.getElementById(id)
+/**
+ * Returns the element with this id. Throws if the document has none of this type.
+ *
+ * @template {Element} T
+ * @param {string} id
+ * @param {{ new (): T }} type
+ */
+export function byId(id, type) {
+  const element = document.getElementById(id)
+  if (!(element instanceof type)) throw new Error(`the document has no ${type.name} with the id ${id}`)
+  return element
+}
 
-// setText changes an element's text only if it differs, so that nothing is laid out or announced for nothing.
+/**
+ * Changes an element's text only if it differs, so that an unchanged text causes no layout and is
+ * not read out again.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
-// keyed makes the children of parent those that items stand for, in order, keeping the elements of keys already there:
-// focus and scroll positions survive. make(item) builds an element, update(element, item) brings one up to date.
+/**
+ * Makes the children of parent match items, in their order. Children whose keys are still there are
+ * kept, so focus and scroll positions survive.
+ *
+ * @template T
+ * @param {HTMLElement} parent
+ * @param {T[]} items
+ * @param {(item: T) => string} key
+ * @param {(item: T) => HTMLElement} make builds the element of an item
+ * @param {(element: HTMLElement, item: T) => void} update brings an element up to date
+ */
 export function keyed(parent, items, key, make, update) {
+  /** @type {Map<string | undefined, HTMLElement>} */
   const old = new Map()
-  for (const element of parent.children) old.set(element.dataset.key, element)
+  for (const element of elements(parent.children)) old.set(element.dataset.key, element)
   let next = parent.firstElementChild
   for (const item of items) {
     const k = key(item)
@@ -52,4 +115,36 @@ export function keyed(parent, items, key, make, update) {
     else parent.insertBefore(element, next)
   }
   for (const element of old.values()) element.remove()
+}
+
+/**
+ * Returns the HTML elements among nodes.
+ *
+ * @param {Iterable<Node>} nodes
+ */
+export function elements(nodes) {
+  return [...nodes].filter((node) => node instanceof HTMLElement)
+}
+
+/**
+ * Returns the first HTML element below parent that matches selector. Throws if there is none.
+ *
+ * @param {ParentNode} parent
+ * @param {string} selector
+ */
+export function find(parent, selector) {
+  const element = parent.querySelector(selector)
+  if (!(element instanceof HTMLElement)) throw new Error(`there is no element ${selector}`)
+  return element
+}
+
+/**
+ * Returns the nearest HTML element around target, itself included, that matches selector.
+ *
+ * @param {EventTarget | null} target
+ * @param {string} selector
+ */
+export function closest(target, selector) {
+  const element = target instanceof Element ? target.closest(selector) : null
+  return element instanceof HTMLElement ? element : null
 }

@@ -1,90 +1,108 @@
-// Every word of the page, in the language of the reader.
+// The page's texts, dates and numbers in the language of the reader.
 
 import { state } from './state.js'
 import { browser } from './storage.js'
 import en from './en.js'
 import ko from './ko.js'
 
+/** @import { Refusal } from './state.js' */
+
+/** @typedef {Record<string, string | number | undefined>} Values */
+/** @typedef {Record<string, string | Partial<Record<Intl.LDMLPluralRule, string>>>} Dictionary */
+
+/** @type {Record<string, Dictionary>} */
 const dictionaries = { en, ko }
 
-const preferred = (navigator.languages ?? [navigator.language])
-  .map((tag) => tag.toLowerCase().split('-')[0])
-  .find((tag) => Object.hasOwn(dictionaries, tag))
+const browserLanguages = globalThis.navigator?.languages ?? []
+
+/** @param {string} tag */
+const primary = (tag) => tag.toLowerCase().split('-')[0]
+
+const preferred = browserLanguages.map(primary).find((tag) => Object.hasOwn(dictionaries, tag))
 
 export let language = Object.hasOwn(dictionaries, state.settings.language) ? state.settings.language : preferred ?? 'en'
 
-// locale is the reader's own kind of the language spoken, where he has one: British English has other dates than American.
-const locale = () => navigator.languages?.find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language
+let formats = createFormats()
 
-let plurals
-let times
-let fullTimes
-let days
-let numbers
-let tenths
-prepare()
-
-function prepare() {
-  plurals = new Intl.PluralRules(language)
-  times = new Intl.DateTimeFormat(locale(), { hour: 'numeric', minute: '2-digit' })
-  fullTimes = new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'medium' })
-  days = new Intl.DateTimeFormat(locale(), { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' })
-  numbers = new Intl.NumberFormat(locale())
-  tenths = new Intl.NumberFormat(locale(), { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+function createFormats() {
+  // The reader's own variety of the language, if they have one: British English writes other dates
+  // than American.
+  const locale = browserLanguages.find((tag) => primary(tag) === language) ?? language
+  return {
+    plurals: new Intl.PluralRules(language),
+    time: new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' }),
+    fullTime: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+    day: new Intl.DateTimeFormat(locale, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }),
+    number: new Intl.NumberFormat(locale),
+    tenths: new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
+  }
 }
 
-// t is the text of key, with {name} replaced by values.name. A text that depends on a number is written as one text per
-// plural category and takes that of values.n.
-export function t(key, values) {
-  let text = dictionaries[language][key] ?? en[key]
-  if (typeof text === 'object') text = text[plurals.select(values.n)] ?? text.other
+/**
+ * Returns the text of a key, with {name} replaced by values.name. A text that depends on a number
+ * is written once per plural category, and values.n selects the category. Throws if no dictionary
+ * has the key.
+ *
+ * @param {string} key
+ * @param {Values} [values]
+ */
+export function t(key, values = {}) {
+  const entry = dictionaries[language][key] ?? dictionaries.en[key]
+  const text = typeof entry === 'object' ? entry[formats.plurals.select(Number(values.n))] ?? entry.other : entry
   if (text === undefined) throw new Error(`no text named ${key}`)
   return text.replace(/\{(\w+)\}/g, (_, name) => {
-    const value = values?.[name] ?? ''
-    return typeof value === 'number' ? numbers.format(value) : value
+    const value = values[name] ?? ''
+    return typeof value === 'number' ? formats.number.format(value) : value
   })
 }
 
-// explain is what a refusal by the server means to a reader.
+/**
+ * Explains a refusal of the server to the reader.
+ *
+ * @param {Refusal} refusal
+ */
 export function explain(refusal) {
   const key = 'refusal.' + refusal.code
-  if (en[key] !== undefined) return t(key, { n: Math.max(1, Math.ceil((refusal.wait ?? 0) / 1000)) })
+  if (dictionaries.en[key] !== undefined) return t(key, { n: Math.max(1, Math.ceil((refusal.wait ?? 0) / 1000)) })
   return language === 'en' && refusal.message ? refusal.message : t('refusal.unknown')
 }
 
-export const clockTime = (ms) => times.format(ms)
-export const fullTime = (ms) => fullTimes.format(ms)
-export const numberOf = (n) => numbers.format(n)
+/** @param {number} ms as Date.now() counts */
+export const clockTime = (ms) => formats.time.format(ms)
 
+/** @param {number} ms as Date.now() counts */
+export const fullTime = (ms) => formats.fullTime.format(ms)
+
+/** @param {number} n */
+export const formatNumber = (n) => formats.number.format(n)
+
+/** @param {number} ms */
 export function milliseconds(ms) {
+  const { number, tenths } = formats
   if (ms < 0.1) return t('ms', { ms: '< ' + tenths.format(0.1) })
-  return t('ms', { ms: ms < 9.95 ? tenths.format(ms) : numbers.format(Math.round(ms)) })
+  return t('ms', { ms: ms < 9.95 ? tenths.format(ms) : number.format(Math.round(ms)) })
 }
 
-export function dayOf(ms) {
+/**
+ * Names a day: as today, yesterday or by its date.
+ *
+ * @param {number} ms as Date.now() counts
+ */
+export function dayName(ms) {
   const day = new Date(ms).toDateString()
   if (day === new Date().toDateString()) return t('today')
   if (day === new Date(Date.now() - 86400000).toDateString()) return t('yesterday')
-  return days.format(ms)
+  return formats.day.format(ms)
 }
 
-// speak changes the language of the page and of the browser's other tabs to come.
-export function speak(wanted) {
+/**
+ * Changes the language of this page, and of tabs opened later.
+ *
+ * @param {string} wanted
+ */
+export function setLanguage(wanted) {
   language = wanted
   state.settings.language = wanted
   browser.write('language', wanted)
-  prepare()
-}
-
-// translate puts the texts into the elements that name theirs: data-t for the content, data-t-label and
-// data-t-placeholder for attributes.
-export function translate() {
-  document.documentElement.lang = language
-  for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(element.dataset.t)
-  for (const element of document.querySelectorAll('[data-t-placeholder]')) element.placeholder = t(element.dataset.tPlaceholder)
-  for (const element of document.querySelectorAll('[data-t-label]')) {
-    const label = t(element.dataset.tLabel)
-    element.setAttribute('aria-label', label)
-    if (element.tagName === 'BUTTON') element.title = label
-  }
+  formats = createFormats()
 }

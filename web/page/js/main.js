@@ -1,104 +1,154 @@
-// Where the page is put together: connection, state and views.
+// Puts the page together: connection, state and views.
 
-import { byId } from './dom.js'
+import { byId, setProperty } from './dom.js'
 import { state, changed, lobby } from './state.js'
 import { tab } from './storage.js'
+import { hashOfRoom, roomOfHash } from './address.js'
 import { createConnection } from './connection.js'
 import { createOutbox } from './outbox.js'
-import { createActions, addressOfRoom, roomOfAddress } from './actions.js'
+import { createActions } from './actions.js'
 import { createEvents } from './events.js'
 import { roomNamed } from './rooms.js'
-import { createAlerts } from './view/alerts.js'
 import { createBanner } from './view/banner.js'
-import { createBar } from './view/bar.js'
-import { createBehind } from './view/behind.js'
 import { createComposer } from './view/composer.js'
-import { createKeyboard } from './view/keyboard.js'
-import { createLines } from './view/lines.js'
-import { createNaming } from './view/naming.js'
+import { createConversation } from './view/conversation.js'
+import { createDiagnostics } from './view/diagnostics.js'
+import { createNicknameDialog } from './view/nickname-dialog.js'
+import { createNotifications } from './view/notifications.js'
+import { createRoomHeader } from './view/room-header.js'
 import { createSettings } from './view/settings.js'
-import { createSide } from './view/side.js'
+import { createShortcuts } from './view/shortcuts.js'
+import { createSidebar } from './view/sidebar.js'
+
+/** @import { Loss } from './connection.js' */
+/** @import { Line } from './rooms.js' */
+/** @import { Link } from './state.js' */
 
 const connection = createConnection({
   url: new URL('/ws?connect', location.href).href.replace(/^http/, 'ws'),
-  // After a reload the page has no lines, so it names no place in the log from which on it wants them.
-  hello: () => ({ ...(state.me.token && { token: state.me.token }), ...(state.me.token && state.offset && { offset: state.offset }) }),
-  event: (name, args) => receive(name, args),
-  phase: changePhase,
+  // After a reload the page has no lines, so it names no offset from which it wants them.
+  connectPayload: () => ({
+    ...(state.me.token && { token: state.me.token }),
+    ...(state.me.token && state.offset && { offset: state.offset }),
+  }),
+  onEvent: (name, args) => receive(name, args),
+  onPhase: changePhase,
   probe: 'status',
 })
 
-const outbox = createOutbox(connection)
+addEventListener('online', wake)
+addEventListener('pageshow', wake)
+document.addEventListener('visibilitychange', wake)
+addEventListener('offline', connection.check)
+setInterval(connection.checkIdle, connection.idleCheckEvery)
 
-// toLine makes a line of one in the server's history.
-function toLine(line) {
-  const settled = line.cid !== undefined && outbox.settle(line.cid)
-  return { ...line, own: settled && line.from === (state.me.name || state.me.wish) }
+function wake() {
+  if (!document.hidden) connection.wake()
 }
 
-const actions = createActions(connection, outbox, toLine)
-const app = byId('app')
-const scroller = byId('lines')
-const message = byId('message')
+const outbox = createOutbox(connection)
 
-const composer = createComposer({ form: byId('composer'), field: message, label: byId('message-label'), counter: byId('counter'), button: byId('send'), actions })
-actions.takeBack = (cid) => composer.giveBack(actions.discard(cid))
+/**
+ * Makes a line of one in the server's history.
+ *
+ * @param {Line} line
+ */
+function toLine(line) {
+  const sentHere = line.cid !== undefined && outbox.markDelivered(line.cid)
+  return { ...line, own: sentHere && line.from === (state.me.name || state.me.requestedName) }
+}
 
-const alerts = createAlerts({
-  announcer: byId('announcer'),
-  typing: byId('typing'),
-  goTo: (name) => { location.hash = addressOfRoom(name) },
+/** @param {string} room */
+const goTo = (room) => { location.hash = hashOfRoom(room) }
+
+const actions = createActions({
+  connection, outbox, toLine,
+  navigation: { go: goTo, replace: (room) => history.replaceState(null, '', hashOfRoom(room)) },
 })
-const receive = createEvents({ actions, outbox, toLine, heard: alerts.heard })
 
-for (const name of tab.read('rooms', [])) roomNamed(name)
+const app = byId('app', HTMLElement)
+const message = byId('message', HTMLTextAreaElement)
+const scroller = byId('lines', HTMLElement)
+const roomList = byId('rooms', HTMLElement)
+
+const composer = createComposer({
+  form: byId('composer', HTMLFormElement), field: message, label: byId('message-label', HTMLElement),
+  counter: byId('counter', HTMLElement), button: byId('send', HTMLButtonElement), actions,
+})
+const { notifyMessage, announce } = createNotifications({
+  announcer: byId('announcer', HTMLElement), typing: byId('typing', HTMLElement), goTo,
+})
+const receive = createEvents({ actions, outbox, toLine, onMessage: notifyMessage })
+
+for (const name of tab.read('rooms', /** @type {string[]} */ ([]))) roomNamed(name)
 roomNamed(lobby)
-addEventListener('hashchange', () => actions.show(roomOfAddress()))
-actions.show(roomOfAddress())
+const showAddressedRoom = () => actions.showRoom(roomOfHash(location.hash))
+addEventListener('hashchange', showAddressedRoom)
+showAddressedRoom()
 
-const naming = createNaming({
-  card: byId('naming'), form: byId('set-nickname'), field: byId('nick'), error: byId('nickname-err'), cancel: byId('nick-cancel'), go: byId('nick-go'),
-  status: byId('naming-state'), app, message, actions,
+const nicknameDialog = createNicknameDialog({
+  card: byId('naming', HTMLElement), form: byId('set-nickname', HTMLFormElement), field: byId('nick', HTMLInputElement),
+  error: byId('nickname-err', HTMLElement), cancel: byId('nick-cancel', HTMLButtonElement),
+  submitButton: byId('nick-go', HTMLButtonElement), status: byId('naming-state', HTMLElement), app, message, actions,
 })
 createSettings({
-  languages: document.querySelectorAll('[data-language]'), choice: byId('language'), theme: byId('theme'), notify: byId('notify'), note: byId('notify-note'),
-  rename: byId('rename'), leave: byId('leave'), naming, actions,
+  languageButtons: document.querySelectorAll('button[data-language]'), languages: byId('language', HTMLSelectElement),
+  theme: byId('theme', HTMLSelectElement), notify: byId('notify', HTMLInputElement),
+  note: byId('notify-note', HTMLElement), rename: byId('rename', HTMLElement), leave: byId('leave', HTMLElement),
+  nicknameDialog, actions,
 })
-const side = createSide({ side: byId('side'), rooms: byId('rooms'), people: byId('people'), count: byId('people-count'), visit: byId('visit'), open: byId('open-side'), close: byId('close-side'), actions })
-const behind = createBehind({ panel: byId('behind'), button: byId('open-behind'), actions })
-createBar({
-  title: byId('title'), subtitle: byId('subtitle'), copy: byId('copy'), leaveRoom: byId('leave-room'), openBehind: byId('open-behind'), instance: byId('instance'),
-  latency: byId('latency'), pulse: byId('pulse'), sideMark: byId('side-mark'), announce: alerts.announce, actions,
+const sidebar = createSidebar({
+  side: byId('side', HTMLElement), rooms: roomList, people: byId('people', HTMLElement),
+  count: byId('people-count', HTMLElement), visit: byId('visit', HTMLFormElement),
+  visitField: byId('visit-name', HTMLInputElement), open: byId('open-side', HTMLElement),
+  close: byId('close-side', HTMLElement), message, goTo, actions,
 })
-createBanner({ banner: byId('banner'), text: byId('banner-text'), action: byId('banner-action'), announce: alerts.announce, actions })
-createLines({ scroller, jump: byId('jump'), actions })
-createKeyboard({ side, behind, naming, message, scroller, rooms: byId('rooms') })
+const openDiagnostics = byId('open-behind', HTMLElement)
+const diagnostics = createDiagnostics({ panel: byId('behind', HTMLElement), button: openDiagnostics, actions })
+createRoomHeader({
+  title: byId('title', HTMLElement), subtitle: byId('subtitle', HTMLElement), copy: byId('copy', HTMLElement),
+  leaveRoom: byId('leave-room', HTMLElement), openDiagnostics, instance: byId('instance', HTMLElement),
+  latency: byId('latency', HTMLElement), pulse: byId('pulse', HTMLElement), sideMark: byId('side-mark', HTMLElement),
+  announce, actions,
+})
+createBanner({
+  banner: byId('banner', HTMLElement), text: byId('banner-text', HTMLElement),
+  action: byId('banner-action', HTMLButtonElement), announce, actions,
+})
+createConversation({ scroller, jump: byId('jump', HTMLElement), message, actions, edit: composer.editUnsent })
+createShortcuts({ sidebar, diagnostics, nicknameDialog, message, scroller, rooms: roomList })
 
-// A phone's keyboard covers the page where the browser doesn't shrink it: the app takes the height that is left.
+// Some browsers do not shrink the page when a phone's keyboard opens: the app takes the height that
+// is left.
 globalThis.visualViewport?.addEventListener('resize', () => {
-  if (visualViewport.scale !== 1) return
-  document.documentElement.style.setProperty('--height', visualViewport.height + 'px')
-  scrollTo(0, 0) // some move the page up instead, header and all
+  const viewport = globalThis.visualViewport
+  if (!viewport || viewport.scale !== 1) return
+  setProperty(document.documentElement, '--height', viewport.height + 'px')
+  scrollTo(0, 0) // some scroll the page up instead, header included
 })
 
 setInterval(actions.refreshDirectory, 30000)
 
-// What stands in the document is in English, and may not be what is to be seen: it shows from here on.
+// The style sheet hides the page until its texts and colours are those of the reader.
 document.documentElement.dataset.ready = ''
 connection.open()
 
-function changePhase(phase, detail = {}) {
+/**
+ * @param {Link['phase']} phase
+ * @param {Partial<Loss>} [loss]
+ */
+function changePhase(phase, loss = {}) {
   const { link } = state
-  const goingAway = 1001 // RFC 6455 section 7.4.1: the server says that it goes, as when it is replaced by another
+  const goingAway = 1001 // RFC 6455 section 7.4.1: the instance is shutting down, and another one takes over
   if (phase === 'waiting' && link.phase === 'online') {
-    link.downSince = detail.since
-    link.quiet = detail.code === goingAway
+    link.downSince = loss.since ?? Date.now()
+    link.quiet = loss.code === goingAway
   }
   if (phase === 'online') {
-    link.ever = true
+    link.wasOnline = true
     link.replaced = false
   }
   link.phase = phase === 'closed' && link.replaced ? 'replaced' : phase
-  link.retryAt = detail.retryAt ?? 0
+  link.retryAt = loss.retryAt ?? 0
   changed('link', 'outbox')
 }

@@ -1,48 +1,86 @@
-// Own messages until they are in the log. Each has an id of its own, the same however often it is sent, so that the
-// server shows it once; in a room the next goes when the one before has its answer, so that they arrive in order. The
-// outbox outlives the connection and a reload.
+// Own messages until they are in the log. Each keeps its client message id however often it is
+// sent, so the server shows it once. Each room has at most one message under way, so messages
+// arrive in order. The outbox survives the loss of the connection and a reload.
 
 import { state, changed } from './state.js'
 import { tab } from './storage.js'
 import { addLine, roomNamed } from './rooms.js'
-import { sent } from './hops.js'
+import { recordSent } from './timings.js'
 
-const keptIds = 300 // of own messages, by which they are known again in the history
+/** @import { Refusal } from './state.js' */
+/** @import { Timing } from './timings.js' */
+/** @import { Connection } from './connection.js' */
 
-export const pause = 2000 // ms before trying again what was refused for the moment without saying how long
+/**
+ * @typedef {object} OutboxEntry
+ * @property {string} cid client message id
+ * @property {string} room
+ * @property {string} text
+ * @property {number} time when the user sent it, as Date.now() counts
+ * @property {'waiting' | 'sending' | 'failed'} status
+ * @property {number} until when a waiting message may be sent, as Date.now() counts
+ * @property {Refusal} [refusal] the last one
+ */
 
-// Refusals that pass: the message stays where it is in the queue.
-export const passing = new Set(['too_fast', 'overloaded', 'unavailable'])
-// Refusals that end with the next `session` or `join`, which call pump.
-const waiting = new Set(['no_name', 'not_in_room', 'name_lost'])
+/**
+ * @typedef {object} Sent the server's answer to a message
+ * @property {true} ok
+ * @property {string} id of the log entry
+ * @property {number} [time]
+ * @property {string} [room]
+ * @property {number} [latency] through the log, in ms
+ * @property {boolean} [duplicate] whether an earlier attempt had succeeded
+ */
 
+const keptIds = 300 // client message ids by which own messages are recognised in the history
+
+export const retryPause = 2000 // ms before a temporarily refused request is repeated, where the refusal names no time
+
+// After these the same request may succeed: the message keeps its position in the outbox.
+export const temporaryRefusals = new Set(['too_fast', 'overloaded', 'unavailable'])
+// These end when the server sends `session` or the room is joined; both call sendNext.
+const refusalsUntilJoined = new Set(['no_name', 'not_in_room', 'name_lost'])
+
+/** @typedef {ReturnType<typeof createOutbox>} Outbox */
+
+/** @param {Pick<Connection, 'call'>} connection */
 export function createOutbox(connection) {
-  const busy = new Set() // names of rooms with a message under way
-  const ownIds = new Set(tab.read('cids', []))
-  let timer = 0
+  /** @type {Set<string>} */
+  const busyRooms = new Set() // with a message under way
+  const ownIds = new Set(tab.read('cids', /** @type {string[]} */ ([])))
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
 
-  state.outbox = tab.read('outbox', []).map((entry) => ({ ...entry, status: entry.status === 'failed' ? 'failed' : 'waiting', until: 0 }))
+  const stored = tab.read('outbox', /** @type {OutboxEntry[]} */ ([]))
+  state.outbox = stored.map((entry) => (entry.status === 'failed' ? entry : { ...entry, status: 'waiting', until: 0 }))
 
   function save() {
     tab.write('outbox', state.outbox)
     changed('outbox')
   }
 
+  /**
+   * Appends a message, and sends it as soon as those before it in the room are in the log.
+   *
+   * @param {string} room
+   * @param {string} text
+   */
   function add(room, text) {
     const cid = randomId()
     ownIds.add(cid)
-    if (ownIds.size > keptIds) ownIds.delete(ownIds.values().next().value)
+    const [oldest] = ownIds
+    if (ownIds.size > keptIds) ownIds.delete(oldest)
     tab.write('cids', [...ownIds])
     state.outbox.push({ cid, room, text, time: Date.now(), status: 'waiting', until: 0 })
     save()
-    pump()
+    sendNext()
   }
 
-  // pump sends the first waiting message of every room that has none under way.
-  function pump() {
+  /** Sends the first waiting message of every room that has none under way. */
+  function sendNext() {
     clearTimeout(timer)
     if (!state.me.name || state.link.phase !== 'online') return
-    const seen = new Set(busy)
+    const seen = new Set(busyRooms)
     let next = Infinity
     for (const entry of state.outbox) {
       if (entry.status === 'failed' || seen.has(entry.room)) continue
@@ -50,44 +88,56 @@ export function createOutbox(connection) {
       if (entry.until > Date.now()) next = Math.min(next, entry.until)
       else if (roomNamed(entry.room).joined) send(entry)
     }
-    if (next < Infinity) timer = setTimeout(pump, next - Date.now() + 5)
+    if (next < Infinity) timer = setTimeout(sendNext, next - Date.now() + 5)
   }
 
+  /** @param {OutboxEntry} entry */
   async function send(entry) {
-    busy.add(entry.room)
+    const { room } = entry
+    busyRooms.add(room)
     entry.status = 'sending'
-    const at = performance.now()
-    const clock = Date.now()
+    const started = performance.now()
+    const startedAt = Date.now()
     changed('outbox')
     try {
-      const [answer] = await connection.call('user message', entry.text, { room: entry.room, cid: entry.cid })
-      busy.delete(entry.room)
-      if (answer?.ok) confirm(entry, answer, sent(answer, clock, performance.now() - at))
+      const [answer] = await connection.call('user message', entry.text, { room, cid: entry.cid })
+      busyRooms.delete(room)
+      if (answer?.ok) confirm(entry, answer, recordSent(answer, startedAt, performance.now() - started))
       else refuse(entry, answer ?? { code: 'unknown' })
     } catch {
-      busy.delete(entry.room)
-      entry.status = 'waiting' // the next session sends it again
+      busyRooms.delete(room)
+      entry.status = 'waiting' // the next connection sends it again
       changed('outbox')
       return
     }
-    pump()
+    sendNext()
   }
 
-  function confirm(entry, answer, hops) {
+  /**
+   * @param {OutboxEntry} entry
+   * @param {Sent} answer
+   * @param {Timing} timing
+   */
+  function confirm(entry, answer, timing) {
     remove(entry)
     addLine(roomNamed(answer.room ?? entry.room), {
-      kind: 'message', id: answer.id, time: answer.time ?? entry.time, from: state.me.name, text: entry.text, own: true, cid: entry.cid, instance: state.session.instance, hops,
+      kind: 'message', id: answer.id, time: answer.time ?? entry.time, from: state.me.name, text: entry.text,
+      own: true, cid: entry.cid, instance: state.instance, timing,
     }, answer.duplicate)
   }
 
+  /**
+   * @param {OutboxEntry} entry
+   * @param {Refusal} refusal
+   */
   function refuse(entry, refusal) {
-    if (passing.has(refusal.code)) {
+    if (temporaryRefusals.has(refusal.code)) {
       entry.status = 'waiting'
-      entry.until = Date.now() + (refusal.wait ?? pause)
+      entry.until = Date.now() + (refusal.wait ?? retryPause)
       entry.refusal = refusal
-    } else if (waiting.has(refusal.code)) {
+    } else if (refusalsUntilJoined.has(refusal.code)) {
       entry.status = 'waiting'
-      entry.until = Date.now() + pause
+      entry.until = Date.now() + retryPause
       if (refusal.code === 'not_in_room') roomNamed(entry.room).joined = false
     } else {
       entry.status = 'failed'
@@ -96,42 +146,65 @@ export function createOutbox(connection) {
     save()
   }
 
+  /** @param {OutboxEntry} entry */
   function remove(entry) {
     state.outbox = state.outbox.filter((other) => other !== entry)
     save()
   }
 
-  // settle drops the entry of a message that has been seen in the log, and tells whether cid is of a message of ours.
-  function settle(cid) {
+  /** @param {string} cid */
+  const entryOf = (cid) => state.outbox.find((entry) => entry.cid === cid)
+
+  /**
+   * Removes the message with this client message id, which the log has delivered. Reports whether
+   * the id is one of this user's.
+   *
+   * @param {string | undefined} cid
+   */
+  function markDelivered(cid) {
     if (!cid || !ownIds.has(cid)) return false
-    const entry = state.outbox.find((other) => other.cid === cid)
+    const entry = entryOf(cid)
     if (entry) remove(entry)
     return true
   }
 
-  // retry sends a refused message again, now as the last one.
+  /**
+   * Sends a refused message again, as the last one.
+   *
+   * @param {string} cid
+   */
   function retry(cid) {
-    const entry = state.outbox.find((other) => other.cid === cid)
+    const entry = entryOf(cid)
     if (!entry) return
-    state.outbox = [...state.outbox.filter((other) => other !== entry), { ...entry, status: 'waiting', until: 0, refusal: undefined, time: Date.now() }]
+    const others = state.outbox.filter((other) => other !== entry)
+    state.outbox = [...others, { ...entry, status: 'waiting', until: 0, refusal: undefined, time: Date.now() }]
     save()
-    pump()
+    sendNext()
   }
 
-  // discard takes a refused message back and returns its text.
+  /**
+   * Removes a refused message and returns its text.
+   *
+   * @param {string} cid
+   */
   function discard(cid) {
-    const entry = state.outbox.find((other) => other.cid === cid)
+    const entry = entryOf(cid)
     if (entry) remove(entry)
     return entry?.text ?? ''
   }
 
-  // move takes along what was to be said in a room that the server calls otherwise.
-  function move(from, to) {
+  /**
+   * Moves messages to the room by the name that the server writes.
+   *
+   * @param {string} from
+   * @param {string} to
+   */
+  function renameRoom(from, to) {
     for (const entry of state.outbox) if (entry.room === from) entry.room = to
     save()
   }
 
-  return { add, pump, settle, retry, discard, move }
+  return { add, sendNext, markDelivered, retry, discard, renameRoom }
 }
 
 function randomId() {

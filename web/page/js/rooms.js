@@ -1,11 +1,55 @@
-// Rooms: the lines said in them and the people there. A line is {n, kind, id, time, from, text, was?, own?, instance?,
-// hops?}; n counts them without gaps, downwards for older ones found later, so that views can tell what they have. One of
-// several people who came or went together also has their names and ids; its own id is the last of these.
+// Rooms: their lines and the people in them.
 
 import { state, changed, lobby } from './state.js'
 
-const keptLines = 20000 // in one room; beyond it the oldest go, and can be asked for again
+/** @import { Refusal } from './state.js' */
+/** @import { Timing } from './timings.js' */
 
+/**
+ * A line of a conversation: a message, or a notice that people joined, left or changed their name.
+ * @typedef {object} Line
+ * @property {'message' | 'join' | 'leave' | 'rename' | 'note'} kind
+ * @property {string} [id] of the log entry; a provisional message has none
+ * @property {number} time as Date.now() counts
+ * @property {string} from the author of a message, or whom a notice is about
+ * @property {string} text
+ * @property {number} [n] position in the room, without gaps; older lines loaded later have smaller, even negative, ones
+ * @property {string} [cid] client message id
+ * @property {boolean} [own] whether this user sent it
+ * @property {string} [instance] that appended it to the log
+ * @property {Timing} [timing]
+ * @property {string} [was] the former name, in a rename
+ * @property {string[]} [names] everyone a notice is about, if it is about several
+ * @property {string[]} [ids] the ids of their lines; id is the last of them
+ * @property {string} [provisional] key of a message that the log has not confirmed yet
+ */
+
+/**
+ * @typedef {object} Room
+ * @property {string} name
+ * @property {boolean} joined
+ * @property {boolean} joining
+ * @property {number} epoch raised when lines change other than at either end
+ * @property {Line[]} lines
+ * @property {Set<string>} ids of the lines
+ * @property {boolean} more whether the server has older lines
+ * @property {boolean} loading whether older lines have been asked for
+ * @property {Refusal | null} refusal why the server does not let the user in
+ * @property {number} unread
+ * @property {number | undefined} users how many people are in it, once known
+ * @property {Map<string, { away: boolean }>} people by name
+ * @property {Map<string, number>} typing name to when it expires, as Date.now() counts
+ * @property {Map<string, Line>} provisional messages that are not yet in the log, by key
+ */
+
+const keptLines = 20000 // in one room; older ones are dropped, and can be loaded again
+const droppedAtOnce = 1000
+
+/**
+ * Returns the room with this name, and adds it to the state if it is new.
+ *
+ * @param {string} name
+ */
 export function roomNamed(name) {
   let room = state.rooms.get(name)
   if (!room) {
@@ -13,17 +57,17 @@ export function roomNamed(name) {
       name,
       joined: false,
       joining: false,
-      epoch: 0, // raised when lines are not merely added at one of the ends
+      epoch: 0,
       lines: [],
       ids: new Set(),
-      more: false, // whether the server has older lines
+      more: false,
       loading: false,
-      refusal: null, // why we may not be here
+      refusal: null,
       unread: 0,
-      users: undefined, // how many, once known
-      people: new Map(), // name to {away}
-      typing: new Map(), // name to the time it expires
-      provisional: new Map(), // key to a line that is not in the log yet
+      users: undefined,
+      people: new Map(),
+      typing: new Map(),
+      provisional: new Map(),
     }
     state.rooms.set(name, room)
     changed('rooms')
@@ -31,14 +75,26 @@ export function roomNamed(name) {
   return room
 }
 
+/**
+ * Removes a room from the state. The lobby always stays.
+ *
+ * @param {string} name
+ */
 export function forgetRoom(name) {
   if (name === lobby) return
   state.rooms.delete(name)
   changed('rooms')
 }
 
-// addLine puts a line at the end, unless it is there. A line that turns out to be older than the last ones goes where
-// its time puts it: our own, when the answer to it was lost and only the repeated attempt told of it.
+/**
+ * Adds a line at the end, and reports whether it is new. A late line that is older than the last
+ * one is inserted by its time: an own message whose answer was lost arrives like that when it is
+ * sent again.
+ *
+ * @param {Room} room
+ * @param {Line} line
+ * @param {boolean} [isLate]
+ */
 export function addLine(room, line, isLate = false) {
   if (line.id && room.ids.has(line.id)) return false
   for (const id of idsOf(line)) room.ids.add(id)
@@ -48,66 +104,102 @@ export function addLine(room, line, isLate = false) {
     room.lines.splice(at, 0, line)
     renumber(room)
   } else {
-    line.n = last ? last.n + 1 : 0
+    line.n = last ? numberOfLine(last) + 1 : 0
     room.lines.push(line)
   }
-  if (room.lines.length > keptLines + 1000) {
-    for (const old of room.lines.splice(0, 1000)) for (const id of idsOf(old)) room.ids.delete(id)
+  if (room.lines.length > keptLines + droppedAtOnce) {
+    for (const old of room.lines.splice(0, droppedAtOnce)) for (const id of idsOf(old)) room.ids.delete(id)
     room.more = true
   }
   changed('lines')
   return true
 }
 
+/** @param {Line} line */
 const idsOf = (line) => line.ids ?? (line.id ? [line.id] : [])
 
-// firstID is the id of the first line of a room: what is older comes before it.
+/**
+ * Returns the position of a line in its room.
+ *
+ * @param {Line | undefined} line
+ */
+export const numberOfLine = (line) => line?.n ?? 0
+
+/**
+ * Returns the id of the first line of a room. Older lines come before it in the log.
+ *
+ * @param {Room} room
+ */
 export const firstID = (room) => idsOf(room.lines[0])[0]
 
-// addOlder puts lines before the first, and drops those already there.
+/**
+ * Inserts older lines before the first one, except those already there.
+ *
+ * @param {Room} room
+ * @param {Line[]} lines oldest first
+ */
 export function addOlder(room, lines) {
-  const fresh = lines.filter((line) => !room.ids.has(line.id))
-  let n = room.lines.length > 0 ? room.lines[0].n : 0
-  for (const line of fresh.toReversed()) {
+  const added = lines.filter((line) => !room.ids.has(line.id ?? ''))
+  let n = numberOfLine(room.lines[0])
+  for (const line of added.toReversed()) {
     line.n = --n
-    room.ids.add(line.id)
+    for (const id of idsOf(line)) room.ids.add(id)
   }
-  room.lines.unshift(...fresh)
+  room.lines.unshift(...added)
   changed('lines')
 }
 
-// setHistory makes these the lines of the room, or adds them to those there if they continue them.
+/**
+ * Applies a history: adds its lines if they continue those that are there, and replaces them
+ * otherwise.
+ *
+ * @param {Room} room
+ * @param {Line[]} lines oldest first
+ * @param {boolean} more whether the server has older ones
+ * @param {boolean} reset whether the server could not fill a gap
+ */
 export function setHistory(room, lines, more, reset) {
-  const continues = room.lines.length > 0 && !reset && (lines.some((line) => room.ids.has(line.id)) || !more)
+  const overlaps = lines.some((line) => room.ids.has(line.id ?? ''))
+  const continues = room.lines.length > 0 && !reset && (overlaps || !more)
   if (continues) {
     for (const line of lines) addLine(room, line, true)
     return
   }
   room.lines = lines
-  room.ids = new Set(lines.map((line) => line.id))
+  room.ids = new Set(lines.flatMap(idsOf))
   room.more = more
   renumber(room)
   changed('lines')
 }
 
+/** @param {Room} room */
 function renumber(room) {
   room.epoch++
   room.lines.forEach((line, i) => { line.n = i })
 }
 
+/**
+ * @param {Room} room
+ * @param {Room['people']} people
+ * @param {number} [users] how many there are, if people does not hold all
+ */
 export function setPeople(room, people, users) {
   room.people = people
   room.users = users ?? people.size
   changed('people', 'rooms')
 }
 
+/** @param {Room} room */
 export function clearUnread(room) {
   if (room.unread === 0) return
   room.unread = 0
   changed('rooms')
 }
 
-// stopTyping takes a name off the line of those typing.
+/**
+ * @param {Room} room
+ * @param {string} name
+ */
 export function stopTyping(room, name) {
   if (room.typing.delete(name)) changed('typing')
 }

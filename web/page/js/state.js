@@ -1,24 +1,69 @@
-// The state of the page: one object, changed by events.js (what the server says), actions.js (what the user does),
-// outbox.js and connection.js, and drawn by the views. Whoever changes a part says so with changed(topic).
+// The state of the page: one object. events.js changes it by what the server sends, actions.js by
+// what the user does, and outbox.js by both. The views draw it. Every change is followed by
+// changed(topic).
 
 import { tab, browser } from './storage.js'
+
+/** @import { Room } from './rooms.js' */
+/** @import { OutboxEntry } from './outbox.js' */
+/** @import { Timing } from './timings.js' */
+
+/**
+ * Why the server did not do what it was asked for. wait is in ms: when the same request may
+ * succeed.
+ * @typedef {{ code: string, message?: string, wait?: number }} Refusal
+ */
+
+/**
+ * The connection to the server. A closed one stays closed until the user asks for it; a replaced
+ * one was ended because another tab goes on with the same user. quiet: the server announced that it
+ * would go, so an interruption is expected.
+ * @typedef {object} Link
+ * @property {'connecting' | 'online' | 'waiting' | 'closed' | 'replaced'} phase
+ * @property {number} retryAt when a waiting connection tries again, as Date.now() counts
+ * @property {number} downSince
+ * @property {boolean} quiet
+ * @property {boolean} wasOnline whether the connection was ever made since the page was loaded
+ * @property {boolean} [replaced]
+ */
+
+/** @typedef {{ name: string, self?: boolean, heard?: number, users?: number }} Instance heard is in ms ago */
+/**
+ * @typedef {object} ClusterStatus the server's `status`
+ * @property {string} [instance] the one that serves this page
+ * @property {boolean} [cutOff] whether it has lost contact with the others
+ * @property {number} [latency] through the log, in ms
+ * @property {Instance[]} [instances]
+ */
+
+/** @typedef {{ open: boolean, renaming: boolean, busy: boolean, refusal: Refusal | null }} NicknameDialog */
 
 export const lobby = 'lobby'
 
 export const state = {
-  // phase: connecting, online, waiting (for retryAt, in ms of Date.now), closed (until the user asks), replaced (by another tab)
-  link: { phase: 'connecting', retryAt: 0, downSince: Date.now(), quiet: true, ever: false },
-  session: { instance: '' },
-  limits: { message: 4000, nickname: 32 }, // grapheme clusters; 0: none
-  // name is what the server calls us, '' while it has no name for us; wish is what we ask to be called
-  me: { name: '', wish: tab.read('wish', ''), token: tab.read('token', undefined) },
-  naming: { open: !tab.read('wish', ''), renaming: false, busy: false, refusal: null },
-  room: lobby, // the one shown
-  rooms: new Map(), // those we are in or want to be in, by name: see rooms.js
-  directory: [], // all rooms there are: {name, users}
-  outbox: [], // own messages not yet in the log, in order: see outbox.js
-  offset: '', // id of the last log entry seen
-  cluster: null, // the server's last `status`
+  /** @type {Link} */
+  link: { phase: 'connecting', retryAt: 0, downSince: Date.now(), quiet: true, wasOnline: false },
+  instance: '', // that serves this page
+  limits: { message: 4000, nickname: 32 }, // in grapheme clusters; 0: none
+  me: {
+    name: '', // as the server knows the user; empty while it does not
+    requestedName: tab.read('requested-name', ''),
+    token: tab.read('token', /** @type {string | undefined} */ (undefined)), // resumes the user after a reload
+  },
+  /** @type {NicknameDialog} */
+  nicknameDialog: { open: !tab.read('requested-name', ''), renaming: false, busy: false, refusal: null },
+  room: lobby, // the one on the screen
+  /** @type {Map<string, Room>} */
+  rooms: new Map(), // by name: those the user is in or wants to be in
+  /** @type {{ name: string, users: number }[]} */
+  directory: [], // every room on the server
+  /** @type {OutboxEntry[]} */
+  outbox: [], // own messages that are not yet in the log, in order
+  offset: '', // id of the last log entry received
+  /** @type {ClusterStatus | null} */
+  cluster: null,
+  /** @type {Timing[]} */
+  timings: [], // of the last messages
   settings: {
     language: browser.read('language', ''),
     theme: browser.read('theme', 'auto'),
@@ -26,19 +71,35 @@ export const state = {
   },
 }
 
+/**
+ * @typedef {'link' | 'nickname' | 'me' | 'room' | 'rooms' | 'lines' | 'people' | 'typing' | 'outbox' | 'cluster' |
+ *   'timings' | 'settings'} Topic
+ */
+
+/** @type {{ topics: Topic[], draw: () => void }[]} */
 const watchers = []
+/** @type {Set<Topic>} */
 const dirty = new Set()
 let scheduled = false
 
-// watch calls draw before the next frame after any of these topics has changed, and once at the beginning. Topics: link,
-// naming, me, room, rooms, lines, people, typing, outbox, cluster, hops, settings.
+/**
+ * Calls draw before the next frame whenever one of the topics has changed, and once at the
+ * beginning.
+ *
+ * @param {Topic[]} topics
+ * @param {() => void} draw
+ */
 export function watch(topics, draw) {
   watchers.push({ topics, draw })
-  for (const topic of topics) changed(topic)
+  changed(...topics)
 }
 
-// changed marks topics. Views are drawn once per frame however many changes it brings; a hidden tab has no frames, so a
-// timer stands in for them.
+/**
+ * Marks topics as changed. Views are drawn once per frame however many changes it brings. A hidden
+ * tab has no frames, so there, and where frames are late, a timer draws.
+ *
+ * @param {Topic[]} topics
+ */
 export function changed(...topics) {
   for (const topic of topics) dirty.add(topic)
   if (scheduled) return
@@ -54,6 +115,7 @@ export function changed(...topics) {
       if (wanted.some((topic) => now.has(topic))) draw()
     }
   }
-  if (!document.hidden) requestAnimationFrame(flush)
-  setTimeout(flush, document.hidden ? 0 : 60)
+  const hasFrames = globalThis.document !== undefined && !document.hidden
+  if (hasFrames) requestAnimationFrame(flush)
+  setTimeout(flush, hasFrames ? 60 : 0)
 }

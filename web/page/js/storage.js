@@ -1,25 +1,41 @@
-// What the browser keeps. The tab's part is its identity and what has not been sent: it survives a reload but is not
-// shared with other tabs, which are other people. The browser's part is what all tabs of this person like. Storage can be
-// switched off or full; the page then works without it, until the next reload.
+// What the browser keeps. The tab's area holds the user's identity and unsent messages: it survives
+// a reload but is not shared with other tabs, which may belong to other users. The browser's area
+// holds settings that all tabs share. Storage can be switched off or full; the page then works
+// without it until the next reload.
 
 const prefix = 'chatapp.'
 
+/** @param {'sessionStorage' | 'localStorage'} name */
 function area(name) {
   return {
-    read(key, otherwise) {
+    /**
+     * Returns the stored value, or fallback if there is none that can be read.
+     *
+     * @template T
+     * @param {string} key
+     * @param {T} fallback
+     * @returns {T}
+     */
+    read(key, fallback) {
       try {
         const text = globalThis[name].getItem(prefix + key)
-        return text === null ? otherwise : JSON.parse(text)
+        return text === null ? fallback : JSON.parse(text)
       } catch {
-        return otherwise
+        return fallback
       }
     },
+    /**
+     * Stores a value; undefined removes it.
+     *
+     * @param {string} key
+     * @param {unknown} value
+     */
     write(key, value) {
       try {
         if (value === undefined) globalThis[name].removeItem(prefix + key)
         else globalThis[name].setItem(prefix + key, JSON.stringify(value))
       } catch {
-        // Nothing to be done about it: see above.
+        // The page works without storage.
       }
     },
   }

@@ -1,37 +1,49 @@
-// From what people type to nodes: links, `code`, **bold** and code blocks. No markup is ever parsed; everything that is
-// not one of these stays the text it was.
+// What a message's text consists of: links, `code`, **bold**, code blocks, and everything else,
+// which stays as it is.
 
-import { h } from './dom.js'
+/** @typedef {{ kind: 'text' | 'link' | 'code' | 'codeBlock' | 'bold', text: string }} Segment */
 
-// One alternative per construct, each of which may only match what it is sure of: linear in the text, whatever the text.
+// Each alternative matches one construct. Matching takes time linear in the text, whatever the text
+// is.
 const pattern = /```\n?([^`]+?)\n?```|`([^`\n]+)`|\*\*([^*\n]+)\*\*|(https?:\/\/[^\s<>"'`]+)/g
 
-// format returns the nodes of a text.
-export function format(text) {
-  const nodes = []
+/**
+ * Splits a text into segments.
+ *
+ * @param {string} text
+ */
+export function parse(text) {
+  /** @type {Segment[]} */
+  const segments = []
   let end = 0
   for (const match of text.matchAll(pattern)) {
     const [whole, block, code, bold, address] = match
-    let node
     let length = whole.length
-    if (block !== undefined) node = h('pre', null, h('code', null, block))
-    else if (code !== undefined) node = h('code', null, code)
-    else if (bold !== undefined) node = h('strong', null, bold)
+    /** @type {Segment} */
+    let segment
+    if (block !== undefined) segment = { kind: 'codeBlock', text: block }
+    else if (code !== undefined) segment = { kind: 'code', text: code }
+    else if (bold !== undefined) segment = { kind: 'bold', text: bold }
     else {
       const trimmed = trimAddress(address)
+      if (!URL.canParse(trimmed)) continue
       length = trimmed.length
-      node = link(trimmed)
+      segment = { kind: 'link', text: trimmed }
     }
-    if (!node) continue
-    if (match.index > end) nodes.push(text.slice(end, match.index))
-    nodes.push(node)
+    if (match.index > end) segments.push({ kind: 'text', text: text.slice(end, match.index) })
+    segments.push(segment)
     end = match.index + length
   }
-  if (end < text.length) nodes.push(text.slice(end))
-  return nodes
+  if (end < text.length) segments.push({ kind: 'text', text: text.slice(end) })
+  return segments
 }
 
-// trimAddress takes off the punctuation of the sentence that an address ends, and a bracket that was opened before it.
+/**
+ * Removes punctuation after an address that belongs to the sentence, and a closing bracket that was
+ * opened before the address.
+ *
+ * @param {string} address
+ */
 function trimAddress(address) {
   let end = address.length
   while (end > 0) {
@@ -44,20 +56,20 @@ function trimAddress(address) {
   return address.slice(0, end)
 }
 
-function link(address) {
-  if (!URL.canParse(address)) return null
-  return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer nofollow' }, address)
-}
-
 const segmenter = new Intl.Segmenter()
 
-// graphemes counts what a reader calls characters.
+/**
+ * Counts grapheme clusters: what a reader calls characters.
+ *
+ * @param {string} text
+ */
 export function graphemes(text) {
   let count = 0
   for (const _ of segmenter.segment(text)) count++
   return count
 }
 
+/** @param {string} text */
 export function firstGrapheme(text) {
   for (const { segment } of segmenter.segment(text)) return segment
   return ''
@@ -65,13 +77,21 @@ export function firstGrapheme(text) {
 
 const emojiOnly = /^(?:\p{RGI_Emoji}\s*){1,6}$/v
 
-// isEmoji tells whether a text is a few emoji and nothing else.
+/**
+ * Reports whether a text is up to six emoji and nothing else.
+ *
+ * @param {string} text
+ */
 export function isEmoji(text) {
   return text.length < 80 && emojiOnly.test(text)
 }
 
-// hue gives a name its place on the colour circle: the same in every window. Neighbouring hues are kept apart by taking
-// one of 24.
+/**
+ * Returns the hue of a name in degrees, the same in every window. It is one of 24, so that hues can
+ * be told apart.
+ *
+ * @param {string} name
+ */
 export function hue(name) {
   let hash = 2166136261
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 16777619)

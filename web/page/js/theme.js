@@ -1,11 +1,12 @@
-// The colours that were chosen, before anything is painted. The page's one script that is no module, so that it runs at
-// once and knows nothing of the others: the key is storage.js's.
+// Applies the chosen colour theme before the first paint. This is the page's only script that is
+// not a module, so that it runs at once. It imports nothing: the key is the one that storage.js
+// writes.
 (() => {
   let theme = 'auto'
   try {
-    theme = JSON.parse(localStorage.getItem('chatapp.theme')) ?? theme
+    theme = JSON.parse(localStorage.getItem('chatapp.theme') ?? 'null') ?? theme
   } catch {
-    // Without storage the system's colours are taken.
+    // Without storage the page follows the system's theme.
   }
   document.documentElement.dataset.theme = theme
 })()

@@ -1,30 +1,42 @@
-// What is wrong with the connection, while something is. A connection that comes back quickly, as when the server
-// restarts and sends its clients elsewhere, is not worth a word.
+// Says what is wrong with the connection, while something is. A connection that comes back quickly,
+// as when an instance is replaced and releases its clients to another, is not mentioned.
 
 import { setText } from '../dom.js'
 import { state, watch } from '../state.js'
 import { t } from '../i18n.js'
 
-const patience = 1200 // ms without a connection before saying so
-const quietPatience = 2500 // the same when the server announced that it goes
-const goodNews = 2500 // ms for which the return of the connection is shown
+/** @import { Actions } from '../actions.js' */
 
+const toleratedFor = 1200 // ms without a connection before the banner shows
+const toleratedWhenAnnounced = 2500 // the same where the server announced that it would go
+const reconnectedFor = 2500 // ms for which the banner says that the connection is back
+const countdownEvery = 250 // ms
+
+/**
+ * @param {object} options
+ * @param {HTMLElement} options.banner
+ * @param {HTMLElement} options.text
+ * @param {HTMLButtonElement} options.action
+ * @param {(text: string) => void} options.announce
+ * @param {Pick<Actions, 'reconnect'>} options.actions
+ */
 export function createBanner({ banner, text, action, announce, actions }) {
-  let shown = false
-  let told = '' // what was read out last
-  let backSince = 0
-  let timer = 0
+  let shownAsDown = false
+  let lastAnnounced = ''
+  let backSince = 0 // since when the connection is back and the banner says so, as Date.now() counts
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
 
   function draw() {
     clearTimeout(timer)
-    const { link, naming } = state
+    const { link, nicknameDialog } = state
     const down = Date.now() - link.downSince
-    const limit = link.quiet ? quietPatience : patience
-    if (naming.open && !naming.renaming && !link.ever) hide() // the card says it
+    const tolerated = link.quiet ? toleratedWhenAnnounced : toleratedFor
+    if (nicknameDialog.open && !nicknameDialog.renaming && !link.wasOnline) hide() // the dialog says it
     else if (link.phase === 'replaced') show(t('replaced'), t('useHere'))
     else if (link.phase === 'closed') show(t('ended'), t('retryNow'))
     else if (link.phase === 'online') drawOnline()
-    else if (down < limit) timer = setTimeout(draw, limit - down)
+    else if (down < tolerated) timer = setTimeout(draw, tolerated - down)
     else drawDown()
   }
 
@@ -33,13 +45,13 @@ export function createBanner({ banner, text, action, announce, actions }) {
     const why = navigator.onLine ? t('offline') : t('offlineNow')
     const seconds = Math.ceil((link.retryAt - Date.now()) / 1000)
     if (link.phase === 'waiting' && seconds > 0) show(t('reconnectIn', { why, n: seconds }), t('retryNow'), '', why)
-    else show(t(link.ever ? 'reconnecting' : 'connecting'), '', '', why)
-    timer = setTimeout(draw, 250)
+    else show(t(link.wasOnline ? 'reconnecting' : 'connecting'), '', '', why)
+    timer = setTimeout(draw, countdownEvery)
   }
 
   function drawOnline() {
-    if (shown && !backSince) backSince = Date.now()
-    const rest = backSince + goodNews - Date.now()
+    if (shownAsDown && !backSince) backSince = Date.now()
+    const rest = backSince + reconnectedFor - Date.now()
     if (backSince && rest > 0) {
       show(t('reconnected'), '', 'good')
       timer = setTimeout(draw, rest)
@@ -50,26 +62,34 @@ export function createBanner({ banner, text, action, announce, actions }) {
     backSince = 0
   }
 
-  // show shows words. They are read out as well, or instead of them what does not change with every second.
-  function show(words, button, kind = '', aloud = words) {
-    shown = !kind
+  /**
+   * Shows a message, and has it read out. A message that changes every second has another text read
+   * out instead.
+   *
+   * @param {string} words
+   * @param {string} button its label; none: no button
+   * @param {'' | 'good' | 'warning'} [kind] empty: an error
+   * @param {string} [spoken]
+   */
+  function show(words, button, kind = '', spoken = words) {
+    shownAsDown = !kind
     if (!kind) backSince = 0
     banner.hidden = false
     banner.className = 'banner ' + kind
     setText(text, words)
     setText(action, button)
     action.hidden = button === ''
-    if (aloud !== told) announce(aloud)
-    told = aloud
+    if (spoken !== lastAnnounced) announce(spoken)
+    lastAnnounced = spoken
   }
 
   function hide() {
-    shown = false
+    shownAsDown = false
     banner.hidden = true
-    told = ''
+    lastAnnounced = ''
   }
 
   action.addEventListener('click', actions.reconnect)
   addEventListener('offline', draw)
-  watch(['link', 'cluster', 'naming', 'settings'], draw)
+  watch(['link', 'cluster', 'nickname', 'settings'], draw)
 }

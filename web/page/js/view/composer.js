@@ -1,4 +1,4 @@
-// Where messages are written. A draft per room, kept over a reload.
+// The field in which messages are written. It keeps one draft per room, also over a reload.
 
 import { setText } from '../dom.js'
 import { state, watch } from '../state.js'
@@ -6,20 +6,35 @@ import { tab } from '../storage.js'
 import { t } from '../i18n.js'
 import { graphemes } from '../text.js'
 
-const showFrom = 0.9 // of the limit: where the counter appears
-const samePress = 100 // ms in which a second Enter without a release is the first one, told twice
+/** @import { Actions } from '../actions.js' */
 
+const counterFrom = 0.9 // of the limit: the counter shows from here on
+const samePress = 100 // ms in which a second Enter without a release is a repeated report of the first
+const saveDelay = 150 // ms from the last input until the draft is saved
+
+/**
+ * @param {object} options
+ * @param {HTMLFormElement} options.form
+ * @param {HTMLTextAreaElement} options.field
+ * @param {HTMLElement} options.label
+ * @param {HTMLElement} options.counter
+ * @param {HTMLButtonElement} options.button
+ * @param {Pick<Actions, 'sendMessage' | 'setTyping' | 'discard'>} options.actions
+ */
 export function createComposer({ form, field, label, counter, button, actions }) {
+  /** @type {Record<string, string>} */
   const drafts = Object.assign(Object.create(null), tab.read('drafts', {})) // a room may be called constructor
+  /** @type {string | null} */
   let room = null
   let composing = false
-  let ended = -Infinity // when Enter ended a composition, until that key is let go
+  let compositionEndedAt = -Infinity // by an Enter that has not been released
   let newLine = false // whether Enter was pressed to begin a line
-  let saving = 0
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let saving
 
   function draw() {
     if (room !== state.room) {
-      keep()
+      saveDraft()
       room = state.room
       field.value = drafts[room] ?? ''
       grow()
@@ -29,35 +44,37 @@ export function createComposer({ form, field, label, counter, button, actions })
     const isClosed = Boolean(state.rooms.get(room)?.refusal)
     form.classList.toggle('closed', isClosed)
     field.disabled = isClosed
-    count()
+    check()
   }
 
-  function keep() {
+  function saveDraft() {
     if (room === null) return
     if (field.value) drafts[room] = field.value
     else delete drafts[room]
     tab.write('drafts', drafts)
   }
 
-  function keepSoon() {
+  function saveDraftLater() {
     clearTimeout(saving)
-    saving = setTimeout(keep, 150)
+    saving = setTimeout(saveDraft, saveDelay)
   }
 
-  // grow makes the field as high as its text, up to the limit in the style sheet.
+  /** Makes the field as high as its text, up to the limit in the style sheet. */
   function grow() {
     field.style.height = 'auto'
     field.style.height = field.scrollHeight + 2 + 'px'
   }
 
-  // count shows how much room is left when that is not much, and tells whether the text may be sent.
-  function count() {
+  /** Shows how many characters are left once there are few, and reports whether the text may be sent. */
+  function check() {
     const limit = state.limits.message
     const text = field.value.trim()
-    // A grapheme has at least one code unit: most texts need no counting.
-    const left = limit && text.length >= limit * showFrom ? limit - graphemes(text) : Infinity
-    counter.hidden = !(limit && left <= limit * (1 - showFrom))
-    if (!counter.hidden) setText(counter, left < 0 ? t('charactersOver', { n: -left }) : t('charactersLeft', { n: left }))
+    // A grapheme has at least one code unit, so most texts need no counting.
+    const left = limit && text.length >= limit * counterFrom ? limit - graphemes(text) : Infinity
+    counter.hidden = !(limit && left <= limit * (1 - counterFrom))
+    if (!counter.hidden) {
+      setText(counter, left < 0 ? t('charactersOver', { n: -left }) : t('charactersLeft', { n: left }))
+    }
     counter.classList.toggle('over', left < 0)
     field.setAttribute('aria-invalid', String(left < 0))
     button.disabled = field.disabled || text === '' || left < 0
@@ -65,59 +82,65 @@ export function createComposer({ form, field, label, counter, button, actions })
   }
 
   function submit() {
-    if (composing || !count()) return
-    actions.say(field.value.trim())
+    if (composing || !check()) return
+    actions.sendMessage(field.value.trim())
     field.value = ''
-    keep()
+    saveDraft()
     grow()
-    count()
+    check()
     field.focus()
   }
 
   field.addEventListener('compositionstart', () => { composing = true })
   field.addEventListener('compositionend', () => { composing = false })
-  field.addEventListener('keyup', () => { ended = -Infinity })
+  field.addEventListener('keyup', () => { compositionEndedAt = -Infinity })
   field.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter') return
     newLine = event.shiftKey
     if (newLine) return
-    // Enter that ends a composition is the input method's. Some systems report the same key press a second time as soon
-    // as the composition is over; that is not meant for us either.
+    // An Enter that ends a composition belongs to the input method. Some systems report the same
+    // press a second time as soon as the composition is over; that report is ignored, too. Browsers
+    // give such a press the key code 229.
     if (event.isComposing || composing || event.keyCode === 229) {
-      ended = event.timeStamp
+      compositionEndedAt = event.timeStamp
       return
     }
     event.preventDefault()
-    if (event.timeStamp - ended < samePress || event.repeat) return
+    if (event.timeStamp - compositionEndedAt < samePress || event.repeat) return
     submit()
   })
-  // The keyboards of some phones report no key: only that a line is about to begin.
+  // The keyboards of some phones report no key, only that a line is about to begin.
   field.addEventListener('beforeinput', (event) => {
     if (event.inputType !== 'insertLineBreak' || newLine || event.isComposing) return
     event.preventDefault()
-    if (event.timeStamp - ended >= samePress) submit()
+    if (event.timeStamp - compositionEndedAt >= samePress) submit()
   })
   field.addEventListener('input', () => {
     grow()
-    count()
-    keepSoon()
-    actions.typing(field.value.trim() !== '')
+    check()
+    saveDraftLater()
+    actions.setTyping(field.value.trim() !== '')
   })
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     submit()
   })
-  addEventListener('pagehide', keep)
+  addEventListener('pagehide', saveDraft)
   watch(['room', 'rooms', 'settings', 'me'], draw)
 
-  // giveBack puts a text that could not be sent where it can be mended.
-  function giveBack(text) {
+  /**
+   * Removes a message that could not be sent from the outbox and puts its text into the field.
+   *
+   * @param {string} cid
+   */
+  function editUnsent(cid) {
+    const text = actions.discard(cid)
     field.value = field.value ? field.value + '\n' + text : text
     grow()
-    count()
-    keep()
+    check()
+    saveDraft()
     field.focus()
   }
 
-  return { giveBack }
+  return { editUnsent }
 }

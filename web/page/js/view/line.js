@@ -1,105 +1,127 @@
-// One line of the conversation as an element: a message, somebody coming or going, the beginning of a day.
+// The element of one line of the conversation: a message or a notice, with the day before it where
+// a day begins.
 
-import { h } from '../dom.js'
-import { state, lobby } from '../state.js'
-import { format, hue, firstGrapheme, isEmoji } from '../text.js'
-import { t, clockTime, fullTime, dayOf, milliseconds, explain } from '../i18n.js'
+import { h, find } from '../dom.js'
+import { state } from '../state.js'
+import { noticeText, startsDay, startsGroup, statusText } from '../line.js'
+import { firstGrapheme, hue, isEmoji, parse } from '../text.js'
+import { clockTime, dayName, fullTime, milliseconds, t } from '../i18n.js'
 
-const groupFor = 5 * 60000 // ms within which messages of one author stand under one name
+/** @import { OutboxEntry } from '../outbox.js' */
+/** @import { Line } from '../rooms.js' */
+/** @import { Segment } from '../text.js' */
 
-// heads tells whether line begins a group: another author or kind than before, or a while later.
-export function heads(line, before) {
-  return !before || before.kind !== 'message' || before.from !== line.from || Boolean(before.own) !== Boolean(line.own) ||
-    line.time - before.time > groupFor || newDay(line, before)
+const mostNames = 100 // of a notice about many people, shown where the pointer rests
+
+/** @typedef {{ retry: (cid: string) => void, edit: (cid: string) => void }} EntryActions */
+
+/**
+ * Draws a line.
+ *
+ * @param {Line} line
+ * @param {Line | undefined} before
+ * @param {string} room the name of the line's room
+ */
+export function lineElement(line, before, room) {
+  const element = line.kind === 'message' ? messageElement(line, startsGroup(line, before)) : noticeElement(line, room)
+  if (!startsDay(line, before)) return element
+  const day = h('p', { class: 'day' }, h('span', null, dayName(line.time)))
+  return h('div', { class: 'day-and-line' }, day, element)
 }
 
-export function newDay(line, before) {
-  return !before || new Date(before.time).toDateString() !== new Date(line.time).toDateString()
+/**
+ * @param {Line} line
+ * @param {boolean} withAuthor
+ */
+function messageElement(line, withAuthor) {
+  const { from, own, provisional } = line
+  const classes = ['message', withAuthor && 'head', own && 'own', provisional && 'provisional']
+  const author = h('bdi', null, own ? t('me') : from)
+  const mark = h('span', { class: 'mark-sent', title: sentTitle(line) }, h('span', { class: 'hidden' }, t('sent')))
+  return h('div', { class: classes.filter(Boolean).join(' '), 'data-id': line.id, '--hue': hue(from) },
+    withAuthor && h('span', { class: 'avatar', 'aria-hidden': 'true' }, firstGrapheme(from)),
+    withAuthor && h('p', { class: 'author' }, h('b', null, author), ' ', timeElement(line)),
+    h('div', { class: isEmoji(line.text) ? 'text emoji' : 'text', dir: 'auto' }, parse(line.text).map(segmentNode)),
+    !withAuthor && timeElement(line),
+    own && line.id && mark,
+    provisional && h('p', { class: 'line-state' }, t('provisional')))
 }
 
-// lineElement draws a line that follows before. roomName tells how coming and going is called there.
-export function lineElement(line, before, roomName) {
-  const element = line.kind === 'message' ? message(line, heads(line, before)) : notice(line, roomName)
-  if (!newDay(line, before)) return element
-  return h('div', { class: 'day-and-line' }, dayElement(line.time), element)
-}
-
-function dayElement(time) {
-  return h('p', { class: 'day' }, h('span', null, dayOf(time)))
-}
-
-function message(line, isHead) {
-  const name = line.own ? t('me') : line.from
-  const attributes = {
-    class: 'message' + (isHead ? ' head' : '') + (line.own ? ' own' : '') + (line.provisional ? ' provisional' : ''),
-    'data-id': line.id,
-    '--hue': hue(line.from ?? ''),
+/** @param {Segment} segment */
+function segmentNode({ kind, text }) {
+  switch (kind) {
+    case 'link': return h('a', { href: text, target: '_blank', rel: 'noopener noreferrer nofollow' }, text)
+    case 'code': return h('code', null, text)
+    case 'codeBlock': return h('pre', null, h('code', null, text))
+    case 'bold': return h('strong', null, text)
+    default: return text
   }
-  return h('div', attributes,
-    isHead && h('span', { class: 'avatar', 'aria-hidden': 'true' }, firstGrapheme(line.from ?? '')),
-    isHead && h('p', { class: 'author' }, h('b', null, h('bdi', null, name)), ' ', timeElement(line)),
-    h('div', { class: 'text' + (isEmoji(line.text) ? ' emoji' : ''), dir: 'auto' }, ...format(line.text)),
-    !isHead && timeElement(line),
-    line.own && line.id && h('span', { class: 'mark-sent', title: sentTitle(line) }, h('span', { class: 'hidden' }, t('sent'))),
-    line.provisional && h('p', { class: 'line-state' }, t('provisional')))
 }
 
-function sentTitle(line) {
-  return line.hops ? t('sentIn', { ms: milliseconds(line.hops.log) }) : t('sent')
+/** @param {Line} line */
+function sentTitle({ timing }) {
+  return timing ? t('sentIn', { ms: milliseconds(timing.log) }) : t('sent')
 }
 
+/** @param {Line} line */
 function timeElement({ time, instance }) {
   const title = instance ? `${fullTime(time)} · ${instance}` : fullTime(time)
   return h('time', { datetime: new Date(time).toISOString(), title }, clockTime(time))
 }
 
-// noticeText says in the reader's language what happened, or repeats what the server wrote if it is not known.
-export function noticeText(line, roomName) {
-  const texts = roomName === lobby ? { join: 'joined', leave: 'left' } : { join: 'joinedRoom', leave: 'leftRoom' }
-  if (line.kind === 'rename') return t('renamed', { was: line.was ?? '', nick: line.from })
-  const text = texts[line.kind]
-  if (!line.from || !text) return line.text
-  const others = (line.names?.length ?? 1) - 1
-  if (others === 0) return t(text, { nick: line.from })
-  return others === 1 ? t(text + 'Two', { nick: line.from, other: line.names[1] }) : t(text + 'Many', { nick: line.from, n: others })
+/**
+ * @param {Line} line
+ * @param {string} room
+ */
+function noticeElement(line, room) {
+  const names = line.names ?? []
+  const title = names.length > 1 && names.slice(0, mostNames).join(', ')
+  return h('p', { class: 'notice', 'data-id': line.id, title }, h('bdi', null, noticeText(line, room)), ' ',
+    timeElement(line))
 }
 
-const namesShown = 100 // of a crowd, where the pointer rests on it
-
-function notice(line, roomName) {
-  const names = line.names?.length > 1 ? line.names.slice(0, namesShown).join(', ') : undefined
-  return h('p', { class: 'notice', 'data-id': line.id, title: names }, h('bdi', null, noticeText(line, roomName)), ' ', timeElement(line))
+/**
+ * Makes a line of a message that is still in the outbox.
+ *
+ * @param {OutboxEntry} entry
+ * @returns {Line}
+ */
+export function lineOfEntry({ time, text }) {
+  return { kind: 'message', time, from: state.me.name || state.me.requestedName, text, own: true }
 }
 
-// entryElement draws a message of the outbox; updateEntry tells how it stands.
+/**
+ * Draws a message of the outbox. updateEntry draws how its sending stands.
+ *
+ * @param {OutboxEntry} entry
+ * @param {Line | undefined} before
+ * @param {EntryActions} actions
+ */
 export function entryElement(entry, before, actions) {
-  const line = { kind: 'message', time: entry.time, from: state.me.name || state.me.wish, text: entry.text, own: true }
-  const element = lineElement(line, before, entry.room)
-  const body = element.classList.contains('message') ? element : element.querySelector('.message')
-  body.append(h('p', { class: 'line-state' }, h('span', { class: 'why' }),
+  const element = lineElement(lineOfEntry(entry), before, entry.room)
+  messageOf(element).append(h('p', { class: 'line-state' }, h('span', { class: 'why' }),
     h('span', { class: 'line-actions' },
       h('button', { type: 'button', class: 'quiet', onclick: () => actions.retry(entry.cid) }, t('retry')),
-      h('button', { type: 'button', class: 'quiet', onclick: () => actions.takeBack(entry.cid) }, t('discard')))))
+      h('button', { type: 'button', class: 'quiet', onclick: () => actions.edit(entry.cid) }, t('discard')))))
   element.dataset.cid = entry.cid
   return element
 }
 
+/**
+ * @param {HTMLElement} element made by entryElement
+ * @param {OutboxEntry} entry
+ */
 export function updateEntry(element, entry) {
-  const body = element.classList.contains('message') ? element : element.querySelector('.message')
+  const message = messageOf(element)
   const failed = entry.status === 'failed'
-  body.classList.toggle('failed', failed)
-  body.classList.toggle('pending', !failed)
+  message.classList.toggle('failed', failed)
+  message.classList.toggle('pending', !failed)
   element.dataset.status = entry.status
-  const why = body.querySelector('.why')
-  const text = standing(entry)
+  const why = find(message, '.why')
+  const text = statusText(entry)
   if (why.textContent !== text) why.textContent = text
-  body.querySelector('.line-actions').hidden = !failed
+  find(message, '.line-actions').hidden = !failed
 }
 
-function standing(entry) {
-  if (entry.status === 'failed') return `${t('notSent')}: ${explain(entry.refusal)}`
-  const wait = Math.ceil((entry.until - Date.now()) / 1000)
-  if (wait > 0) return entry.refusal?.code === 'too_fast' ? t('waitTurn', { n: wait }) : explain({ ...entry.refusal, wait: entry.until - Date.now() })
-  if (state.link.phase !== 'online') return t('waitingToSend')
-  return Date.now() - entry.time > 1500 ? t('slow') : t('sending')
-}
+/** @param {HTMLElement} element */
+const messageOf = (element) => (element.classList.contains('message') ? element : find(element, '.message'))

@@ -1,25 +1,45 @@
-// Language, colours, notifications, nickname.
+// The settings: language, theme, notifications, nickname.
 
+import { elements } from '../dom.js'
 import { state, watch, changed } from '../state.js'
 import { browser } from '../storage.js'
-import { t, language, speak, translate } from '../i18n.js'
+import { t, language, setLanguage } from '../i18n.js'
 
-export function createSettings({ languages, choice, theme, notify, note, rename, leave, naming, actions }) {
+/** @import { Actions } from '../actions.js' */
+
+/**
+ * @param {object} options
+ * @param {NodeListOf<HTMLButtonElement>} options.languageButtons
+ * @param {HTMLSelectElement} options.languages
+ * @param {HTMLSelectElement} options.theme
+ * @param {HTMLInputElement} options.notify
+ * @param {HTMLElement} options.note
+ * @param {HTMLElement} options.rename
+ * @param {HTMLElement} options.leave
+ * @param {{ openForRename: () => void }} options.nicknameDialog
+ * @param {Pick<Actions, 'leaveChat'>} options.actions
+ */
+export function createSettings(options) {
+  const { languageButtons, languages, theme, notify, note } = options
+
   function draw() {
-    translate()
-    choice.value = language
+    translateDocument()
+    languages.value = language
     theme.value = state.settings.theme
     notify.checked = state.settings.notify && globalThis.Notification?.permission === 'granted'
     document.documentElement.dataset.theme = state.settings.theme
   }
 
-  function speakNow(wanted) {
-    speak(wanted)
+  /** @param {string} [wanted] */
+  function chooseLanguage(wanted = language) {
+    setLanguage(wanted)
     changed('settings')
   }
 
-  choice.addEventListener('change', () => speakNow(choice.value))
-  for (const button of languages) button.addEventListener('click', () => speakNow(button.dataset.language))
+  languages.addEventListener('change', () => chooseLanguage(languages.value))
+  for (const button of languageButtons) {
+    button.addEventListener('click', () => chooseLanguage(button.dataset.language))
+  }
   theme.addEventListener('change', () => {
     state.settings.theme = theme.value
     browser.write('theme', theme.value)
@@ -29,15 +49,35 @@ export function createSettings({ languages, choice, theme, notify, note, rename,
     note.hidden = true
     let granted = false
     if (notify.checked) {
-      granted = globalThis.Notification !== undefined && await Notification.requestPermission() === 'granted'
+      const supported = globalThis.Notification !== undefined
+      granted = supported && await Notification.requestPermission() === 'granted'
       note.hidden = granted
-      note.textContent = globalThis.Notification === undefined ? t('notifyMissing') : t('notifyDenied')
+      note.textContent = supported ? t('notifyDenied') : t('notifyMissing')
     }
     state.settings.notify = granted
     browser.write('notify', granted)
     changed('settings')
   })
-  rename.addEventListener('click', naming.ask)
-  leave.addEventListener('click', actions.leaveChat)
+  options.rename.addEventListener('click', options.nicknameDialog.openForRename)
+  options.leave.addEventListener('click', options.actions.leaveChat)
   watch(['settings'], draw)
+}
+
+/**
+ * Sets the texts of the elements that name theirs: data-t names the content, data-t-label and
+ * data-t-placeholder name attributes.
+ */
+function translateDocument() {
+  document.documentElement.lang = language
+  for (const element of elements(document.querySelectorAll('[data-t]'))) {
+    element.textContent = t(element.dataset.t ?? '')
+  }
+  for (const element of elements(document.querySelectorAll('[data-t-placeholder]'))) {
+    element.setAttribute('placeholder', t(element.dataset.tPlaceholder ?? ''))
+  }
+  for (const element of elements(document.querySelectorAll('[data-t-label]'))) {
+    const label = t(element.dataset.tLabel ?? '')
+    element.setAttribute('aria-label', label)
+    if (element.tagName === 'BUTTON') element.title = label
+  }
 }

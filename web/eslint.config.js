@@ -1,0 +1,30 @@
+import js from '@eslint/js'
+import globals from 'globals'
+
+export default [
+  js.configs.recommended,
+  {
+    rules: {
+      'array-callback-return': 'error',
+      eqeqeq: 'error',
+      'max-len': ['error', { code: 120, tabWidth: 4, ignoreUrls: true, ignoreRegExpLiterals: true }],
+      'no-constructor-return': 'error',
+      'no-implicit-coercion': 'error',
+      'no-promise-executor-return': 'off',
+      'no-restricted-properties': ['error', ...['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'setHTML'].map(
+        (property) => ({ property, message: 'Text never becomes markup.' }))],
+      'no-shadow': 'error',
+      'no-template-curly-in-string': 'error',
+      'no-unused-vars': ['error', { varsIgnorePattern: '^_' }],
+      'no-use-before-define': ['error', { functions: false, variables: false }],
+      'no-var': 'error',
+      'object-shorthand': 'error',
+      'prefer-const': 'error',
+      'require-atomic-updates': 'off',
+    },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+  },
+  { files: ['page/js/**'], languageOptions: { globals: globals.browser } },
+  { files: ['page/js/theme.js'], languageOptions: { sourceType: 'script' } },
+  { files: ['test/**'], languageOptions: { globals: globals.node } },
+]

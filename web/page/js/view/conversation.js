@@ -1,0 +1,385 @@
+// The conversation of the room on the screen. Only its last lines are elements; older ones are
+// drawn as the reader comes near them, from memory or from the server. A block that does not change
+// any more has a known height and the property content-visibility, so the browser skips it while it
+// is out of sight. The list follows its end only while the reader is there; any other change leaves
+// what is on the screen exactly where it is.
+
+import { h, keyed, setText, elements } from '../dom.js'
+import { state, watch, lobby } from '../state.js'
+import { t, explain } from '../i18n.js'
+import { hashOfRoom } from '../address.js'
+import { numberOfLine } from '../rooms.js'
+import { lineElement, entryElement, updateEntry, lineOfEntry } from './line.js'
+
+/** @import { Actions } from '../actions.js' */
+/** @import { OutboxEntry } from '../outbox.js' */
+/** @import { Line, Room } from '../rooms.js' */
+
+const blockSize = 40 // lines
+const linesAtOnce = 80 // drawn when a room is shown, and whenever older ones are needed
+const linesAbove = 20 // drawn above the reader's place when a room is drawn again
+const mostFollowed = 640 // lines kept as elements while the list follows its end
+const endMargin = 24 // px from the end that still count as the end
+const measureDelay = 200 // ms
+const statusEvery = 500 // ms between two updates of how messages are being sent
+
+/**
+ * A text that stays in its place while other elements change. at is its distance from the top of
+ * the view, top the scrollTop that was set for it.
+ * @typedef {{ text: Element, at: number, id?: string, top?: number }} Anchor
+ */
+
+/**
+ * @param {object} options
+ * @param {HTMLElement} options.scroller
+ * @param {HTMLElement} options.jump
+ * @param {HTMLElement} options.message
+ * @param {Pick<Actions, 'loadOlder' | 'retry'>} options.actions
+ * @param {(cid: string) => void} options.edit
+ */
+export function createConversation({ scroller, jump, message, actions, edit }) {
+  const older = h('div', { class: 'older' })
+  const body = h('div', { class: 'blocks' })
+  const tail = h('div', { class: 'tail' })
+  scroller.append(older, body, tail)
+
+  /** @type {Room | null} */
+  let room = null
+  let epoch = -1
+  let top = 0 // number of the first line drawn
+  let end = 0 // number after the last line drawn
+  let following = true
+  let newBelow = 0 // messages below that the reader has not seen
+  let width = 0
+  /** @type {Anchor | null} */
+  let lastAnchor = null
+  let lastScrollTop = 0
+
+  /** @param {Room} of */
+  const first = (of) => numberOfLine(of.lines[0])
+  /** @param {Room} of */
+  const past = (of) => (of.lines.length > 0 ? numberOfLine(of.lines.at(-1)) + 1 : 0)
+  /**
+   * @param {Room} of
+   * @param {number} n
+   */
+  const lineAt = (of, n) => of.lines[n - first(of)]
+
+  function draw() {
+    const wanted = state.rooms.get(state.room)
+    if (!wanted) return
+    const isOther = wanted !== room
+    if (isOther || wanted.epoch !== epoch || top < first(wanted)) rebuild(wanted, isOther)
+    else append(wanted)
+    drawTail(wanted)
+    drawOlder(wanted)
+    if (following) toEnd()
+    else drawJump()
+    if (scroller.scrollTop < scroller.clientHeight) showOlder(wanted)
+  }
+
+  /**
+   * Draws all of a room again: at its end, or at the reader's place if the reader was further up in
+   * this room.
+   *
+   * @param {Room} wanted
+   * @param {boolean} isOther whether another room was shown before
+   */
+  function rebuild(wanted, isOther) {
+    const anchor = isOther || following ? null : findAnchor()
+    room = wanted
+    epoch = wanted.epoch
+    if (isOther || !anchor) {
+      following = true
+      newBelow = 0
+    }
+    end = past(wanted)
+    const place = anchor ? numberOf(wanted, anchor.id) - linesAbove : Infinity
+    top = Math.max(first(wanted), Math.min(place, end - linesAtOnce))
+    body.replaceChildren(...blocks(wanted, top, end))
+    if (anchor) restore(anchor)
+  }
+
+  /**
+   * @param {Room} of
+   * @param {string | undefined} id
+   */
+  function numberOf(of, id) {
+    const line = of.lines.find((other) => other.id === id)
+    return line ? numberOfLine(line) : Infinity
+  }
+
+  /**
+   * @param {Room} of
+   * @param {number} from
+   * @param {number} to
+   */
+  function blocks(of, from, to) {
+    const made = []
+    for (let n = from; n < to; n += blockSize) made.push(block(of, n, Math.min(n + blockSize, to)))
+    return made
+  }
+
+  /**
+   * @param {Room} of
+   * @param {number} from
+   * @param {number} to
+   */
+  function block(of, from, to) {
+    const element = h('div', { class: 'block' })
+    for (let n = from; n < to; n++) element.append(elementOf(of, n))
+    return element
+  }
+
+  /**
+   * @param {Room} of
+   * @param {number} n
+   */
+  function elementOf(of, n) {
+    return lineElement(lineAt(of, n), n > first(of) ? lineAt(of, n - 1) : undefined, of.name)
+  }
+
+  /** @param {Room} to */
+  function append(to) {
+    const wanted = past(to)
+    let last = body.lastElementChild
+    for (; end < wanted; end++) {
+      if (!last || last.childElementCount >= blockSize) {
+        last = h('div', { class: 'block' })
+        body.append(last)
+      }
+      last.append(elementOf(to, end))
+      const line = lineAt(to, end)
+      if (!following && line.kind === 'message' && !line.own) newBelow++
+    }
+    if (following) prune()
+  }
+
+  /** Removes the elements far above the end. They are drawn again when the reader comes near them. */
+  function prune() {
+    while (end - top > mostFollowed) {
+      const oldest = body.firstElementChild
+      if (!oldest) return
+      top += oldest.childElementCount
+      oldest.remove()
+    }
+  }
+
+  /**
+   * Draws older lines, or asks the server for them.
+   *
+   * @param {Room} of
+   */
+  function showOlder(of) {
+    if (top > first(of)) {
+      prepend(of, Math.max(first(of), top - linesAtOnce))
+      drawOlder(of)
+    } else if (of.more && !of.loading && state.link.phase === 'online') actions.loadOlder(of)
+  }
+
+  /**
+   * @param {Room} to
+   * @param {number} from
+   */
+  function prepend(to, from) {
+    const anchor = findAnchor()
+    // The first line drawn was drawn without knowing the line before it.
+    body.querySelector('.block > *')?.replaceWith(elementOf(to, top))
+    body.prepend(...blocks(to, from, top))
+    top = from
+    if (following) toEnd()
+    else restore(anchor)
+  }
+
+  /**
+   * Returns the first text whose beginning is in view. It is the text and not its line, because
+   * what stands above the text, an author's name or a day, goes away when older lines are drawn
+   * before it.
+   *
+   * @returns {Anchor | null}
+   */
+  function findAnchor() {
+    // Scrolling goes by whole pixels, but lines are not whole pixels high. An anchor that was put
+    // into its place is not measured again while it stays there, because the errors would add up.
+    if (lastAnchor && lastAnchor.top === scroller.scrollTop && textOf(lastAnchor)) return lastAnchor
+    const edge = scroller.getBoundingClientRect().top
+    for (const element of body.children) {
+      if (element.getBoundingClientRect().bottom <= edge) continue
+      for (const text of element.querySelectorAll('.text, .notice')) {
+        const at = text.getBoundingClientRect().top
+        const [line] = elements([text.closest('[data-id]') ?? text])
+        if (at >= edge) return { text, at: at - edge, id: line.dataset.id }
+      }
+    }
+    return null
+  }
+
+  /** @param {Anchor | null} anchor */
+  function restore(anchor) {
+    const text = anchor && textOf(anchor)
+    if (!text) return
+    const at = text.getBoundingClientRect().top - scroller.getBoundingClientRect().top
+    scroller.scrollTop += at - anchor.at
+    lastScrollTop = scroller.scrollTop
+    lastAnchor = { ...anchor, text, top: lastScrollTop }
+  }
+
+  /**
+   * Returns the text of an anchor, which may have been drawn again.
+   *
+   * @param {Anchor} anchor
+   */
+  function textOf({ text, id }) {
+    if (text.isConnected) return text
+    const line = id === undefined ? null : body.querySelector(`[data-id="${CSS.escape(id)}"]`)
+    return line?.querySelector('.text') ?? line
+  }
+
+  /** Fixes the height of the blocks that do not change any more. */
+  function fixHeights() {
+    const last = body.lastElementChild
+    const open = elements(body.querySelectorAll('.block:not(.fixed)')).filter((element) => element !== last)
+    const heights = open.map((element) => element.getBoundingClientRect().height)
+    open.forEach((element, i) => {
+      element.style.setProperty('--height', heights[i] + 'px')
+      element.classList.add('fixed')
+    })
+  }
+
+  function resized() {
+    if (scroller.clientWidth !== width) {
+      width = scroller.clientWidth
+      const anchor = following ? null : findAnchor()
+      for (const element of body.querySelectorAll('.fixed')) element.classList.remove('fixed')
+      restore(anchor)
+      fixHeights()
+    }
+    if (following) toEnd()
+  }
+
+  /**
+   * Draws the messages that are not in the log: the provisional ones of others, and those in the
+   * outbox.
+   *
+   * @param {Room} of
+   */
+  function drawTail(of) {
+    /** @type {{ key: string, line: Line, entry?: OutboxEntry, before?: Line }[]} */
+    const items = []
+    for (const [key, line] of of.provisional) items.push({ key: 'provisional ' + key, line })
+    for (const entry of state.outbox) {
+      if (entry.room === of.name) items.push({ key: entry.cid, line: lineOfEntry(entry), entry })
+    }
+    let before = end > first(of) ? lineAt(of, end - 1) : undefined
+    for (const item of items) {
+      item.before = before
+      before = item.line
+    }
+    keyed(tail, items, ({ key }) => key + ' ' + state.settings.language,
+      ({ line, entry, before: previous }) => (entry
+        ? entryElement(entry, previous, { retry: actions.retry, edit })
+        : lineElement(line, previous, of.name)),
+      (element, { entry }) => { if (entry) updateEntry(element, entry) })
+  }
+
+  /**
+   * Draws what stands above the first line.
+   *
+   * @param {Room} of
+   */
+  function drawOlder(of) {
+    const kind = kindOfOlder(of)
+    const drawn = [kind, of.name, of.refusal?.code, state.settings.language].join(' ')
+    if (older.dataset.drawn === drawn) return
+    older.dataset.drawn = drawn
+    const anchor = following ? null : findAnchor()
+    older.replaceChildren(...olderNodes(of, kind))
+    restore(anchor)
+  }
+
+  /** @param {Room} of */
+  function kindOfOlder(of) {
+    const isEmpty = !of.more && !of.lines.some((line) => line.kind === 'message') &&
+      state.outbox.every((entry) => entry.room !== of.name)
+    if (of.refusal) return 'refused'
+    if (of.loading) return 'loading'
+    if (isEmpty) return of.joined || !state.me.name ? 'empty' : 'joining'
+    return top === first(of) && !of.more ? 'beginning' : 'more'
+  }
+
+  /**
+   * @param {Room} of
+   * @param {ReturnType<typeof kindOfOlder>} kind
+   */
+  function olderNodes(of, kind) {
+    const { name } = of
+    switch (kind) {
+      case 'refused':
+        return [h('div', { class: 'empty' },
+          h('h2', null, t('notHere')), h('p', null, explain(of.refusal ?? { code: 'unknown' })),
+          name !== lobby && h('p', null, h('a', { href: hashOfRoom(lobby) }, t('backToLobby'))))]
+      case 'empty':
+        return [h('div', { class: 'empty' },
+          h('h2', null, t('emptyTitle')), h('p', null, t('emptyText', { room: name })))]
+      case 'loading': return [h('p', { class: 'note' }, t('loadingOlder'))]
+      case 'beginning': return [h('p', { class: 'note' }, t('beginning', { room: name }))]
+      default: return []
+    }
+  }
+
+  function drawJump() {
+    jump.hidden = following
+    if (!following) setText(jump, newBelow > 0 ? t('newMessages', { n: newBelow }) : t('toEnd'))
+    jump.classList.toggle('fresh', newBelow > 0)
+  }
+
+  function toEnd() {
+    following = true
+    newBelow = 0
+    scroller.scrollTop = scroller.scrollHeight
+    lastScrollTop = scroller.scrollTop
+    drawJump()
+  }
+
+  function scrolled() {
+    const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= endMargin
+    // The end also moves away when the window shrinks or lines grow. The reader leaves it only by
+    // scrolling up.
+    if (following && !isAtEnd && scroller.scrollTop >= lastScrollTop) toEnd()
+    else if (isAtEnd !== following) {
+      following = isAtEnd
+      if (isAtEnd) newBelow = 0
+      drawJump()
+    }
+    lastScrollTop = scroller.scrollTop
+    if (room && scroller.scrollTop < scroller.clientHeight) showOlder(room)
+    fixHeightsLater()
+  }
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let measuring
+  function fixHeightsLater() {
+    measuring ??= setTimeout(() => {
+      measuring = undefined
+      fixHeights()
+    }, measureDelay)
+  }
+
+  scroller.addEventListener('scroll', scrolled, { passive: true })
+  jump.addEventListener('click', () => {
+    toEnd()
+    prune()
+    toEnd()
+    message.focus()
+  })
+  new ResizeObserver(resized).observe(scroller)
+  watch(['lines', 'room', 'outbox', 'link', 'me'], () => {
+    draw()
+    fixHeightsLater()
+  })
+  watch(['settings'], () => {
+    epoch = -1
+    draw()
+  })
+  setInterval(() => { if (state.outbox.length > 0 && room) drawTail(room) }, statusEvery)
+}

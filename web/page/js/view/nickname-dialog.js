@@ -1,0 +1,82 @@
+// The dialog that asks for a nickname: at the beginning, after a refusal, and to change it.
+
+import { setText } from '../dom.js'
+import { state, watch, changed } from '../state.js'
+import { browser } from '../storage.js'
+import { t, explain } from '../i18n.js'
+
+/** @import { Actions } from '../actions.js' */
+/** @import { Refusal } from '../state.js' */
+
+/**
+ * @param {object} options
+ * @param {HTMLElement} options.card
+ * @param {HTMLFormElement} options.form
+ * @param {HTMLInputElement} options.field
+ * @param {HTMLElement} options.error
+ * @param {HTMLButtonElement} options.cancel
+ * @param {HTMLElement} options.status
+ * @param {HTMLButtonElement} options.submitButton
+ * @param {HTMLElement} options.app inert while the dialog is open
+ * @param {HTMLElement} options.message has the focus afterwards
+ * @param {Pick<Actions, 'claimName'>} options.actions
+ */
+export function createNicknameDialog(options) {
+  const { card, form, field, error, cancel, status, submitButton, app, message } = options
+  field.value = state.me.requestedName || browser.read('nickname', '')
+  let wasOpen = false
+  /** @type {Refusal | null} */
+  let lastRefusal = null
+
+  function draw() {
+    const { nicknameDialog, link, me } = state
+    const { open, refusal } = nicknameDialog
+    card.hidden = !open
+    app.inert = open
+    cancel.hidden = !nicknameDialog.renaming
+    field.placeholder = t('nicknamePlaceholder')
+    setText(error, refusal ? explain(refusal) : '')
+    field.setAttribute('aria-invalid', String(Boolean(refusal)))
+    submitButton.disabled = nicknameDialog.busy && link.phase === 'online'
+    setText(status, link.phase === 'online' || me.name ? '' : t('connecting') + '…')
+    if (open && !wasOpen) {
+      field.focus()
+      field.select()
+    } else if (refusal && refusal !== lastRefusal) field.focus()
+    if (!open && wasOpen) message.focus()
+    wasOpen = open
+    lastRefusal = refusal
+  }
+
+  /** @param {SubmitEvent} event */
+  function submit(event) {
+    event.preventDefault()
+    if (field.value.trim() === '') field.focus()
+    else options.actions.claimName(field.value)
+  }
+
+  /** Opens the dialog to change the nickname. */
+  function openForRename() {
+    field.value = state.me.name
+    state.nicknameDialog = { open: true, renaming: true, busy: false, refusal: null }
+    changed('nickname')
+  }
+
+  function cancelRename() {
+    state.nicknameDialog = { open: false, renaming: false, busy: false, refusal: null }
+    state.me.requestedName = state.me.name
+    changed('nickname')
+  }
+
+  form.addEventListener('submit', submit)
+  field.addEventListener('keydown', (event) => {
+    // An Enter that ends a composition belongs to the input method; some browsers report it only by
+    // the code 229.
+    if (event.key === 'Enter' && (event.isComposing || event.keyCode === 229)) event.preventDefault()
+    if (event.key === 'Escape' && state.nicknameDialog.renaming && !event.isComposing) cancelRename()
+  })
+  cancel.addEventListener('click', cancelRename)
+  watch(['nickname', 'link', 'me', 'settings'], draw)
+
+  return { openForRename, cancelRename }
+}

@@ -1,0 +1,112 @@
+// Notifies users who do not look at the conversation: by texts for screen readers, a count in the
+// title of a hidden tab, and the system's notifications.
+
+import { setText } from '../dom.js'
+import { state, watch, changed, lobby } from '../state.js'
+import { t } from '../i18n.js'
+
+/** @import { Line, Room } from '../rooms.js' */
+
+const coalesceFor = 400 // ms in which messages are read out together
+const mostReadOut = 3 // messages at once; of more only the number is read out
+const mostTypists = 3 // named at once
+const announcedFor = 4000 // ms after which a text is removed, so that a reader does not come upon it later
+
+/**
+ * @param {object} options
+ * @param {HTMLElement} options.announcer read out by screen readers when it changes
+ * @param {HTMLElement} options.typing
+ * @param {(room: string) => void} options.goTo
+ */
+export function createNotifications({ announcer, typing, goTo }) {
+  let unseen = 0 // messages since the tab was hidden
+  /** @type {string[]} */
+  let waiting = [] // texts to be read out
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let clearing
+
+  /**
+   * Notifies the user of a new message by somebody else.
+   *
+   * @param {Room} room
+   * @param {Line} line
+   */
+  function notifyMessage(room, line) {
+    const isShown = room.name === state.room
+    if (document.hidden) unseen++
+    if (!isShown || document.hidden) {
+      room.unread++
+      changed('rooms')
+    }
+    waiting.push(t(isShown ? 'said' : 'saidIn', { from: line.from, text: line.text.slice(0, 500), room: room.name }))
+    timer ??= setTimeout(readOut, coalesceFor)
+    if (document.hidden) notifySystem(room, line)
+    drawTitle()
+  }
+
+  function readOut() {
+    timer = undefined
+    announce(waiting.length > mostReadOut ? t('newMessages', { n: waiting.length }) : waiting.join('\n'))
+    waiting = []
+  }
+
+  /**
+   * Has screen readers read a text out once.
+   *
+   * @param {string} text
+   */
+  function announce(text) {
+    announcer.textContent = text
+    clearTimeout(clearing)
+    clearing = setTimeout(() => { announcer.textContent = '' }, announcedFor)
+  }
+
+  /**
+   * @param {Room} room
+   * @param {Line} line
+   */
+  function notifySystem(room, line) {
+    if (!state.settings.notify || globalThis.Notification?.permission !== 'granted') return
+    const title = room.name === lobby ? line.from : `${line.from} · #${room.name}`
+    const icon = document.querySelector('link[rel=icon]')?.getAttribute('href') ?? undefined
+    try {
+      const notification = new Notification(title, { body: line.text.slice(0, 200), tag: 'chatapp ' + room.name, icon })
+      notification.onclick = () => {
+        window.focus()
+        goTo(room.name)
+        notification.close()
+      }
+    } catch {
+      // Some phones have the permission but let only service workers use it.
+    }
+  }
+
+  function drawTitle() {
+    const name = `#${state.room} – chatapp`
+    document.title = unseen > 0 ? `(${unseen}) ${name}` : name
+  }
+
+  function drawTyping() {
+    const names = [...state.rooms.get(state.room)?.typing.keys() ?? []]
+    const [a, b, c] = names
+    let text = ''
+    if (names.length > mostTypists) text = t('typingMany')
+    else if (names.length > 0) text = t('typing' + names.length, { a, b, c })
+    setText(typing, text)
+  }
+
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) return
+    unseen = 0
+    const room = state.rooms.get(state.room)
+    if (room) room.unread = 0
+    changed('rooms', 'lines')
+    drawTitle()
+  })
+  watch(['room', 'settings'], drawTitle)
+  watch(['typing', 'room', 'settings'], drawTyping)
+
+  return { notifyMessage, announce }
+}

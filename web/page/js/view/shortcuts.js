@@ -1,0 +1,68 @@
+// Keyboard shortcuts. Escape closes what is open, or returns to the message. Alt with the arrows
+// switches rooms, and the arrows move along the list of rooms. Page Up and Page Down in the message
+// scroll the conversation. Text typed outside of any field goes into the message.
+
+import { closest, elements } from '../dom.js'
+import { state } from '../state.js'
+
+const pageShare = 0.9 // of the conversation's height that Page Up scrolls
+
+/** @typedef {{ isOpen: () => boolean, toggle: (open: boolean) => void }} Panel */
+
+/**
+ * @param {object} options
+ * @param {Panel} options.sidebar
+ * @param {Panel} options.diagnostics
+ * @param {{ cancelRename: () => void }} options.nicknameDialog
+ * @param {HTMLElement} options.message
+ * @param {HTMLElement} options.scroller
+ * @param {HTMLElement} options.rooms
+ */
+export function createShortcuts({ sidebar, diagnostics, nicknameDialog, message, scroller, rooms }) {
+  document.addEventListener('keydown', (event) => {
+    if (event.isComposing || event.defaultPrevented) return
+    const isArrow = event.key === 'ArrowUp' || event.key === 'ArrowDown'
+    if (event.key === 'Escape') escape()
+    else if (event.altKey && isArrow) move(event, rooms.querySelector('[aria-current]'))?.click()
+    else if (event.target instanceof Node && rooms.contains(event.target)) {
+      if (isArrow) move(event, closest(event.target, 'a'))?.focus()
+    } else if (event.target === message) scrollFromMessage(event)
+    else if (isTextForMessage(event)) message.focus()
+  })
+
+  function escape() {
+    if (state.nicknameDialog.open) {
+      if (state.nicknameDialog.renaming) nicknameDialog.cancelRename()
+    } else if (sidebar.isOpen()) sidebar.toggle(false)
+    else if (diagnostics.isOpen()) diagnostics.toggle(false)
+    else message.focus()
+  }
+
+  /**
+   * Returns the link of the room before or after another one.
+   *
+   * @param {KeyboardEvent} event
+   * @param {Element | null} from
+   */
+  function move(event, from) {
+    const links = elements(rooms.querySelectorAll('a'))
+    const at = links.findIndex((link) => link === from) + (event.key === 'ArrowUp' ? -1 : 1)
+    event.preventDefault()
+    return links.at(at % links.length)
+  }
+
+  /** @param {KeyboardEvent} event */
+  function scrollFromMessage(event) {
+    if (event.key !== 'PageUp' && event.key !== 'PageDown') return
+    event.preventDefault()
+    const page = scroller.clientHeight * pageShare
+    scroller.scrollBy({ top: event.key === 'PageUp' ? -page : page })
+  }
+
+  /** @param {KeyboardEvent} event */
+  function isTextForMessage(event) {
+    const { key } = event
+    if (event.ctrlKey || event.metaKey || event.altKey || key.length !== 1 || key === ' ') return false
+    return !state.nicknameDialog.open && (event.target === document.body || event.target === scroller)
+  }
+}
