@@ -580,35 +580,3 @@ func TestPollsOutliveWriteTimeout(t *testing.T) {
 		}
 	})
 }
-
-func TestDrainSpreadsTheClients(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h, end := pipes(t, Options{CloseTimeout: quickly})
-		defer end()
-		var sockets []*socket
-		for range 10 {
-			sockets = append(sockets, h.webSocket(webSocketURL))
-		}
-		start := time.Now()
-		ended := make(chan time.Duration, len(sockets))
-		for _, s := range sockets {
-			go func() {
-				s.wantClose("the server goes away", closeGoingAway)
-				ended <- time.Since(start)
-			}()
-		}
-		h.server.Drain(t.Context(), 10*time.Second)
-		h.want("nobody new is let in", "GET", pollingURL, "", 503, `{"code":4,"message":"No more sessions accepted"}`)
-		last := time.Duration(0)
-		for range sockets {
-			at := <-ended
-			if at-last > 1100*time.Millisecond {
-				t.Errorf("a client was closed at %v, the one before at %v, want one a second", at, last)
-			}
-			last = at
-		}
-		if last < 8*time.Second {
-			t.Errorf("the last was closed at %v, want near 10 s", last)
-		}
-	})
-}

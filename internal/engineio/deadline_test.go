@@ -1,0 +1,86 @@
+package engineio
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// sendPongs keeps a session alive without reading, until the connection ends or for ten minutes. It returns how long that took.
+func (s *socket) sendPongs() time.Duration {
+	_ = s.conn.SetDeadline(time.Time{})
+	start := time.Now()
+	for time.Since(start) < 10*time.Minute {
+		if _, err := s.conn.Write(clientFrame(frameText, []byte("3"))); err != nil {
+			break
+		}
+		time.Sleep(time.Second)
+	}
+	return time.Since(start)
+}
+
+func TestClientThatReadsNothingIsCutAfterAHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second})
+		defer end()
+		s := h.webSocket(webSocketURL)
+		if err := h.session().Send(Message{Data: []byte("never read")}); err != nil {
+			t.Fatal(err)
+		}
+		if took := s.sendPongs(); took < 45*time.Second || took > 47*time.Second {
+			t.Errorf("the connection ended after %v, want 45 s", took)
+		}
+		h.wantClosed(s.sid, ErrSlowConsumer)
+	})
+}
+
+func TestClosingClientThatReadsNothingIsCutAfterCloseTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{CloseTimeout: 5 * time.Second})
+		defer end()
+		s := h.webSocket(webSocketURL)
+		if err := h.session().Send(Message{Data: []byte("never read")}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		h.session().Close(nil)
+		if took := s.sendPongs(); took < 5*time.Second || took > 7*time.Second {
+			t.Errorf("the connection ended after %v, want 5 s", took)
+		}
+		h.wantClosed(s.sid, ErrClosed)
+	})
+}
+
+// A deadline that stayed behind would fail the first write after a silence that is longer than a heartbeat.
+func TestWriteDeadlineEndsWithTheWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second})
+		defer end()
+		s := h.webSocket(webSocketURL)
+		_ = s.conn.SetDeadline(time.Time{})
+		session := h.session()
+		if err := session.Send(Message{Data: []byte("blocked at first")}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		s.want("a pipe takes a message only when it is read", "4blocked at first")
+		for range 10 {
+			s.send("3") // before a ping is due
+			time.Sleep(10 * time.Second)
+		}
+		var written sync.WaitGroup
+		written.Go(func() { // as the writer does where the socket is not full
+			if _, err := session.conn.Conn.Write(appendFrame(nil, frameText, "4later", nil)); err != nil {
+				t.Errorf("write after a silence: %v", err)
+				_ = s.conn.Close()
+			}
+		})
+		first, payload, err := s.readFrame()
+		if first != frameText || string(payload) != "4later" {
+			t.Errorf("read frame %#x %q, %v after a silence, want a message", first, payload, err)
+		}
+		written.Wait()
+		_ = s.conn.Close()
+	})
+}
