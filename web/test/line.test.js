@@ -1,0 +1,58 @@
+import './environment.js'
+import assert from 'node:assert/strict'
+import { mock, test } from 'node:test'
+import { noticeText, startsDay, startsGroup, statusText } from '../page/js/line.js'
+import { state } from '../page/js/state.js'
+
+const noon = new Date(2030, 4, 17, 12).getTime()
+const minute = 60_000
+mock.timers.enable({ apis: ['Date', 'setTimeout'], now: noon })
+
+test('messages of one author within five minutes are one group', () => {
+  const first = { kind: 'message', from: 'Ben', time: noon }
+  assert.ok(startsGroup(first, undefined))
+  assert.ok(!startsGroup({ ...first, time: noon + 5 * minute }, first))
+  assert.ok(startsGroup({ ...first, time: noon + 5 * minute + 1 }, first))
+  assert.ok(startsGroup({ ...first, from: 'Ann' }, first))
+  assert.ok(startsGroup({ ...first, own: true }, first))
+  assert.ok(startsGroup(first, { kind: 'join', from: 'Ben', time: noon }))
+})
+
+test('a day begins at midnight, and with the first line', () => {
+  const before = { kind: 'message', from: 'Ben', time: new Date(2030, 4, 17, 23, 59).getTime() }
+  const after = { ...before, time: new Date(2030, 4, 18, 0, 1).getTime() }
+  assert.ok(startsDay(before, undefined))
+  assert.ok(startsDay(after, before))
+  assert.ok(startsGroup(after, before))
+  assert.ok(!startsDay(before, { ...before, time: noon }))
+})
+
+for (const [line, room, want] of [
+  [{ kind: 'join', from: 'Ben' }, 'lobby', 'Ben connected'],
+  [{ kind: 'leave', from: 'Ben' }, 'lobby', 'Ben disconnected'],
+  [{ kind: 'join', from: 'Ben' }, 'garden', 'Ben joined'],
+  [{ kind: 'leave', from: 'Ben' }, 'garden', 'Ben left'],
+  [{ kind: 'rename', was: 'Ben', from: 'Max' }, 'lobby', 'Ben is now Max'],
+  [{ kind: 'join', from: 'Ben', names: ['Ben'] }, 'lobby', 'Ben connected'],
+  [{ kind: 'join', from: 'Ben', names: ['Ben', 'Ann'] }, 'lobby', 'Ben and Ann connected'],
+  [{ kind: 'leave', from: 'Ben', names: ['Ben', 'Ann', 'Max'] }, 'garden', 'Ben and 2 others left'],
+  [{ kind: 'note', from: 'Ben', text: 'of a later version' }, 'lobby', 'of a later version'],
+  [{ kind: 'join', from: '', text: 'nobody named' }, 'lobby', 'nobody named'],
+]) {
+  test(`the notice "${want}"`, () => assert.equal(noticeText(line, room), want))
+}
+
+test('a message says how its sending stands', () => {
+  const entry = { cid: 'c', room: 'lobby', text: 'x', time: noon, status: 'sending', until: 0 }
+  state.link.phase = 'waiting'
+  assert.equal(statusText(entry), 'Waiting for the connection')
+  state.link.phase = 'online'
+  assert.equal(statusText(entry), 'Sending')
+  assert.equal(statusText({ ...entry, time: noon - 1501 }), 'Waiting for the log')
+  const waiting = { ...entry, status: 'waiting', until: noon + 1200 }
+  assert.equal(statusText({ ...waiting, refusal: { code: 'too_fast' } }), 'Too fast: goes out in 2 seconds')
+  assert.equal(statusText({ ...waiting, refusal: { code: 'overloaded' } }),
+    'The server is busy. Your message goes out as soon as it can.')
+  assert.equal(statusText({ ...entry, status: 'failed', refusal: { code: 'too_long' } }),
+    'Not sent: The message is too long.')
+})
