@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// composite writes a described list, the form of every performative and section with fields: a descriptor, then the
-// fields in order. Null fields at the end are left away, as AMQP 1.0 part 1, 1.4 allows.
+// composite writes a described list, which every performative and every section with fields is: a descriptor, then the
+// fields in order. It omits null fields at the end, as AMQP 1.0 part 1, 1.4 allows.
 type composite struct {
 	list Compound
 
-	// kept is the state of list behind the last field that was not null.
+	// kept is the state of list after the last field that is not null.
 	keptLen, keptCount int
 }
 
@@ -27,7 +27,7 @@ func (w *composite) null() {
 	w.list.Count++
 }
 
-// set takes over the list's bytes with one field more.
+// set stores the list's bytes, to which one field was appended.
 func (w *composite) set(b []byte) {
 	w.list.Bytes = b
 	w.list.Count++
@@ -103,23 +103,23 @@ func (w *composite) symbols(s []Symbol) {
 	w.value(ArrayOf(code, s...))
 }
 
-// end leaves out the nulls behind the last field that is set.
+// end completes the list without the nulls after the last field that is set.
 func (w *composite) end() []byte {
 	w.list.Bytes, w.list.Count = w.list.Bytes[:w.keptLen], w.keptCount
 	return w.list.End()
 }
 
-// endWhole keeps the nulls behind the last field that is set.
+// endWhole completes the list with the nulls after the last field that is set.
 func (w *composite) endWhole() []byte { return w.list.End() }
 
 // fields reads the fields of a described list one after the other. A field that is null or beyond the end of the list
-// reads as its zero value.
+// yields its zero value.
 type fields struct {
 	decoder
 	left int
 }
 
-// next reports whether there is a field and it is not null, and returns its constructor.
+// next returns the constructor of the next field. It reports false if there is no field or the field is null.
 func (f *fields) next() (Code, bool) {
 	if f.left == 0 || f.err != nil {
 		return 0, false
@@ -270,8 +270,8 @@ func (f *fields) symbols() []Symbol {
 	}
 }
 
-// descriptor reads the descriptor of a described value whose first octet is read already. Only the numeric descriptors
-// are understood, which is what every SDK sends.
+// descriptor reads the descriptor of a described value, after its first octet. It accepts numeric descriptors only, the
+// form that every SDK sends.
 func (d *decoder) descriptor() uint64 {
 	if code := d.code(); d.err == nil {
 		return d.ulong(code)
@@ -316,13 +316,13 @@ func (f *fields) anyComposite() (descriptor uint64, inner fields, ok bool) {
 	return descriptor, inner, f.err == nil
 }
 
-// adopt ends the reading of inner, passing over fields that were not asked for.
+// adopt ends the reading of inner. It skips the fields that were not read.
 func (f *fields) adopt(inner *fields) {
 	inner.finish()
 	f.decoder.adopt(&inner.decoder)
 }
 
-// finish passes over the fields that are left.
+// finish skips the remaining fields.
 func (f *fields) finish() {
 	for f.left > 0 && f.err == nil {
 		f.left--

@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxWidthless is how many elements an array may have whose constructor carries the whole value, such as null: no bytes
-// on the wire pay for them.
+// maxWidthless bounds the elements of an array whose constructor carries the whole value, such as null. Such elements take
+// no bytes on the wire.
 const maxWidthless = 256
 
-// Parse reads one value and returns it with what follows it. Nothing in the value aliases b.
+// Parse parses one value and returns it with the bytes that follow it. The value does not alias b.
 func Parse(b []byte) (v any, rest []byte, err error) {
 	d := decoder{b: b}
 	v = d.value(MaxDepth)
@@ -21,7 +21,7 @@ func Parse(b []byte) (v any, rest []byte, err error) {
 	return v, d.b, nil
 }
 
-// decoder takes values from the front of b. After the first error it returns zero values only, and err stays.
+// decoder reads values from the front of b. After the first error, which err keeps, it returns zero values only.
 type decoder struct {
 	b   []byte
 	err *Error
@@ -78,7 +78,7 @@ func (d *decoder) code() Code { return Code(d.uint8()) }
 // value reads any value; depth is how many levels of nesting are still allowed.
 func (d *decoder) value(depth int) any {
 	code := d.code()
-	if d.err != nil { // the zero of a failed read would look like a descriptor
+	if d.err != nil { // the zero value of a failed read equals codeDescribed
 		return nil
 	}
 	if code != codeDescribed {
@@ -137,7 +137,7 @@ func (d *decoder) bodyOf(code Code, depth int) any {
 	return d.rareBodyOf(code)
 }
 
-// rareBodyOf reads the fixed-width types that the protocol itself never uses.
+// rareBodyOf reads the fixed-width types that the protocol itself does not use.
 func (d *decoder) rareBodyOf(code Code) any {
 	switch code {
 	case CodeFloat:
@@ -214,7 +214,8 @@ func (d *decoder) ulong(code Code) uint64 {
 	return 0
 }
 
-// variable reads a variable-width value, of which short is the form with a size of one octet. It aliases the input.
+// variable reads a variable-width value. short is the code of the form with a size of one octet. The result aliases the
+// input.
 func (d *decoder) variable(code, short Code) []byte {
 	switch code {
 	case short:
@@ -230,7 +231,7 @@ func (d *decoder) variable(code, short Code) []byte {
 	return nil
 }
 
-// text reads a string or a symbol. The standard wants UTF-8 in one and ASCII in the other.
+// text reads a string, which must be UTF-8, or a symbol, which must be ASCII.
 func (d *decoder) text(code, short Code) string {
 	b := d.variable(code, short)
 	if !utf8.Valid(b) {
@@ -248,8 +249,8 @@ func (d *decoder) text(code, short Code) string {
 	return string(b)
 }
 
-// compoundHeader reads size and count of a list, map or array and splits off its contents as a decoder of their own. The
-// count is checked against the bytes: every element but an array's has at least one.
+// compoundHeader reads size and count of a list, map or array and returns a decoder for its contents. It checks the count
+// against the bytes: every element has at least one, except in an array.
 func (d *decoder) compoundHeader(code Code) (inner decoder, count int) {
 	var size, n uint64
 	switch code {
@@ -274,7 +275,7 @@ func (d *decoder) compoundHeader(code Code) (inner decoder, count int) {
 	return inner, int(n)
 }
 
-// adopt ends the reading of a part: its contents must be used up, and its error is d's.
+// adopt ends the reading of a part, whose contents must be used up. The error of the part becomes d's.
 func (d *decoder) adopt(inner *decoder) {
 	if inner.err == nil && len(inner.b) != 0 {
 		inner.fail("%d bytes left over in a compound value", len(inner.b))
@@ -344,8 +345,8 @@ func (d *decoder) elements(count, depth int) Array {
 	return a
 }
 
-// widthOf is the least number of bytes an element takes after its constructor: AMQP 1.0 part 1, 1.2 gives it by the
-// constructor's first four bits.
+// widthOf returns the least number of bytes that an element takes after its constructor. The first four bits of the
+// constructor determine it (AMQP 1.0 part 1, 1.2).
 func widthOf(code Code) int {
 	switch code >> 4 {
 	case 0x4:
@@ -364,7 +365,7 @@ func widthOf(code Code) int {
 	return 1
 }
 
-// wide is the form in which appendElement writes compound elements, whatever form they had.
+// wide returns the code of the form in which appendElement writes compound elements.
 func wide(code Code) Code {
 	switch code {
 	case codeList0, codeList8:

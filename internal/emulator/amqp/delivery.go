@@ -1,6 +1,6 @@
 package amqp
 
-// Transfer carries a delivery, or a part of one.
+// Transfer carries a delivery or a part of one.
 type Transfer struct {
 	Handle        uint32
 	DeliveryID    Optional[uint32]
@@ -13,7 +13,7 @@ type Transfer struct {
 	Aborted       bool
 	Batchable     bool
 
-	// Payload is what follows the performative in the frame. It is not written by Append.
+	// Payload is the part of the frame after the performative. Append does not write it.
 	Payload []byte
 }
 
@@ -27,13 +27,13 @@ func parseTransfer(f *fields) *Transfer {
 	t.MessageFormat = f.optUint()
 	t.Settled = f.optBool()
 	t.More = f.bool()
-	f.optUbyte() // rcv-settle-mode: the link's holds
+	f.optUbyte() // rcv-settle-mode: the mode of the link applies
 	t.State = parseState(f)
 	t.Resume, t.Aborted, t.Batchable = f.bool(), f.bool(), f.bool()
 	return t
 }
 
-// maxDeliveryTag is the longest delivery tag (AMQP 1.0 part 2, 2.8.7).
+// maxDeliveryTag bounds the length of a delivery tag (AMQP 1.0 part 2, 2.8.7).
 const maxDeliveryTag = 32
 
 // Append implements Performative.
@@ -61,11 +61,11 @@ func (t *Transfer) Append(dst []byte) []byte {
 	return w.end()
 }
 
-// Disposition tells the state of the deliveries First to Last, all of which the peer in the other role has.
+// Disposition carries the state of the deliveries First to Last.
 type Disposition struct {
 	Role    Role
 	First   uint32
-	Last    uint32 // absent on the wire: First
+	Last    uint32 // equals First if absent on the wire
 	Settled bool
 	State   State
 }
@@ -95,7 +95,7 @@ func (d *Disposition) Append(dst []byte) []byte {
 	return w.end()
 }
 
-// StateKind tells the delivery states apart.
+// StateKind distinguishes the delivery states.
 type StateKind uint8
 
 // The delivery states of AMQP 1.0 part 3, 3.4, and that of a delivery in a transaction.
@@ -118,30 +118,30 @@ const (
 	descriptorTransactional = 0x34
 )
 
-// State is a delivery state; which fields mean something depends on Kind.
+// State is a delivery state. Kind determines which fields are valid.
 type State struct {
 	Kind StateKind
 
-	// Of received.
+	// for received
 	SectionNumber uint32
 	SectionOffset uint64
 
-	// Of rejected; nil is allowed.
+	// for rejected; may be nil
 	Error *Error
 
-	// Of modified.
+	// for modified
 	DeliveryFailed     bool
 	UndeliverableHere  bool
 	MessageAnnotations Map
 }
 
-// The states without fields, and a rejection.
+// The states that have no fields.
 var (
 	Accepted = State{Kind: StateAccepted}
 	Released = State{Kind: StateReleased}
 )
 
-// Rejected is the state of a delivery that was refused for the given reason.
+// Rejected returns the state rejected with an error, which may be nil.
 func Rejected(reason *Error) State { return State{Kind: StateRejected, Error: reason} }
 
 func parseState(f *fields) State {

@@ -1,14 +1,13 @@
-// Package amqp is AMQP 1.0 as bytes: the type system, frames, the performatives of the transport and of SASL, delivery
-// states, and the sections of a message, as the OASIS standard "AMQP 1.0" of October 2012 defines them.
+// Package amqp encodes and decodes AMQP 1.0: the type system, frames, the performatives of the transport and of SASL,
+// delivery states, and the sections of a message. It follows the OASIS standard "AMQP 1.0" of October 2012.
 //
-// It parses from byte slices and appends to byte slices, for either end of a connection, and knows no socket, no lock
-// and no clock; the package time appears only because AMQP has a timestamp type. Who may send what, and when, is the
-// business of package emulator.
+// The package parses byte slices and appends to byte slices, for either end of a connection. It uses no sockets, locks or
+// clocks; it imports package time for AMQP's timestamp type. Package emulator implements the protocol state.
 //
-// Everything parsed may come from a stranger: nesting is limited to MaxDepth, the count of a list, map or array is
-// checked against the bytes that are there before anything is allocated, and strings must be UTF-8. What is wrong is
-// told as an *Error that carries the AMQP condition to answer with.
+// Input is not trusted. Nesting is limited to MaxDepth, strings must be UTF-8, and the count of a list, map or array is
+// checked against the bytes that are present before anything is allocated. Malformed input yields an *Error with the AMQP
+// condition for the answer.
 //
-// Left out: arrays of described values, the messages of transactions (a coordinator target is recognised, so that it
-// can be refused by name), and SASL mechanisms that need a challenge.
+// Not implemented: arrays of described values, the messages of transactions, and SASL mechanisms that need a challenge. A
+// coordinator target is recognized, so that a server can refuse it by name.
 package amqp

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// AppendValue appends v in its shortest form. It panics for a Go type that stands for no AMQP type (see value.go):
-// what is encoded is made by this program or was parsed before, so that is a bug and not an input.
+// AppendValue appends v in its shortest form. It panics if the Go type of v represents no AMQP type (see value.go): values
+// to encode come from this program or from Parse, so that another type is a bug of the caller.
 func AppendValue(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -112,7 +112,7 @@ func AppendLong(dst []byte, v int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, byte(CodeLong)), uint64(v))
 }
 
-// AppendTimestamp appends a timestamp, which has milliseconds and no zone.
+// AppendTimestamp appends a timestamp. It truncates t to milliseconds and drops the zone.
 func AppendTimestamp(dst []byte, t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, byte(CodeTimestamp)), uint64(t.UnixMilli()))
 }
@@ -137,8 +137,8 @@ func AppendSymbol(dst []byte, v Symbol) []byte {
 	return append(appendVariableHeader(dst, codeSymbol8, len(v)), v...)
 }
 
-// appendVariableHeader appends constructor and size; the wide form of every variable-width type is its short code
-// plus 0x10.
+// appendVariableHeader appends constructor and size. The code of the wide form of a variable-width type is that of the
+// short form plus 0x10.
 func appendVariableHeader(dst []byte, short Code, size int) []byte {
 	if size <= math.MaxUint8 {
 		return append(dst, byte(short), byte(size))
@@ -146,7 +146,7 @@ func appendVariableHeader(dst []byte, short Code, size int) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, byte(short)+0x10), uint32(size))
 }
 
-// AppendMap appends a map. BeginMap does it without a Map in between.
+// AppendMap appends a map. BeginMap writes a map without an intermediate Map.
 func AppendMap(dst []byte, m Map) []byte {
 	w := BeginMap(dst)
 	for _, p := range m {
@@ -168,7 +168,7 @@ func appendList(dst []byte, l List) []byte {
 	return w.End()
 }
 
-// appendArray writes every element in the form its code names, as arrays have one constructor for all.
+// appendArray writes every element in the form that the array's code names: an array has one constructor.
 func appendArray(dst []byte, a Array) []byte {
 	w := beginCompound(dst, codeArray8)
 	w.Bytes = append(w.Bytes, byte(a.Code))
@@ -179,8 +179,8 @@ func appendArray(dst []byte, a Array) []byte {
 	return w.End()
 }
 
-// appendElement appends v without its constructor, in the form of code. A value that is not of code's type is a bug of
-// the caller and panics, as in AppendValue.
+// appendElement appends v without its constructor, in the form of code. As in AppendValue, it panics if v is not of that
+// type.
 func appendElement(dst []byte, code Code, v any) []byte {
 	switch code {
 	case CodeNull, codeTrue, codeFalse, codeUint0, codeUlong0, codeList0:
@@ -208,7 +208,7 @@ func appendElement(dst []byte, code Code, v any) []byte {
 		return append(dst, byte(v.(int64)))
 	case CodeUbyte, CodeByte, CodeUshort, CodeShort, CodeFloat, CodeDouble, CodeChar, CodeTimestamp, CodeUUID,
 		CodeDecimal32, CodeDecimal64, CodeDecimal128:
-		at := len(dst) // these have one form only: drop the constructor that AppendValue wrote
+		at := len(dst) // types with one form: remove the constructor that AppendValue wrote
 		dst = AppendValue(dst, v)
 		return append(dst[:at], dst[at+1:]...)
 	case codeBinary8, codeString8, codeSymbol8:
@@ -221,8 +221,8 @@ func appendElement(dst []byte, code Code, v any) []byte {
 	return appendCompoundElement(dst, code, v)
 }
 
-// appendCompoundElement writes lists, maps and arrays inside an array, always in the wide form, which Parse has made
-// of the short form too.
+// appendCompoundElement writes lists, maps and arrays inside an array, always in the wide form. Parse stores the wide code
+// for the short form, too.
 func appendCompoundElement(dst []byte, code Code, v any) []byte {
 	var body []byte
 	var count int
@@ -263,17 +263,17 @@ func variableBytes(v any) []byte {
 	panic(fmt.Sprintf("amqp: encode %T as a variable-width array element", v))
 }
 
-// A Compound is a list, map or array being written: append elements to Bytes, raise Count by one for each (two for
-// each pair of a map), then call End.
+// Compound writes a list, map or array. Append the elements to Bytes, increase Count by one for each (two for each pair of
+// a map), then call End.
 type Compound struct {
 	Bytes []byte
 	Count int
 
 	code  Code // the short form
-	start int  // where the first byte after constructor, size and count lies
+	start int  // index of the first byte after constructor, size and count
 }
 
-// BeginMap starts a map behind dst, for callers that have its entries in fields of their own.
+// BeginMap starts a map after dst, for callers whose entries are not in a Map.
 func BeginMap(dst []byte) Compound { return beginCompound(dst, codeMap8) }
 
 func beginCompound(dst []byte, short Code) Compound {
@@ -281,7 +281,7 @@ func beginCompound(dst []byte, short Code) Compound {
 	return Compound{Bytes: dst, code: short, start: len(dst)}
 }
 
-// End writes size and count, widening the header when the contents need it, and returns everything.
+// End writes size and count, in the wide form if the contents need it, and returns all bytes including dst.
 func (c *Compound) End() []byte {
 	size := len(c.Bytes) - c.start
 	if size+1 <= math.MaxUint8 && c.Count <= math.MaxUint8 {

@@ -2,15 +2,15 @@ package amqp
 
 import "fmt"
 
-// Error is an AMQP error (AMQP 1.0 part 2, 2.8.14), on the wire in close, end, detach and rejected, and in Go an error:
-// what a peer did wrong or what it is told.
+// Error is an AMQP error (AMQP 1.0 part 2, 2.8.14), which close, end, detach and rejected carry. It is also the error type
+// of this package.
 type Error struct {
 	Condition   Symbol
 	Description string
 	Info        Map
 }
 
-// Error writes condition and description.
+// Error returns condition and description.
 func (e *Error) Error() string {
 	if e.Description == "" {
 		return string(e.Condition)
@@ -18,12 +18,12 @@ func (e *Error) Error() string {
 	return string(e.Condition) + ": " + e.Description
 }
 
-// Errorf makes an Error.
+// Errorf returns an Error with a formatted description.
 func Errorf(condition Symbol, format string, args ...any) *Error {
 	return &Error{Condition: condition, Description: fmt.Sprintf(format, args...)}
 }
 
-// The conditions of the standard (AMQP 1.0 part 2, 2.8.15 to 2.8.18) that this program uses.
+// The conditions of AMQP 1.0 part 2, 2.8.15 to 2.8.18 that this program uses.
 const (
 	CondInternalError         Symbol = "amqp:internal-error"
 	CondNotFound              Symbol = "amqp:not-found"
@@ -47,8 +47,8 @@ const (
 
 const descriptorError = 0x1d
 
-// append writes all three fields: the Python SDK reads the third of a rejection without asking whether there is one, and
-// never ends the send where there is none.
+// append writes all three fields. The Python SDK reads the third field of a rejection without a check, and its send never
+// returns if that is missing.
 func (e *Error) append(dst []byte) []byte {
 	w := beginComposite(dst, descriptorError)
 	w.symbol(e.Condition)

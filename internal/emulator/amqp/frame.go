@@ -2,13 +2,13 @@ package amqp
 
 import "encoding/binary"
 
-// FrameHeaderSize is the size of a frame without extended header and body.
+// FrameHeaderSize is the size of a frame without extended header and body, in bytes.
 const FrameHeaderSize = 8
 
-// MinMaxFrameSize is the least max-frame-size a peer may announce (AMQP 1.0 part 2, 2.7.1).
+// MinMaxFrameSize is the least max-frame-size that a peer may announce (AMQP 1.0 part 2, 2.7.1).
 const MinMaxFrameSize = 512
 
-// FrameType tells AMQP frames from SASL frames.
+// FrameType distinguishes AMQP frames from SASL frames.
 type FrameType uint8
 
 // The frame types of the standard.
@@ -17,7 +17,7 @@ const (
 	FrameSASL FrameType = 1
 )
 
-// ProtocolID is the octet of the protocol header that says what is spoken next.
+// ProtocolID is the octet of the protocol header that selects the next protocol.
 type ProtocolID uint8
 
 // The protocols a header may announce.
@@ -27,7 +27,7 @@ const (
 	ProtocolSASL ProtocolID = 3
 )
 
-// ProtocolHeaderSize is the size of the header both ends send first, and again after SASL.
+// ProtocolHeaderSize is the size of the header that both ends send first, and again after SASL, in bytes.
 const ProtocolHeaderSize = 8
 
 // AppendProtocolHeader appends the header of version 1.0.0.
@@ -35,7 +35,7 @@ func AppendProtocolHeader(dst []byte, id ProtocolID) []byte {
 	return append(dst, 'A', 'M', 'Q', 'P', byte(id), 1, 0, 0)
 }
 
-// ParseProtocolHeader reads the header's eight bytes.
+// ParseProtocolHeader parses a header and checks the version.
 func ParseProtocolHeader(b [ProtocolHeaderSize]byte) (ProtocolID, error) {
 	if string(b[:4]) != "AMQP" {
 		return 0, Errorf(CondFramingError, "the connection starts with %q, not with an AMQP header", b[:])
@@ -46,16 +46,17 @@ func ParseProtocolHeader(b [ProtocolHeaderSize]byte) (ProtocolID, error) {
 	return ProtocolID(b[4]), nil
 }
 
-// Frame is one frame; Body is a performative and perhaps a payload, and empty in the frames that only keep a
-// connection alive.
+// Frame is one frame. Body holds a performative and an optional payload. It is empty in frames that only keep a connection
+// alive.
 type Frame struct {
 	Type    FrameType
 	Channel uint16
 	Body    []byte
 }
 
-// ParseFrame splits the first frame off b. It returns size 0 without an error when b does not hold all of it yet, and
-// an error as soon as the first four bytes announce more than maxSize or less than a header. Body aliases b.
+// ParseFrame parses the first frame of b and returns its size. Size 0 without an error means that b does not hold the whole
+// frame yet. It returns an error as soon as the first four bytes announce more than maxSize or less than a header. Body
+// aliases b.
 func ParseFrame(b []byte, maxSize uint32) (f Frame, size int, err error) {
 	if len(b) < 4 {
 		return Frame{}, 0, nil
@@ -82,19 +83,19 @@ func ParseFrame(b []byte, maxSize uint32) (f Frame, size int, err error) {
 	return f, int(announced), nil
 }
 
-// BeginFrame appends a frame header; when the body has been appended, EndFrame puts the size in.
+// BeginFrame appends a frame header. The caller appends the body and calls EndFrame, which sets the size.
 func BeginFrame(dst []byte, typ FrameType, channel uint16) []byte {
 	return append(dst, 0, 0, 0, 0, 2, byte(typ), byte(channel>>8), byte(channel))
 }
 
-// EndFrame completes the frame that begins at start: all of frame[start:], plus extra bytes that the caller will write
-// behind them.
+// EndFrame completes the frame that begins at start and consists of frame[start:] and extra bytes that the caller will
+// write after them.
 func EndFrame(frame []byte, start, extra int) []byte {
 	binary.BigEndian.PutUint32(frame[start:], uint32(len(frame)-start+extra))
 	return frame
 }
 
-// AppendFrame appends a whole frame with one performative in it.
+// AppendFrame appends a frame with one performative and without a payload.
 func AppendFrame(dst []byte, channel uint16, p Performative) []byte {
 	typ := FrameAMQP
 	if _, ok := p.(saslPerformative); ok {

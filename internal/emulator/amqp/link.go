@@ -5,7 +5,7 @@ import "math"
 // SenderSettleMode is how the sender of a link settles deliveries.
 type SenderSettleMode uint8
 
-// The sender settle modes of the standard.
+// The sender settle modes of AMQP 1.0 part 2, 2.8.2.
 const (
 	SenderUnsettled SenderSettleMode = 0
 	SenderSettled   SenderSettleMode = 1
@@ -15,7 +15,7 @@ const (
 // ReceiverSettleMode is how the receiver of a link settles deliveries.
 type ReceiverSettleMode uint8
 
-// The receiver settle modes of the standard.
+// The receiver settle modes of AMQP 1.0 part 2, 2.8.3.
 const (
 	ReceiverFirst  ReceiverSettleMode = 0
 	ReceiverSecond ReceiverSettleMode = 1
@@ -27,7 +27,7 @@ const (
 	descriptorCoordinator = 0x30
 )
 
-// Attach attaches a link to an AMQP session. A nil Source or Target is null, which in an answer refuses the link.
+// Attach attaches a link to an AMQP session. In an answer, a nil Source or Target refuses the link.
 type Attach struct {
 	Name                 string
 	Handle               uint32
@@ -95,7 +95,7 @@ func (a *Attach) Append(dst []byte) []byte {
 	return w.end()
 }
 
-// Source is where the messages of a link come from.
+// Source is the source terminus of a link.
 type Source struct {
 	Address          Optional[string]
 	Durable          uint32
@@ -165,7 +165,7 @@ func (w *composite) terminus(address Optional[string], durable uint32, expiry Sy
 	w.null()
 }
 
-// Target is where the messages of a link go to.
+// Target is the target terminus of a link.
 type Target struct {
 	Address      Optional[string]
 	Durable      uint32
@@ -174,7 +174,7 @@ type Target struct {
 	Dynamic      bool
 	Capabilities []Symbol
 
-	// Coordinator says that the target is a transaction coordinator, which has no other field than Capabilities.
+	// Coordinator marks a transaction coordinator, which has no other field than Capabilities.
 	Coordinator bool
 }
 
@@ -220,7 +220,7 @@ func (w *composite) target(t *Target) {
 	w.set(c.end())
 }
 
-// Detach detaches a link; Closed also ends it.
+// Detach detaches a link. Closed ends it for good.
 type Detach struct {
 	Handle uint32
 	Closed bool
@@ -277,5 +277,5 @@ func (p *Flow) Append(dst []byte) []byte {
 	return w.end()
 }
 
-// DefaultHandleMax is the handle-max of a Begin that names none.
+// DefaultHandleMax is the handle-max of a Begin without one.
 const DefaultHandleMax = math.MaxUint32

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// BatchFormat is the message format of Service Bus batches: every data section of the message holds one message.
+// BatchFormat is the message format of Service Bus batches. Every data section of such a message holds one message.
 const BatchFormat = 0x80013700
 
 // SectionCode is the descriptor of a section of a message (AMQP 1.0 part 3, 3.2).
 type SectionCode uint8
 
-// The sections of a message, in the order in which they stand.
+// The sections of a message, in their order on the wire.
 const (
 	SectionHeader                SectionCode = 0x70
 	SectionDeliveryAnnotations   SectionCode = 0x71
@@ -24,7 +24,7 @@ const (
 	SectionFooter                SectionCode = 0x78
 )
 
-// Header is the section with what every hop may change.
+// Header is the header section, which every hop may change.
 type Header struct {
 	Durable       bool
 	Priority      Optional[uint8]
@@ -33,14 +33,14 @@ type Header struct {
 	DeliveryCount uint32
 }
 
-// Properties is the section with the properties the standard names.
+// Properties is the properties section, which holds the standard properties.
 type Properties struct {
 	MessageID          any // nil, uint64, UUID, []byte or string
 	UserID             []byte
 	To                 Optional[string]
 	Subject            Optional[string]
 	ReplyTo            Optional[string]
-	CorrelationID      any // as MessageID
+	CorrelationID      any // same types as MessageID
 	ContentType        Optional[string]
 	ContentEncoding    Optional[string]
 	AbsoluteExpiryTime Optional[time.Time]
@@ -50,7 +50,7 @@ type Properties struct {
 	ReplyToGroupID     Optional[string]
 }
 
-// Message is a message taken apart as far as a broker looks into it. An absent section is nil.
+// Message is a message, decoded as far as a broker needs it. An absent section is nil.
 type Message struct {
 	Header                *Header
 	DeliveryAnnotations   Map
@@ -58,16 +58,16 @@ type Message struct {
 	Properties            *Properties
 	ApplicationProperties Map
 
-	// Body is the encoded body and footer sections, which alias what was parsed.
+	// Body holds the encoded body and footer sections, which alias the input.
 	Body []byte
 
-	// RawProperties is the properties section and Bare all sections behind it, as they were parsed and aliasing that: for
-	// a broker, which passes them on unchanged. AppendMessage does not look at them.
+	// RawProperties holds the encoded properties section, and Bare all encoded sections after it. Both alias the
+	// input. A broker passes them on unchanged. AppendMessage ignores them.
 	RawProperties, Bare []byte
 }
 
-// ParseMessage reads a message and checks the order and the form of its sections, also of those it leaves encoded. A
-// message may lack any section; of the three kinds of body it may have one.
+// ParseMessage parses a message. It checks order and form of all sections, including those that stay encoded. A message
+// may lack any section and has at most one of the three kinds of body.
 func ParseMessage(b []byte) (*Message, error) {
 	d := decoder{b: b}
 	m := &Message{}
@@ -76,7 +76,7 @@ func ParseMessage(b []byte) (*Message, error) {
 		before := d.b
 		code := d.section()
 		if d.err == nil && !mayFollow(last, code) {
-			d.fail("section %#02x behind section %#02x", uint8(code), uint8(last))
+			d.fail("section %#02x after section %#02x", uint8(code), uint8(last))
 		}
 		if code >= SectionApplicationProperties && m.Bare == nil {
 			m.Bare = before
@@ -102,8 +102,8 @@ func ParseMessage(b []byte) (*Message, error) {
 	return m, nil
 }
 
-// mayFollow says whether a section may stand behind another: AMQP 1.0 part 3, 3.2 fixes their order; data and
-// sequence sections repeat, and only one kind of body is allowed.
+// mayFollow reports whether section code may follow section last. AMQP 1.0 part 3, 3.2 fixes the order; data and sequence
+// sections may repeat, and only one kind of body is allowed.
 func mayFollow(last, code SectionCode) bool {
 	switch last {
 	case SectionData, SectionSequence:
@@ -121,7 +121,7 @@ func (d *decoder) section() SectionCode {
 	}
 	descriptor := d.descriptor()
 	if d.err == nil && (descriptor < uint64(SectionHeader) || descriptor > uint64(SectionFooter)) {
-		d.fail("descriptor %#02x is no section of a message", descriptor)
+		d.fail("descriptor %#02x is not that of a message section", descriptor)
 		return 0
 	}
 	return SectionCode(descriptor)
@@ -274,7 +274,7 @@ func (w *composite) setTime(v Optional[time.Time]) {
 	w.time(v.Value)
 }
 
-// AppendSection appends the descriptor of a section, behind which its value belongs.
+// AppendSection appends the descriptor of a section. The caller appends the value.
 func AppendSection(dst []byte, code SectionCode) []byte {
 	return append(dst, byte(codeDescribed), byte(codeSmallUlong), byte(code))
 }
@@ -289,7 +289,7 @@ func AppendData(dst, data []byte) []byte {
 	return AppendBinary(AppendSection(dst, SectionData), data)
 }
 
-// AppendMessage appends all of m.
+// AppendMessage appends all sections of m except RawProperties and Bare.
 func AppendMessage(dst []byte, m *Message) []byte {
 	if m.Header != nil {
 		dst = AppendHeader(dst, m.Header)
@@ -309,8 +309,8 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	return append(dst, m.Body...)
 }
 
-// DataSections yields the contents of the data sections of an encoded body, which alias it. It stops at the first
-// section of another kind; ParseMessage has checked the form.
+// DataSections yields the contents of the data sections of an encoded body, which ParseMessage has checked. They alias the
+// body. The iteration stops at the first section of another kind.
 func DataSections(body []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		d := decoder{b: body}
@@ -326,8 +326,7 @@ func DataSections(body []byte) iter.Seq[[]byte] {
 	}
 }
 
-// ParseValueBody reads the one value of a body that is an amqp-value section, the form of requests to $cbs and
-// $management.
+// ParseValueBody parses the value of a body that is an amqp-value section, as in requests to $cbs and $management.
 func ParseValueBody(body []byte) (any, error) {
 	d := decoder{b: body}
 	if code := d.section(); d.err == nil && code != SectionValue {

@@ -4,7 +4,7 @@ import "math"
 
 // Performative is the body of a frame.
 type Performative interface {
-	// Append appends the performative's encoding. A Transfer's payload is not part of it: it follows.
+	// Append appends the encoded performative. The payload of a Transfer is not part of it.
 	Append(dst []byte) []byte
 }
 
@@ -24,16 +24,16 @@ const (
 	descriptorSASLOutcome    = 0x44
 )
 
-// Role is the end of a link.
+// Role is the role of a link endpoint: false for the sender, true for the receiver.
 type Role bool
 
-// The two roles: who sends messages, and who receives them.
+// The roles of AMQP 1.0 part 2, 2.8.1.
 const (
 	RoleSender   Role = false
 	RoleReceiver Role = true
 )
 
-// ParsePerformative reads the body of a frame. A transfer's payload and delivery tag alias body, everything else is
+// ParsePerformative parses the body of a frame. Payload and delivery tag of a transfer alias body; everything else is
 // copied.
 func ParsePerformative(typ FrameType, body []byte) (Performative, error) {
 	d := decoder{b: body}
@@ -136,7 +136,7 @@ func (o *Open) Append(dst []byte) []byte {
 
 // Begin is the performative that begins an AMQP session on a channel.
 type Begin struct {
-	RemoteChannel  Optional[uint16] // set in the answer only
+	RemoteChannel  Optional[uint16] // only set in the answer
 	NextOutgoingID uint32
 	IncomingWindow uint32
 	OutgoingWindow uint32

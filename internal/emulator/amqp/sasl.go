@@ -1,29 +1,29 @@
 package amqp
 
-// saslPerformative marks what travels in SASL frames.
+// saslPerformative marks the performatives of SASL frames.
 type saslPerformative interface{ sasl() }
 
-// SASLMechanisms is what the server offers, best first.
+// SASLMechanisms lists the mechanisms that the server offers, in its order of preference.
 type SASLMechanisms struct{ Mechanisms []Symbol }
 
-// SASLInit is the client's choice and its first response.
+// SASLInit carries the client's choice of mechanism and its initial response.
 type SASLInit struct {
 	Mechanism       Symbol
 	InitialResponse []byte
 	Hostname        string
 }
 
-// SASLOutcome ends the exchange.
+// SASLOutcome ends the SASL exchange.
 type SASLOutcome struct{ Code SASLCode }
 
-// SASLCode says how authentication ended.
+// SASLCode is the result of an authentication.
 type SASLCode uint8
 
-// The outcomes of AMQP 1.0 part 5, 5.3.3.6 that a server without challenges can come to.
+// The codes of AMQP 1.0 part 5, 5.3.3.6 that a server without challenges can send.
 const (
 	SASLOK   SASLCode = 0
 	SASLAuth SASLCode = 1 // wrong credentials
-	SASLSys  SASLCode = 2 // something else went wrong
+	SASLSys  SASLCode = 2 // a system error
 )
 
 func (*SASLMechanisms) sasl() {}

@@ -2,7 +2,7 @@ package amqp
 
 import "unicode/utf8"
 
-// skip passes over one value, checking it as value does but keeping nothing.
+// skip reads one value with the same checks as value, but without decoding it.
 func (d *decoder) skip(depth int) {
 	code := d.code()
 	if d.err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The AMQP types and the Go types that stand for them wherever a value's type is only known at run time:
+// The AMQP types and the Go types that represent them where the type of a value is known at run time only:
 //
 //	null    nil             byte    int8       float       float32     binary    []byte
 //	boolean bool            short   int16      double      float64     string    string
@@ -14,9 +14,10 @@ import (
 //	uint    uint32          char    Char       decimal128  Decimal128  map       Map
 //	ulong   uint64          uuid    UUID       timestamp   time.Time   array     Array
 //
-// A described value is a Described. Nothing else may be given to AppendValue.
+// Described represents a described value. AppendValue accepts no other types.
 
-// MaxDepth is how deep lists, maps, arrays and described values may nest in what is parsed. The SDKs stay below six.
+// MaxDepth bounds the nesting of lists, maps, arrays and described values in parsed input. The SDKs use less than six
+// levels.
 const MaxDepth = 32
 
 // Symbol is an AMQP symbol: ASCII from a constrained domain, such as an error condition.
@@ -37,7 +38,7 @@ type Decimal128 [16]byte
 // UUID is an AMQP uuid: RFC 4122, bytes in network order.
 type UUID [16]byte
 
-// String writes u in the usual form, such as "f81d4fae-7dec-11d0-a765-00a0c91e6bf6".
+// String returns u in the standard form, such as "f81d4fae-7dec-11d0-a765-00a0c91e6bf6".
 func (u UUID) String() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
 }
@@ -50,10 +51,10 @@ type Pair struct {
 	Key, Value any
 }
 
-// Map is an AMQP map, in the order of the wire. A Map that is nil encodes as an empty map.
+// Map is an AMQP map in the order of the wire. A nil Map encodes as an empty map.
 type Map []Pair
 
-// Lookup returns the value under a key that is a symbol or a string, whichever of the two the peer used: SDKs differ.
+// Lookup returns the value of a key, which may be a symbol or a string in the map, because the SDKs differ.
 func (m Map) Lookup(key string) (any, bool) {
 	for _, p := range m {
 		switch k := p.Key.(type) {
@@ -70,13 +71,13 @@ func (m Map) Lookup(key string) (any, bool) {
 	return nil, false
 }
 
-// Array is an AMQP array: all elements have the one type that Code names, so that even an empty array has a type.
+// Array is an AMQP array. All elements have the type that Code names; an empty array has a type as well.
 type Array struct {
 	Code  Code
 	Items []any
 }
 
-// ArrayOf makes an Array of Go values of one type; code must be the wide form of that type's constructor.
+// ArrayOf returns an Array of Go values of one type. code must be the wide form of that type's constructor.
 func ArrayOf[T any](code Code, items ...T) Array {
 	a := Array{Code: code, Items: make([]any, len(items))}
 	for i, item := range items {
@@ -85,21 +86,21 @@ func ArrayOf[T any](code Code, items ...T) Array {
 	return a
 }
 
-// Described is a value with a descriptor, which is a ulong or a symbol in everything the standard defines.
+// Described is a value with a descriptor. The standard uses descriptors of type ulong and symbol only.
 type Described struct {
 	Descriptor, Value any
 }
 
-// Optional is a field that may be absent (null on the wire) where that differs from its zero value.
+// Optional is a field whose absence (null on the wire) differs from its zero value.
 type Optional[T any] struct {
 	Value T
 	Set   bool
 }
 
-// Some is an Optional that is set.
+// Some returns an Optional that is set to value.
 func Some[T any](v T) Optional[T] { return Optional[T]{Value: v, Set: true} }
 
-// Or returns the value, or fallback when there is none.
+// Or returns the value, or fallback if it is not set.
 func (o Optional[T]) Or(fallback T) T {
 	if o.Set {
 		return o.Value
@@ -107,7 +108,7 @@ func (o Optional[T]) Or(fallback T) T {
 	return fallback
 }
 
-// Code is a constructor octet: the type of a value and the form it is written in (AMQP 1.0 part 1, 1.6).
+// Code is a constructor octet, which determines the type of a value and its encoded form (AMQP 1.0 part 1, 1.6).
 type Code byte
 
 // The constructors of the primitive types.
@@ -155,5 +156,5 @@ const (
 	CodeArray      Code = 0xf0
 )
 
-// Timestamp cuts t to the milliseconds an AMQP timestamp has, in UTC.
+// Timestamp converts t to UTC and truncates it to milliseconds, the precision of an AMQP timestamp.
 func Timestamp(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }

@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// maxToken bounds what is looked at in a token, in bytes. Tokens of Entra ID have some two thousand.
+// maxToken bounds the length of a token, in bytes. Tokens of Entra ID have about two thousand.
 const maxToken = 16 << 10
 
-// Access is what a token proves.
+// Access holds the rights that a valid token or key gives.
 type Access struct {
 	Claims  Claims
 	Expires time.Time // zero for a key itself
 	KeyName string    // empty for a JWT
 }
 
-// EntityPath returns the path an audience or token scope is about: without scheme, host, port and query, without
-// slashes at its ends, and without "/$management". Clients come through proxies and port maps, so that host and port
-// mean nothing; a bare host is the empty path, the namespace. Without a scheme, localhost and what has a port or two dots
-// is a host, because names of entities often have one dot.
+// EntityPath returns the path of an audience or token scope: without scheme, host, port and query, without leading and
+// trailing slashes, and without "/$management". It ignores host and port, because clients connect through proxies and
+// mapped ports. A host without a path yields the empty path, which is the namespace. Without a scheme, the first segment is
+// a host if it is localhost, has a port, or has two dots; names of entities often have one dot.
 func EntityPath(audience string) string {
 	_, rest, hasHost := strings.Cut(audience, "://")
 	if !hasHost {
@@ -45,9 +45,9 @@ func EntityPath(audience string) string {
 	return rest
 }
 
-// VerifySAS checks a token "SharedAccessSignature sr=…&sig=…&se=…&skn=…" for an entity, given by its path ("" is the
-// namespace): signature, expiry and scope. Keys are those of the namespace, then the entity's own. The error's code is
-// [CodeUnauthorized]; whether the claims suffice is for the caller to ask.
+// VerifySAS checks signature, expiry and scope of a token "SharedAccessSignature sr=…&sig=…&se=…&skn=…" for the entity at
+// path; "" is the namespace. It tries the keys of the namespace, then those of the entity. The error's code is
+// [CodeUnauthorized]. The caller has to check whether the claims suffice.
 func (b *Broker) VerifySAS(token, path string) (Access, error) {
 	sas, err := parseSAS(token)
 	if err != nil {
@@ -70,16 +70,16 @@ func errExpired(at time.Time) *Error {
 	return errorf(CodeUnauthorized, "ExpiredToken: The token is expired. Expiration time: %s.", at.UTC().Format(http1123))
 }
 
-// http1123 is the form of a time in HTTP, which the service uses in its texts.
+// http1123 is the time format of HTTP, which the service uses in its texts.
 const http1123 = "Mon, 02 Jan 2006 15:04:05 GMT"
 
-// scopeCovers reports whether a token for scope is good for path: the same entity or one below it.
+// scopeCovers reports whether a token for scope is valid for path: the same entity or one below it.
 func scopeCovers(scope, path string) bool {
 	scope, path = strings.ToLower(scope), strings.ToLower(strings.Trim(path, "/"))
 	return scope == "" || scope == path || strings.HasPrefix(path, scope+"/")
 }
 
-// keyFor returns the rule whose key made the signature.
+// keyFor returns the rule whose key created the signature.
 func (b *Broker) keyFor(sas sasToken, path string) (AuthorizationRule, bool) {
 	for _, rule := range append(b.options.Keys[:len(b.options.Keys):len(b.options.Keys)], b.entityKeys(path)...) {
 		if rule.KeyName != sas.keyName {
@@ -92,8 +92,8 @@ func (b *Broker) keyFor(sas sasToken, path string) (AuthorizationRule, bool) {
 	return AuthorizationRule{}, false
 }
 
-// VerifyKey checks a key itself, as SASL PLAIN gives it: the user is the name of a key of the namespace, the password
-// the primary or secondary key. The error's code is [CodeUnauthorized]. The access does not expire.
+// VerifyKey checks a key of the namespace, as SASL PLAIN carries it: keyName is the user name, and key, the password, is the
+// primary or secondary key. The error's code is [CodeUnauthorized]. The access does not expire.
 func (b *Broker) VerifyKey(keyName, key string) (Access, error) {
 	for _, rule := range b.options.Keys {
 		if rule.KeyName == keyName && (sameKey(rule.PrimaryKey, key) || sameKey(rule.SecondaryKey, key)) {
@@ -103,12 +103,12 @@ func (b *Broker) VerifyKey(keyName, key string) (Access, error) {
 	return Access{}, errorf(CodeUnauthorized, "InvalidSignature: The key name or the key is not valid.")
 }
 
-// sameKey compares in a time that tells nothing about the key. An empty key opens nothing.
+// sameKey compares in constant time. An empty key equals no other.
 func sameKey(key, given string) bool {
 	return key != "" && subtle.ConstantTimeCompare([]byte(key), []byte(given)) == 1
 }
 
-// entityKeys returns the authorization rules of the queue or topic that path is or lies below.
+// entityKeys returns the authorization rules of the queue or topic at path or above it.
 func (b *Broker) entityKeys(path string) []AuthorizationRule {
 	entity, _ := splitSubqueue(strings.Trim(path, "/"))
 	if topicName, _, ok := splitSubscription(entity); ok {
@@ -125,9 +125,9 @@ func (b *Broker) entityKeys(path string) []AuthorizationRule {
 	return nil
 }
 
-// sasToken is a token's content, not yet believed.
+// sasToken is the parsed content of a token, which is not verified yet.
 type sasToken struct {
-	rawScope  string // as it stands in the token, which is what was signed
+	rawScope  string // the encoded form, which the signature covers
 	scope     string
 	rawExpiry string
 	expires   time.Time
@@ -182,7 +182,7 @@ func parseSAS(token string) (sasToken, error) {
 	return t, nil
 }
 
-// maxUnixSeconds is the end of the year 9999, as far as a .NET time goes.
+// maxUnixSeconds is the end of the year 9999, the last time that .NET can express.
 const maxUnixSeconds = 253402300799
 
 func (t sasToken) signedWith(key string) bool {
@@ -194,8 +194,8 @@ func (t sasToken) signedWith(key string) bool {
 	return hmac.Equal(mac.Sum(nil), t.signature)
 }
 
-// VerifyJWT reads a JSON web token as an emulator does: its signature, issuer and audience are not checked, only that it is one and
-// not expired. It gives every right. The error's code is [CodeUnauthorized].
+// VerifyJWT checks the form and the expiry of a JSON web token, but neither signature nor issuer nor audience. A valid token
+// gives every right. The error's code is [CodeUnauthorized].
 func (b *Broker) VerifyJWT(token string) (Access, error) {
 	malformed := errorf(CodeUnauthorized, "InvalidToken: The token is not a JSON web token that this emulator accepts.")
 	if b.options.RefuseJWT || len(token) > maxToken {

@@ -2,7 +2,7 @@ package broker
 
 import "strings"
 
-// Claims are the rights a key or token gives. Manage includes the other two.
+// Claims is the set of rights that a key or token gives. Manage includes the other two.
 type Claims uint8
 
 // The rights of Service Bus.
@@ -16,7 +16,7 @@ const (
 // Has reports whether c includes all of want.
 func (c Claims) Has(want Claims) bool { return c&want == want }
 
-// String returns the names as an AuthorizationRule lists them, separated by commas.
+// String returns the names in the order of an AuthorizationRule, separated by commas.
 func (c Claims) String() string {
 	var names []string
 	if c&manage != 0 {

@@ -12,18 +12,18 @@ import (
 // maxConfig bounds a configuration's text, in bytes.
 const maxConfig = 16 << 20
 
-// Config is what a Config.json of Microsoft's emulator asks for.
+// Config is the content of a Config.json of Microsoft's emulator.
 type Config struct {
 	Namespace     string
 	Queues        []QueueDescription
 	Topics        []TopicDescription
-	Subscriptions []SubscriptionDescription // without a rule if Rules has some for it
+	Subscriptions []SubscriptionDescription // each with its first rule as DefaultRule
 	Rules         []ConfigRule
-	// Ignored names, by their places, the members that this reader does not know.
+	// Ignored lists the paths of unknown members.
 	Ignored []string
 }
 
-// ConfigRule is a rule of a subscription that a [Config] asks for.
+// ConfigRule is a further rule of a subscription in a [Config].
 type ConfigRule struct {
 	Topic, Subscription string
 	RuleDescription
@@ -37,8 +37,8 @@ const (
 	configMaxNamespaces = 1
 )
 
-// ReadConfig reads a Config.json as Microsoft's emulator has it: comments and trailing commas are allowed, empty
-// strings mean not set, and the defaults are that emulator's. Errors name the place, as in
+// ReadConfig reads a Config.json as Microsoft's emulator does: it accepts comments and trailing commas, treats empty strings
+// as unset, and applies the defaults of that emulator. Errors contain the path of the member, as in
 // "UserConfig.Namespaces[0].Queues[1].Properties.LockDuration".
 func ReadConfig(r io.Reader) (*Config, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
@@ -69,13 +69,13 @@ func configError(format string, args ...any) error {
 	return &Error{CodeInvalidArgument, "configuration: " + fmt.Sprintf(format, args...)}
 }
 
-// plainJSON blanks out comments and trailing commas. The result is as long as the input, so that places in it agree.
+// plainJSON replaces comments and trailing commas by spaces. The result has the length of the input, so that offsets agree.
 func plainJSON(data []byte) []byte {
 	out := bytes.Clone(data)
 	if mark := []byte("\xef\xbb\xbf"); bytes.HasPrefix(out, mark) {
 		blank(out, len(mark))
 	}
-	comma := -1 // the last comma, while only space and comments followed it
+	comma := -1 // index of the last comma if only spaces and comments follow it
 	for i := 0; i < len(out); {
 		rest := out[i:]
 		switch {
@@ -108,7 +108,7 @@ func plainJSON(data []byte) []byte {
 	return out
 }
 
-// blank replaces the first n bytes by spaces, all of them if n is negative, but leaves line ends. It returns how many.
+// blank replaces the first n bytes by spaces, or all if n is negative, except line ends. It returns their number.
 func blank(text []byte, n int) int {
 	if n < 0 {
 		n = len(text)
@@ -121,7 +121,7 @@ func blank(text []byte, n int) int {
 	return n
 }
 
-// stringLength is the length of the string literal that text begins with.
+// stringLength returns the length of the string literal at the start of text.
 func stringLength(text []byte) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
@@ -134,13 +134,13 @@ func stringLength(text []byte) int {
 	return len(text)
 }
 
-// position turns an offset into a line and a column, both from 1.
+// position converts an offset to line and column, which count from 1.
 func position(data []byte, offset int) (line, column int) {
 	before := data[:min(max(offset-1, 0), len(data))]
 	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
 }
 
-// Apply creates everything the configuration asks for.
+// Apply creates all entities and rules of the configuration. It stops at the first error.
 func (c *Config) Apply(b *Broker) error {
 	create := func(what, name string, err error) error {
 		if err != nil {
@@ -148,7 +148,7 @@ func (c *Config) Apply(b *Broker) error {
 		}
 		return nil
 	}
-	// Destinations of forwarding must exist first, so everything is created without it and completed afterwards.
+	// The destinations of forwarding must exist, so that forwarding is set after all queues and topics are created.
 	for _, q := range c.Queues {
 		q.ForwardTo, q.ForwardDeadLetteredMessagesTo = "", ""
 		if err := create("queue", q.Name, b.CreateQueue(q)); err != nil {
@@ -180,7 +180,7 @@ func (c *Config) Apply(b *Broker) error {
 	return nil
 }
 
-// jsonKind names what JSON has instead of what was wanted.
+// jsonKind names the JSON type of v for error texts.
 func jsonKind(v any) string {
 	switch v.(type) {
 	case nil:

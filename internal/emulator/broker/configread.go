@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// configReader walks a configuration and keeps the first error.
+// configReader walks through a configuration and keeps the first error.
 type configReader struct {
 	config *Config
 	err    error
 }
 
-// node is a value in the configuration and its place.
+// node is a value in the configuration and its path.
 type configNode struct {
 	value any
 	path  string
@@ -28,8 +28,8 @@ func (c *configReader) fail(n configNode, format string, args ...any) {
 	}
 }
 
-// object calls read for each member, in the order of their names; read reports whether it knows the name.
-// Names are taken in any letter case, as .NET does.
+// object calls read for each member in the order of their names, with the name in lower case, because .NET ignores letter
+// case. read reports whether it knows the name.
 func (c *configReader) object(n configNode, read func(name string, member configNode) bool) {
 	if n.value == nil {
 		return
@@ -75,7 +75,7 @@ func (c *configReader) text(n configNode) string {
 	return s
 }
 
-// boolean accepts the words as strings, too; empty means no.
+// boolean accepts the words as strings, too; an empty string means false.
 func (c *configReader) boolean(n configNode) bool {
 	switch v := n.value.(type) {
 	case nil:
@@ -95,7 +95,7 @@ func (c *configReader) boolean(n configNode) bool {
 	return false
 }
 
-// integer accepts digits in a string, too; empty leaves the default.
+// integer accepts digits in a string, too; an empty string leaves the default.
 func (c *configReader) integer(n configNode, into *int) {
 	switch v := n.value.(type) {
 	case nil:
@@ -142,7 +142,7 @@ func (c *configReader) read(root configNode) {
 			switch name {
 			case "namespaces":
 				c.namespaces(member)
-			case "logging": // this emulator logs where its command says
+			case "logging": // this emulator has command-line flags instead
 			default:
 				return false
 			}
@@ -156,7 +156,7 @@ func (c *configReader) namespaces(n configNode) {
 	count := 0
 	c.array(n, func(item configNode) {
 		if count++; count > configMaxNamespaces {
-			c.fail(item, "is one namespace too many: an emulator has one")
+			c.fail(item, "is a second namespace: an emulator has one")
 			return
 		}
 		c.object(item, func(name string, member configNode) bool {
@@ -195,7 +195,7 @@ func (c *configReader) queue(n configNode) {
 	c.config.Queues = append(c.config.Queues, d)
 }
 
-// named reads an entity: its name, its properties, and what else it has.
+// named reads an entity: its name, its properties by property, and other members by other, which may be nil.
 func (c *configReader) named(n configNode, into *string, property func(string, configNode) bool, other func(string, configNode) bool) {
 	c.object(n, func(name string, member configNode) bool {
 		switch {
@@ -213,7 +213,7 @@ func (c *configReader) named(n configNode, into *string, property func(string, c
 	}
 }
 
-// receiving are the properties that queues and subscriptions share.
+// receiving holds the properties that queues and subscriptions share.
 type receiving struct {
 	lock, ttl                       *time.Duration
 	deliveries                      *int
@@ -292,7 +292,7 @@ func (c *configReader) subscription(n configNode) {
 		c.array(member, func(item configNode) { rules = append(rules, c.rule(item)) })
 		return true
 	})
-	if len(rules) > 0 { // they stand instead of the rule $Default
+	if len(rules) > 0 { // the rules replace $Default
 		d.DefaultRule = &rules[0]
 		for _, rule := range rules[1:] {
 			c.config.Rules = append(c.config.Rules, ConfigRule{Subscription: d.Name, RuleDescription: rule})

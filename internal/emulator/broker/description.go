@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Unlimited is the duration that means "never": the default of DefaultMessageTimeToLive and AutoDeleteOnIdle. The
-// service writes it P10675199DT2H48M5.4775807S.
+// Unlimited means never. It is the default of DefaultMessageTimeToLive and AutoDeleteOnIdle. The service writes it as
+// P10675199DT2H48M5.4775807S.
 const Unlimited = time.Duration(math.MaxInt64)
 
-// Status says what an entity admits.
+// Status controls which operations an entity accepts.
 type Status int
 
-// The statuses an entity can be given.
+// The statuses of an entity. The zero value is StatusActive.
 const (
 	StatusActive          Status = iota
 	StatusDisabled               // neither sending nor receiving
@@ -29,7 +29,7 @@ func (s Status) String() string {
 	return statusNames[s]
 }
 
-// ParseStatus returns the status of the given name, letter case included.
+// ParseStatus returns the status with that name. Letter case matters.
 func ParseStatus(name string) (Status, bool) {
 	for i, n := range statusNames {
 		if n == name {
@@ -42,7 +42,8 @@ func ParseStatus(name string) (Status, bool) {
 func (s Status) admitsSend() bool    { return s == StatusActive || s == StatusReceiveDisabled }
 func (s Status) admitsReceive() bool { return s == StatusActive || s == StatusSendDisabled }
 
-// AuthorizationRule is a key of an entity or of the namespace.
+// AuthorizationRule holds the keys of an entity or of the namespace and the rights that they give. An empty SecondaryKey
+// is no key.
 type AuthorizationRule struct {
 	KeyName      string
 	PrimaryKey   string
@@ -50,7 +51,7 @@ type AuthorizationRule struct {
 	Claims       Claims
 }
 
-// QueueDescription is what can be chosen about a queue. Start from [DefaultQueue].
+// QueueDescription configures a queue. Most zero fields mean the default; start from [DefaultQueue].
 type QueueDescription struct {
 	Name                                string
 	LockDuration                        time.Duration // PT5S to PT5M
@@ -64,16 +65,16 @@ type QueueDescription struct {
 	EnableBatchedOperations             bool
 	AuthorizationRules                  []AuthorizationRule
 	Status                              Status
-	ForwardTo                           string // a queue or topic by its name or address ("sb://host/name"); empty means none
+	ForwardTo                           string // name or address ("sb://host/name") of a queue or topic; empty means none
 	UserMetadata                        string // at most 1024 characters
 	AutoDeleteOnIdle                    time.Duration
-	EnablePartitioning                  bool   // fixed at creation; kept, without effect on order or numbers
+	EnablePartitioning                  bool   // fixed at creation; stored, without effect on order or numbers
 	ForwardDeadLetteredMessagesTo       string // like ForwardTo
 	EnableExpress                       bool
 	MaxMessageSizeInKilobytes           int // 0 means the tier's: 256, or 1024 in Premium
 }
 
-// DefaultQueue returns a queue's description with the service's defaults.
+// DefaultQueue returns the description of a queue with the service's defaults.
 func DefaultQueue(name string) QueueDescription {
 	return QueueDescription{
 		Name: name, LockDuration: time.Minute, MaxSizeInMegabytes: 1024, DefaultMessageTimeToLive: Unlimited,
@@ -82,7 +83,7 @@ func DefaultQueue(name string) QueueDescription {
 	}
 }
 
-// TopicDescription is what can be chosen about a topic. Start from [DefaultTopic].
+// TopicDescription configures a topic. Most zero fields mean the default; start from [DefaultTopic].
 type TopicDescription struct {
 	Name                                string
 	DefaultMessageTimeToLive            time.Duration
@@ -94,15 +95,15 @@ type TopicDescription struct {
 	AuthorizationRules                  []AuthorizationRule
 	Status                              Status
 	UserMetadata                        string
-	SupportOrdering                     bool // kept; this broker keeps the order in any case
+	SupportOrdering                     bool // stored; this broker always keeps the order
 	AutoDeleteOnIdle                    time.Duration
-	EnablePartitioning                  bool // fixed at creation; kept, without effect on order or numbers
+	EnablePartitioning                  bool // fixed at creation; stored, without effect on order or numbers
 	EnableSubscriptionPartitioning      bool
 	EnableExpress                       bool
 	MaxMessageSizeInKilobytes           int // 0 means the tier's: 256, or 1024 in Premium
 }
 
-// DefaultTopic returns a topic's description with the service's defaults.
+// DefaultTopic returns the description of a topic with the service's defaults.
 func DefaultTopic(name string) TopicDescription {
 	return TopicDescription{
 		Name: name, DefaultMessageTimeToLive: Unlimited, MaxSizeInMegabytes: 1024,
@@ -111,7 +112,8 @@ func DefaultTopic(name string) TopicDescription {
 	}
 }
 
-// SubscriptionDescription is what can be chosen about a subscription. Start from [DefaultSubscription].
+// SubscriptionDescription configures a subscription. Most zero fields mean the default; start from
+// [DefaultSubscription].
 type SubscriptionDescription struct {
 	Topic                                     string
 	Name                                      string
@@ -120,7 +122,7 @@ type SubscriptionDescription struct {
 	DefaultMessageTimeToLive                  time.Duration
 	DeadLetteringOnMessageExpiration          bool
 	DeadLetteringOnFilterEvaluationExceptions bool
-	DefaultRule                               *RuleDescription // looked at on creation only; nil means $Default, true
+	DefaultRule                               *RuleDescription // read at creation only; nil means $Default with a true filter
 	MaxDeliveryCount                          int
 	EnableBatchedOperations                   bool
 	Status                                    Status
@@ -130,7 +132,7 @@ type SubscriptionDescription struct {
 	AutoDeleteOnIdle                          time.Duration
 }
 
-// DefaultSubscription returns a subscription's description with the service's defaults.
+// DefaultSubscription returns the description of a subscription with the service's defaults.
 func DefaultSubscription(topic, name string) SubscriptionDescription {
 	return SubscriptionDescription{
 		Topic: topic, Name: name, LockDuration: time.Minute, DefaultMessageTimeToLive: Unlimited,
@@ -139,38 +141,39 @@ func DefaultSubscription(topic, name string) SubscriptionDescription {
 	}
 }
 
-// Counts are the numbers of messages of an entity by state, taken at one moment.
+// Counts holds the numbers of messages of an entity by state. Each source of the entity is counted at one moment.
 type Counts struct {
 	Active, DeadLetter, Scheduled, Transfer, TransferDeadLetter int64
-	// Total is every message of the main queue in any state plus the dead letters, as the service's MessageCount.
+	// Total counts the messages of the main queue in every state and all dead letters, like the service's
+	// MessageCount.
 	Total int64
 	Bytes int64
 }
 
-// Times are when an entity was made, last changed by management and last used by a sender or receiver. AccessedAt is
-// zero if it never was.
+// Times holds when an entity was created, last updated, and last used by a sender or receiver. AccessedAt is zero if it
+// was never used.
 type Times struct {
 	CreatedAt, UpdatedAt, AccessedAt time.Time
 }
 
-// QueueInfo is a queue with its state.
+// QueueInfo is a snapshot of a queue.
 type QueueInfo struct {
 	QueueDescription
 	Counts
 	Times
 }
 
-// TopicInfo is a topic with its state.
+// TopicInfo is a snapshot of a topic.
 type TopicInfo struct {
 	TopicDescription
-	Counts // of messages held by the topic itself: scheduled ones, and the bytes of all subscriptions, counted once
+	Counts // scheduled messages, and the bytes of all subscriptions, counted once per message
 	Times
 	Subscriptions      int
 	SQLFilters         int
 	CorrelationFilters int
 }
 
-// SubscriptionInfo is a subscription with its state.
+// SubscriptionInfo is a snapshot of a subscription.
 type SubscriptionInfo struct {
 	SubscriptionDescription
 	Counts

@@ -2,10 +2,10 @@ package broker
 
 import "time"
 
-// maxRemembered bounds what duplicate detection remembers; the oldest ids are forgotten first.
+// maxRememberedIDs bounds the ids that duplicate detection remembers. It forgets the oldest first.
 const maxRememberedIDs = 1 << 20
 
-// duplicates remembers message ids for a while.
+// duplicates remembers the ids of messages sent within a window.
 type duplicates struct {
 	window time.Duration
 	seen   map[string]struct{}
@@ -17,7 +17,8 @@ type seenID struct {
 	at int64
 }
 
-// drop returns the arrivals whose ids were not seen within the window, and remembers them.
+// drop returns the arrivals whose ids were not seen within the window, and remembers their ids. Messages without an id
+// are never duplicates.
 func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
 	expired := 0
 	for expired < len(d.order) && (d.order[expired].at <= now-int64(d.window) || len(d.order)-expired > maxRememberedIDs) {
@@ -39,7 +40,7 @@ func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
 	return fresh
 }
 
-// setWindow changes how long ids are remembered.
+// setWindow changes how long ids are remembered, those already seen included.
 func (t *Target) setWindow(window time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

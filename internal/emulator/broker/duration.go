@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// unlimitedText is how the service writes [Unlimited]: the largest TimeSpan of .NET.
+// unlimitedText is the service's form of [Unlimited]: the largest TimeSpan of .NET.
 const unlimitedText = "P10675199DT2H48M5.4775807S"
 
 const day = 24 * time.Hour
 
-// ParseDuration reads a duration of ISO 8601 as .NET does: a year has 365 days and a month 30. What exceeds 292 years
+// ParseDuration parses a duration of ISO 8601 as .NET does: a year has 365 days and a month 30. A duration above 292 years
 // is [Unlimited]. Negative durations are refused.
 func ParseDuration(text string) (time.Duration, error) {
 	invalid := func() (time.Duration, error) {
@@ -22,7 +22,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	if !ok || len(text) > 64 {
 		return invalid()
 	}
-	var total float64 // in seconds, to find what is too long
+	var total float64 // in seconds, to detect an overflow
 	var exact time.Duration
 	units, inTime := "YMD", false
 	for rest != "" {
@@ -82,14 +82,14 @@ func unitOf(letter byte, inTime bool) time.Duration {
 	return time.Second
 }
 
-// nanoseconds reads the digits after the point of a number of seconds; beyond nine they do not count.
+// nanoseconds parses the digits after the point of a number of seconds. It ignores all digits after the ninth.
 func nanoseconds(fraction string) time.Duration {
 	digits := (fraction + "000000000")[:9]
-	n, _ := strconv.Atoi(digits) // digits only, the caller has seen to that
+	n, _ := strconv.Atoi(digits) // the caller has checked that these are digits
 	return time.Duration(n)
 }
 
-// FormatDuration writes a duration as .NET does: PT1M30S, P14D, PT0S. Parts of less than 100 ns are lost.
+// FormatDuration formats a duration as .NET does: PT1M30S, P14D, PT0S. It truncates to 100 ns.
 func FormatDuration(d time.Duration) string {
 	if d == Unlimited {
 		return unlimitedText

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Code says what kind of refusal an [Error] is. The AMQP side maps it to a condition, the management side to a status.
+// Code classifies an [Error]. AMQP maps it to a condition, the management API to a status.
 type Code int
 
-// The kinds of refusal, each with the AMQP condition and the HTTP status the service uses for it.
+// The codes, each with the AMQP condition and the HTTP status that the service uses for it.
 const (
 	CodeInternal              Code = iota // amqp:internal-error, 500
 	CodeNotFound                          // amqp:not-found, 404: no such entity
@@ -31,15 +31,15 @@ const (
 	CodeDetached                          // amqp:link:detach-forced: the entity was changed, deleted or the broker closed
 )
 
-// Error is a refusal by the broker. It is the only error type its methods return.
+// Error is a refusal by the broker. Its methods return no other error type.
 type Error struct {
 	Code Code
-	Text string // what the service says; meant for the peer
+	Text string // the text that the service sends to the client
 }
 
 func (e *Error) Error() string { return e.Text }
 
-// CodeOf returns the code of the first [Error] in err's tree, CodeInternal if there is none.
+// CodeOf returns the code of the first [Error] in err's tree; CodeInternal if there is none.
 func CodeOf(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code

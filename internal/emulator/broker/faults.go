@@ -2,7 +2,7 @@ package broker
 
 import "time"
 
-// sourceFaults are the ways in which a source misbehaves on request. Its mutex guards them.
+// sourceFaults holds the requested faults of a source, whose mutex guards them.
 type sourceFaults struct {
 	deliverTwice int
 	stalledUntil int64
@@ -20,14 +20,14 @@ func (f *sourceFaults) stalled(now int64) bool {
 	return true
 }
 
-// DeliverTwice makes the next n messages of the source come twice, with the same sequence number.
+// DeliverTwice delivers the next n messages of the source twice, with the same sequence number.
 func (s *Source) DeliverTwice(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.deliverTwice = n
 }
 
-// Stall stops delivery for a while, whatever credit receivers give. 0 ends it.
+// Stall stops delivery for a while, regardless of the receivers' credit. 0 ends the stall.
 func (s *Source) Stall(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,8 +39,8 @@ func (s *Source) Stall(d time.Duration) {
 	s.finishChangeLocked(now)
 }
 
-// LoseLocks ends every lock of the source at once, as if its time were over, and returns how many there were.
-// Receivers of sessions are detached.
+// LoseLocks ends every lock of the source at once, as if it had expired, and returns their number. Receivers of sessions
+// are detached.
 func (s *Source) LoseLocks() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

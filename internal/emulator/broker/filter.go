@@ -2,41 +2,41 @@ package broker
 
 import "time"
 
-// DefaultRuleName is the name of the rule a subscription starts with.
+// DefaultRuleName is the name of the rule that a new subscription has.
 const DefaultRuleName = "$Default"
 
-// RuleDescription is a rule of a subscription: which messages it takes and what it changes in its copy.
+// RuleDescription describes a rule of a subscription: which messages match, and how the action changes their copies.
 type RuleDescription struct {
 	Name      string // at most 50 characters
 	Filter    Filter // nil means TrueFilter
 	Action    string // SQL rule action; empty means none
 	CreatedAt time.Time
-	// ActionParameters are the values of @names in Action.
+	// ActionParameters holds the values of the @names in Action.
 	ActionParameters map[string]any
 }
 
 // Filter is one of [TrueFilter], [FalseFilter], [SQLFilter], [CorrelationFilter] and [UnknownFilter].
 type Filter interface{ filter() }
 
-// TrueFilter takes every message.
+// TrueFilter matches every message.
 type TrueFilter struct{}
 
-// FalseFilter takes no message.
+// FalseFilter matches no message.
 type FalseFilter struct{}
 
-// SQLFilter takes the messages for which the condition is true; unknown is not true.
+// SQLFilter matches messages for which the condition is true. An unknown condition does not match.
 type SQLFilter struct {
 	Expression string // at most 1024 characters
 	Parameters map[string]any
 }
 
-// CorrelationFilter takes the messages that agree with every field set. Empty strings are not set.
+// CorrelationFilter matches messages that equal it in every field that is set. An empty string is not set.
 type CorrelationFilter struct {
 	CorrelationID, MessageID, To, ReplyTo, Subject, SessionID, ReplyToSessionID, ContentType string
 	Properties                                                                               map[string]any
 }
 
-// UnknownFilter is a filter of a kind this broker does not know. It is kept for round trips and takes no message.
+// UnknownFilter is a filter of an unknown kind. It is stored so that management returns it, and matches no message.
 type UnknownFilter struct {
 	Type string // the name of its XML type
 	XML  string // its inner XML

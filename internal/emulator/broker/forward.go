@@ -1,6 +1,6 @@
 package broker
 
-// maxHops is how often a message may be forwarded ("Chaining Service Bus entities with autoforwarding").
+// maxHops bounds how often a message may be forwarded ("Chaining Service Bus entities with autoforwarding").
 const maxHops = 4
 
 // forwardQueue holds the records that a source still has to forward.
@@ -9,8 +9,8 @@ type forwardQueue struct {
 	forwarding bool      // a goroutine empties outbox
 }
 
-// startForwardingLocked lets a goroutine empty the outbox, unless one does already. It ends when the outbox is empty
-// and is waited for by [Broker.Close].
+// startForwardingLocked starts the forwarder of the source unless it runs already. The forwarder ends when the outbox is
+// empty; [Broker.Close] waits for it.
 func (s *Source) startForwardingLocked() {
 	if s.forwarding || !s.broker.forwarders.begin() {
 		return
@@ -23,9 +23,9 @@ func (s *Source) startForwardingLocked() {
 	}()
 }
 
-// forwardOne moves the oldest record of the outbox to its destination. What cannot go there becomes a dead letter of
-// this entity ("Chaining Service Bus entities with autoforwarding"); a dead letter itself goes to the transfer dead-letter
-// queue.
+// forwardOne moves the oldest record of the outbox to its destination. If the destination refuses it, the record becomes a
+// dead letter of this entity ("Chaining Service Bus entities with autoforwarding"); a dead letter moves to the transfer
+// dead-letter queue. forwardOne reports false when the outbox is empty.
 func (s *Source) forwardOne() bool {
 	s.mu.Lock()
 	for len(s.outbox) > 0 && s.outbox[0].state != transfer {
@@ -48,7 +48,7 @@ func (s *Source) forwardOne() bool {
 		return false
 	}
 	if rec.state != transfer {
-		return true // the entity was rerouted meanwhile: the message is in both places
+		return true // ForwardTo was removed during the transfer: both entities hold the message
 	}
 	now := s.broker.now()
 	switch {
@@ -65,7 +65,7 @@ func (s *Source) forwardOne() bool {
 	return true
 }
 
-// forwardFailure is the dead-letter reason. No document names the one for a destination that refuses.
+// forwardFailure returns the dead-letter reason. No document names the reason for a destination that refuses.
 func forwardFailure(rec *record) string {
 	if rec.hops >= maxHops {
 		return "MaxTransferHopCountExceeded"
@@ -73,7 +73,7 @@ func forwardFailure(rec *record) string {
 	return "TransferFailed"
 }
 
-// forward sends a record's message on. It may be refused for many reasons, but not because the namespace is throttled.
+// forward sends the message of a record to another entity. Throttling does not apply to it.
 func (s *Source) forward(rec *record, to string) error {
 	if rec.hops >= maxHops {
 		return errorf(CodeNotAllowed, "The message was forwarded %d times, the most that is allowed.", maxHops)
@@ -91,14 +91,14 @@ func (s *Source) forward(rec *record, to string) error {
 	}
 	if !a.msg.ScheduledEnqueueTime.IsZero() {
 		c := *a.msg
-		c.ScheduledEnqueueTime = unixTime(0) // it was due already
+		c.ScheduledEnqueueTime = unixTime(0) // the time is in the past
 		a.msg = &c
 	}
 	return t.storeAll([]arrival{a}, s.broker.now(), nil)
 }
 
-// rerouteLocked applies a change of ForwardTo to what the source holds: messages ready to be received start on their
-// way, or those on their way stay.
+// rerouteLocked applies a change of ForwardTo to the records of the source: ready ones move to the outbox, or those in
+// the outbox become ready.
 func (s *Source) rerouteLocked(now int64) {
 	for _, rec := range s.log.items {
 		switch {

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// Message is what a sender hands over. The broker shares one Message among all subscriptions that get it and never
-// changes it, nor may the sender after Send: a copy with changes (a rule's action, properties modified on abandon) is
-// a new Message with Modified set.
+// Message is a message as the sender passes it to the broker. All subscriptions that get it share it, and neither the broker
+// nor the sender may change it after Send. Changes by a rule's action or on abandon make a copy with Modified set.
 type Message struct {
-	ID               string // message-id as text; at most 128 characters; duplicate detection looks at it
-	SessionID        string // group-id; meaningful if HasSession, because the empty string is a session as well
+	ID               string // message-id as text; at most 128 characters; duplicate detection compares it
+	SessionID        string // group-id; valid if HasSession, because the empty string is a valid id
 	HasSession       bool
 	PartitionKey     string
 	CorrelationID    string // correlation-id as text
@@ -21,7 +20,7 @@ type Message struct {
 	Subject          string // called Label in filters
 	ContentType      string
 
-	// TTL is the header's time to live; 0 means none given, so that the entity's default applies.
+	// TTL is the time to live in the header; 0 means that the entity's default applies.
 	TTL time.Duration
 	// ScheduledEnqueueTime is when the message becomes active; zero or past means at once.
 	ScheduledEnqueueTime time.Time
@@ -31,13 +30,13 @@ type Message struct {
 
 	// Size is the number of bytes counted against the limits of message and entity.
 	Size int
-	// Payload is whatever the sender's protocol needs to write the message again. The broker does not look at it.
+	// Payload is what the protocol needs to encode the message again. The broker does not interpret it.
 	Payload any
-	// Modified says that Properties or another field above differs from what Payload holds, and has to be written anew.
+	// Modified means that Properties or another field above differs from Payload and has to be encoded again.
 	Modified bool
 }
 
-// clone returns a copy that may be changed: the property map is its own.
+// clone returns a copy with its own property map and with Modified set.
 func (m *Message) clone() *Message {
 	c := *m
 	c.Modified = true
@@ -48,7 +47,7 @@ func (m *Message) clone() *Message {
 	return &c
 }
 
-// withProperties returns m with the given application properties set over its own.
+// withProperties returns a copy of m with the given application properties set, or m itself if there are none.
 func (m *Message) withProperties(changes map[string]any) *Message {
 	if len(changes) == 0 {
 		return m
@@ -60,11 +59,11 @@ func (m *Message) withProperties(changes map[string]any) *Message {
 	return c
 }
 
-// maxProperties is how many bytes the application properties of a message may have after a receiver or a rule changed
-// them ("Service Bus quotas").
+// maxProperties bounds the application properties of a message after a change by a receiver or a rule, in bytes ("Service
+// Bus quotas").
 const maxProperties = 64 << 10
 
-// checkProperties refuses changes that would make the properties of m too large.
+// checkProperties refuses changes that would make the application properties of m too large.
 func (m *Message) checkProperties(changes map[string]any) error {
 	if len(changes) == 0 {
 		return nil
@@ -76,7 +75,7 @@ func (m *Message) checkProperties(changes map[string]any) error {
 	return nil
 }
 
-// propertiesSize is about what properties need when encoded.
+// propertiesSize estimates the encoded size of properties, in bytes.
 func propertiesSize(properties map[string]any) int {
 	const fixed = 8 // of a number or a time
 	total := 0
@@ -92,32 +91,32 @@ func propertiesSize(properties map[string]any) int {
 	return total
 }
 
-// State is where a message stands in its entity; the numbers are those of the annotation x-opt-message-state.
+// State is the state of a message in its entity. Its numbers are those of the annotation x-opt-message-state.
 type State int
 
-// The states that peeking shows.
+// The states of a peeked message.
 const (
 	Active State = iota
 	Deferred
 	Scheduled
 )
 
-// Delivery is a message as one entity holds it, at the moment of being received or peeked.
+// Delivery is a message as one source holds it at the moment when it is received or peeked.
 type Delivery struct {
 	Message        *Message
 	SequenceNumber int64 // of this queue or subscription, from 1
-	// EnqueuedSequenceNumber is the number at the point of submission: the topic's for a message in a subscription, the
-	// first entity's for a forwarded one, and 0 for one sent straight to its queue. A topic's numbers never agree with
-	// those of its subscriptions.
+	// EnqueuedSequenceNumber is the number in the entity to which the message was sent: the topic for a message in a
+	// subscription, the first entity for a forwarded message. It is 0 for a message sent to this queue.
 	EnqueuedSequenceNumber int64
 	EnqueuedTime           time.Time
 	ScheduledTime          time.Time     // when a scheduled message was or will be due; zero if it was not scheduled
-	TTL                    time.Duration // what holds here, the entity's default included; 0 means none
+	TTL                    time.Duration // the effective time to live, the entity's default included; 0 means none
 	DeliveryCount          uint32        // earlier failed deliveries: 0 on the first
 	LockToken              UUID          // zero for peeked and ReceiveAndDelete messages
 	LockedUntil            time.Time     // zero like LockToken
 	State                  State
-	// DeadLetterSource is the entity that a message was dead-lettered in, if its dead-letter queue forwarded it from there.
+	// DeadLetterSource is the path of the entity that dead-lettered the message, if its dead-letter queue
+	// forwarded the message.
 	DeadLetterSource string
 }
 
@@ -136,7 +135,7 @@ func (u UUID) String() string {
 	return string(b[:])
 }
 
-// newUUID returns a random UUID of version 4. It need be unique only, so the fast source does.
+// newUUID returns a random UUID of version 4. It has to be unique, but not unpredictable.
 func newUUID() UUID {
 	var u UUID
 	a, b := rand.Uint64(), rand.Uint64()

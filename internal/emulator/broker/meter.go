@@ -14,12 +14,12 @@ type Usage struct {
 	Peeked    int64 // messages peeked
 	Filters   int64 // filters evaluated
 	Managed   int64 // management operations
-	// Credits are what the Standard tier would charge: 1 for a message sent, received or settled and for a filter
+	// Credits is what the Standard tier would charge: 1 for a message sent, received or settled and for a filter
 	// evaluated, 10 for a management operation ("Throttling operations on Azure Service Bus").
 	Credits int64
 }
 
-// meter counts, and throttles if asked to.
+// meter counts operations, and throttles them if limit is set.
 type meter struct {
 	sends, receives, completions, settlements, peeks, filters, managed, credits atomic.Int64
 
@@ -29,12 +29,12 @@ type meter struct {
 
 	mu sync.Mutex
 	// mu guards
-	second int64 // the one that spent belongs to
+	second int64 // Unix time that spent belongs to
 	spent  int64
 }
 
-// charge spends credits. A refusable operation is refused while the namespace is busy or has spent its second's credits;
-// the others have happened already.
+// charge spends credits. It refuses a refusable operation while the namespace is busy or has spent the credits of the
+// current second. Other operations have happened already.
 func (m *meter) charge(credits int64, refusable bool) error {
 	if refusable && m.busyUntil.Load() > m.now() {
 		return errBusy()
@@ -62,7 +62,7 @@ func errBusy() *Error {
 		"Please wait 2 seconds and try again."}
 }
 
-// sending charges for messages that are each held against so many filters.
+// chargeSend charges for messages and for the filters evaluated for each.
 func (m *meter) chargeSend(messages, evaluations int, refusable bool) error {
 	if err := m.charge(int64(messages+messages*evaluations), refusable); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (m *meter) chargeSend(messages, evaluations int, refusable bool) error {
 	return nil
 }
 
-// received, settled and peeked charge for what has happened already, which cannot be refused.
+// received, peeked and settled charge for operations that have happened already and can't be refused.
 func (m *meter) received(n int) {
 	m.receives.Add(int64(n))
 	_ = m.charge(int64(n), false)
@@ -109,12 +109,13 @@ func (b *Broker) Usage() Usage {
 	}
 }
 
-// Throttle limits the namespace to so many credits a second, as Standard does with 1,000; 0 ends it. What exceeds
-// them is refused with [CodeServerBusy]; deliveries and settlements are charged but not refused.
+// Throttle limits the namespace to a number of credits per second; the Standard tier has 1,000, and 0 means no limit. Sends
+// and management operations beyond it are refused with [CodeServerBusy]. Deliveries and settlements spend credits but are
+// not refused.
 func (b *Broker) Throttle(creditsPerSecond int) {
 	b.meter.limit.Store(int64(creditsPerSecond))
 }
 
-// ChargeManagement counts one management operation, and refuses it while the namespace is busy. The methods of
-// [Broker] do not count themselves: whoever serves a client's request does.
+// ChargeManagement counts one management operation, and refuses it while the namespace is busy. The other methods of
+// [Broker] do not call it: the server of the client's request must.
 func (b *Broker) ChargeManagement() error { return b.meter.management() }

@@ -8,13 +8,13 @@ import (
 	"chatapp/internal/emulator/broker/sqlfilter"
 )
 
-// view shows a message to a SQL filter, and lets an action change it. It is one pointer, so that handing it over as an
-// interface allocates nothing.
+// messageProperties is a message as SQL filters read it and actions change it. It is one pointer, so that its conversion to
+// an interface does not allocate.
 type messageProperties struct{ m *Message }
 
 var _ sqlfilter.Editor = messageProperties{}
 
-// User finds an application property as written, or else without regard to letter case.
+// User returns the application property with exactly that name, else one that differs in letter case only.
 func (v messageProperties) User(name string) (any, bool) {
 	if value, ok := v.m.Properties[name]; ok {
 		return value, true
@@ -50,8 +50,8 @@ func (v messageProperties) RemoveUser(name string) {
 
 func (v messageProperties) NewID() any { return newUUID() }
 
-// System gives the properties of BrokeredMessage that exist before a message is in a subscription. A text not set is
-// nil, which a filter takes as unknown.
+// System returns the properties of BrokeredMessage that exist before a message is in a subscription. A text that is not
+// set is nil, which is unknown to a filter.
 func (v messageProperties) System(name string) (any, bool) {
 	switch name {
 	case "timetolive":
@@ -84,7 +84,7 @@ func (v messageProperties) System(name string) (any, bool) {
 	return *field, true
 }
 
-// field returns the text of that name, nil if there is none.
+// field returns the text property with that name; nil if there is none.
 func (v messageProperties) field(name string) *string {
 	switch name {
 	case "messageid":
@@ -109,7 +109,7 @@ func (v messageProperties) field(name string) *string {
 	return nil
 }
 
-// SetSystem sets a property. ScheduledEnqueueTimeUtc is taken but has no effect in a subscription ("Topic filters and
+// SetSystem sets a property. It accepts ScheduledEnqueueTimeUtc, which has no effect in a subscription ("Topic filters and
 // actions", "Actions").
 func (v messageProperties) SetSystem(name string, value any) error {
 	switch name {

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// topicSeqOffset is where a topic's sequence numbers start, so that no test takes one for a subscription's.
+// topicSeqOffset is where a topic's sequence numbers start, so that no test confuses them with a subscription's.
 const topicSeqOffset = 1 << 20
 
-// topicSettings is what a topic has beyond a queue. The target's mutex guards it.
+// topicSettings is the state that only topics have. The mutex of the target guards it.
 type topicSettings struct {
 	ttl           time.Duration
 	lastSeq       int64
@@ -18,7 +18,7 @@ type topicSettings struct {
 	timer         *time.Timer
 }
 
-// intoTopicLocked gives arrivals their numbers and copies them to the subscriptions.
+// storeInTopicLocked assigns sequence numbers to arrivals and copies them to the subscriptions.
 func (t *Target) storeInTopicLocked(arrivals []arrival, now int64, numbers *[]int64) {
 	active := make([]arrival, 0, len(arrivals))
 	for _, a := range arrivals {
@@ -39,7 +39,7 @@ func (t *Target) storeInTopicLocked(arrivals []arrival, now int64, numbers *[]in
 	t.publishLocked(active, now)
 }
 
-// publishLocked copies messages to the subscriptions. The bytes count once, for as long as any copy exists.
+// publishLocked copies messages to the subscriptions. Their bytes count once, until the last copy is removed.
 func (t *Target) publishLocked(active []arrival, now int64) {
 	if len(active) == 0 {
 		return
@@ -48,7 +48,7 @@ func (t *Target) publishLocked(active []arrival, now int64) {
 	for i := range active {
 		t.size.used.Add(int64(active[i].msg.Size))
 		active[i].shared = &shares[i]
-		shares[i].n.Store(1) // this function's own
+		shares[i].n.Store(1) // for this function, so that no early removal releases the bytes
 	}
 	for _, sub := range t.subscriptions {
 		sub.offer(active, now)
@@ -58,7 +58,7 @@ func (t *Target) publishLocked(active []arrival, now int64) {
 	}
 }
 
-// scheduleLocked keeps a message in the topic until it is due.
+// scheduleLocked stores a message in the topic until it is due.
 func (t *Target) scheduleLocked(a arrival, due int64) {
 	rec := &record{msg: a.msg, seq: t.lastSeq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
 	rec.due = due
@@ -72,7 +72,7 @@ func (t *Target) scheduleLocked(a arrival, due int64) {
 	t.setTimerLocked()
 }
 
-// armLocked sets the timer to the scheduled message that is due next.
+// setTimerLocked sets the timer to the scheduled message that is due next.
 func (t *Target) setTimerLocked() {
 	if len(t.deadlines) == 0 {
 		return
@@ -85,7 +85,7 @@ func (t *Target) setTimerLocked() {
 	t.timer.Reset(wait)
 }
 
-// tick publishes the scheduled messages of a topic that are due.
+// onTimer publishes the scheduled messages of a topic that are due.
 func (t *Target) onTimer() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,7 +112,7 @@ func (t *Target) hasScheduled() bool {
 	return len(t.scheduled) > 0
 }
 
-// evaluationsLocked is how many filters one message is held against.
+// evaluationsLocked returns how many filters are evaluated for one message.
 func (t *Target) evaluationsLocked() int {
 	n := 0
 	for _, sub := range t.subscriptions {

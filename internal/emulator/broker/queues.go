@@ -18,10 +18,10 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	}
 	q := &queue{description: d}
 	q.activity = newActivity(nil, b.now)
-	acc := &sizeCounter{}
-	q.main = b.newSource(d.Name, acc, q.activity)
+	size := &sizeCounter{}
+	q.main = b.newSource(d.Name, size, q.activity)
 	q.target = &Target{
-		broker: b, path: d.Name, kind: "Queue", queue: q.main, size: acc, activity: q.activity, sessions: d.RequiresSession,
+		broker: b, path: d.Name, kind: "Queue", queue: q.main, size: size, activity: q.activity, sessions: d.RequiresSession,
 		senders: make(map[*Sender]struct{}),
 	}
 	if d.RequiresDuplicateDetection {
@@ -33,7 +33,7 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	return nil
 }
 
-// apply gives the description's values to the parts.
+// applyLocked applies the description to target and source, which detaches the links because of why.
 func (q *queue) applyLocked(why *Error) {
 	d := q.description
 	q.target.change(d.Status, int64(d.MaxSizeInMegabytes)<<20, d.MaxMessageSizeInKilobytes<<10, Unlimited, why)
@@ -78,7 +78,7 @@ func (b *Broker) UpdateQueue(d QueueDescription) error {
 // DeleteQueue removes a queue with its messages.
 func (b *Broker) DeleteQueue(name string) error { return b.deleteQueue(name, nil) }
 
-// deleteQueue removes the queue of that name; if only is not nil, only that one and not another made meanwhile.
+// deleteQueue removes the queue with that name. If only is not nil, it spares a newer queue with the same name.
 func (b *Broker) deleteQueue(name string, only *queue) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -98,7 +98,7 @@ func (q *queue) closeLocked() {
 	q.main.closeAll(why)
 }
 
-// Queue returns a queue with its state.
+// Queue returns a snapshot of a queue with its counts.
 func (b *Broker) Queue(name string) (QueueInfo, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,7 +113,7 @@ func (q *queue) infoLocked() QueueInfo {
 	return QueueInfo{QueueDescription: q.description, Counts: q.main.countAll(), Times: q.activity.times()}
 }
 
-// Queues returns all queues, by name.
+// Queues returns all queues, sorted by name.
 func (b *Broker) Queues() []QueueInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -13,17 +13,17 @@ const (
 	maxRuleName           = 50
 	maxSQLFilters         = 2000     // per topic
 	maxCorrelationFilters = 100_000  // per topic
-	maxRuleSize           = 32 << 10 // of the values in one rule, in bytes: no property of a message is larger
+	maxRuleSize           = 32 << 10 // of the values in one rule, in bytes; the limit of one message property
 )
 
-// rule is a description ready for use.
+// rule is a RuleDescription compiled for use.
 type rule struct {
 	description RuleDescription
 	matches     func(*Message) (bool, error)
 	action      *sqlfilter.Action // nil means none
 }
 
-// apply returns a copy of m changed by the action, with the rule's name on it.
+// apply returns a copy of m as changed by the action, with the property RuleName.
 func (r *rule) apply(m *Message) (*Message, error) {
 	c := m.clone()
 	c.Properties["RuleName"] = r.description.Name
@@ -74,7 +74,7 @@ func compileRule(d RuleDescription) (*rule, error) {
 	return r, nil
 }
 
-// size is how many bytes the values of a rule have.
+// size returns the size of the values of a rule, in bytes.
 func (d *RuleDescription) size() int {
 	total := propertiesSize(d.ActionParameters)
 	switch f := d.Filter.(type) {
@@ -91,7 +91,7 @@ func (d *RuleDescription) size() int {
 	return total
 }
 
-// matches compares every field set, letter case included ("Topic filters and actions").
+// matches compares every field that is set, letter case included ("Topic filters and actions").
 func (f *CorrelationFilter) matches(m *Message) (bool, error) {
 	agrees := func(want, have string) bool { return want == "" || want == have }
 	if !agrees(f.CorrelationID, m.CorrelationID) || !agrees(f.MessageID, m.ID) || !agrees(f.To, m.To) ||
@@ -108,7 +108,7 @@ func (f *CorrelationFilter) matches(m *Message) (bool, error) {
 	return true, nil
 }
 
-// CreateRule adds a rule to a subscription; it decides about what is sent from now on.
+// CreateRule adds a rule to a subscription. It applies to messages sent from now on.
 func (b *Broker) CreateRule(topicName, subName string, d RuleDescription) error {
 	compiled, err := compileRule(d)
 	if err != nil {
@@ -126,7 +126,7 @@ func (b *Broker) CreateRule(topicName, subName string, d RuleDescription) error 
 	})
 }
 
-// UpdateRule replaces a rule.
+// UpdateRule replaces a rule and keeps its name and time of creation.
 func (b *Broker) UpdateRule(topicName, subName string, d RuleDescription) error {
 	return b.changeRules(topicName, subName, func(t *topic, sub *subscription) error {
 		i := sub.ruleIndexLocked(d.Name)
@@ -149,7 +149,7 @@ func (b *Broker) UpdateRule(topicName, subName string, d RuleDescription) error 
 
 const rulesSegment = "/Rules/"
 
-// DeleteRule removes a rule. A subscription without rules gets nothing.
+// DeleteRule removes a rule. A subscription without rules gets no messages.
 func (b *Broker) DeleteRule(topicName, subName, name string) error {
 	return b.changeRules(topicName, subName, func(t *topic, sub *subscription) error {
 		i := sub.ruleIndexLocked(name)
@@ -179,7 +179,7 @@ func (b *Broker) Rules(topicName, subName string) ([]RuleDescription, error) {
 	return descriptions, nil
 }
 
-// changeRules calls change with the subscription locked.
+// changeRules calls change while it holds the broker's lock and the subscription's.
 func (b *Broker) changeRules(topicName, subName string, change func(*topic, *subscription) error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -197,12 +197,12 @@ func (b *Broker) changeRules(topicName, subName string, change func(*topic, *sub
 	return nil
 }
 
-// index returns where the rule of that name stands, in any letter case, or -1.
+// ruleIndexLocked returns the index of the rule with that name, in any letter case; -1 if there is none.
 func (sub *subscription) ruleIndexLocked(name string) int {
 	return slices.IndexFunc(sub.rules, func(r *rule) bool { return strings.EqualFold(r.description.Name, name) })
 }
 
-// admitRule counts a new rule of the topic, which may replace another, unless there are too many.
+// admitRuleLocked counts a new rule of the topic, which may replace another. It refuses the rule if there are too many.
 func (t *topic) admitRuleLocked(r, replaced *rule) error {
 	if replaced != nil {
 		t.countRuleLocked(replaced, -1)
@@ -219,8 +219,8 @@ func (t *topic) admitRuleLocked(r, replaced *rule) error {
 		t.description.Name, maxSQLFilters, maxCorrelationFilters)
 }
 
-// countRule keeps the numbers of filters that management reports. True and false filters count as SQL filters, which
-// they derive from, and unknown ones with them; the limit allows each subscription one on top.
+// countRuleLocked maintains the numbers of filters that management reports. True, false and unknown filters count as SQL
+// filters; the limit allows one more per subscription.
 func (t *topic) countRuleLocked(r *rule, change int) {
 	switch r.description.Filter.(type) {
 	case TrueFilter, FalseFilter, SQLFilter, UnknownFilter:

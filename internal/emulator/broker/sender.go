@@ -1,13 +1,14 @@
 package broker
 
-// Sender is one link's right to send to a [Target].
+// Sender sends to a [Target] for one link. It ends when the entity is changed or deleted.
 type Sender struct {
 	target *Target
 	wake   func()
 	err    *Error // target.mu guards
 }
 
-// NewSender attaches a sender. wake is called when it is detached, under the rules of [ReceiverOptions].Wake.
+// NewSender attaches a sender. The broker calls wake when it detaches the sender; [ReceiverOptions].Wake describes the
+// restrictions.
 func (t *Target) NewSender(wake func()) (*Sender, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -22,7 +23,7 @@ func (t *Target) NewSender(wake func()) (*Sender, error) {
 	return sender, nil
 }
 
-// Err returns nil while the sender is open, and afterwards why it was detached, with code [CodeDetached].
+// Err returns nil while the sender is open, and later the reason why it was detached, with code [CodeDetached].
 func (s *Sender) Err() error {
 	s.target.mu.Lock()
 	defer s.target.mu.Unlock()
@@ -32,7 +33,7 @@ func (s *Sender) Err() error {
 	return s.err
 }
 
-// Send is [Target.Send] for as long as the sender is attached.
+// Send is [Target.Send]. It fails once the sender is detached.
 func (s *Sender) Send(msgs []*Message) error {
 	if err := s.Err(); err != nil {
 		return err
@@ -40,7 +41,7 @@ func (s *Sender) Send(msgs []*Message) error {
 	return s.target.Send(msgs)
 }
 
-// Close detaches the sender.
+// Close detaches the sender. Further calls do nothing.
 func (s *Sender) Close() {
 	s.target.mu.Lock()
 	defer s.target.mu.Unlock()

@@ -17,8 +17,8 @@ type contents struct {
 	bytes     int64
 }
 
-// sequenceLog holds the records of a source in the order of their sequence numbers. Removed ones stay as gaps until they
-// are half of it, so that adding at the end and removing anywhere cost O(1).
+// sequenceLog holds the records of a source in the order of their sequence numbers. Removed records stay in the slice until
+// they are half of it, so that appending and removing cost O(1).
 type sequenceLog struct {
 	items []*record
 	live  int
@@ -34,7 +34,7 @@ func (l *sequenceLog) add(rec *record) {
 	l.items = slices.Insert(l.items, i, rec)
 }
 
-// removed notes that a record's place has become gone.
+// removed notes that the state of a record has become removed.
 func (l *sequenceLog) removed() {
 	l.live--
 	if l.live == 0 {
@@ -53,7 +53,7 @@ func (l *sequenceLog) removed() {
 	}
 }
 
-// search returns the index of the first record with at least the given number.
+// search returns the index of the first record with at least the given sequence number.
 func (l *sequenceLog) search(seq int64) int {
 	return sort.Search(len(l.items), func(i int) bool { return l.items[i].seq >= seq })
 }
@@ -67,8 +67,8 @@ func (l *sequenceLog) find(seq int64) *record {
 	return nil
 }
 
-// backlog holds the records waiting for a receiver: fresh ones in a ring, returned ones in a heap by sequence number,
-// so that what comes back is handed out before what is younger. A record whose place is no longer ready is skipped.
+// backlog holds the records that wait for a receiver: fresh ones in a queue, returned ones in a heap by sequence number.
+// Returned records are delivered before fresh ones with higher numbers. Records that are no longer ready are skipped.
 type backlog struct {
 	fresh    []*record
 	head     int
@@ -85,7 +85,7 @@ func (b *backlog) push(rec *record) {
 
 func (b *backlog) requeue(rec *record) { heap.Push(&b.returned, rec) }
 
-// peek returns the first record still ready without taking it out, nil if there is none.
+// peek returns the first record that is still ready without removing it; nil if there is none.
 func (b *backlog) peek() *record {
 	for b.head < len(b.fresh) && b.fresh[b.head].state != ready {
 		b.dropFresh()
@@ -102,7 +102,7 @@ func (b *backlog) peek() *record {
 	return nil
 }
 
-// pop takes out the record that peek returned.
+// pop removes the record that peek returned.
 func (b *backlog) pop() {
 	if len(b.returned) > 0 && (b.head == len(b.fresh) || b.returned[0].seq < b.fresh[b.head].seq) {
 		heap.Pop(&b.returned)
@@ -141,8 +141,8 @@ func (h *sequenceHeap) Pop() any {
 	return rec
 }
 
-// deadlines is a heap of records by the time something happens to them by itself: a scheduled one becomes due, any
-// other expires. Records know their index, so that one can be taken out of the middle.
+// deadlines is a heap of records by the time at which a scheduled record becomes due or another record expires. Records
+// know their index, so that any of them can be removed.
 type deadlines []*record
 
 func (rec *record) deadline() int64 {
@@ -181,8 +181,8 @@ func (h *deadlines) remove(rec *record) {
 	}
 }
 
-// lockList holds locked records in the order their locks end. All locks of a source last equally long, so the newest
-// goes to the end.
+// lockList holds locked records in the order in which their locks end. All locks of a source have the same duration, so
+// that add appends.
 type lockList struct {
 	first, last *record
 }

@@ -2,7 +2,7 @@ package broker
 
 import "sync/atomic"
 
-// subscription is a topic's reader: a source behind rules.
+// subscription is a source that gets the messages of a topic which match its rules.
 type subscription struct {
 	description SubscriptionDescription // broker.mu guards
 	activity    *activity
@@ -11,10 +11,10 @@ type subscription struct {
 
 	// main.mu guards
 	rules           []*rule // in order of creation
-	deadLetterFails bool    // messages on which a filter fails go to the dead letters
+	deadLetterFails bool    // messages whose filter fails become dead letters
 }
 
-// offer enqueues copies of the messages that the rules take.
+// offer enqueues copies of the messages that match a rule.
 func (sub *subscription) offer(arrivals []arrival, now int64) {
 	s := sub.main
 	s.mu.Lock()
@@ -32,12 +32,12 @@ func (sub *subscription) offer(arrivals []arrival, now int64) {
 	}
 }
 
-// offerOneLocked applies the rules: those without an action give one copy together, each with an action one of its own
-// ("Topic filters and actions"). It reports whether the subscription took anything.
+// offerOneLocked applies the rules. All matching rules without an action yield one copy together, each matching rule with
+// an action yields a copy of its own ("Topic filters and actions"). It reports whether it enqueued a copy.
 func (sub *subscription) offerOneLocked(a arrival, now int64) bool {
-	plain, took := false, false
+	copiedUnchanged, enqueued := false, false
 	for _, r := range sub.rules {
-		if r.action == nil && plain {
+		if r.action == nil && copiedUnchanged {
 			continue
 		}
 		copied := a
@@ -48,19 +48,19 @@ func (sub *subscription) offerOneLocked(a arrival, now int64) bool {
 		switch {
 		case err != nil && sub.deadLetterFails:
 			sub.deadLetterFailureLocked(a, err, now)
-			took = true
+			enqueued = true
 		case err != nil || !matches:
 		default:
-			plain = plain || r.action == nil
+			copiedUnchanged = copiedUnchanged || r.action == nil
 			sub.enqueueCopyLocked(copied, now)
-			took = true
+			enqueued = true
 		}
 	}
-	return took
+	return enqueued
 }
 
-// takeLocked enqueues a copy. One without a session goes to the dead letters where sessions are required ("Overview of
-// Service Bus dead-letter queues").
+// enqueueCopyLocked enqueues a copy. Where sessions are required, a copy without a session becomes a dead letter
+// ("Overview of Service Bus dead-letter queues").
 func (sub *subscription) enqueueCopyLocked(a arrival, now int64) {
 	a.shared.n.Add(1)
 	rec := sub.main.enqueueLocked(a, now)
@@ -70,7 +70,8 @@ func (sub *subscription) enqueueCopyLocked(a arrival, now int64) {
 	}
 }
 
-// deadLetterFailureLocked keeps a message on which a rule failed. No document names the reason the service gives.
+// deadLetterFailureLocked dead-letters a message on which a rule failed. No document names the reason that the service
+// gives.
 func (sub *subscription) deadLetterFailureLocked(a arrival, why error, now int64) {
 	a.shared.n.Add(1)
 	rec := sub.main.enqueueLocked(a, now)

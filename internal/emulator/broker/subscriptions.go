@@ -2,7 +2,7 @@ package broker
 
 import "slices"
 
-// CreateSubscription adds a subscription with its default rule. It gets what is sent from now on.
+// CreateSubscription adds a subscription with its default rule. It gets messages sent from now on.
 func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	if err := b.checkSubscription(&d); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	sub.activity.used(b.now())
 	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.size, sub.activity)
 	sub.applyLocked(nil)
-	sub.activity.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) }) // gone already if it fails
+	sub.activity.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) }) // an error means that it was deleted already
 	t.subs[entityKey(d.Name)] = sub
 	t.countRuleLocked(compiled, +1)
 	t.target.mu.Lock()
@@ -129,7 +129,7 @@ func (b *Broker) deleteSubscription(topicName, name string, only *subscription) 
 	return nil
 }
 
-// Subscription returns a subscription with its state.
+// Subscription returns a snapshot of a subscription with its counts.
 func (b *Broker) Subscription(topic, name string) (SubscriptionInfo, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,7 +144,7 @@ func (sub *subscription) infoLocked() SubscriptionInfo {
 	return SubscriptionInfo{SubscriptionDescription: sub.description, Counts: sub.main.countAll(), Times: sub.activity.times()}
 }
 
-// Subscriptions returns all subscriptions of a topic, by name.
+// Subscriptions returns all subscriptions of a topic, sorted by name.
 func (b *Broker) Subscriptions(topic string) ([]SubscriptionInfo, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

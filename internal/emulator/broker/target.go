@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// maxIDLength bounds message-id, session-id and partition key, in bytes ("Service Bus quotas").
+// maxIDLength bounds message id, session id and partition key, in bytes ("Service Bus quotas").
 const maxIDLength = 128
 
-// Target is what senders attach to: a queue or a topic. Its methods may be called from any goroutine.
+// Target is a queue or a topic: what senders attach to. Its methods may be called from any goroutine.
 type Target struct {
 	// immutable
 	broker     *Broker
 	path       string
-	kind       string // "Queue" or "Topic", as messages to people call it
+	kind       string // "Queue" or "Topic", for error texts
 	queue      *Source
 	size       *sizeCounter
 	activity   *activity
-	sessions   bool        // the queue requires them
-	duplicates *duplicates // nil unless detection is on; mu guards what it points to
+	sessions   bool        // the queue requires sessions
+	duplicates *duplicates // nil unless detection is on; mu guards its fields
 
 	mu sync.Mutex // locked before the mutex of a source
 	// mu guards
@@ -31,21 +31,22 @@ type Target struct {
 	topicSettings // of a topic
 }
 
-// Path returns the entity's name as it was created.
+// Path returns the name of the entity with the letter case of its creation.
 func (t *Target) Path() string { return t.path }
 
-// MaxMessageSize is the largest Message.Size the entity takes, in bytes.
+// MaxMessageSize returns the largest Message.Size that the entity accepts, in bytes.
 func (t *Target) MaxMessageSize() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.maxMessage
 }
 
-// MaxBatchSize is the largest sum of sizes one Send takes, in bytes.
+// MaxBatchSize returns the largest sum of sizes for one Send, in bytes.
 func (t *Target) MaxBatchSize() int { return t.broker.options.Tier.maxBatchSize() }
 
-// Send stores messages in their order, all or none. Those with a ScheduledEnqueueTime ahead are scheduled. When it
-// returns nil the messages are in the queue, or in every subscription that takes them. The broker keeps them.
+// Send stores messages in their order, all or none. It schedules those with a ScheduledEnqueueTime in the future. When it
+// returns nil, the messages are in the queue, or in every subscription whose rules match. The broker keeps the messages:
+// the caller must not change them afterwards.
 func (t *Target) Send(msgs []*Message) error {
 	now := t.broker.now()
 	arrivals := make([]arrival, len(msgs))
@@ -55,8 +56,8 @@ func (t *Target) Send(msgs []*Message) error {
 	return t.storeAll(arrivals, now, nil)
 }
 
-// Schedule stores messages that become active at their ScheduledEnqueueTime and returns the sequence numbers by
-// which Cancel knows them. A time in the past makes a message active at once. The active message has another number.
+// Schedule stores messages that become active at their ScheduledEnqueueTime. It returns their sequence numbers, which
+// Cancel accepts. A message with a time in the past becomes active at once. The active message has another number.
 func (t *Target) Schedule(msgs []*Message) ([]int64, error) {
 	now := t.broker.now()
 	arrivals := make([]arrival, len(msgs))
@@ -70,7 +71,8 @@ func (t *Target) Schedule(msgs []*Message) ([]int64, error) {
 	return numbers, nil
 }
 
-// accept checks and stores arrivals, which are either all new or one that is forwarded. If numbers is not nil it gets their sequence numbers.
+// storeAll checks and stores arrivals, which are either all new or a single forwarded message. If numbers is not nil,
+// storeAll appends their sequence numbers to it.
 func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,7 +109,7 @@ func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error
 	return nil
 }
 
-// checkLocked refuses what a single message must not be.
+// checkLocked checks a message against the limits of the entity.
 func (t *Target) checkLocked(m *Message) *Error {
 	switch {
 	case m.Size > t.maxMessage:
@@ -146,7 +148,7 @@ func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]in
 	s.finishChangeLocked(now)
 }
 
-// scheduleLocked adds a record that is not due yet.
+// scheduleLocked adds a record for a message that is not due yet.
 func (s *Source) scheduleLocked(a arrival, due int64) *record {
 	s.lastSeq++
 	rec := &record{msg: a.msg, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
@@ -159,8 +161,8 @@ func (s *Source) scheduleLocked(a arrival, due int64) *record {
 	return rec
 }
 
-// Cancel takes back scheduled messages by the numbers that Schedule returned. If one is no longer there, nothing is
-// cancelled and the code is [CodeMessageNotFound].
+// Cancel removes scheduled messages by the numbers that Schedule returned. If one is no longer scheduled, Cancel removes
+// none and the code is [CodeMessageNotFound].
 func (t *Target) Cancel(numbers []int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -194,7 +196,7 @@ func (t *Target) Cancel(numbers []int64) error {
 	return nil
 }
 
-// change applies new limits and tells the senders.
+// change applies new limits and detaches the senders because of why.
 func (t *Target) change(status Status, maxBytes int64, maxMessage int, ttl time.Duration, why *Error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

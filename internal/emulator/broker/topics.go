@@ -82,7 +82,7 @@ func (t *topic) closeLocked() {
 	}
 }
 
-// Topic returns a topic with its state.
+// Topic returns a snapshot of a topic with its counts.
 func (b *Broker) Topic(name string) (TopicInfo, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,7 +93,7 @@ func (b *Broker) Topic(name string) (TopicInfo, error) {
 	return t.infoLocked(), nil
 }
 
-// Topics returns all topics, by name.
+// Topics returns all topics, sorted by name.
 func (b *Broker) Topics() []TopicInfo {
 	b.mu.Lock()
 	defer b.mu.Unlock()

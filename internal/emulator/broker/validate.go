@@ -9,7 +9,7 @@ const (
 	minLock         = 5 * time.Second
 	maxLock         = 5 * time.Minute
 	minIdle         = 5 * time.Minute
-	minDuplicates   = 5 * time.Second // as Microsoft's emulator allows; the service has 20 s
+	minDuplicates   = 5 * time.Second // like Microsoft's emulator; the service requires 20 s
 	maxDuplicates   = 7 * 24 * time.Hour
 	maxMetadata     = 1024
 	maxPath         = 260
@@ -17,7 +17,7 @@ const (
 	maxDeliverCount = 2000
 )
 
-// checkQueue fills in what is not set and refuses what the service refuses.
+// checkQueue sets the defaults of unset fields and refuses a description that the service refuses.
 func (b *Broker) checkQueue(d *QueueDescription) error {
 	def := DefaultQueue(d.Name)
 	fill(&d.LockDuration, def.LockDuration)
@@ -39,7 +39,7 @@ func (b *Broker) checkQueue(d *QueueDescription) error {
 		return err
 	}
 	if d.ForwardTo != "" {
-		d.AutoDeleteOnIdle = Unlimited // forwarding counts as receiving ("Chaining Service Bus entities with autoforwarding")
+		d.AutoDeleteOnIdle = Unlimited // forwarding counts as use ("Chaining Service Bus entities with autoforwarding")
 	}
 	return checkForwards(d.Name, d.ForwardTo, d.ForwardDeadLetteredMessagesTo, d.RequiresSession)
 }
@@ -124,13 +124,13 @@ func checkLimits(lock, ttl, idle time.Duration, deliveries int, metadata string)
 	return nil
 }
 
-// partitions is how many parts a partitioned entity of the Standard tier has, each of the size asked for: the size
-// reported is that of all. An update repeats the size reported.
+// partitions is the number of partitions of a partitioned entity in the Standard tier. Each has the requested size. The
+// service reports the sum, and an update has to repeat the sum.
 const partitions = 16
 
-const maxMegabytes = 5120 // of one part
+const maxMegabytes = 5120 // of one partition
 
-// partition turns the size asked for at creation into that of all parts.
+// multiplyByPartitions converts the size requested at creation to the sum of all partitions.
 func multiplyByPartitions(partitioned bool, megabytes *int) error {
 	if !partitioned {
 		return nil
@@ -168,7 +168,7 @@ func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes in
 	return nil
 }
 
-// checkDestinationsLocked refuses to forward to what does not exist.
+// checkDestinationsLocked refuses to forward to an entity that does not exist.
 func (b *Broker) checkDestinationsLocked(names ...string) error {
 	for _, name := range names {
 		if key := entityKey(destination(name)); key != "" && b.queues[key] == nil && b.topics[key] == nil {
@@ -178,7 +178,7 @@ func (b *Broker) checkDestinationsLocked(names ...string) error {
 	return nil
 }
 
-// destination returns the name of the entity that ForwardTo gives by its address or its name.
+// destination returns the name of the entity in ForwardTo, which holds a name or an address.
 func destination(forwardTo string) string {
 	if _, rest, ok := strings.Cut(forwardTo, "://"); ok {
 		_, forwardTo, _ = strings.Cut(rest, "/")
@@ -197,7 +197,7 @@ func checkForwards(path, to, deadLettersTo string, sessions bool) error {
 	return nil
 }
 
-// checkName refuses what the service refuses as a name.
+// checkName refuses names that the service refuses.
 func checkName(kind, name string, limit int) *Error {
 	switch {
 	case name == "":

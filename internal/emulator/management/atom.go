@@ -22,8 +22,8 @@ const (
 	typeSchema     = "http://www.w3.org/2001/XMLSchema"
 )
 
-// writer writes XML whose names and attributes are ours, so that only text needs escaping. Clients read the
-// elements of a description in the order in which the service writes them.
+// writer writes XML. Element names and attributes are constants, so that it escapes text only. Clients read the elements of a
+// description in the order in which the service writes them.
 type writer struct {
 	bytes.Buffer
 }
@@ -36,11 +36,11 @@ func (w *writer) text(name, text string) {
 
 func (w *writer) escape(text string) { w.WriteString(escape(text)) }
 
-// escape makes text fit for elements and for attributes in double quotes. Apostrophes stay, because the service leaves them:
-// clients look for its sentences in the raw answer.
+// escape escapes text for elements and for attributes in double quotes. Like the service, it leaves apostrophes: clients
+// search the raw answer for the service's texts.
 func escape(text string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a Builder does not fail
+	_ = xml.EscapeText(&b, []byte(text)) // writing to a Builder does not fail
 	return strings.ReplaceAll(b.String(), "&#39;", "'")
 }
 
@@ -55,7 +55,7 @@ func (w *writer) number(name string, n int64)           { w.text(name, strconv.F
 func (w *writer) boolean(name string, b bool)           { w.text(name, strconv.FormatBool(b)) }
 func (w *writer) duration(name string, d time.Duration) { w.text(name, broker.FormatDuration(d)) }
 
-// time writes a moment, or .NET's zero for one that never was.
+// time writes a time, or .NET's zero time for the zero time.Time.
 func (w *writer) time(name string, t time.Time) { w.text(name, formatTime(t)) }
 
 func formatTime(t time.Time) string {
@@ -65,16 +65,16 @@ func formatTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.0000000Z")
 }
 
-// entry is one element of the API's answers.
+// entry is one ATOM entry of an answer.
 type entry struct {
-	path     string // below the namespace
+	path     string // relative to the namespace
 	title    string
 	created  time.Time
 	updated  time.Time
 	describe func(*writer) // writes the content
 }
 
-// writeEntry writes an entry; the outermost element of a document names its schema.
+// writeEntry writes an entry. The outermost element of a document declares the schema.
 func (r *request) writeEntry(w *writer, e entry, outermost bool) {
 	if outermost {
 		w.WriteString(`<entry xmlns="` + atomSchema + `">`)
@@ -102,14 +102,14 @@ func (r *request) writeEntry(w *writer, e entry, outermost bool) {
 	w.WriteString("</content></entry>")
 }
 
-// one answers with a single entry.
+// one returns an answer with a single entry.
 func (r *request) one(status int, e entry) answer {
 	var w writer
 	r.writeEntry(&w, e, true)
 	return answer{status, entryType, w.Bytes()}
 }
 
-// feed answers with a page of entries.
+// feed returns an answer with a page of entries.
 func (r *request) feed(title, path string, entries []entry, next string) answer {
 	var w writer
 	w.WriteString(`<feed xmlns="` + atomSchema + `"><title type="text">`)
@@ -133,12 +133,12 @@ func (r *request) feed(title, path string, entries []entry, next string) answer 
 	return answer{http.StatusOK, feedType, w.Bytes()}
 }
 
-// publiclyListed is what the service answers to a GET of a queue or topic that does not exist.
+// publiclyListed is the service's answer to a GET of a queue or topic that does not exist.
 func (r *request) publiclyListed() answer {
-	return r.feed("Publicly Listed Services", r.place.entity, nil, "")
+	return r.feed("Publicly Listed Services", r.resource.entity, nil, "")
 }
 
-// describe opens and closes a description's element around what body writes.
+// describe writes the element of a description, whose content body writes.
 func describe(name string, body func(*writer)) func(*writer) {
 	return func(w *writer) {
 		w.WriteString("<" + name + ` xmlns="` + busSchema + `" xmlns:i="` + instanceSchema + `">`)
@@ -189,7 +189,7 @@ var rights = []struct {
 	claims broker.Claims
 }{{"Manage", broker.Manage}, {"Send", broker.Send}, {"Listen", broker.Listen}}
 
-// forward writes where an entity forwards to: the address as it was given, or one made of a name.
+// forward writes the destination of forwarding: the address as given, or an address built from a name.
 func (r *request) forward(w *writer, name, destination string) {
 	if destination != "" && !strings.Contains(destination, "://") {
 		destination = "sb://" + r.Host + "/" + destination

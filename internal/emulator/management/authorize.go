@@ -7,8 +7,8 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// authorize checks the request's token: all of this API needs the Manage right. The refusals are those the service
-// gives; its SDKs' tests know them.
+// authorize checks the token of the request, which must give the right Manage. The refusals repeat the texts of the service,
+// which tests of the SDKs compare.
 func (r *request) authorize() error {
 	token := r.Header.Get("Authorization")
 	if token == "" {
@@ -22,18 +22,18 @@ func (r *request) authorize() error {
 		return nil
 	}
 	write := r.Method != http.MethodGet
-	switch r.place.kind {
+	switch r.resource.kind {
 	case subscription, subscriptionList, rule:
 		return unauthorized("401 SubCode=40100: Unauthorized : Unauthorized access for '" + r.operation() + "' operation on endpoint 'sb://" +
-			r.Host + "/" + r.place.path() + "'.")
+			r.Host + "/" + r.resource.path() + "'.")
 	case entity:
 		switch {
 		case r.Method == http.MethodDelete:
 			return unauthorized("Authorization failed for specified action: Manage,EntityDelete.")
 		case write:
 			return unauthorized("Authorization failed for specified action: Manage,EntityWrite.")
-		case !r.broker().Exists(r.place.entity):
-			return nil // what is not there is not there for anyone
+		case !r.broker().Exists(r.resource.entity):
+			return nil // a missing entity is 404 for every client
 		}
 	}
 	return unauthorized("Manage,EntityRead claims required for this operation.")
@@ -50,10 +50,10 @@ func (r *request) access(token string) (broker.Access, error) {
 	return r.broker().VerifyJWT(token)
 }
 
-// operation is the service's name of what the request does.
+// operation returns the service's name of the requested operation.
 func (r *request) operation() string {
 	object := "Subscription"
-	if r.place.kind == rule {
+	if r.resource.kind == rule {
 		object = "Rule"
 	}
 	switch {
@@ -61,7 +61,7 @@ func (r *request) operation() string {
 		return "CreateOrUpdate" + object
 	case r.Method == http.MethodDelete:
 		return "Delete" + object
-	case r.place.kind == subscriptionList, r.place.kind == rule && r.place.rule == "":
+	case r.resource.kind == subscriptionList, r.resource.kind == rule && r.resource.rule == "":
 		return "Enumerate" + object + "s"
 	}
 	return "Get" + object

@@ -5,12 +5,12 @@ import (
 	"net/http"
 )
 
-// collection is how one request serves the queues, the topics, the subscriptions of a topic or the rules of a subscription. D describes
-// one of them, and I is one as it stands.
+// collection serves a request for the queues, the topics, the subscriptions of a topic or the rules of a subscription. D is
+// the description of an item, I the item with its state.
 type collection[D, I any] struct {
 	title, path string // of the list
 
-	describe func(content) (d D, name string, err error) // what a PUT asks for
+	describe func(content) (d D, name string, err error) // reads the body of a PUT
 	create   func(D) error
 	update   func(D) error
 	remove   func(name string) error
@@ -19,7 +19,7 @@ type collection[D, I any] struct {
 	entry    func(I) entry
 }
 
-// list answers with a page of all.
+// list returns a page of all items.
 func (c *collection[D, I]) list(r *request) (answer, error) {
 	if r.Method != http.MethodGet {
 		return answer{}, errMethod
@@ -39,7 +39,7 @@ func (c *collection[D, I]) list(r *request) (answer, error) {
 	return r.feed(c.title, c.path, entries, next), nil
 }
 
-// serve answers a request for the one of that name.
+// serve answers a request for one item.
 func (c *collection[D, I]) serve(r *request, name string, body io.Reader) (answer, error) {
 	switch r.Method {
 	case http.MethodGet:
@@ -68,7 +68,7 @@ func (c *collection[D, I]) delete(name string) (answer, error) {
 	return answer{status: http.StatusOK, contentType: entryType}, c.remove(name)
 }
 
-// put creates or updates, and answers with what has become of it.
+// put creates or updates an item and returns its new state.
 func (c *collection[D, I]) put(r *request, from content) (answer, error) {
 	d, name, err := c.describe(from)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// content is what a PUT's entry may hold. Elements are matched without regard to their namespaces, which clients write
-// in several ways; what is missing takes its default.
+// content is the content of the entry in a PUT. Elements match without regard to their XML namespaces, which clients write in
+// several ways. A missing element means the default.
 type content struct {
 	Queue        *queueXML        `xml:"QueueDescription"`
 	Topic        *topicXML        `xml:"TopicDescription"`
@@ -78,7 +78,7 @@ type authorizationXML struct {
 	SecondaryKey string
 }
 
-// isoDuration is a duration of ISO 8601; empty means not set, which is 0.
+// isoDuration is a duration of ISO 8601. A missing element is 0, which means not set.
 type isoDuration time.Duration
 
 // UnmarshalText implements encoding.TextUnmarshaler for encoding/xml.
@@ -90,12 +90,12 @@ func (d *isoDuration) UnmarshalText(text []byte) error {
 	parsed, err := broker.ParseDuration(trimmed)
 	*d = isoDuration(parsed)
 	if err == nil && parsed == 0 {
-		*d = -1 // given as nothing at all, which is not the same as not given
+		*d = -1 // an empty element, which is invalid, as opposed to a missing one
 	}
 	return err
 }
 
-// set puts a value into a field of a description if it was given.
+// set sets a field of a description if the request has a value.
 func set[T any](field *T, value *T) {
 	if value != nil {
 		*field = *value
@@ -108,7 +108,7 @@ func setDuration(field *time.Duration, value isoDuration) {
 	}
 }
 
-// explicit turns a number given as 0, which a description takes as not set, into one that is refused.
+// explicit converts a number given as 0, which would mean not set in a description, to one that is refused.
 func explicit(n *int) *int {
 	if n != nil && *n == 0 {
 		refused := -1
@@ -128,7 +128,7 @@ func parseStatus(text string) (broker.Status, error) {
 	return status, nil
 }
 
-// maxAuthorizationRules is how many one entity may have ("Service Bus quotas").
+// maxAuthorizationRules bounds the authorization rules of one entity ("Service Bus quotas").
 const maxAuthorizationRules = 12
 
 func parseAuthorization(list []authorizationXML) ([]broker.AuthorizationRule, error) {

@@ -1,14 +1,16 @@
-// Package management is the HTTP side of an emulated Service Bus namespace: the ATOM API that the administration clients
-// of all SDKs speak, and the health answer of Microsoft's emulator.
+// Package management serves the ATOM API of an emulated Service Bus namespace, which the administration clients of all SDKs
+// use, and the health endpoint of Microsoft's emulator.
 //
 // Implemented: queues, topics, subscriptions and rules, each with create, get, list in pages, update and delete;
 // runtime properties; $namespaceinfo; SAS and JWT authorization with the service's refusals; GET /health.
 //
-// Not implemented, and answered with status 501: sending and receiving over HTTP, and whatever else is below an entity. The
-// supplementary tokens that come with ForwardTo are accepted unread: source and destination are one namespace.
-// Creation and modification times of authorization rules are not kept.
+// Not implemented, and answered with status 501: sending and receiving over HTTP, and all other resources below an entity.
+// Supplementary tokens for ForwardTo are ignored, because source and destination are in one namespace. Creation and
+// modification times of authorization rules are not stored.
 //
-// Handlers run on net/http's goroutines; a Handler starts none and may serve any number of requests at once.
+// # Concurrency
+//
+// A Handler runs on net/http's goroutines, starts none, and may serve any number of requests at once.
 package management
 
 import (
@@ -20,25 +22,24 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// maxBody bounds a request's body, in bytes. The largest description has a rule action of 1,024 characters and
-// metadata of as many.
+// maxBody bounds the body of a request, in bytes. The largest texts of a description have 1,024 characters.
 const maxBody = 1 << 20
 
 // Options of a [Handler]. The zero value works.
 type Options struct {
-	// Healthy tells /health whether the namespace is served; nil means always.
+	// Healthy reports to /health whether the namespace is being served; nil means always.
 	Healthy func() bool
-	// Log gets refused requests at debug level; nil discards.
+	// Log receives refused requests at debug level; nil discards them.
 	Log *slog.Logger
 }
 
-// Handler serves the management API of one namespace, whatever host name clients reach it by.
+// Handler serves the management API of one namespace under any host name.
 type Handler struct {
 	broker  *broker.Broker
 	options Options
 }
 
-// New returns a handler for b.
+// New returns a handler for the namespace b.
 func New(b *broker.Broker, options Options) *Handler {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -46,13 +47,13 @@ func New(b *broker.Broker, options Options) *Handler {
 	return &Handler{b, options}
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(r.URL.Path, "/health") {
 		h.health(w, r)
 		return
 	}
-	req := &request{Request: r, handler: h, place: parsePath(r.URL.Path)}
+	req := &request{Request: r, handler: h, resource: parsePath(r.URL.Path)}
 	answer, err := req.serve(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		h.options.Log.Debug("management request refused", "remote", r.RemoteAddr, "method", r.Method, "path", r.URL.Path, "err", err)
@@ -61,7 +62,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", answer.contentType)
 	w.WriteHeader(answer.status)
-	_, _ = w.Write(answer.body) // the client went away
+	_, _ = w.Write(answer.body) // an error means that the client has gone
 }
 
 // health answers as Microsoft's emulator does.

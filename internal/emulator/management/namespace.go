@@ -7,7 +7,7 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// describeNamespace answers what the namespace is.
+// describeNamespace returns the description of the namespace.
 func (r *request) describeNamespace() (answer, error) {
 	if r.Method != http.MethodGet {
 		return answer{}, errMethod

@@ -11,7 +11,7 @@ func (r *request) queues() *collection[broker.QueueDescription, broker.QueueInfo
 	return &collection[broker.QueueDescription, broker.QueueInfo]{
 		title: "Queues", path: "$Resources/Queues",
 		describe: func(c content) (broker.QueueDescription, string, error) {
-			d, err := c.Queue.description(r.place.entity)
+			d, err := c.Queue.description(r.resource.entity)
 			return d, d.Name, err
 		},
 		create: b.CreateQueue, update: b.UpdateQueue, remove: b.DeleteQueue, find: b.Queue,

@@ -15,7 +15,7 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// kind is what a path names.
+// kind is the kind of resource that a path names.
 type kind int
 
 const (
@@ -26,28 +26,28 @@ const (
 	subscription                 // /topic/Subscriptions/name
 	subscriptionList             // /topic/Subscriptions
 	rule                         // /topic/Subscriptions/name/Rules/name, where the last name may be missing
-	nothing                      // not a path of the API
+	nothing                      // no resource of the API
 )
 
-// place is a parsed path.
-type place struct {
+// resource is a parsed path.
+type resource struct {
 	kind                       kind
 	entity, subscription, rule string
 }
 
-// parsePath reads a path. The words of the API are taken in any letter case; an entity's name may contain slashes.
-func parsePath(path string) place {
+// parsePath parses a path. The keywords of the API match in any letter case; the name of an entity may contain slashes.
+func parsePath(path string) resource {
 	path = strings.TrimPrefix(path, "/")
 	trimmed := strings.TrimSuffix(path, "/")
 	switch strings.ToLower(trimmed) {
 	case "":
-		return place{kind: nothing}
+		return resource{kind: nothing}
 	case "$resources/queues":
-		return place{kind: queueList}
+		return resource{kind: queueList}
 	case "$resources/topics":
-		return place{kind: topicList}
+		return resource{kind: topicList}
 	case "$namespaceinfo":
-		return place{kind: namespaceInfo}
+		return resource{kind: namespaceInfo}
 	}
 	segments := strings.Split(trimmed, "/")
 	at := -1
@@ -59,11 +59,11 @@ func parsePath(path string) place {
 	}
 	if at < 0 {
 		if strings.HasPrefix(trimmed, "$") || isDataPlane(segments) {
-			return place{kind: nothing}
+			return resource{kind: nothing}
 		}
-		return place{kind: entity, entity: trimmed}
+		return resource{kind: entity, entity: trimmed}
 	}
-	p := place{entity: strings.Join(segments[:at], "/")}
+	p := resource{entity: strings.Join(segments[:at], "/")}
 	switch rest := segments[at+1:]; {
 	case len(rest) == 0:
 		p.kind = subscriptionList
@@ -80,14 +80,14 @@ func parsePath(path string) place {
 	return p
 }
 
-// isDataPlane reports whether a path is one of sending and receiving over HTTP: "/queue/messages", "/queue/messages/head".
+// isDataPlane reports whether a path belongs to sending and receiving over HTTP: "/queue/messages", "/queue/messages/head".
 func isDataPlane(segments []string) bool {
 	last := len(segments) - 1
 	return last > 0 && (strings.EqualFold(segments[last], "messages") || last > 1 && strings.EqualFold(segments[last-1], "messages"))
 }
 
-// path returns the place without words for lists, as tokens name it.
-func (p place) path() string {
+// path returns the path without the keywords of lists, which is the scope that tokens name.
+func (p resource) path() string {
 	switch p.kind {
 	case subscription, subscriptionList, rule:
 		if p.subscription == "" {
@@ -98,11 +98,11 @@ func (p place) path() string {
 	return p.entity
 }
 
-// request is one request on its way.
+// request is one request being served.
 type request struct {
 	*http.Request
-	handler *Handler
-	place   place
+	handler  *Handler
+	resource resource
 }
 
 // answer is a successful response.
@@ -121,7 +121,7 @@ func (r *request) serve(body io.Reader) (answer, error) {
 	if err := r.broker().ChargeManagement(); err != nil {
 		return answer{}, err
 	}
-	switch r.place.kind {
+	switch r.resource.kind {
 	case entity:
 		return r.serveEntity(body)
 	case queueList:
@@ -131,23 +131,23 @@ func (r *request) serve(body io.Reader) (answer, error) {
 	case namespaceInfo:
 		return r.describeNamespace()
 	case subscription:
-		return r.subscriptions().serve(r, r.place.subscription, body)
+		return r.subscriptions().serve(r, r.resource.subscription, body)
 	case subscriptionList:
 		return r.subscriptions().list(r)
 	case rule:
-		if r.Method == http.MethodGet && r.place.rule == "" {
+		if r.Method == http.MethodGet && r.resource.rule == "" {
 			return r.rules().list(r)
 		}
-		return r.rules().serve(r, r.place.rule, body)
+		return r.rules().serve(r, r.resource.rule, body)
 	}
 	return answer{}, &broker.Error{Code: broker.CodeNotImplemented, Text: "This path is not implemented by this emulator."}
 }
 
 func (r *request) broker() *broker.Broker { return r.handler.broker }
 
-// serveEntity serves a queue or a topic: only a PUT's body and what exists tell which.
+// serveEntity serves a queue or a topic. The body of a PUT or the existing entity determines which.
 func (r *request) serveEntity(body io.Reader) (answer, error) {
-	name := r.place.entity
+	name := r.resource.entity
 	if r.Method == http.MethodPut {
 		content, err := readEntry(body)
 		switch {
@@ -169,7 +169,7 @@ func (r *request) serveEntity(body io.Reader) (answer, error) {
 	return r.publiclyListed(), nil
 }
 
-// updates reports whether a PUT changes what exists, rather than creating it.
+// updates reports whether a PUT updates an existing resource instead of creating one.
 func (r *request) updates() bool { return r.Header.Get("If-Match") != "" }
 
 // readEntry reads the content of an ATOM entry.
@@ -195,13 +195,13 @@ func badRequest(format string, args ...any) error {
 	return &broker.Error{Code: broker.CodeInvalidArgument, Text: fmt.Sprintf(format, args...)}
 }
 
-// Page sizes of lists. The service gives 100 entries if not asked otherwise.
+// Page sizes of lists. The service returns 100 entries by default.
 const (
 	defaultPage = 100
 	maxPage     = 1000
 )
 
-// page returns which part of n entries to list, by $skip and $top, and the query of the next part if there is more.
+// page returns which of n entries to list according to $skip and $top, and the query of the next page if there is one.
 func (r *request) page(n int) (from, to int, next string, err error) {
 	query := r.URL.Query()
 	skip, err := count(query, "$skip", 0)
@@ -236,7 +236,7 @@ func count(query url.Values, key string, absent int) (int, error) {
 	return n, nil
 }
 
-// baseURL is how the client wrote the namespace's address.
+// baseURL returns the address of the namespace as the client wrote it.
 func (r *request) baseURL() string {
 	scheme := "http"
 	if r.TLS != nil {
@@ -245,7 +245,7 @@ func (r *request) baseURL() string {
 	return scheme + "://" + r.Host + "/"
 }
 
-// statusOf is the HTTP status of a refusal.
+// statusOf returns the HTTP status for an error.
 func statusOf(code broker.Code) int {
 	switch code {
 	case broker.CodeNotFound, broker.CodeMessageNotFound:
@@ -266,17 +266,17 @@ func statusOf(code broker.Code) int {
 	return http.StatusInternalServerError
 }
 
-// writeError answers with a refusal in the service's form.
+// writeError writes an error in the form of the service.
 func (r *request) writeError(w http.ResponseWriter, err error) {
 	status := statusOf(broker.CodeOf(err))
 	if errors.Is(err, errMethod) {
 		status = http.StatusMethodNotAllowed
 	}
 	var id [16]byte
-	_, _ = rand.Read(id[:]) // it does not fail
+	_, _ = rand.Read(id[:]) // does not fail
 	trace := fmt.Sprintf(" TrackingId:%x-%x-%x-%x-%x_G0, SystemTracker:%s:%s, Timestamp:%s", id[:4], id[4:6], id[6:8], id[8:10], id[10:],
-		r.broker().Namespace(), r.place.path(), time.Now().UTC().Format("2006-01-02T15:04:05"))
+		r.broker().Namespace(), r.resource.path(), time.Now().UTC().Format("2006-01-02T15:04:05"))
 	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, "<Error><Code>%d</Code><Detail>%s</Detail></Error>", status, escape(err.Error()+trace)) // the client may be gone
+	_, _ = fmt.Fprintf(w, "<Error><Code>%d</Code><Detail>%s</Detail></Error>", status, escape(err.Error()+trace)) // an error means that the client has gone
 }

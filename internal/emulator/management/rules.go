@@ -53,19 +53,19 @@ type pairsXML struct {
 	} `xml:"KeyValueOfstringanyType"`
 }
 
-// emptyAction is how an answer says that a rule has no action; the Go SDK cannot do without.
+// emptyAction is the element for a rule without an action, which the Go SDK requires.
 const emptyAction = "EmptyRuleAction"
 
 func (r *request) rules() *collection[broker.RuleDescription, broker.RuleDescription] {
-	b, topic, sub := r.broker(), r.place.entity, r.place.subscription
+	b, topic, sub := r.broker(), r.resource.entity, r.resource.subscription
 	return &collection[broker.RuleDescription, broker.RuleDescription]{
-		title: "Rules", path: r.place.path() + "/Rules/",
+		title: "Rules", path: r.resource.path() + "/Rules/",
 		describe: func(c content) (d broker.RuleDescription, name string, err error) {
 			if c.Rule == nil {
 				return d, "", badRequest("The body of the request contains no RuleDescription.")
 			}
 			d, err = c.Rule.description()
-			d.Name = cmp.Or(r.place.rule, d.Name, broker.DefaultRuleName)
+			d.Name = cmp.Or(r.resource.rule, d.Name, broker.DefaultRuleName)
 			return d, d.Name, err
 		},
 		create: func(d broker.RuleDescription) error { return b.CreateRule(topic, sub, d) },
@@ -78,7 +78,7 @@ func (r *request) rules() *collection[broker.RuleDescription, broker.RuleDescrip
 }
 
 func (r *request) findRule(name string) (broker.RuleDescription, error) {
-	rules, err := r.broker().Rules(r.place.entity, r.place.subscription)
+	rules, err := r.broker().Rules(r.resource.entity, r.resource.subscription)
 	if err != nil {
 		return broker.RuleDescription{}, err
 	}
@@ -87,7 +87,7 @@ func (r *request) findRule(name string) (broker.RuleDescription, error) {
 			return d, nil
 		}
 	}
-	text := fmt.Sprintf("The messaging entity '%s/Rules/%s' could not be found.", r.place.path(), name)
+	text := fmt.Sprintf("The messaging entity '%s/Rules/%s' could not be found.", r.resource.path(), name)
 	return broker.RuleDescription{}, &broker.Error{Code: broker.CodeNotFound, Text: text}
 }
 
@@ -136,7 +136,7 @@ func (x *filterXML) filter() (broker.Filter, error) {
 	return broker.UnknownFilter{Type: x.Type, XML: x.Inner}, nil
 }
 
-// values reads typed values; the types are those of XML Schema, under whatever prefix.
+// values reads typed values. The types are those of XML Schema, with any prefix.
 func (x pairsXML) values() (map[string]any, error) {
 	if len(x.Pairs) == 0 {
 		return nil, nil
@@ -175,7 +175,7 @@ func parseValue(typeName, text string) (any, error) {
 }
 
 func (r *request) ruleEntry(d broker.RuleDescription) entry {
-	return entry{r.place.path() + "/Rules/" + d.Name, d.Name, d.CreatedAt, d.CreatedAt, describe("RuleDescription", func(w *writer) {
+	return entry{r.resource.path() + "/Rules/" + d.Name, d.Name, d.CreatedAt, d.CreatedAt, describe("RuleDescription", func(w *writer) {
 		w.filter(d.Filter)
 		if d.Action == "" {
 			w.WriteString(`<Action i:type="` + emptyAction + `"/>`)
@@ -216,7 +216,7 @@ func (w *writer) filter(filter broker.Filter) {
 	case broker.UnknownFilter:
 		w.WriteString(`<Filter i:type="`)
 		w.escape(f.Type)
-		w.WriteString(`">` + f.XML + "</Filter>") // it came as XML
+		w.WriteString(`">` + f.XML + "</Filter>") // it was received as XML
 	}
 }
 
@@ -242,7 +242,7 @@ func (w *writer) pairs(name string, values map[string]any) {
 	w.WriteString("</" + name + ">")
 }
 
-// formatValue is the inverse of parseValue; values that came over AMQP may be of more types.
+// formatValue is the inverse of parseValue. Values received over AMQP may have more types.
 func formatValue(v any) (typeName, text string) {
 	switch x := v.(type) {
 	case int64, uint32, uint64, int, uint:

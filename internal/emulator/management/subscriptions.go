@@ -7,14 +7,14 @@ import (
 )
 
 func (r *request) subscriptions() *collection[broker.SubscriptionDescription, broker.SubscriptionInfo] {
-	b, topic := r.broker(), r.place.entity
+	b, topic := r.broker(), r.resource.entity
 	return &collection[broker.SubscriptionDescription, broker.SubscriptionInfo]{
 		title: "Subscriptions", path: topic + "/Subscriptions",
 		describe: func(c content) (d broker.SubscriptionDescription, name string, err error) {
 			if c.Subscription == nil {
 				return d, "", badRequest("The body of the request contains no SubscriptionDescription.")
 			}
-			d, err = c.Subscription.description(topic, r.place.subscription)
+			d, err = c.Subscription.description(topic, r.resource.subscription)
 			return d, d.Name, err
 		},
 		create: b.CreateSubscription, update: b.UpdateSubscription,

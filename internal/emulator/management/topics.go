@@ -9,7 +9,7 @@ func (r *request) topics() *collection[broker.TopicDescription, broker.TopicInfo
 	return &collection[broker.TopicDescription, broker.TopicInfo]{
 		title: "Topics", path: "$Resources/Topics",
 		describe: func(c content) (broker.TopicDescription, string, error) {
-			d, err := c.Topic.description(r.place.entity)
+			d, err := c.Topic.description(r.resource.entity)
 			return d, d.Name, err
 		},
 		create: b.CreateTopic, update: b.UpdateTopic, remove: b.DeleteTopic, find: b.Topic,
@@ -41,7 +41,7 @@ func (x *topicXML) description(name string) (broker.TopicDescription, error) {
 	return d, err
 }
 
-// filterCountVersion is the first api-version whose answers have the numbers of filters.
+// filterCountVersion is the first api-version whose answers contain the numbers of filters.
 const filterCountVersion = "2024-05"
 
 func (r *request) topicEntry(t broker.TopicInfo) entry {

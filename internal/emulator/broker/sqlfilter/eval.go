@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// node is a part of an expression.
+// node is a node of the syntax tree.
 type node interface {
 	eval(m Message) (value, error)
 }
@@ -28,7 +28,7 @@ type (
 		op          byte
 		left, right node
 	}
-	group struct{ inner node } // a value in parentheses, so that "(a) IS NULL" is no property
+	group struct{ inner node } // a value in parentheses, because "(a) IS NULL" is not valid for a property
 
 	// The predicates.
 	and     struct{ left, right node }
@@ -183,7 +183,7 @@ func (n compare) eval(m Message) (value, error) {
 	}
 }
 
-// test is true for a property that is absent or null.
+// test of IS NULL is true for a property that is absent or null.
 func (n isNull) test(m Message) (value, error) {
 	v, err := n.property.look(m)
 	return truth((v.kind == unknown) != n.negated), err
@@ -198,7 +198,7 @@ func (n exists) test(m Message) (value, error) {
 	return truth(ok), nil
 }
 
-// eval of IN is unknown only if the left operand is; an unknown item equals nothing.
+// eval of IN is unknown only if the left operand is unknown; an unknown item equals no value.
 func (n in) eval(m Message) (value, error) {
 	left, err := n.left.eval(m)
 	if err != nil || left.kind == unknown {
@@ -248,8 +248,8 @@ func (n like) eval(m Message) (value, error) {
 	return truth(matches), err
 }
 
-// matchLike matches s with % for any run of characters and _ for one. When a tail does not fit, only the last %
-// can take more, so the work is bounded by the product of the lengths.
+// matchLike matches s against a pattern in which % stands for any characters and _ for one character. It backtracks to the
+// last % only, so that the product of the lengths bounds the work.
 func matchLike(s, pattern, escape string) (bool, error) {
 	retryS, retryPattern := "", ""
 	retrying := false
@@ -280,7 +280,7 @@ func matchLike(s, pattern, escape string) (bool, error) {
 	return true, nil
 }
 
-// nextLike returns the first character of a pattern, its length with its escape, and whether it was escaped.
+// nextLike returns the first character of a pattern, its length including an escape, and whether it was escaped.
 func nextLike(pattern, escape string) (r rune, size int, literal bool, err error) {
 	if pattern == "" {
 		return 0, 0, false, nil

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// value reads an expression, which must not be a predicate.
+// value parses an expression that is not a predicate.
 func (p *parser) value(depth int) (node, error) {
 	start := p.tok
 	n, err := p.sum(depth)
@@ -59,7 +59,7 @@ func (p *parser) unary(depth int) (node, error) {
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
-	if op == '-' && p.tok.kind == tokenInteger && p.tok.text == "9223372036854775808" { // the one integer without a positive
+	if op == '-' && p.tok.kind == tokenInteger && p.tok.text == "9223372036854775808" { // the only integer whose positive counterpart does not fit
 		return constant{valueOf(int64(-1 << 63))}, p.advance()
 	}
 	start := p.tok
@@ -162,7 +162,7 @@ func (p *parser) exists() (node, error) {
 	return exists{prop}, p.expect(")")
 }
 
-// property reads [scope.]name.
+// property parses [scope.]name.
 func (p *parser) property() (property, error) {
 	first := p.tok
 	if err := p.identifier(); err != nil {

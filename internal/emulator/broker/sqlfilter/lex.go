@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// SyntaxError is a mistake in a filter or an action.
+// SyntaxError describes a syntax error in a filter or an action.
 type SyntaxError struct {
 	Column int    // of the token, in characters from 0
 	Token  string // the token in error; empty at the end of the text
 	Detail string
 }
 
-// Error speaks as the service does.
+// Error returns a text in the form of the service's.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("There was an error parsing the SQL expression. [Token line=1, column=%d, Token in error=%s, Additional details=%s]",
 		e.Column, e.Token, e.Detail)
@@ -42,7 +42,7 @@ type token struct {
 
 func (t token) is(symbol string) bool { return t.kind == tokenSymbol && t.text == symbol }
 
-// keyword reports whether t is the given word, which is in upper case.
+// keyword reports whether t is the given keyword, which must be in upper case.
 func (t token) keyword(word string) bool {
 	return t.kind == tokenWord && strings.EqualFold(t.text, word)
 }
@@ -52,7 +52,7 @@ var reserved = map[string]bool{
 	"EXISTS": true, "TRUE": true, "FALSE": true, "SET": true, "REMOVE": true,
 }
 
-// lexer cuts text into tokens.
+// lexer splits text into tokens.
 type lexer struct {
 	text string
 	pos  int
@@ -142,7 +142,7 @@ func (l *lexer) number(start int) (token, error) {
 	return token{kind: kind, text: l.text[start:l.pos], raw: l.text[start:l.pos], start: start}, nil
 }
 
-// delimited reads up to the closing character, which stands for itself when doubled.
+// delimited reads up to the closing character. A doubled closing character stands for itself.
 func (l *lexer) delimited(kind tokenKind, closing byte, start int) (token, error) {
 	var text strings.Builder
 	for i := start + 1; i < len(l.text); i++ {

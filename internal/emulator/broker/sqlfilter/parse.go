@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// parser is a recursive descent over the tokens, with one token in hand.
+// parser is a recursive-descent parser with one token of lookahead.
 type parser struct {
 	lexer
 	tok        token
@@ -48,7 +48,7 @@ func (p *parser) expect(symbol string) error {
 	return p.advance()
 }
 
-// take skips the keyword if it is next.
+// take consumes the keyword if it is next, and reports whether it was.
 func (p *parser) take(word string) (bool, error) {
 	if !p.tok.keyword(word) {
 		return false, nil
@@ -56,7 +56,7 @@ func (p *parser) take(word string) (bool, error) {
 	return true, p.advance()
 }
 
-// predicate reads a whole condition, which must not be a mere value.
+// predicate parses a whole condition, which must not be only a value.
 func (p *parser) predicate(depth int) (node, error) {
 	start := p.tok
 	n, err := p.disjunction(depth)
@@ -221,7 +221,7 @@ func (p *parser) like(left node, depth int) (node, error) {
 	return n, err
 }
 
-// statement reads SET property = value or REMOVE property.
+// statement parses SET property = value or REMOVE property.
 func (p *parser) statement() (statement, error) {
 	set, err := p.take("SET")
 	if err != nil {

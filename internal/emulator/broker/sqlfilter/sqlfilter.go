@@ -1,39 +1,39 @@
-// Package sqlfilter is the SQL subset of Service Bus subscription rules: filters, which are conditions over a message's
-// properties, and actions, which change them. It follows "Subscription Rule SQL Filter Syntax" and "Subscription Rule
-// SQL Action Syntax" of Microsoft's documentation.
+// Package sqlfilter parses and evaluates the SQL subset of Service Bus subscription rules: filters, which are conditions
+// over the properties of a message, and actions, which change properties. It follows "Subscription Rule SQL Filter Syntax"
+// and "Subscription Rule SQL Action Syntax" of Microsoft's documentation.
 //
-// Conditions know three truth values: a user property that is absent is unknown, most operators give unknown for
-// an unknown operand, and a message passes only if the condition is true. A NULL, in the text or as a property's value,
-// is unknown as well.
+// Conditions have three truth values. An absent user property is unknown, most operators yield unknown for an unknown
+// operand, and a message matches only if the condition is true. A NULL, in the text or as the value of a property, is
+// unknown as well.
 //
-// Where the documentation says only that operators follow C#, this is what they do here: numbers compare and combine
+// The documentation says only that operators follow C#. In this package numbers compare and combine
 // as 64-bit integers, or as doubles if either is one; text compares by code point, letter case included, also in LIKE;
 // + joins text with anything; times and time spans add, subtract and compare; everything else, like comparing text with
 // a number or dividing an integer by zero, is an evaluation error.
 package sqlfilter
 
-// MaxLength is the most characters a filter or an action may have ("Service Bus quotas").
+// MaxLength bounds the text of a filter or an action, in characters ("Service Bus quotas").
 const MaxLength = 1024
 
-// maxActions is the most statements one action may have ("Service Bus quotas").
+// maxActions bounds the statements of one action ("Service Bus quotas").
 const maxActions = 32
 
-// maxDepth bounds nesting, so that hostile text cannot exhaust the stack.
+// maxDepth bounds nesting, so that a hostile text can't exhaust the stack.
 const maxDepth = 100
 
-// Message gives a filter the properties of a message. Values may be nil, bool, string, any integer or float type,
-// time.Time and time.Duration; values of other comparable types can be tested for equality only.
+// Message provides the properties of a message. Values may be nil, bool, string, any integer or float type, time.Time and
+// time.Duration. Filters can test values of other comparable types for equality only.
 type Message interface {
-	// User returns an application property; names compare without regard to letter case.
+	// User returns an application property. Names compare without regard to letter case.
 	User(name string) (value any, exists bool)
-	// System returns a property of the message itself, by its name in lower case. A property that is known but not
-	// set is nil; one that is not known does not exist, which is an error to whoever asks.
+	// System returns a property of the message itself, by its name in lower case. A known property that is not set
+	// is nil. An unknown property does not exist, which makes the evaluation fail.
 	System(name string) (value any, exists bool)
 	// NewID returns a new GUID.
 	NewID() any
 }
 
-// Editor is a message that an action changes.
+// Editor is a message whose properties an action can change.
 type Editor interface {
 	Message
 	SetUser(name string, value any)
@@ -42,23 +42,23 @@ type Editor interface {
 	SetSystem(name string, value any) error
 }
 
-// Filter is a parsed condition. It may be used by many goroutines.
+// Filter is a parsed condition. It may be used by several goroutines.
 type Filter struct {
 	root node
 }
 
-// Action is a parsed list of statements. It may be used by many goroutines.
+// Action is a parsed list of statements. It may be used by several goroutines.
 type Action struct {
 	statements []statement
 }
 
-// statement sets the target, or removes it if value is nil.
+// statement sets the target property, or removes it if value is nil.
 type statement struct {
 	target property
 	value  node
 }
 
-// Parse reads a condition. Parameters are the values of its @names, with or without the sign. Errors are of type
+// Parse parses a condition. parameters holds the values of its @names, with or without the @. Errors are of type
 // *[SyntaxError].
 func Parse(text string, parameters map[string]any) (*Filter, error) {
 	p, err := newParser(text, parameters)
@@ -75,7 +75,7 @@ func Parse(text string, parameters map[string]any) (*Filter, error) {
 	return &Filter{root}, nil
 }
 
-// ParseAction reads the statements of an action. Errors are of type *[SyntaxError].
+// ParseAction parses the statements of an action. Errors are of type *[SyntaxError].
 func ParseAction(text string, parameters map[string]any) (*Action, error) {
 	p, err := newParser(text, parameters)
 	if err != nil {
@@ -100,14 +100,14 @@ func ParseAction(text string, parameters map[string]any) (*Action, error) {
 	return a, nil
 }
 
-// Matches reports whether the condition is true for m; false and unknown are not. The error says why it could not be
-// evaluated.
+// Matches reports whether the condition is true for m, as opposed to false or unknown. It returns an error if the
+// evaluation fails.
 func (f *Filter) Matches(m Message) (bool, error) {
 	v, err := f.root.eval(m)
 	return err == nil && v.isTrue(), err
 }
 
-// Apply carries out the statements in their order. After an error the message may be partly changed.
+// Apply executes the statements in order. After an error the message may be partly changed.
 func (a *Action) Apply(m Editor) error {
 	for _, s := range a.statements {
 		if err := s.apply(m); err != nil {
@@ -137,7 +137,7 @@ func (s statement) apply(m Editor) error {
 	return nil
 }
 
-// convertedTo returns v as the type of a property's old value if that is possible without loss, as SET does.
+// convertedTo returns v in the type of a property's old value if that is possible without loss, as SET does.
 func (v value) convertedTo(was any) any {
 	switch was.(type) {
 	case int32:

@@ -22,7 +22,7 @@ const (
 	other // equality only
 )
 
-// value is what an expression gives. The zero value is unknown.
+// value is the result of an expression. The zero value is unknown.
 type value struct {
 	kind kind
 	n    int64 // boolean (1 is true), integer, the bits of a double, nanoseconds of a span
@@ -113,7 +113,7 @@ func (v value) toGo() any {
 	return v.a
 }
 
-// text writes a value as + and SET do when they make a string of it.
+// text formats a value as + and SET do when they convert it to a string.
 func (v value) text() string {
 	switch v.kind {
 	case boolean:
@@ -159,7 +159,7 @@ func (v value) equals(w value) (bool, error) {
 	return v.n == w.n, nil
 }
 
-// comparableKind excludes types whose comparison may panic for what an interface inside them holds.
+// comparableKind excludes types whose comparison may panic because of a value in an interface inside them.
 func comparableKind(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Struct, reflect.Interface:
@@ -170,7 +170,7 @@ func comparableKind(t reflect.Type) bool {
 	return true
 }
 
-// ordering is the result of comparing two known values; NaN has none.
+// ordering returns the result of comparing two known values. NaN has no order.
 type ordering int8
 
 const (
@@ -242,8 +242,8 @@ func (v value) combined(op byte, w value) (value, error) {
 	return value{}, mismatch(string(op), v, w)
 }
 
-// maxText bounds what + makes, in bytes: statement by statement an action could double a text for ever. No property may be
-// larger ("Service Bus quotas").
+// maxText bounds the result of +, in bytes, because each statement of an action could double a text. It is the limit of one
+// property ("Service Bus quotas").
 const maxText = 32 << 10
 
 func joined(a, b string) (value, error) {
@@ -288,8 +288,8 @@ func doubles(op byte, a, b float64) value {
 	return floating(a)
 }
 
-// Equal reports whether two property values are equal, numbers by their value whatever their types. Values of types
-// that do not compare are not equal.
+// Equal reports whether two property values are equal. Numbers of different types compare by value. Values of types that
+// are not comparable are not equal.
 func Equal(a, b any) bool {
 	v, w := valueOf(a), valueOf(b)
 	if v.kind == unknown || w.kind == unknown {
