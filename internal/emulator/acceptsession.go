@@ -21,7 +21,8 @@ const (
 func sessionRequest(s *amqp.Source) (*broker.SessionRequest, error) {
 	for _, p := range s.Filter {
 		if name := annotationName(p.Key); name != sessionFilter {
-			return nil, amqp.Errorf(amqp.CondNotImplemented, "The filter '%s' is not implemented by this emulator.", name)
+			return nil, amqp.Errorf(amqp.CondNotImplemented, "The filter '%s' is not implemented by this emulator.",
+				name)
 		}
 	}
 	v, ok := s.Filter.Lookup(sessionFilter)
@@ -68,18 +69,22 @@ func (l *outgoingLink) acceptSession(answer *amqp.Attach) bool {
 			continue
 		}
 		source.Filter[i].Value = id
-		if asked, ok := p.Value.(amqp.Described); ok { // the JavaScript SDK sends and expects a value that is not described
+		// the JavaScript SDK sends and expects a value that is not described
+		if asked, ok := p.Value.(amqp.Described); ok {
 			source.Filter[i].Value = amqp.Described{Descriptor: asked.Descriptor, Value: id}
 		}
 	}
 	answer.Source = &source
-	answer.Properties = amqp.Map{{Key: amqp.Symbol("com.microsoft:locked-until-utc"), Value: until.UnixNano()/100 + unixEpochTicks}}
+	answer.Properties = amqp.Map{{Key: amqp.Symbol("com.microsoft:locked-until-utc"),
+		Value: until.UnixNano()/100 + unixEpochTicks}}
 	return true
 }
 
 // acceptTimedOut refuses an attach for which no session became available in time.
 func (l *outgoingLink) acceptTimedOut() {
-	l.refusePending(&amqp.Error{Condition: condTimeout, Description: "The operation did not complete within the allotted time while waiting for a session to be available."})
+	l.refusePending(&amqp.Error{Condition: condTimeout,
+		Description: "The operation did not complete within the allotted time while waiting for a session to be " +
+			"available."})
 }
 
 func (l *outgoingLink) refusePending(why *amqp.Error) {

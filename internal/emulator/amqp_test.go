@@ -44,7 +44,8 @@ type peer struct {
 func dial(tb testing.TB, s *emulatortest.Server) *peer {
 	tb.Helper()
 	ctx := testContext(tb)
-	conn, err := amqp.Dial(ctx, "amqp://"+s.AMQPAddress(), &amqp.ConnOptions{SASLType: amqp.SASLTypeAnonymous(), HostName: "localhost"})
+	conn, err := amqp.Dial(ctx, "amqp://"+s.AMQPAddress(),
+		&amqp.ConnOptions{SASLType: amqp.SASLTypeAnonymous(), HostName: "localhost"})
 	if err != nil {
 		tb.Fatalf("dial %s: %v", s.AMQPAddress(), err)
 	}
@@ -140,7 +141,8 @@ func batchOf(tb testing.TB, n int, body []byte) *amqp.Message {
 	tb.Helper()
 	batch := &amqp.Message{Format: 0x80013700}
 	for i := range n {
-		encoded, err := (&amqp.Message{Data: [][]byte{body}, Properties: &amqp.MessageProperties{MessageID: fmt.Sprint(i)}}).MarshalBinary()
+		encoded, err := (&amqp.Message{Data: [][]byte{body},
+			Properties: &amqp.MessageProperties{MessageID: fmt.Sprint(i)}}).MarshalBinary()
 		if err != nil {
 			tb.Fatal(err)
 		}

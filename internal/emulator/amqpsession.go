@@ -100,11 +100,13 @@ func (c *conn) begin(channel uint16, b *amqp.Begin) {
 		return
 	}
 	c.sessions[channel] = &amqpSession{
-		conn: c, channel: channel, links: make(map[uint32]linkEnd), nextIncomingID: b.NextOutgoingID, window: incomingWindow,
+		conn: c, channel: channel, links: make(map[uint32]linkEnd), nextIncomingID: b.NextOutgoingID,
+		window:     incomingWindow,
 		peerWindow: b.IncomingWindow,
 	}
 	c.write(channel, &amqp.Begin{
-		RemoteChannel: amqp.Some(channel), IncomingWindow: incomingWindow, OutgoingWindow: outgoingWindow, HandleMax: amqp.DefaultHandleMax,
+		RemoteChannel: amqp.Some(channel), IncomingWindow: incomingWindow, OutgoingWindow: outgoingWindow,
+		HandleMax: amqp.DefaultHandleMax,
 	})
 }
 
@@ -155,8 +157,8 @@ func (s *amqpSession) handleFlow(f *amqp.Flow) {
 	s.resumeBlocked()
 }
 
-// sendingBlocked reports whether no transfer may be written: the client's window is used up, or it has too many unsettled
-// deliveries.
+// sendingBlocked reports whether no transfer may be written: the client's window is used up, or it
+// has too many unsettled deliveries.
 func (s *amqpSession) sendingBlocked() bool {
 	return s.peerWindow == 0 || len(s.unsettled) >= maxUnsettled
 }
@@ -205,7 +207,8 @@ func (s *amqpSession) handleTransfer(t *amqp.Transfer) {
 	}
 	l, ok := e.(*incomingLink)
 	if !ok {
-		s.end(amqp.Errorf(amqp.CondNotAllowed, "a transfer on the link '%s', on which the client receives", e.base().name))
+		s.end(amqp.Errorf(amqp.CondNotAllowed, "a transfer on the link '%s', on which the client receives",
+			e.base().name))
 		return
 	}
 	if !l.closed {
@@ -217,7 +220,8 @@ func (s *amqpSession) handleTransfer(t *amqp.Transfer) {
 // writeDisposition settles one delivery. It coalesces consecutive deliveries with the same state into one disposition.
 func (s *amqpSession) writeDisposition(role amqp.Role, id uint32, state amqp.State) {
 	mergeable := state.Kind == amqp.StateAccepted || state.Kind == amqp.StateReleased
-	if s.pending.set && mergeable && s.pending.Role == role && s.pending.State.Kind == state.Kind && s.pending.Last+1 == id {
+	if s.pending.set && mergeable && s.pending.Role == role && s.pending.State.Kind == state.Kind &&
+		s.pending.Last+1 == id {
 		s.pending.Last = id
 		return
 	}

@@ -42,7 +42,8 @@ func BenchmarkPublish(b *testing.B) {
 // batch that both have received. The readers count frames and decode nothing, so that the emulator is what is measured.
 func BenchmarkFanOut(b *testing.B) {
 	for _, mode := range []codec.SenderSettleMode{codec.SenderSettled, codec.SenderUnsettled} {
-		b.Run(map[codec.SenderSettleMode]string{codec.SenderSettled: "ReceiveAndDelete", codec.SenderUnsettled: "PeekLock"}[mode], func(b *testing.B) {
+		b.Run(map[codec.SenderSettleMode]string{codec.SenderSettled: "ReceiveAndDelete",
+			codec.SenderUnsettled: "PeekLock"}[mode], func(b *testing.B) {
 			benchmarkFanOut(b, mode)
 		})
 	}
@@ -91,7 +92,8 @@ func countTransfers(w *wire, mode codec.SenderSettleMode, batch uint32, received
 	const credit = 5000
 	flow := func(count uint32) {
 		frame := codec.AppendFrame(nil, 0, &codec.Flow{
-			NextIncomingID: codec.Some(count), IncomingWindow: 1 << 30, OutgoingWindow: 1, Handle: codec.Some(uint32(0)),
+			NextIncomingID: codec.Some(count), IncomingWindow: 1 << 30, OutgoingWindow: 1,
+			Handle:        codec.Some(uint32(0)),
 			DeliveryCount: codec.Some(count), LinkCredit: codec.Some(uint32(credit)),
 		})
 		_, _ = w.nc.Write(frame) // an end shows in Read
@@ -116,7 +118,8 @@ func countTransfers(w *wire, mode codec.SenderSettleMode, batch uint32, received
 				count++
 				if count%batch == 0 {
 					if mode == codec.SenderUnsettled {
-						_, _ = w.nc.Write(codec.AppendFrame(nil, 0, &codec.Disposition{Role: codec.RoleReceiver, First: count - batch, Last: count - 1, State: codec.Accepted}))
+						_, _ = w.nc.Write(codec.AppendFrame(nil, 0, &codec.Disposition{Role: codec.RoleReceiver,
+							First: count - batch, Last: count - 1, State: codec.Accepted}))
 					}
 					received <- struct{}{}
 				}
@@ -135,7 +138,8 @@ func BenchmarkRoundTrip(b *testing.B) {
 	s := emulatortest.Start(b)
 	s.Topic("topic", "sub")
 	settled := amqp.SenderSettleModeSettled
-	receiver := authorized(b, s).receiver("topic/Subscriptions/sub", &amqp.ReceiverOptions{Credit: 100, RequestedSenderSettleMode: &settled})
+	receiver := authorized(b, s).receiver("topic/Subscriptions/sub",
+		&amqp.ReceiverOptions{Credit: 100, RequestedSenderSettleMode: &settled})
 	sender := authorized(b, s).sender("topic")
 	message := amqp.NewMessage([]byte("hello"))
 	var times []time.Duration

@@ -24,8 +24,8 @@ func (l *incomingLink) putToken(a delivery) {
 	l.respond(r, "status-code", "status-description", l.session.conn.checkToken(r))
 }
 
-// checkToken verifies a token and adds its rights to the connection. It also refuses a token for an entity that does not
-// exist: the SDKs expect that refusal here rather than at the attach.
+// checkToken verifies a token and adds its rights to the connection. It also refuses a token for an
+// entity that does not exist: the SDKs expect that refusal here rather than at the attach.
 func (c *conn) checkToken(r request) reply {
 	if operation := r.text("operation"); operation != "put-token" {
 		return reply{status: 400, description: "The operation '" + operation + "' is not known to $cbs."}
@@ -38,17 +38,21 @@ func (c *conn) checkToken(r request) reply {
 	audience := entityPath(r.text("name"))
 	entity, _ := cutManagement(audience)
 	if c.server.faults.refusingTokens(c.now) {
-		return reply{status: 401, description: "The token was refused on request of a test.", condition: amqp.CondUnauthorizedAccess}
+		return reply{status: 401, description: "The token was refused on request of a test.",
+			condition: amqp.CondUnauthorizedAccess}
 	}
 	access, err := c.verify(r.text("type"), token, entity)
 	if err != nil {
-		return reply{status: errorMappings[broker.CodeOf(err)].status, description: err.Error(), condition: wireError(err).Condition}
+		return reply{status: errorMappings[broker.CodeOf(err)].status, description: err.Error(),
+			condition: wireError(err).Condition}
 	}
 	if entity != "" && !c.broker.Exists(entity) {
-		return reply{status: 404, description: "The messaging entity '" + r.text("name") + "' could not be found.", condition: amqp.CondNotFound}
+		return reply{status: 404, description: "The messaging entity '" + r.text("name") + "' could not be found.",
+			condition: amqp.CondNotFound}
 	}
 	if len(c.grants) >= maxGrants {
-		return reply{status: 403, description: "Too many tokens on one connection.", condition: amqp.CondResourceLimitExceeded}
+		return reply{status: 403, description: "Too many tokens on one connection.",
+			condition: amqp.CondResourceLimitExceeded}
 	}
 	c.grants[strings.ToLower(entity)] = tokenGrant{claims: access.Claims, until: access.Expires}
 	c.authorized = true
@@ -64,5 +68,6 @@ func (c *conn) verify(kind, token, entity string) (broker.Access, error) {
 		}
 		return c.broker.VerifyJWT(token)
 	}
-	return broker.Access{}, &broker.Error{Code: broker.CodeInvalidArgument, Text: "The token type '" + kind + "' is not known."}
+	return broker.Access{}, &broker.Error{Code: broker.CodeInvalidArgument,
+		Text: "The token type '" + kind + "' is not known."}
 }

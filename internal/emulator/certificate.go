@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// certificate is the certificate of the TLS listeners, signed by an authority of its own. Both are created at the start.
+// certificate is the certificate of the TLS listeners, signed by an authority of its own. Both are
+// created at the start.
 type certificate struct {
 	authority []byte // PEM
 	leaf      tls.Certificate
@@ -71,11 +72,13 @@ func newCertificate(ports []int, hosts []string) (*certificate, error) {
 }
 
 func (c *certificate) config() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	return &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"}}
 }
 
-// CA returns the certificate authority of the TLS listeners in PEM form; nil without such a listener. Clients must trust
-// it, for example by SSL_CERT_FILE in Go and NODE_EXTRA_CA_CERTS in Node.js.
+// CA returns the certificate authority of the TLS listeners in PEM form; nil without such a
+// listener. Clients must trust it, for example by SSL_CERT_FILE in Go and NODE_EXTRA_CA_CERTS in
+// Node.js.
 func (s *Server) CA() []byte {
 	if s.certificate == nil {
 		return nil

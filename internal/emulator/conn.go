@@ -25,7 +25,8 @@ const (
 	closeTimeout     = time.Second
 )
 
-// The times after which the service closes a connection or detaches a link ("AMQP errors in Azure Service Bus", "AMQP 1.0 protocol guide").
+// The times after which the service closes a connection or detaches a link ("AMQP errors in Azure
+// Service Bus", "AMQP 1.0 protocol guide").
 const (
 	firstTokenTimeout  = 20 * time.Second
 	neverLinkedTimeout = time.Minute
@@ -224,7 +225,8 @@ func (c *conn) open(o *amqp.Open) {
 		c.fail(amqp.Errorf(amqp.CondNotAllowed, "a second open"))
 		return
 	case o.MaxFrameSize < amqp.MinMaxFrameSize:
-		c.fail(amqp.Errorf(amqp.CondInvalidField, "max-frame-size %d is below %d", o.MaxFrameSize, amqp.MinMaxFrameSize))
+		c.fail(amqp.Errorf(amqp.CondInvalidField, "max-frame-size %d is below %d", o.MaxFrameSize,
+			amqp.MinMaxFrameSize))
 		return
 	case o.IdleTimeOut != 0 && o.IdleTimeOut < minIdleTimeOut:
 		c.fail(amqp.Errorf(amqp.CondInvalidField, "idle-time-out %d ms is below %d", o.IdleTimeOut, minIdleTimeOut))
@@ -291,7 +293,9 @@ func (c *conn) readEnded(err error) {
 	switch {
 	case isConnectionEnd(err):
 	case isTimeout(err):
-		c.fail(amqp.Errorf(amqp.CondResourceLimitExceeded, "The connection was silent for longer than its idle-time-out of %d milliseconds.", announcedIdle.Milliseconds()))
+		c.fail(amqp.Errorf(amqp.CondResourceLimitExceeded,
+			"The connection was silent for longer than its idle-time-out of %d milliseconds.",
+			announcedIdle.Milliseconds()))
 		c.flush()
 	default:
 		var wire *amqp.Error

@@ -1,12 +1,14 @@
-// Package emulator serves an Azure Service Bus namespace from one process: AMQP 1.0 over TCP, TLS and WebSocket, and the
-// management API over HTTP. It gives the service's answers, refusals included, and injects faults on request.
+// Package emulator serves an Azure Service Bus namespace from one process: AMQP 1.0 over TCP, TLS
+// and WebSocket, and the management API over HTTP. It gives the service's answers, refusals
+// included, and injects faults on request.
 //
 // # Implemented
 //
-// Connections: SASL MSSBCBS, ANONYMOUS and PLAIN, or none; open, begin, attach, flow, transfer, disposition, detach, end,
-// close; idle time-outs both ways; frames up to 64 KB, deliveries over many frames both ways; credit, drain and echo;
-// windows of AMQP sessions. The time limits of the service: the first token within 20 s of connecting, a connection without
-// links closed after 60 s or 5 min, a link unused for 10 min detached.
+// Connections: SASL MSSBCBS, ANONYMOUS and PLAIN, or none; open, begin, attach, flow, transfer,
+// disposition, detach, end, close; idle time-outs both ways; frames up to 64 KB, deliveries over
+// many frames both ways; credit, drain and echo; windows of AMQP sessions. The time limits of the
+// service: the first token within 20 s of connecting, a connection without links closed after 60 s
+// or 5 min, a link unused for 10 min detached.
 //
 // $cbs: put-token with SAS (signature, expiry, scope) and JWT (expiry); rights checked at every attach and request;
 // links whose token has expired are detached.
@@ -23,10 +25,11 @@
 //
 // # Not implemented
 //
-// Transactions: a coordinator link is refused with amqp:not-implemented, as is a source filter other than the session's.
-// Resuming links: a detach without closed ends the link. The data plane over HTTP, JMS, geo-replication and network rules
-// are missing as well. An unknown operation is answered with status 501, "not implemented by this emulator". Unlike the
-// service, the emulator accepts connections without SASL, serves TLS only if configured, detaches the links of a changed
+// Transactions: a coordinator link is refused with amqp:not-implemented, as is a source filter
+// other than the session's. Resuming links: a detach without closed ends the link. The data plane
+// over HTTP, JMS, geo-replication and network rules are missing as well. An unknown operation is
+// answered with status 501, "not implemented by this emulator". Unlike the service, the emulator
+// accepts connections without SASL, serves TLS only if configured, detaches the links of a changed
 // entity at once, and writes no tracking ids into its texts.
 //
 // # Concurrency

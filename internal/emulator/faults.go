@@ -58,8 +58,8 @@ func (f *connFaults) delay() time.Duration {
 	return 0
 }
 
-// dropMidTransfer breaks off the transfer that was just appended at start, if the fault is active: it writes half of the
-// frame and aborts the connection.
+// dropMidTransfer breaks off the transfer that was just appended at start, if the fault is active:
+// it writes half of the frame and aborts the connection.
 func (f *connFaults) dropMidTransfer(c *conn, start int) {
 	cuts := &f.server.faults.midTransferDrops
 	for n := cuts.Load(); n > 0; n = cuts.Load() {
@@ -247,7 +247,8 @@ func cutSubscription(path string) (topic, subscription string, ok bool) {
 // messages on the same ports again.
 func (s *Server) Restart() error { return s.restart(func() error { return nil }) }
 
-// RestartEmpty is Restart with a new namespace, filled by Options.Populate: all messages and all other entities are lost.
+// RestartEmpty is Restart with a new namespace, filled by Options.Populate: all messages and all
+// other entities are lost.
 func (s *Server) RestartEmpty() error {
 	return s.restart(func() error {
 		s.Broker().Close()

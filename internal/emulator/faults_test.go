@@ -22,7 +22,8 @@ import (
 )
 
 // quick makes the SDK try again at once.
-var quick = &azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{MaxRetries: 5, RetryDelay: 10 * time.Millisecond, MaxRetryDelay: 50 * time.Millisecond}}
+var quick = &azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{MaxRetries: 5,
+	RetryDelay: 10 * time.Millisecond, MaxRetryDelay: 50 * time.Millisecond}}
 
 func TestDropConnections(t *testing.T) {
 	t.Parallel()
@@ -87,7 +88,8 @@ func TestDetachLinks(t *testing.T) {
 	}
 }
 
-// TestDetachWaitingLink detaches a link whose attach is not answered yet, because it waits for a session: that is refused.
+// TestDetachWaitingLink detaches a link whose attach is not answered yet, because it waits for a
+// session: that is refused.
 func TestDetachWaitingLink(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
@@ -95,13 +97,15 @@ func TestDetachWaitingLink(t *testing.T) {
 	w := opened(t, s, 100)
 	w.send(0, &codec.Attach{
 		Name: "waits", Handle: 2, Role: codec.RoleReceiver, Target: &codec.Target{},
-		Source: &codec.Source{Address: codec.Some("queue"), Filter: codec.Map{{Key: codec.Symbol("com.microsoft:session-filter"), Value: nil}}},
+		Source: &codec.Source{Address: codec.Some("queue"),
+			Filter: codec.Map{{Key: codec.Symbol("com.microsoft:session-filter"), Value: nil}}},
 	})
 	w.send(0, &codec.Flow{IncomingWindow: 100, OutgoingWindow: 100, Echo: true})
 	want[*codec.Flow](w) // the attach has been looked at
 	s.DetachLinks("", "amqp:link:detach-forced", "because")
 	a, d := want[*codec.Attach](w), want[*codec.Detach](w)
-	if a.Source != nil || a.Handle != 2 || d.Handle != 2 || d.Error == nil || d.Error.Condition != codec.CondDetachForced {
+	if a.Source != nil || a.Handle != 2 || d.Handle != 2 || d.Error == nil ||
+		d.Error.Condition != codec.CondDetachForced {
 		t.Errorf("the link that waits is told %+v, %+v, want a refusal", a, d)
 	}
 }
@@ -167,11 +171,13 @@ func TestServerBusy(t *testing.T) {
 	p := authorized(t, s)
 	sender := p.sender("queue")
 	s.ServerBusy(time.Minute)
-	wantCondition(t, "a send", sender.Send(testContext(t), amqp.NewMessage([]byte("x")), nil), "com.microsoft:server-busy")
+	wantCondition(t, "a send", sender.Send(testContext(t), amqp.NewMessage([]byte("x")), nil),
+		"com.microsoft:server-busy")
 	_, err := p.session.NewReceiver(testContext(t), "queue", nil)
 	wantCondition(t, "an attach", err, "com.microsoft:server-busy")
 	reply := p.request(p.session, "queue/$management", &amqp.Message{
-		ApplicationProperties: map[string]any{"operation": "com.microsoft:peek-message"}, Value: map[string]any{"x": "y"},
+		ApplicationProperties: map[string]any{"operation": "com.microsoft:peek-message"},
+		Value:                 map[string]any{"x": "y"},
 	})
 	if status := reply.ApplicationProperties["statusCode"]; status != int32(503) {
 		t.Errorf("a request is answered %v, want 503", status)
@@ -259,7 +265,8 @@ func TestDelete(t *testing.T) {
 	if err := s.Delete("topic"); err != nil {
 		t.Fatal(err)
 	}
-	wantCondition(t, "the sender to a deleted topic", sender.Send(testContext(t), amqp.NewMessage([]byte("x")), nil), amqp.ErrCondDetachForced)
+	wantCondition(t, "the sender to a deleted topic", sender.Send(testContext(t), amqp.NewMessage([]byte("x")), nil),
+		amqp.ErrCondDetachForced)
 	if err := s.Delete("topic"); broker.CodeOf(err) != broker.CodeNotFound {
 		t.Errorf("deleting twice: %v", err)
 	}
@@ -278,7 +285,8 @@ func TestRestart(t *testing.T) {
 	if s.AMQPAddress() != address {
 		t.Errorf("the address was %s and is %s", address, s.AMQPAddress())
 	}
-	receiver := c.receiverOf("queue", &azservicebus.ReceiverOptions{ReceiveMode: azservicebus.ReceiveModeReceiveAndDelete})
+	receiver := c.receiverOf("queue",
+		&azservicebus.ReceiverOptions{ReceiveMode: azservicebus.ReceiveModeReceiveAndDelete})
 	c.want("messages outlive a restart", receiver, "kept")
 	a := administer(t, s)
 	if _, err := a.GetQueueRuntimeProperties(c.ctx, "queue", nil); err != nil {
@@ -295,7 +303,8 @@ func TestRestart(t *testing.T) {
 // door sends a request to the door for faults.
 func door(t *testing.T, s *emulatortest.Server, method, path, contentType, parameters string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(testContext(t), method, "http://"+s.HTTPAddress()+"/$emulator"+path, strings.NewReader(parameters))
+	r, err := http.NewRequestWithContext(testContext(t), method, "http://"+s.HTTPAddress()+"/$emulator"+path,
+		strings.NewReader(parameters))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +354,8 @@ func TestFaultsDoor(t *testing.T) {
 		{"go-silent", `{"for": "1ms"}`, 204, ""},
 		{"detach-links", `{"path": "topic", "condition": "amqp:link:stolen"}`, 204, ""},
 	} {
-		if status, text := door(t, s, "POST", "/faults/"+tt.fault, "application/json", tt.parameters); status != tt.status || !strings.Contains(text, tt.text) {
+		if status, text := door(t, s, "POST", "/faults/"+tt.fault, "application/json",
+			tt.parameters); status != tt.status || !strings.Contains(text, tt.text) {
 			t.Errorf("%s %s: %d %s, want %d …%s…", tt.fault, tt.parameters, status, text, tt.status, tt.text)
 		}
 	}
@@ -362,10 +372,12 @@ func TestFaultsDoor(t *testing.T) {
 	}
 	status, text := door(t, s, "GET", "/usage", "", "")
 	var usage broker.Usage
-	if err := json.Unmarshal([]byte(text), &usage); status != 200 || err != nil || usage.Sent < 1 || usage.Credits < usage.Sent {
+	if err := json.Unmarshal([]byte(text), &usage); status != 200 || err != nil || usage.Sent < 1 ||
+		usage.Credits < usage.Sent {
 		t.Errorf("usage: %d %s, %v, want messages sent and credits spent", status, text, err)
 	}
-	if status, text := door(t, s, "GET", "", "", ""); status != 200 || !bytes.Contains([]byte(text), []byte(`"restart-empty"`)) {
+	if status, text := door(t, s, "GET", "", "", ""); status != 200 ||
+		!bytes.Contains([]byte(text), []byte(`"restart-empty"`)) {
 		t.Errorf("overview: %d %s", status, text)
 	}
 	if status, _ := door(t, s, "POST", "/faults/restart-empty", "application/json", ""); status != 202 {

@@ -82,7 +82,8 @@ var faultsByName = map[string]fault{
 		return nil
 	}},
 	"delay": {"min, max, spikeChance, spike", func(s *Server, p faultParameters) error {
-		s.Delay(Latency{Min: time.Duration(p.Min), Max: time.Duration(p.Max), SpikeChance: p.SpikeChance, Spike: time.Duration(p.Spike)})
+		s.Delay(Latency{Min: time.Duration(p.Min), Max: time.Duration(p.Max), SpikeChance: p.SpikeChance,
+			Spike: time.Duration(p.Spike)})
 		return nil
 	}},
 	"refuse-tokens": {"for", func(s *Server, p faultParameters) error {
@@ -101,20 +102,27 @@ var faultsByName = map[string]fault{
 		s.StallCredit(time.Duration(p.For))
 		return nil
 	}},
-	"stall":         {"path, for", func(s *Server, p faultParameters) error { return s.Stall(p.Path, time.Duration(p.For)) }},
-	"deliver-twice": {"path, count", func(s *Server, p faultParameters) error { return s.DeliverTwice(p.Path, max(p.Count, 1)) }},
+	"stall": {"path, for", func(s *Server,
+		p faultParameters) error {
+		return s.Stall(p.Path, time.Duration(p.For))
+	}},
+	"deliver-twice": {"path, count", func(s *Server,
+		p faultParameters) error {
+		return s.DeliverTwice(p.Path, max(p.Count, 1))
+	}},
 	"lose-locks": {"path", func(s *Server, p faultParameters) error {
 		_, err := s.LoseLocks(p.Path)
 		return err
 	}},
 	"delete": {"path", func(s *Server, p faultParameters) error { return s.Delete(p.Path) }},
-	"set-status": {"path, status (Active, Disabled, SendDisabled or ReceiveDisabled)", func(s *Server, p faultParameters) error {
-		status, ok := broker.ParseStatus(p.Status)
-		if !ok {
-			return fmt.Errorf("status %q is not known", p.Status)
-		}
-		return s.SetStatus(p.Path, status)
-	}},
+	"set-status": {"path, status (Active, Disabled, SendDisabled or ReceiveDisabled)",
+		func(s *Server, p faultParameters) error {
+			status, ok := broker.ParseStatus(p.Status)
+			if !ok {
+				return fmt.Errorf("status %q is not known", p.Status)
+			}
+			return s.SetStatus(p.Path, status)
+		}},
 }
 
 // The faults that break the connection of their own request. The answer is written before the restart.
@@ -126,7 +134,10 @@ const (
 func (s *Server) faultsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+faultsPath, s.serveOverview)
-	mux.HandleFunc("GET "+faultsPath+"/usage", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, s.Broker().Usage()) })
+	mux.HandleFunc("GET "+faultsPath+"/usage", func(w http.ResponseWriter,
+		r *http.Request) {
+		writeJSON(w, s.Broker().Usage())
+	})
 	mux.HandleFunc("POST "+faultsPath+"/faults/{name}", s.serveFault)
 	return mux
 }
@@ -144,7 +155,8 @@ func (s *Server) serveOverview(w http.ResponseWriter, r *http.Request) {
 		Connections int               `json:"connections"`
 		Usage       broker.Usage      `json:"usage"`
 		Faults      map[string]string `json:"faults"` // name to parameters
-	}{Usage: s.Broker().Usage(), Namespace: s.Broker().Namespace(), Connections: s.Connections(), Faults: make(map[string]string)}
+	}{Usage: s.Broker().Usage(), Namespace: s.Broker().Namespace(), Connections: s.Connections(),
+		Faults: make(map[string]string)}
 	for name, f := range faultsByName {
 		overview.Faults[name] = f.uses
 	}
@@ -176,7 +188,8 @@ func (s *Server) serveFault(w http.ResponseWriter, r *http.Request) {
 	f, ok := faultsByName[name]
 	if !ok {
 		names := append(slices.Sorted(maps.Keys(faultsByName)), faultRestart, faultRestartEmpty)
-		http.Error(w, fmt.Sprintf("fault %q is not known; there are %s", name, strings.Join(names, ", ")), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("fault %q is not known; there are %s", name, strings.Join(names, ", ")),
+			http.StatusNotFound)
 		return
 	}
 	if err := f.do(s, p); err != nil {

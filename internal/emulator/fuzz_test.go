@@ -17,17 +17,27 @@ func FuzzConnection(f *testing.F) {
 	source := &amqp.Source{Address: amqp.Some("queue")}
 	for _, dialogue := range [][]amqp.Performative{
 		{&amqp.Attach{Name: "r", Role: amqp.RoleReceiver, Source: source, Target: &amqp.Target{}},
-			&amqp.Flow{IncomingWindow: 9, OutgoingWindow: 9, Handle: amqp.Some(uint32(0)), LinkCredit: amqp.Some(uint32(9)), Drain: true},
-			&amqp.Disposition{Role: amqp.RoleReceiver, Last: 9, State: amqp.Accepted}, &amqp.Detach{Closed: true}, &amqp.End{}},
-		{&amqp.Attach{Name: "s", Role: amqp.RoleSender, Source: &amqp.Source{}, Target: &amqp.Target{Address: amqp.Some("queue")}, InitialDeliveryCount: amqp.Some(uint32(0))},
-			&amqp.Transfer{DeliveryID: amqp.Some(uint32(0)), DeliveryTag: []byte{1}, Payload: amqp.AppendData(nil, []byte("x"))}},
-		{&amqp.Attach{Name: "c", Role: amqp.RoleSender, Source: &amqp.Source{}, Target: &amqp.Target{Address: amqp.Some("$cbs")}},
-			&amqp.Attach{Name: "d", Handle: 1, Role: amqp.RoleReceiver, Source: &amqp.Source{Address: amqp.Some("$cbs")}, Target: &amqp.Target{}},
-			requestOf(map[string]any{"operation": "put-token", "type": "jwt", "name": "sb://localhost/queue"}, "a.b.c")},
-		{&amqp.Attach{Name: "m", Role: amqp.RoleSender, Source: &amqp.Source{}, Target: &amqp.Target{Address: amqp.Some("sessions/$management")}},
-			requestOf(map[string]any{"operation": "com.microsoft:get-message-sessions"}, amqp.Map{{Key: "skip", Value: int32(0)}, {Key: "top", Value: int32(1)}})},
-		{&amqp.Attach{Name: "n", Role: amqp.RoleReceiver, Target: &amqp.Target{}, Source: &amqp.Source{Address: amqp.Some("sessions"),
-			Filter: amqp.Map{{Key: amqp.Symbol(sessionFilter), Value: nil}}}}},
+			&amqp.Flow{IncomingWindow: 9, OutgoingWindow: 9, Handle: amqp.Some(uint32(0)),
+				LinkCredit: amqp.Some(uint32(9)), Drain: true},
+			&amqp.Disposition{Role: amqp.RoleReceiver, Last: 9, State: amqp.Accepted}, &amqp.Detach{Closed: true},
+			&amqp.End{}},
+		{&amqp.Attach{Name: "s", Role: amqp.RoleSender, Source: &amqp.Source{},
+			Target: &amqp.Target{Address: amqp.Some("queue")}, InitialDeliveryCount: amqp.Some(uint32(0))},
+			&amqp.Transfer{DeliveryID: amqp.Some(uint32(0)), DeliveryTag: []byte{1},
+				Payload: amqp.AppendData(nil, []byte("x"))}},
+		{&amqp.Attach{Name: "c", Role: amqp.RoleSender, Source: &amqp.Source{},
+			Target: &amqp.Target{Address: amqp.Some("$cbs")}},
+			&amqp.Attach{Name: "d", Handle: 1, Role: amqp.RoleReceiver,
+				Source: &amqp.Source{Address: amqp.Some("$cbs")}, Target: &amqp.Target{}},
+			requestOf(map[string]any{"operation": "put-token", "type": "jwt", "name": "sb://localhost/queue"},
+				"a.b.c")},
+		{&amqp.Attach{Name: "m", Role: amqp.RoleSender, Source: &amqp.Source{},
+			Target: &amqp.Target{Address: amqp.Some("sessions/$management")}},
+			requestOf(map[string]any{"operation": "com.microsoft:get-message-sessions"},
+				amqp.Map{{Key: "skip", Value: int32(0)}, {Key: "top", Value: int32(1)}})},
+		{&amqp.Attach{Name: "n", Role: amqp.RoleReceiver, Target: &amqp.Target{},
+			Source: &amqp.Source{Address: amqp.Some("sessions"),
+				Filter: amqp.Map{{Key: amqp.Symbol(sessionFilter), Value: nil}}}}},
 		{&amqp.Close{}},
 	} {
 		var input []byte
@@ -51,7 +61,8 @@ func FuzzConnection(f *testing.F) {
 		if err := b.CreateQueue(broker.DefaultQueue("queue")); err != nil {
 			t.Fatal(err)
 		}
-		s := &Server{log: slog.New(slog.DiscardHandler), containerID: "server", broker: b, conns: make(map[*conn]struct{})}
+		s := &Server{log: slog.New(slog.DiscardHandler), containerID: "server", broker: b,
+			conns: make(map[*conn]struct{})}
 		client, server := net.Pipe()
 		s.serving.Go(func() { s.serveAMQP(server) })
 		s.serving.Go(func() { _, _ = io.Copy(io.Discard, client) })
@@ -65,17 +76,20 @@ func FuzzConnection(f *testing.F) {
 }
 
 func requestOf(properties map[string]any, body any) *amqp.Transfer {
-	m := amqp.Message{Properties: &amqp.Properties{MessageID: "id", ReplyTo: amqp.Some("d")}, Body: amqp.AppendValue(amqp.AppendSection(nil, amqp.SectionValue), body)}
+	m := amqp.Message{Properties: &amqp.Properties{MessageID: "id", ReplyTo: amqp.Some("d")},
+		Body: amqp.AppendValue(amqp.AppendSection(nil, amqp.SectionValue), body)}
 	for name, v := range properties {
 		m.ApplicationProperties = append(m.ApplicationProperties, amqp.Pair{Key: name, Value: v})
 	}
-	return &amqp.Transfer{DeliveryID: amqp.Some(uint32(0)), DeliveryTag: []byte{1}, Payload: amqp.AppendMessage(nil, &m)}
+	return &amqp.Transfer{DeliveryID: amqp.Some(uint32(0)), DeliveryTag: []byte{1},
+		Payload: amqp.AppendMessage(nil, &m)}
 }
 
 // conversation puts the handshake before the input, and frames around its bodies.
 func conversation(input []byte) []byte {
 	b := amqp.AppendProtocolHeader(nil, amqp.ProtocolSASL)
-	b = amqp.AppendFrame(b, 0, &amqp.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE")})
+	b = amqp.AppendFrame(b, 0, &amqp.SASLInit{Mechanism: "PLAIN",
+		InitialResponse: []byte("\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE")})
 	b = amqp.AppendProtocolHeader(b, amqp.ProtocolAMQP)
 	b = amqp.AppendFrame(b, 0, &amqp.Open{ContainerID: "client", MaxFrameSize: 512})
 	b = amqp.AppendFrame(b, 0, &amqp.Begin{IncomingWindow: 100, OutgoingWindow: 100})

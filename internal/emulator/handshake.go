@@ -15,8 +15,8 @@ import (
 // supports only MSSBCBS when it connects to an emulator; the others support ANONYMOUS.
 var mechanisms = []amqp.Symbol{"MSSBCBS", "ANONYMOUS", "PLAIN"}
 
-// handshake exchanges the protocol headers and authenticates the client by SASL, which the client may omit. The client's
-// open is expected next.
+// handshake exchanges the protocol headers and authenticates the client by SASL, which the client
+// may omit. The client's open is expected next.
 func (c *conn) handshake() error {
 	c.in.readTimeout = handshakeTimeout
 	id, err := c.in.header()

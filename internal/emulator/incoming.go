@@ -59,7 +59,8 @@ func (l *incomingLink) grantCredit() {
 
 func (l *incomingLink) writeCredit(drained bool) {
 	l.session.writeFlow(amqp.Flow{
-		Handle: amqp.Some(l.handle), DeliveryCount: amqp.Some(l.deliveries), LinkCredit: amqp.Some(l.credit), Drain: drained,
+		Handle: amqp.Some(l.handle), DeliveryCount: amqp.Some(l.deliveries), LinkCredit: amqp.Some(l.credit),
+		Drain: drained,
 	})
 }
 
@@ -113,7 +114,9 @@ func (l *incomingLink) transfer(t *amqp.Transfer) {
 }
 
 func errTooLarge(id uint32, size, limit int) *amqp.Error {
-	return amqp.Errorf(amqp.CondMessageSizeExceeded, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", id, size, limit)
+	return amqp.Errorf(amqp.CondMessageSizeExceeded,
+		"The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on "+
+			"the link.", id, size, limit)
 }
 
 // refuse rejects a delivery and detaches the link with the same error. The service does so with messages that are too

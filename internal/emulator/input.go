@@ -93,7 +93,8 @@ func (in *input) completeFrames() (int, error) {
 	for in.filled-at >= 4 {
 		size := int(binary.BigEndian.Uint32(in.buf[at:]))
 		if size < amqp.FrameHeaderSize || size > maxFrameSize {
-			return at, amqp.Errorf(amqp.CondFramingError, "a frame of %d bytes, allowed are %d to %d", size, amqp.FrameHeaderSize, maxFrameSize)
+			return at, amqp.Errorf(amqp.CondFramingError, "a frame of %d bytes, allowed are %d to %d", size,
+				amqp.FrameHeaderSize, maxFrameSize)
 		}
 		if in.filled-at < size {
 			break

@@ -136,8 +136,8 @@ func (s *amqpSession) attachIncoming(a *amqp.Attach, base link) error {
 	return nil
 }
 
-// hasCBS reports whether the connection has a link to $cbs whose server's end has the given role. The service allows one
-// pair of links.
+// hasCBS reports whether the connection has a link to $cbs whose server's end has the given role.
+// The service allows one pair of links.
 func (c *conn) hasCBS(role amqp.Role) bool {
 	for _, s := range c.sessions {
 		for _, e := range s.links {
@@ -182,18 +182,21 @@ func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
 	}
 	l.accept, l.maxSize, l.maxBatch = l.send, target.MaxMessageSize(), target.MaxBatchSize()
 	if l.maxBatch != l.maxSize {
-		answer.Properties = amqp.Map{{Key: amqp.Symbol("com.microsoft:max-message-batch-size"), Value: uint64(l.maxBatch)}}
+		answer.Properties = amqp.Map{{Key: amqp.Symbol("com.microsoft:max-message-batch-size"),
+			Value: uint64(l.maxBatch)}}
 	}
 	return nil
 }
 
 func errUnauthorized(claim string) *amqp.Error {
-	return amqp.Errorf(amqp.CondUnauthorizedAccess, "Unauthorized access. '%s' claim(s) are required to perform this operation.", claim)
+	return amqp.Errorf(amqp.CondUnauthorizedAccess,
+		"Unauthorized access. '%s' claim(s) are required to perform this operation.", claim)
 }
 
 func errBusy() *amqp.Error {
-	return &amqp.Error{Condition: condServerBusy, Description: "The request was terminated because the namespace is being throttled. Error code : 50009. " +
-		"Please wait 2 seconds and try again."}
+	return &amqp.Error{Condition: condServerBusy,
+		Description: "The request was terminated because the namespace is being throttled. Error code : 50009. " +
+			"Please wait 2 seconds and try again."}
 }
 
 // errAttachPending means that the attach is answered once a session is available.

@@ -49,7 +49,9 @@ func TestLargeDeliveries(t *testing.T) {
 			t.Fatalf("send 3 MB: %v", err)
 		}
 	}
-	conn, err := amqp.Dial(ctx, "amqp://"+s.AMQPAddress(), &amqp.ConnOptions{SASLType: amqp.SASLTypePlain("RootManageSharedAccessKey", "SAS_KEY_VALUE"), MaxFrameSize: 512})
+	conn, err := amqp.Dial(ctx, "amqp://"+s.AMQPAddress(),
+		&amqp.ConnOptions{SASLType: amqp.SASLTypePlain("RootManageSharedAccessKey", "SAS_KEY_VALUE"),
+			MaxFrameSize: 512})
 	if err != nil {
 		t.Fatalf("dial with SASL PLAIN: %v", err)
 	}
@@ -123,7 +125,8 @@ func TestSessionFilter(t *testing.T) {
 	}
 	const epochTicks = 621355968000000000
 	ticks, ok := one.Properties()["com.microsoft:locked-until-utc"].(int64)
-	if until := time.Unix(0, (ticks-epochTicks)*100); !ok || time.Until(until) < 50*time.Second || time.Until(until) > 70*time.Second {
+	if until := time.Unix(0, (ticks-epochTicks)*100); !ok || time.Until(until) < 50*time.Second ||
+		time.Until(until) > 70*time.Second {
 		t.Errorf("locked-until-utc is %v, that is %v", one.Properties(), until)
 	}
 	_, err = filtered("one", 1000)
@@ -158,12 +161,14 @@ func TestBatchIsAllOrNothing(t *testing.T) {
 	s.Queue("queue")
 	sender := authorized(t, s).sender("queue")
 	batch := batchOf(t, 3, []byte("x"))
-	bad, err := (&amqp.Message{Properties: &amqp.MessageProperties{MessageID: string(make([]byte, 129))}, Data: [][]byte{nil}}).MarshalBinary()
+	bad, err := (&amqp.Message{Properties: &amqp.MessageProperties{MessageID: string(make([]byte, 129))},
+		Data: [][]byte{nil}}).MarshalBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	batch.Data = append(batch.Data, bad)
-	wantCondition(t, "a message id of 129 characters", sender.Send(testContext(t), batch, nil), "com.microsoft:argument-error")
+	wantCondition(t, "a message id of 129 characters", sender.Send(testContext(t), batch, nil),
+		"com.microsoft:argument-error")
 	if info, err := s.Broker().Queue("queue"); err != nil || info.Total != 0 {
 		t.Errorf("the queue holds %d messages, %v, want none", info.Total, err)
 	}
@@ -189,11 +194,17 @@ func TestCBS(t *testing.T) {
 	}{
 		{"a good token", sas, "amqp://localhost:5672/queue", good, 202},
 		{"for the management node", sas, "amqps://elsewhere/QUEUE/$management", good, 202},
-		{"for nothing", sas, "sb://localhost/nothing", sasToken("sb://localhost/", "RootManageSharedAccessKey", "SAS_KEY_VALUE", hour), 404},
-		{"with a wrong key", sas, "sb://localhost/queue", sasToken("sb://localhost/queue", "RootManageSharedAccessKey", "wrong", hour), 401},
-		{"with an unknown key", sas, "sb://localhost/queue", sasToken("sb://localhost/queue", "nobody", "SAS_KEY_VALUE", hour), 401},
-		{"for another entity", sas, "sb://localhost/queue", sasToken("sb://localhost/other", "RootManageSharedAccessKey", "SAS_KEY_VALUE", hour), 401},
-		{"that has expired", sas, "sb://localhost/queue", sasToken("sb://localhost/queue", "RootManageSharedAccessKey", "SAS_KEY_VALUE", time.Now().Add(-time.Minute)), 401},
+		{"for nothing", sas, "sb://localhost/nothing",
+			sasToken("sb://localhost/", "RootManageSharedAccessKey", "SAS_KEY_VALUE", hour), 404},
+		{"with a wrong key", sas, "sb://localhost/queue",
+			sasToken("sb://localhost/queue", "RootManageSharedAccessKey", "wrong", hour), 401},
+		{"with an unknown key", sas, "sb://localhost/queue",
+			sasToken("sb://localhost/queue", "nobody", "SAS_KEY_VALUE", hour), 401},
+		{"for another entity", sas, "sb://localhost/queue",
+			sasToken("sb://localhost/other", "RootManageSharedAccessKey", "SAS_KEY_VALUE", hour), 401},
+		{"that has expired", sas, "sb://localhost/queue",
+			sasToken("sb://localhost/queue", "RootManageSharedAccessKey", "SAS_KEY_VALUE",
+				time.Now().Add(-time.Minute)), 401},
 		{"that is a SAS and called a JWT, as in the Python SDK", "jwt", "sb://localhost/queue", good, 202},
 		{"of an unknown type", "kerberos", "sb://localhost/queue", good, 400},
 		{"that is no JWT", "jwt", "sb://localhost/queue", "a.b", 401},
@@ -233,13 +244,15 @@ func TestManagementRefusals(t *testing.T) {
 		{"a missing field", "com.microsoft:peek-message", map[string]any{"message-count": int32(1)}, 400},
 		{"a field of another type", "com.microsoft:renew-lock", map[string]any{"lock-tokens": "x"}, 400},
 		{"a lock nobody holds", "com.microsoft:renew-lock", map[string]any{"lock-tokens": []amqp.UUID{{1}}}, 410},
-		{"nothing to peek", "com.microsoft:peek-message", map[string]any{"from-sequence-number": int64(1), "message-count": int32(1)}, 204},
+		{"nothing to peek", "com.microsoft:peek-message",
+			map[string]any{"from-sequence-number": int64(1), "message-count": int32(1)}, 204},
 		{"a deferred message that is not there", "com.microsoft:receive-by-sequence-number",
 			map[string]any{"sequence-numbers": []int64{7}, "receiver-settle-mode": uint32(1)}, 404},
 		{"rules of a queue", "com.microsoft:enumerate-rules", map[string]any{"top": int32(1), "skip": int32(0)}, 400},
 		{"a session of a queue without", "com.microsoft:get-session-state", map[string]any{"session-id": "x"}, 400},
 	} {
-		reply := p.request(p.session, "queue/$management", &amqp.Message{ApplicationProperties: map[string]any{"operation": tt.operation}, Value: tt.body})
+		reply := p.request(p.session, "queue/$management",
+			&amqp.Message{ApplicationProperties: map[string]any{"operation": tt.operation}, Value: tt.body})
 		if got := reply.ApplicationProperties["statusCode"]; got != tt.status {
 			t.Errorf("%s: %v %v, want %d", tt.name, got, reply.ApplicationProperties["statusDescription"], tt.status)
 		}
@@ -259,7 +272,8 @@ func TestManyConnections(t *testing.T) {
 	defer cancel()
 	var receivers []*amqp.Receiver
 	for i := range connections {
-		conn, err := amqp.Dial(ctx, "amqp://"+s.AMQPAddress(), &amqp.ConnOptions{SASLType: amqp.SASLTypePlain("RootManageSharedAccessKey", "SAS_KEY_VALUE")})
+		conn, err := amqp.Dial(ctx, "amqp://"+s.AMQPAddress(),
+			&amqp.ConnOptions{SASLType: amqp.SASLTypePlain("RootManageSharedAccessKey", "SAS_KEY_VALUE")})
 		if err != nil {
 			t.Fatalf("connection %d: %v", i, err)
 		}
@@ -298,13 +312,15 @@ func TestDeleteMessages(t *testing.T) {
 	remove := func(count int32) *amqp.Message {
 		return p.request(p.session, "queue/$management", &amqp.Message{
 			ApplicationProperties: map[string]any{"operation": "com.microsoft:batch-delete-messages"},
-			Value:                 map[string]any{"message-count": count, "enqueued-time-utc": time.Now().Add(time.Minute)},
+			Value: map[string]any{"message-count": count,
+				"enqueued-time-utc": time.Now().Add(time.Minute)},
 		})
 	}
 	for _, tt := range []struct{ asked, status, deleted int32 }{{3, 200, 3}, {3, 200, 2}, {3, 204, 0}, {0, 400, 0}} {
 		reply := remove(tt.asked)
 		if got := reply.ApplicationProperties["statusCode"]; got != tt.status {
-			t.Errorf("deleting %d: %v %v, want %d", tt.asked, got, reply.ApplicationProperties["statusDescription"], tt.status)
+			t.Errorf("deleting %d: %v %v, want %d", tt.asked, got, reply.ApplicationProperties["statusDescription"],
+				tt.status)
 		}
 		if body, ok := reply.Value.(map[string]any); tt.deleted > 0 && (!ok || body["message-count"] != tt.deleted) {
 			t.Errorf("deleting %d is answered %v, want %d deleted", tt.asked, reply.Value, tt.deleted)

@@ -82,7 +82,8 @@ func (s *Server) serveConn(kind listenerKind, nc net.Conn) {
 	peeked, isAMQP, err := sniff(nc)
 	switch {
 	case err != nil:
-		s.log.Debug("connection ended before its first bytes", "listener", kind.String(), "remote", nc.RemoteAddr().String(), "err", err)
+		s.log.Debug("connection ended before its first bytes", "listener", kind.String(), "remote",
+			nc.RemoteAddr().String(), "err", err)
 		_ = nc.Close()
 	case isAMQP:
 		s.serveAMQP(peeked)

@@ -73,16 +73,19 @@ func (c *conn) perform(entity string, r request) reply {
 	name := r.text("operation")
 	op, ok := operations[name]
 	if !ok {
-		return reply{status: 501, condition: amqp.CondNotImplemented, description: "The operation '" + name + "' is not implemented by this emulator."}
+		return reply{status: 501, condition: amqp.CondNotImplemented,
+			description: "The operation '" + name + "' is not implemented by this emulator."}
 	}
 	if !c.claimsFor(entity).Has(op.needs) {
 		claim := strings.ToUpper(op.needs.String()[:1]) + op.needs.String()[1:]
-		return reply{status: 401, condition: amqp.CondUnauthorizedAccess, description: errUnauthorized(claim).Description}
+		return reply{status: 401, condition: amqp.CondUnauthorizedAccess,
+			description: errUnauthorized(claim).Description}
 	}
 	value, err := amqp.ParseValueBody(r.Body)
 	body, isMap := value.(amqp.Map)
 	if err != nil || !isMap {
-		return reply{status: 400, condition: condArgumentError, description: "The body of a request is a map in an amqp-value section."}
+		return reply{status: 400, condition: condArgumentError,
+			description: "The body of a request is a map in an amqp-value section."}
 	}
 	if c.server.faults.busy(c.now) {
 		return reply{status: 503, condition: condServerBusy, description: errBusy().Description}

@@ -76,7 +76,8 @@ func (r call) receiveDeferred() (amqp.Map, error) {
 		return nil, err
 	}
 	if len(numbers) > maxMessagesPerRequest {
-		return nil, amqp.Errorf(condArgumentOutOfRange, "%d messages are requested at once; the limit is %d.", len(numbers), maxMessagesPerRequest)
+		return nil, amqp.Errorf(condArgumentOutOfRange, "%d messages are requested at once; the limit is %d.",
+			len(numbers), maxMessagesPerRequest)
 	}
 	settle, err := r.integer("receiver-settle-mode")
 	if err != nil {
@@ -214,7 +215,8 @@ func (r call) deleteMessages() (amqp.Map, error) {
 		return nil, err
 	}
 	if count < 1 || count > maxMessagesPerRequest {
-		return nil, amqp.Errorf(condArgumentOutOfRange, "The number of messages to delete must be between 1 and %d, not %d.", maxMessagesPerRequest, count)
+		return nil, amqp.Errorf(condArgumentOutOfRange,
+			"The number of messages to delete must be between 1 and %d, not %d.", maxMessagesPerRequest, count)
 	}
 	before := time.Now()
 	if r.field("enqueued-time-utc") != nil {

@@ -23,7 +23,8 @@ const (
 func (r call) subscription() (topic, name string, err error) {
 	topic, name, ok := cutSubscription(r.entity)
 	if !ok {
-		return "", "", &broker.Error{Code: broker.CodeNotAllowed, Text: "The entity '" + r.entity + "' has no rules: it is not a subscription."}
+		return "", "", &broker.Error{Code: broker.CodeNotAllowed,
+			Text: "The entity '" + r.entity + "' has no rules: it is not a subscription."}
 	}
 	return topic, name, nil
 }
@@ -66,7 +67,8 @@ func (r call) filter() (broker.Filter, error) {
 	in := call{body: correlation}
 	var f broker.CorrelationFilter
 	for name, field := range map[string]*string{
-		"correlation-id": &f.CorrelationID, "message-id": &f.MessageID, "to": &f.To, "reply-to": &f.ReplyTo, "label": &f.Subject,
+		"correlation-id": &f.CorrelationID, "message-id": &f.MessageID, "to": &f.To, "reply-to": &f.ReplyTo,
+		"label":      &f.Subject,
 		"session-id": &f.SessionID, "reply-to-session-id": &f.ReplyToSessionID, "content-type": &f.ContentType,
 	} {
 		var err error
@@ -122,7 +124,8 @@ func ruleValue(d broker.RuleDescription) amqp.Described {
 	if d.Action != "" {
 		action = amqp.Described{Descriptor: codeSQLAction, Value: amqp.List{d.Action, compatibilityLevel}}
 	}
-	return amqp.Described{Descriptor: codeRuleDescription, Value: amqp.List{filterValue(d.Filter), action, d.Name, d.CreatedAt}}
+	return amqp.Described{Descriptor: codeRuleDescription,
+		Value: amqp.List{filterValue(d.Filter), action, d.Name, d.CreatedAt}}
 }
 
 func filterValue(f broker.Filter) amqp.Described {
@@ -133,7 +136,8 @@ func filterValue(f broker.Filter) amqp.Described {
 		return amqp.Described{Descriptor: codeSQLFilter, Value: amqp.List{f.Expression, compatibilityLevel}}
 	case broker.CorrelationFilter:
 		fields := make(amqp.List, 0, 9)
-		for _, v := range []string{f.CorrelationID, f.MessageID, f.To, f.ReplyTo, f.Subject, f.SessionID, f.ReplyToSessionID, f.ContentType} {
+		for _, v := range []string{f.CorrelationID, f.MessageID, f.To, f.ReplyTo, f.Subject, f.SessionID,
+			f.ReplyToSessionID, f.ContentType} {
 			if v == "" {
 				fields = append(fields, nil)
 				continue

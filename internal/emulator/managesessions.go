@@ -93,7 +93,8 @@ func (r call) listSessions() (amqp.Map, error) {
 		// The Go SDK recognizes this text, which distinguishes "no sessions" from "no such entity".
 		return nil, &broker.Error{Code: broker.CodeNotFound, Text: "Session not found."}
 	}
-	return amqp.Map{{Key: "skip", Value: int32(skip + len(ids))}, {Key: "sessions-ids", Value: amqp.ArrayOf(amqp.CodeString, ids...)}}, nil
+	return amqp.Map{{Key: "skip", Value: int32(skip + len(ids))},
+		{Key: "sessions-ids", Value: amqp.ArrayOf(amqp.CodeString, ids...)}}, nil
 }
 
 // page reads skip and top. Both fit in an int of 32 bits.

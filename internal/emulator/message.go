@@ -47,7 +47,8 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &encodedMessage{deliveryAnnotations: m.DeliveryAnnotations, encodedProperties: m.RawProperties, rest: m.Bare, body: m.Body}
+	s := &encodedMessage{deliveryAnnotations: m.DeliveryAnnotations, encodedProperties: m.RawProperties, rest: m.Rest,
+		body: m.Body}
 	if m.Header != nil {
 		s.header = *m.Header
 	}
@@ -62,7 +63,8 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 		s.encodedProperties = amqp.AppendProperties(nil, &s.properties)
 	}
 	if n := len(s.encodedProperties) + len(s.rest) - len(s.body); n > maxPropertyBytes {
-		return nil, amqp.Errorf(amqp.CondMessageSizeExceeded, "The properties of the message have %d bytes; the limit is %d.", n, maxPropertyBytes)
+		return nil, amqp.Errorf(amqp.CondMessageSizeExceeded,
+			"The properties of the message have %d bytes; the limit is %d.", n, maxPropertyBytes)
 	}
 	b := &broker.Message{Size: len(encoded), Payload: s}
 	setBrokerFields(b, &s.properties)
@@ -75,7 +77,8 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 		for _, p := range m.ApplicationProperties {
 			key, ok := p.Key.(string)
 			if !ok {
-				return nil, amqp.Errorf(amqp.CondInvalidField, "an application property's name is a %T, not a string", p.Key)
+				return nil, amqp.Errorf(amqp.CondInvalidField, "an application property's name is a %T, not a string",
+					p.Key)
 			}
 			b.Properties[key] = brokerValue(p.Value)
 		}
@@ -103,7 +106,8 @@ func takeAnnotations(b *broker.Message, all amqp.Map) amqp.Map {
 				b.ScheduledEnqueueTime = at
 			}
 			continue
-		case optEnqueuedTime, optSequenceNumber, optLockedUntil, optEnqueueSequenceNumber, optDeadLetterSource, optMessageState:
+		case optEnqueuedTime, optSequenceNumber, optLockedUntil, optEnqueueSequenceNumber, optDeadLetterSource,
+			optMessageState:
 			continue
 		case optPartitionKey:
 			b.PartitionKey, _ = p.Value.(string)
@@ -166,7 +170,8 @@ func wireValue(v any) any {
 	return v
 }
 
-// dotNetUUID converts between the byte order of RFC 4122 and that of .NET, in which a delivery tag holds the lock token.
+// dotNetUUID converts between the byte order of RFC 4122 and that of .NET, in which a delivery tag
+// holds the lock token.
 func dotNetUUID(u [16]byte) [16]byte {
 	slices.Reverse(u[0:4])
 	slices.Reverse(u[4:6])

@@ -23,7 +23,8 @@ func TestDeliveryAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &broker.Delivery{Message: m, SequenceNumber: 7, EnqueuedTime: time.Now(), LockToken: broker.UUID{1}, LockedUntil: time.Now()}
+	d := &broker.Delivery{Message: m, SequenceNumber: 7, EnqueuedTime: time.Now(), LockToken: broker.UUID{1},
+		LockedUntil: time.Now()}
 	scratch := make([]byte, 0, 1024)
 	var shared []byte
 	if n := testing.AllocsPerRun(100, func() { scratch, shared = appendDelivery(scratch[:0], d) }); n > 1 {
@@ -38,7 +39,8 @@ func TestAnnotationsOfTheBrokerAreReplaced(t *testing.T) {
 	in := amqp.AppendMessage(nil, &amqp.Message{
 		DeliveryAnnotations: amqp.Map{{Key: amqp.Symbol(optLockToken), Value: nil}},
 		MessageAnnotations: amqp.Map{
-			{Key: amqp.Symbol(optSequenceNumber), Value: nil}, {Key: amqp.Symbol(optEnqueuedTime), Value: "x"}, {Key: optMessageState, Value: int32(9)},
+			{Key: amqp.Symbol(optSequenceNumber), Value: nil}, {Key: amqp.Symbol(optEnqueuedTime), Value: "x"},
+			{Key: optMessageState, Value: int32(9)},
 			{Key: amqp.Symbol(optPartitionKey), Value: nil}, {Key: amqp.Symbol("own"), Value: "kept"},
 		},
 		Body: amqp.AppendData(nil, nil),
@@ -48,12 +50,14 @@ func TestAnnotationsOfTheBrokerAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.UnixMilli(1700000000123)
-	sections, shared := appendDelivery(nil, &broker.Delivery{Message: m, SequenceNumber: 7, EnqueuedTime: at, TTL: time.Minute, DeliveryCount: 2})
+	sections, shared := appendDelivery(nil, &broker.Delivery{Message: m, SequenceNumber: 7, EnqueuedTime: at,
+		TTL: time.Minute, DeliveryCount: 2})
 	out, err := amqp.ParseMessage(append(sections, shared...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]any{optSequenceNumber: int64(7), optEnqueuedTime: at.UTC(), optPartitionKey: nil, "own": "kept"} {
+	for name, want := range map[string]any{optSequenceNumber: int64(7), optEnqueuedTime: at.UTC(),
+		optPartitionKey: nil, "own": "kept"} {
 		if got, ok := out.MessageAnnotations.Lookup(name); got != want || !ok {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
@@ -64,7 +68,8 @@ func TestAnnotationsOfTheBrokerAreReplaced(t *testing.T) {
 	if out.Header.DeliveryCount != 2 || out.Header.TTL.Value != 60000 {
 		t.Errorf("header %+v", out.Header)
 	}
-	if id, _ := out.Properties.MessageID.(string); len(id) != 32 || out.Properties.AbsoluteExpiryTime.Value != at.Add(time.Minute).UTC() {
+	if id, _ := out.Properties.MessageID.(string); len(id) != 32 ||
+		out.Properties.AbsoluteExpiryTime.Value != at.Add(time.Minute).UTC() {
 		t.Errorf("properties %+v: want a generated id and the expiry a minute after the arrival", out.Properties)
 	}
 }
@@ -79,7 +84,8 @@ func FuzzNewMessage(f *testing.F) {
 			return
 		}
 		m.Modified = modified
-		d := &broker.Delivery{Message: m, SequenceNumber: 1, EnqueuedTime: time.Unix(1, 0), LockToken: broker.UUID{1}, TTL: time.Second}
+		d := &broker.Delivery{Message: m, SequenceNumber: 1, EnqueuedTime: time.Unix(1, 0), LockToken: broker.UUID{1},
+			TTL: time.Second}
 		sections, shared := appendDelivery(nil, d)
 		if _, err := amqp.ParseMessage(append(sections, shared...)); err != nil {
 			t.Fatalf("%x comes out as %x: %v", b, append(sections, shared...), err)
@@ -93,7 +99,8 @@ func BenchmarkDelivery(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d := &broker.Delivery{Message: m, SequenceNumber: 7, EnqueuedTime: time.Now(), LockToken: broker.UUID{1}, LockedUntil: time.Now()}
+	d := &broker.Delivery{Message: m, SequenceNumber: 7, EnqueuedTime: time.Now(), LockToken: broker.UUID{1},
+		LockedUntil: time.Now()}
 	scratch := make([]byte, 0, 1024)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -31,7 +31,8 @@ func TestNode(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), node, "--test", "sdk.test.js")
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "PLAIN="+s.ConnectionString(), "TLS="+s.TLSConnectionString(), "NODE_EXTRA_CA_CERTS="+ca)
+	cmd.Env = append(os.Environ(), "PLAIN="+s.ConnectionString(), "TLS="+s.TLSConnectionString(),
+		"NODE_EXTRA_CA_CERTS="+ca)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, output)
 	}

@@ -133,7 +133,8 @@ func (l *outgoingLink) brokerCredit() int {
 
 func (l *outgoingLink) writeCredit() {
 	l.session.writeFlow(amqp.Flow{
-		Handle: amqp.Some(l.handle), DeliveryCount: amqp.Some(l.deliveries), LinkCredit: amqp.Some(l.credit), Drain: l.drain,
+		Handle: amqp.Some(l.handle), DeliveryCount: amqp.Some(l.deliveries), LinkCredit: amqp.Some(l.credit),
+		Drain: l.drain,
 	})
 }
 
@@ -205,7 +206,8 @@ func (l *outgoingLink) deliver(d *broker.Delivery) {
 
 // canWriteNow reports whether a delivery can be written without waiting in the queue.
 func (l *outgoingLink) canWriteNow() bool {
-	return len(l.queue) == 0 && len(l.partial) == 0 && l.credit > 0 && !l.session.sendingBlocked() && !l.session.conn.finished
+	return len(l.queue) == 0 && len(l.partial) == 0 && l.credit > 0 && !l.session.sendingBlocked() &&
+		!l.session.conn.finished
 }
 
 // writeQueued writes the queue and reports whether it is empty now.
@@ -308,7 +310,8 @@ func (l *outgoingLink) release() {
 	delete(l.session.conn.awaitingSession, l)
 	for _, o := range l.queue {
 		if l.source != nil && !l.settled {
-			_ = l.source.Settle(broker.UUID(dotNetUUID(o.token)), broker.Settlement{Outcome: broker.Release}) // an error means that the lock had expired, which returned the message
+			// an error means that the lock had expired, which returned the message
+			_ = l.source.Settle(broker.UUID(dotNetUUID(o.token)), broker.Settlement{Outcome: broker.Release})
 		}
 	}
 	l.queue, l.partial, l.drain = nil, nil, false

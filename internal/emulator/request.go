@@ -107,7 +107,8 @@ func (l *outgoingLink) send(encoded []byte) {
 	}
 	s := l.session
 	var tag [16]byte
-	tag[0], tag[1], tag[2], tag[3] = byte(s.nextDelivery>>24), byte(s.nextDelivery>>16), byte(s.nextDelivery>>8), byte(s.nextDelivery)
+	tag[0], tag[1], tag[2], tag[3] = byte(s.nextDelivery>>24), byte(s.nextDelivery>>16), byte(s.nextDelivery>>8),
+		byte(s.nextDelivery)
 	l.queue = append(l.queue, queuedDelivery{token: tag, sections: encoded})
 	l.pump()
 }

@@ -93,7 +93,8 @@ func bodiesOf(messages []*azservicebus.ReceivedMessage) (bodies []string) {
 
 func administer(tb testing.TB, s *emulatortest.Server) *admin.Client {
 	tb.Helper()
-	client, err := admin.NewClientFromConnectionString(s.AdminConnectionString(), &admin.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: s.AdminTransport()}})
+	client, err := admin.NewClientFromConnectionString(s.AdminConnectionString(),
+		&admin.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: s.AdminTransport()}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -120,8 +121,10 @@ func TestSettlement(t *testing.T) {
 
 	c.send("queue", text("complete"))
 	m := c.want("a sent message arrives", receiver, "complete")[0]
-	if *m.SequenceNumber != 1 || m.DeliveryCount != 1 || m.MessageID == "" || m.LockedUntil == nil || m.EnqueuedTime == nil {
-		t.Errorf("sequence number %d, delivery count %d, id %q, locked until %v, enqueued %v", *m.SequenceNumber, m.DeliveryCount, m.MessageID, m.LockedUntil, m.EnqueuedTime)
+	if *m.SequenceNumber != 1 || m.DeliveryCount != 1 || m.MessageID == "" || m.LockedUntil == nil ||
+		m.EnqueuedTime == nil {
+		t.Errorf("sequence number %d, delivery count %d, id %q, locked until %v, enqueued %v", *m.SequenceNumber,
+			m.DeliveryCount, m.MessageID, m.LockedUntil, m.EnqueuedTime)
 	}
 	if err := receiver.CompleteMessage(c.ctx, m, nil); err != nil {
 		t.Fatalf("complete: %v", err)
@@ -129,12 +132,14 @@ func TestSettlement(t *testing.T) {
 
 	c.send("queue", text("abandon"))
 	m = c.want("the next", receiver, "abandon")[0]
-	if err := receiver.AbandonMessage(c.ctx, m, &azservicebus.AbandonMessageOptions{PropertiesToModify: map[string]any{"tried": int64(1)}}); err != nil {
+	if err := receiver.AbandonMessage(c.ctx, m,
+		&azservicebus.AbandonMessageOptions{PropertiesToModify: map[string]any{"tried": int64(1)}}); err != nil {
 		t.Fatalf("abandon: %v", err)
 	}
 	m = c.want("abandoned comes again", receiver, "abandon")[0]
 	if m.DeliveryCount != 2 || m.ApplicationProperties["tried"] != int64(1) {
-		t.Errorf("after abandon: delivery count %d, properties %v, want 2 and tried=1", m.DeliveryCount, m.ApplicationProperties)
+		t.Errorf("after abandon: delivery count %d, properties %v, want 2 and tried=1", m.DeliveryCount,
+			m.ApplicationProperties)
 	}
 	if err := receiver.DeferMessage(c.ctx, m, nil); err != nil {
 		t.Fatalf("defer: %v", err)
@@ -143,7 +148,8 @@ func TestSettlement(t *testing.T) {
 	if err != nil || len(deferred) != 1 || deferred[0].State != azservicebus.MessageStateDeferred {
 		t.Fatalf("receive deferred: %+v, %v", deferred, err)
 	}
-	if err := receiver.DeadLetterMessage(c.ctx, deferred[0], &azservicebus.DeadLetterOptions{Reason: to("why"), ErrorDescription: to("because")}); err != nil {
+	if err := receiver.DeadLetterMessage(c.ctx, deferred[0],
+		&azservicebus.DeadLetterOptions{Reason: to("why"), ErrorDescription: to("because")}); err != nil {
 		t.Fatalf("dead-letter: %v", err)
 	}
 	dead := c.receiverOf("queue", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
@@ -179,7 +185,8 @@ func TestReceiveAndDelete(t *testing.T) {
 	if err := sender.SendMessageBatch(c.ctx, batch, nil); err != nil {
 		t.Fatal(err)
 	}
-	receiver := c.receiverOf("queue", &azservicebus.ReceiverOptions{ReceiveMode: azservicebus.ReceiveModeReceiveAndDelete})
+	receiver := c.receiverOf("queue",
+		&azservicebus.ReceiverOptions{ReceiveMode: azservicebus.ReceiveModeReceiveAndDelete})
 	for i, m := range c.want("a batch keeps its order", receiver, want...) {
 		if *m.SequenceNumber != int64(i+1) {
 			t.Errorf("message %d has sequence number %d", i, *m.SequenceNumber)
@@ -206,7 +213,8 @@ func TestLocks(t *testing.T) {
 		t.Errorf("LoseLocks = %d, %v, want 2", n, err)
 	}
 	wantCode(t, "renewing a lost lock", receiver.RenewMessageLock(c.ctx, got[1], nil), azservicebus.CodeLockLost)
-	wantCode(t, "completing after the lock was lost", receiver.CompleteMessage(c.ctx, got[0], nil), azservicebus.CodeLockLost)
+	wantCode(t, "completing after the lock was lost", receiver.CompleteMessage(c.ctx, got[0], nil),
+		azservicebus.CodeLockLost)
 	for _, m := range c.want("lost locks give back", receiver, "a", "b") {
 		if m.DeliveryCount != 2 {
 			t.Errorf("%s has delivery count %d after a lost lock, want 2", m.Body, m.DeliveryCount)
@@ -223,22 +231,26 @@ func TestScheduleAndPeek(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	numbers, err := sender.ScheduleMessages(c.ctx, []*azservicebus.Message{text("never"), text("soon")}, time.Now().Add(time.Hour), nil)
+	numbers, err := sender.ScheduleMessages(c.ctx, []*azservicebus.Message{text("never"), text("soon")},
+		time.Now().Add(time.Hour), nil)
 	if err != nil || len(numbers) != 2 {
 		t.Fatalf("schedule: %v, %v", numbers, err)
 	}
 	receiver := c.receiverOf("queue", nil)
 	peeked, err := receiver.PeekMessages(c.ctx, 10, nil)
-	if err != nil || len(peeked) != 2 || peeked[0].State != azservicebus.MessageStateScheduled || peeked[0].ScheduledEnqueueTime == nil {
+	if err != nil || len(peeked) != 2 || peeked[0].State != azservicebus.MessageStateScheduled ||
+		peeked[0].ScheduledEnqueueTime == nil {
 		t.Fatalf("peek: %+v, %v", peeked, err)
 	}
 	if err := sender.CancelScheduledMessages(c.ctx, numbers, nil); err != nil {
 		t.Fatalf("cancel: %v", err)
 	}
-	if peeked, err := receiver.PeekMessages(c.ctx, 10, &azservicebus.PeekMessagesOptions{FromSequenceNumber: to(int64(0))}); err != nil || len(peeked) != 0 {
+	if peeked, err := receiver.PeekMessages(c.ctx, 10,
+		&azservicebus.PeekMessagesOptions{FromSequenceNumber: to(int64(0))}); err != nil || len(peeked) != 0 {
 		t.Errorf("peek of an empty queue: %d messages, %v", len(peeked), err)
 	}
-	if _, err := sender.ScheduleMessages(c.ctx, []*azservicebus.Message{text("now")}, time.Now().Add(200*time.Millisecond), nil); err != nil {
+	if _, err := sender.ScheduleMessages(c.ctx, []*azservicebus.Message{text("now")},
+		time.Now().Add(200*time.Millisecond), nil); err != nil {
 		t.Fatal(err)
 	}
 	c.want("a scheduled message becomes active", receiver, "now")
@@ -250,9 +262,11 @@ func TestSubscriptionsAndFilters(t *testing.T) {
 	s.Topic("chat", "everything")
 	a := administer(t, s)
 	c := connect(t, s.ConnectionString(), nil)
-	_, err := a.CreateSubscription(c.ctx, "chat", "addressed", &admin.CreateSubscriptionOptions{Properties: &admin.SubscriptionProperties{
-		DefaultRule: &admin.RuleProperties{Name: "mine", Filter: &admin.SQLFilter{Expression: `"to" IS NULL OR "to" = 'me'`}},
-	}})
+	_, err := a.CreateSubscription(c.ctx, "chat", "addressed",
+		&admin.CreateSubscriptionOptions{Properties: &admin.SubscriptionProperties{
+			DefaultRule: &admin.RuleProperties{Name: "mine",
+				Filter: &admin.SQLFilter{Expression: `"to" IS NULL OR "to" = 'me'`}},
+		}})
 	if err != nil {
 		t.Fatalf("create a subscription: %v", err)
 	}
@@ -273,7 +287,8 @@ func TestSubscriptionsAndFilters(t *testing.T) {
 	}
 	filtered := c.want("the rule lets through what is addressed to all or me", mine, "all", "mine")
 	if *filtered[1].SequenceNumber != 2 || *got[2].SequenceNumber != 3 {
-		t.Errorf("sequence numbers %d and %d, want 2 and 3: each subscription counts for itself", *filtered[1].SequenceNumber, *got[2].SequenceNumber)
+		t.Errorf("sequence numbers %d and %d, want 2 and 3: each subscription counts for itself",
+			*filtered[1].SequenceNumber, *got[2].SequenceNumber)
 	}
 	if *filtered[1].EnqueuedSequenceNumber == *filtered[1].SequenceNumber {
 		t.Errorf("the topic's number and the subscription's agree: %d", *filtered[1].SequenceNumber)
@@ -335,7 +350,8 @@ func TestNotFoundAndNoRights(t *testing.T) {
 	t.Parallel()
 	listener := broker.AuthorizationRule{KeyName: "listener", PrimaryKey: "k", Claims: broker.Listen}
 	root := broker.AuthorizationRule{KeyName: "root", PrimaryKey: "r", Claims: broker.Manage}
-	s := emulatortest.Start(t, emulatortest.WithBroker(broker.Options{Keys: []broker.AuthorizationRule{root, listener}}))
+	s := emulatortest.Start(t, emulatortest.WithBroker(broker.Options{Keys: []broker.AuthorizationRule{root,
+		listener}}))
 	s.Queue("queue")
 	c := connect(t, s.ConnectionString(), nil)
 	_, err := c.receiverOf("nothing", nil).ReceiveMessages(c.ctx, 1, nil)
@@ -347,7 +363,8 @@ func TestNotFoundAndNoRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, "sending with a key to listen", sender.SendMessage(limited.ctx, text("x"), nil), azservicebus.CodeUnauthorizedAccess)
+	wantCode(t, "sending with a key to listen", sender.SendMessage(limited.ctx, text("x"), nil),
+		azservicebus.CodeUnauthorizedAccess)
 
 	forged := connect(t, endpoint+"SharedAccessKeyName=root;SharedAccessKey=wrong", nil)
 	_, err = forged.receiverOf("queue", nil).ReceiveMessages(forged.ctx, 1, nil)

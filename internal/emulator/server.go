@@ -22,7 +22,8 @@ const (
 )
 
 // RootKey is the key of Microsoft's emulator. A namespace accepts only it unless Options.Broker names other keys.
-var RootKey = broker.AuthorizationRule{KeyName: "RootManageSharedAccessKey", PrimaryKey: "SAS_KEY_VALUE", Claims: broker.Manage}
+var RootKey = broker.AuthorizationRule{KeyName: "RootManageSharedAccessKey", PrimaryKey: "SAS_KEY_VALUE",
+	Claims: broker.Manage}
 
 // Options of a [Server].
 type Options struct {

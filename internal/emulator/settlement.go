@@ -41,7 +41,8 @@ func (s *amqpSession) settleRange(d *amqp.Disposition) {
 	s.resumeBlocked()
 }
 
-// settleOne applies an outcome to one delivery. A client in receiver-settle-mode second expects a disposition in answer.
+// settleOne applies an outcome to one delivery. A client in receiver-settle-mode second expects a
+// disposition in answer.
 func (s *amqpSession) settleOne(d *amqp.Disposition, id uint32, u unsettled) {
 	if d.State.Kind == amqp.StateReceived {
 		return // received reports how much of a delivery has arrived, and settles nothing
@@ -87,7 +88,8 @@ func settlementOf(state amqp.State) (broker.Settlement, error) {
 	case amqp.StateRejected:
 		return deadLettering(state.Error), nil
 	}
-	return broker.Settlement{}, amqp.Errorf(amqp.CondNotImplemented, "Transactions are not implemented by this emulator.")
+	return broker.Settlement{}, amqp.Errorf(amqp.CondNotImplemented,
+		"Transactions are not implemented by this emulator.")
 }
 
 const (

@@ -67,10 +67,12 @@ func (c *conn) runTimers() {
 	}
 	switch {
 	case !c.authorized && !c.now.Before(c.openedAt.Add(firstTokenTimeout)):
-		c.fail(amqp.Errorf(amqp.CondConnectionForced, "No token was put to $cbs within %s of connecting.", firstTokenTimeout))
+		c.fail(amqp.Errorf(amqp.CondConnectionForced, "No token was put to $cbs within %s of connecting.",
+			firstTokenTimeout))
 		return
 	case c.links == 0 && !c.now.Before(c.noLinksSince.Add(c.noLinksTimeout())):
-		c.fail(amqp.Errorf(amqp.CondConnectionForced, "The connection was inactive for more than the allowed %d milliseconds and is closed by container '%s'.",
+		c.fail(amqp.Errorf(amqp.CondConnectionForced,
+			"The connection was inactive for more than the allowed %d milliseconds and is closed by container '%s'.",
 			c.noLinksTimeout().Milliseconds(), c.server.containerID))
 		return
 	}
@@ -102,10 +104,13 @@ func (c *conn) sweep() {
 			switch {
 			case l.path == "" || l.closed:
 			case c.now.Sub(l.lastUsed) >= linkIdleTimeout:
-				l.detach(amqp.Errorf(amqp.CondDetachForced, "The link '%s' is force detached. Code: %s. Details: AmqpMessage%s.IdleTimerExpired: Idle timeout: 00:10:00.",
+				l.detach(amqp.Errorf(amqp.CondDetachForced,
+					"The link '%s' is force detached. Code: %s. Details: AmqpMessage%s.IdleTimerExpired: Idle "+
+						"timeout: 00:10:00.",
 					l.name, l.role(), l.role()))
 			case !c.claimsFor(l.path).Has(l.requiredClaims):
-				l.detach(amqp.Errorf(amqp.CondUnauthorizedAccess, "ExpiredToken: The token for '%s' has expired.", l.path))
+				l.detach(amqp.Errorf(amqp.CondUnauthorizedAccess, "ExpiredToken: The token for '%s' has expired.",
+					l.path))
 			}
 		}
 	}

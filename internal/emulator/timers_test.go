@@ -34,7 +34,8 @@ func inBubble(t *testing.T, idleTimeOut uint32, plain bool, f func(*bubble)) {
 		if err := b.CreateQueue(broker.DefaultQueue("queue")); err != nil {
 			t.Fatal(err)
 		}
-		s := &Server{log: slog.New(slog.DiscardHandler), containerID: "server", broker: b, conns: make(map[*conn]struct{})}
+		s := &Server{log: slog.New(slog.DiscardHandler), containerID: "server", broker: b,
+			conns: make(map[*conn]struct{})}
 		client, server := net.Pipe()
 		s.serving.Go(func() { s.serveAMQP(server) })
 		u := &bubble{t: t, nc: client, frames: make(chan timed, 1000), start: time.Now(), server: s}
@@ -51,7 +52,8 @@ func (u *bubble) hello(idleTimeOut uint32, plain bool) {
 	var b []byte
 	if plain {
 		b = amqp.AppendProtocolHeader(b, amqp.ProtocolSASL)
-		b = amqp.AppendFrame(b, 0, &amqp.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE")})
+		b = amqp.AppendFrame(b, 0, &amqp.SASLInit{Mechanism: "PLAIN",
+			InitialResponse: []byte("\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE")})
 	}
 	b = amqp.AppendProtocolHeader(b, amqp.ProtocolAMQP)
 	b = amqp.AppendFrame(b, 0, &amqp.Open{ContainerID: "client", MaxFrameSize: 65536, IdleTimeOut: idleTimeOut})
@@ -180,7 +182,8 @@ func (u *bubble) attach() {
 func TestIdleLink(t *testing.T) {
 	inBubble(t, 60000, true, func(u *bubble) {
 		u.attach()
-		credit := &amqp.Flow{IncomingWindow: 100, OutgoingWindow: 100, Handle: amqp.Some(uint32(0)), DeliveryCount: amqp.Some(uint32(0)), LinkCredit: amqp.Some(uint32(1))}
+		credit := &amqp.Flow{IncomingWindow: 100, OutgoingWindow: 100, Handle: amqp.Some(uint32(0)),
+			DeliveryCount: amqp.Some(uint32(0)), LinkCredit: amqp.Some(uint32(1))}
 		for range 2 { // the server, too, wants to hear something
 			time.Sleep(3 * time.Minute)
 			u.send(credit)
@@ -191,8 +194,10 @@ func TestIdleLink(t *testing.T) {
 		}
 		f := u.want(&amqp.Detach{})
 		d := f.Performative.(*amqp.Detach)
-		if f.at < 16*time.Minute || f.at > 16*time.Minute+sweepInterval || d.Error == nil || d.Error.Condition != amqp.CondDetachForced {
-			u.t.Errorf("detached after %v with %v, want %s 10 minutes after the last flow", f.at, d.Error, amqp.CondDetachForced)
+		if f.at < 16*time.Minute || f.at > 16*time.Minute+sweepInterval || d.Error == nil ||
+			d.Error.Condition != amqp.CondDetachForced {
+			u.t.Errorf("detached after %v with %v, want %s 10 minutes after the last flow", f.at, d.Error,
+				amqp.CondDetachForced)
 		}
 	})
 }
@@ -243,9 +248,13 @@ func TestDelayedKeepAlive(t *testing.T) {
 func TestTokenExpires(t *testing.T) {
 	inBubble(t, 60000, true, func(u *bubble) {
 		u.attach()
-		u.server.onEveryConn(func(c *conn) { c.grants[""] = tokenGrant{claims: broker.Manage, until: time.Now().Add(time.Minute)} })
+		u.server.onEveryConn(func(c *conn) {
+			c.grants[""] = tokenGrant{claims: broker.Manage,
+				until: time.Now().Add(time.Minute)}
+		})
 		f := u.want(&amqp.Detach{})
-		if e := f.Performative.(*amqp.Detach).Error; f.at < time.Minute || f.at > time.Minute+sweepInterval || e == nil || e.Condition != amqp.CondUnauthorizedAccess {
+		if e := f.Performative.(*amqp.Detach).Error; f.at < time.Minute || f.at > time.Minute+sweepInterval ||
+			e == nil || e.Condition != amqp.CondUnauthorizedAccess {
 			u.t.Errorf("detached after %v with %v, want %s after a minute", f.at, e, amqp.CondUnauthorizedAccess)
 		}
 	})

@@ -42,7 +42,8 @@ func (c *webSocketConn) Read(b []byte) (int, error) {
 		if c.in == nil {
 			kind, r, err := c.NextReader()
 			if err != nil {
-				if websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived, websocket.CloseAbnormalClosure) {
+				if websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway,
+					websocket.CloseNoStatusReceived, websocket.CloseAbnormalClosure) {
 					err = io.EOF
 				}
 				return 0, err

@@ -40,7 +40,8 @@ func opened(tb testing.TB, s *emulatortest.Server, window uint32) *wire {
 	w.write(amqp.AppendProtocolHeader(nil, amqp.ProtocolSASL))
 	w.wantHeader(amqp.ProtocolSASL)
 	want[*amqp.SASLMechanisms](w)
-	w.send(0, &amqp.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE")})
+	w.send(0, &amqp.SASLInit{Mechanism: "PLAIN",
+		InitialResponse: []byte("\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE")})
 	if outcome := want[*amqp.SASLOutcome](w); outcome.Code != amqp.SASLOK {
 		tb.Fatalf("SASL outcome %d", outcome.Code)
 	}
@@ -135,8 +136,9 @@ func (w *wire) wantEnd() {
 func (w *wire) attachSender(handle uint32, target string) *amqp.Attach {
 	w.tb.Helper()
 	w.send(0, &amqp.Attach{
-		Name: "sender", Handle: handle, Role: amqp.RoleSender, SenderSettleMode: amqp.SenderMixed, InitialDeliveryCount: amqp.Some(uint32(0)),
-		Source: &amqp.Source{}, Target: &amqp.Target{Address: amqp.Some(target)},
+		Name: "sender", Handle: handle, Role: amqp.RoleSender, SenderSettleMode: amqp.SenderMixed,
+		InitialDeliveryCount: amqp.Some(uint32(0)),
+		Source:               &amqp.Source{}, Target: &amqp.Target{Address: amqp.Some(target)},
 	})
 	return want[*amqp.Attach](w)
 }
@@ -144,8 +146,9 @@ func (w *wire) attachSender(handle uint32, target string) *amqp.Attach {
 func (w *wire) attachReceiver(handle uint32, source string, settled amqp.SenderSettleMode) *amqp.Attach {
 	w.tb.Helper()
 	w.send(0, &amqp.Attach{
-		Name: "receiver", Handle: handle, Role: amqp.RoleReceiver, SenderSettleMode: settled, ReceiverSettleMode: amqp.ReceiverSecond,
-		Source: &amqp.Source{Address: amqp.Some(source)}, Target: &amqp.Target{},
+		Name: "receiver", Handle: handle, Role: amqp.RoleReceiver, SenderSettleMode: settled,
+		ReceiverSettleMode: amqp.ReceiverSecond,
+		Source:             &amqp.Source{Address: amqp.Some(source)}, Target: &amqp.Target{},
 	})
 	return want[*amqp.Attach](w)
 }
@@ -185,12 +188,14 @@ func TestSettleModesAreEchoed(t *testing.T) {
 	w := opened(t, s, 100)
 	for handle, mode := range []amqp.SenderSettleMode{amqp.SenderUnsettled, amqp.SenderSettled, amqp.SenderMixed} {
 		a := w.attachReceiver(uint32(handle), "queue", mode)
-		if a.SenderSettleMode != mode || a.ReceiverSettleMode != amqp.ReceiverSecond || a.Role != amqp.RoleSender || a.Source == nil || a.Target == nil {
+		if a.SenderSettleMode != mode || a.ReceiverSettleMode != amqp.ReceiverSecond || a.Role != amqp.RoleSender ||
+			a.Source == nil || a.Target == nil {
 			t.Errorf("a receiver with mode %d is answered %+v", mode, a)
 		}
 	}
 	a := w.attachSender(5, "queue")
-	if a.SenderSettleMode != amqp.SenderMixed || a.ReceiverSettleMode != amqp.ReceiverFirst || a.MaxMessageSize != 256<<10 {
+	if a.SenderSettleMode != amqp.SenderMixed || a.ReceiverSettleMode != amqp.ReceiverFirst ||
+		a.MaxMessageSize != 256<<10 {
 		t.Errorf("a sender is answered %+v", a)
 	}
 	flow := want[*amqp.Flow](w)
@@ -206,16 +211,20 @@ func TestRefusal(t *testing.T) {
 	w := opened(t, s, 100)
 	a := w.attachReceiver(3, "nothing", amqp.SenderUnsettled)
 	d := want[*amqp.Detach](w)
-	if a.Source != nil || a.Target == nil || a.Name != "receiver" || a.Handle != 3 || !d.Closed || d.Handle != 3 || d.Error == nil || d.Error.Condition != amqp.CondNotFound {
+	if a.Source != nil || a.Target == nil || a.Name != "receiver" || a.Handle != 3 || !d.Closed || d.Handle != 3 ||
+		d.Error == nil || d.Error.Condition != amqp.CondNotFound {
 		t.Errorf("a receiver is refused with %+v, %+v", a, d)
 	}
 	w.send(0, &amqp.Detach{Handle: 3, Closed: true})
-	if a, d := w.attachSender(3, "nothing"), want[*amqp.Detach](w); a.Target != nil || a.Source == nil || d.Error == nil {
+	if a, d := w.attachSender(3, "nothing"), want[*amqp.Detach](w); a.Target != nil || a.Source == nil ||
+		d.Error == nil {
 		t.Errorf("a sender is refused with %+v, %+v", a, d)
 	}
 	w.send(0, &amqp.Detach{Handle: 3, Closed: true})
-	w.send(0, &amqp.Attach{Name: "tx", Handle: 4, Role: amqp.RoleSender, SenderSettleMode: amqp.SenderMixed, Source: &amqp.Source{}, Target: &amqp.Target{Coordinator: true}})
-	if a, d := want[*amqp.Attach](w), want[*amqp.Detach](w); a.Target != nil || d.Error == nil || d.Error.Condition != amqp.CondNotImplemented {
+	w.send(0, &amqp.Attach{Name: "tx", Handle: 4, Role: amqp.RoleSender, SenderSettleMode: amqp.SenderMixed,
+		Source: &amqp.Source{}, Target: &amqp.Target{Coordinator: true}})
+	if a, d := want[*amqp.Attach](w), want[*amqp.Detach](w); a.Target != nil || d.Error == nil ||
+		d.Error.Condition != amqp.CondNotImplemented {
 		t.Errorf("a coordinator is refused with %+v, %+v", a, d)
 	}
 }
@@ -295,7 +304,8 @@ func TestWindow(t *testing.T) {
 	w.attachReceiver(1, "queue", amqp.SenderSettled)
 	w.send(0, &amqp.Flow{
 		NextIncomingID: amqp.Some(uint32(0)), IncomingWindow: 2, OutgoingWindow: 100,
-		Handle: amqp.Some(uint32(1)), DeliveryCount: amqp.Some(uint32(0)), LinkCredit: amqp.Some(uint32(10)), Echo: true,
+		Handle: amqp.Some(uint32(1)), DeliveryCount: amqp.Some(uint32(0)), LinkCredit: amqp.Some(uint32(10)),
+		Echo: true,
 	})
 	for i := range 2 {
 		if tr := want[*amqp.Transfer](w); len(body(tr)) != i {
@@ -348,7 +358,8 @@ func TestViolations(t *testing.T) {
 	rejected := func(condition amqp.Symbol) func(*wire) {
 		return func(w *wire) {
 			d := want[*amqp.Disposition](w)
-			if !d.Settled || d.State.Kind != amqp.StateRejected || d.State.Error == nil || d.State.Error.Condition != condition {
+			if !d.Settled || d.State.Kind != amqp.StateRejected || d.State.Error == nil ||
+				d.State.Error.Condition != condition {
 				w.tb.Errorf("answered with %+v, want settled as rejected for %s", d, condition)
 			}
 			detached(condition)(w)
@@ -359,11 +370,15 @@ func TestViolations(t *testing.T) {
 		do    func(*wire)
 		check func(*wire)
 	}{
-		{"a frame that is too large", func(w *wire) { w.write([]byte{0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0}) }, closed(amqp.CondFramingError)},
-		{"a frame that is too small", func(w *wire) { w.write([]byte{0, 0, 0, 4, 2, 0, 0, 0}) }, closed(amqp.CondFramingError)},
-		{"a body that is no performative", func(w *wire) { w.write([]byte{0, 0, 0, 9, 2, 0, 0, 0, 0x40}) }, closed(amqp.CondDecodeError)},
+		{"a frame that is too large", func(w *wire) { w.write([]byte{0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0}) },
+			closed(amqp.CondFramingError)},
+		{"a frame that is too small", func(w *wire) { w.write([]byte{0, 0, 0, 4, 2, 0, 0, 0}) },
+			closed(amqp.CondFramingError)},
+		{"a body that is no performative", func(w *wire) { w.write([]byte{0, 0, 0, 9, 2, 0, 0, 0, 0x40}) },
+			closed(amqp.CondDecodeError)},
 		{"SASL again", func(w *wire) { w.send(0, &amqp.SASLInit{Mechanism: "PLAIN"}) }, closed(amqp.CondFramingError)},
-		{"a second open", func(w *wire) { w.send(0, &amqp.Open{ContainerID: "x", MaxFrameSize: 512}) }, closed(amqp.CondNotAllowed)},
+		{"a second open", func(w *wire) { w.send(0, &amqp.Open{ContainerID: "x", MaxFrameSize: 512}) },
+			closed(amqp.CondNotAllowed)},
 		{"a channel without session", func(w *wire) { w.send(9, &amqp.Detach{}) }, closed(amqp.CondFramingError)},
 		{"a channel above the limit", func(w *wire) { w.send(60000, &amqp.Begin{}) }, closed(amqp.CondNotAllowed)},
 		{"a channel in use", func(w *wire) { w.send(0, &amqp.Begin{}) }, closed(amqp.CondNotAllowed)},
@@ -454,7 +469,8 @@ func TestStrangers(t *testing.T) {
 	hello = amqp.AppendFrame(hello, 0, &amqp.Open{ContainerID: "x", MaxFrameSize: 512})
 	w.write(amqp.AppendFrame(hello, 0, &amqp.Close{}))
 	w.wantHeader(amqp.ProtocolAMQP)
-	if open := want[*amqp.Open](w); open.ContainerID == "" || open.ChannelMax < 1000 || open.MaxFrameSize != 65536 || open.IdleTimeOut == 0 {
+	if open := want[*amqp.Open](w); open.ContainerID == "" || open.ChannelMax < 1000 || open.MaxFrameSize != 65536 ||
+		open.IdleTimeOut == 0 {
 		t.Errorf("open is answered %+v", open)
 	}
 	want[*amqp.Close](w)
@@ -517,7 +533,8 @@ func TestUnsettledAreBounded(t *testing.T) {
 	for range limit {
 		want[*amqp.Transfer](w)
 	}
-	w.send(0, &amqp.Flow{NextIncomingID: amqp.Some(uint32(limit)), IncomingWindow: 1 << 30, OutgoingWindow: 1, Echo: true})
+	w.send(0, &amqp.Flow{NextIncomingID: amqp.Some(uint32(limit)), IncomingWindow: 1 << 30, OutgoingWindow: 1,
+		Echo: true})
 	want[*amqp.Flow](w) // and no transfer before it
 	w.send(0, &amqp.Disposition{Role: amqp.RoleReceiver, First: 0, Last: limit + 5, State: amqp.Accepted})
 	for range messages - limit {

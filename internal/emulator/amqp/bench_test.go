@@ -6,8 +6,10 @@ import (
 
 // BenchmarkParseTransfer parses a frame with a message of 1 KB as far as a broker looks into it.
 func BenchmarkParseTransfer(b *testing.B) {
-	m := &Message{Properties: &Properties{MessageID: "an id"}, ApplicationProperties: Map{{Key: "to", Value: "someone"}}, Body: AppendData(nil, make([]byte, 1024))}
-	frame := frameOf(&Transfer{DeliveryID: Some(uint32(1)), DeliveryTag: []byte{1}, MessageFormat: Some(uint32(0)), Payload: AppendMessage(nil, m)})
+	m := &Message{Properties: &Properties{MessageID: "an id"},
+		ApplicationProperties: Map{{Key: "to", Value: "someone"}}, Body: AppendData(nil, make([]byte, 1024))}
+	frame := frameOf(&Transfer{DeliveryID: Some(uint32(1)), DeliveryTag: []byte{1}, MessageFormat: Some(uint32(0)),
+		Payload: AppendMessage(nil, m)})
 	b.SetBytes(int64(len(frame)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -27,7 +29,8 @@ func BenchmarkParseTransfer(b *testing.B) {
 
 // BenchmarkAppendTransfer is the performative alone, as it precedes each delivery.
 func BenchmarkAppendTransfer(b *testing.B) {
-	t := &Transfer{Handle: 3, DeliveryID: Some(uint32(70000)), DeliveryTag: make([]byte, 16), MessageFormat: Some(uint32(0)), Settled: Some(true), Batchable: true}
+	t := &Transfer{Handle: 3, DeliveryID: Some(uint32(70000)), DeliveryTag: make([]byte, 16),
+		MessageFormat: Some(uint32(0)), Settled: Some(true), Batchable: true}
 	buf := make([]byte, 0, 256)
 	b.ReportAllocs()
 	for b.Loop() {

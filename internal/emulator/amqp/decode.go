@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxWidthless bounds the elements of an array whose constructor carries the whole value, such as null. Such elements take
-// no bytes on the wire.
+// maxWidthless bounds the elements of an array whose constructor carries the whole value, such as
+// null. Such elements take no bytes on the wire.
 const maxWidthless = 256
 
 // Parse parses one value and returns it with the bytes that follow it. The value does not alias b.
@@ -249,8 +249,9 @@ func (d *decoder) text(code, short Code) string {
 	return string(b)
 }
 
-// compoundHeader reads size and count of a list, map or array and returns a decoder for its contents. It checks the count
-// against the bytes: every element has at least one, except in an array.
+// compoundHeader reads size and count of a list, map or array and returns a decoder for its
+// contents. It checks the count against the bytes: every element has at least one, except in an
+// array.
 func (d *decoder) compoundHeader(code Code) (inner decoder, count int) {
 	var size, n uint64
 	switch code {

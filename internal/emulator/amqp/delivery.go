@@ -160,7 +160,8 @@ func parseState(f *fields) State {
 	case descriptorReleased:
 		s = Released
 	case descriptorModified:
-		s = State{Kind: StateModified, DeliveryFailed: inner.bool(), UndeliverableHere: inner.bool(), MessageAnnotations: inner.mapValue()}
+		s = State{Kind: StateModified, DeliveryFailed: inner.bool(), UndeliverableHere: inner.bool(),
+			MessageAnnotations: inner.mapValue()}
 	case descriptorTransactional:
 		s = State{Kind: StateTransactional}
 	default:

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// AppendValue appends v in its shortest form. It panics if the Go type of v represents no AMQP type (see value.go): values
-// to encode come from this program or from Parse, so that another type is a bug of the caller.
+// AppendValue appends v in its shortest form. It panics if the Go type of v represents no AMQP type
+// (see value.go): values to encode come from this program or from Parse, so that another type is a
+// bug of the caller.
 func AppendValue(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -179,8 +180,8 @@ func appendArray(dst []byte, a Array) []byte {
 	return w.End()
 }
 
-// appendElement appends v without its constructor, in the form of code. As in AppendValue, it panics if v is not of that
-// type.
+// appendElement appends v without its constructor, in the form of code. As in AppendValue, it
+// panics if v is not of that type.
 func appendElement(dst []byte, code Code, v any) []byte {
 	switch code {
 	case CodeNull, codeTrue, codeFalse, codeUint0, codeUlong0, codeList0:
@@ -221,8 +222,8 @@ func appendElement(dst []byte, code Code, v any) []byte {
 	return appendCompoundElement(dst, code, v)
 }
 
-// appendCompoundElement writes lists, maps and arrays inside an array, always in the wide form. Parse stores the wide code
-// for the short form, too.
+// appendCompoundElement writes lists, maps and arrays inside an array, always in the wide form.
+// Parse stores the wide code for the short form, too.
 func appendCompoundElement(dst []byte, code Code, v any) []byte {
 	var body []byte
 	var count int
@@ -263,8 +264,8 @@ func variableBytes(v any) []byte {
 	panic(fmt.Sprintf("amqp: encode %T as a variable-width array element", v))
 }
 
-// Compound writes a list, map or array. Append the elements to Bytes, increase Count by one for each (two for each pair of
-// a map), then call End.
+// Compound writes a list, map or array. Append the elements to Bytes, increase Count by one for
+// each (two for each pair of a map), then call End.
 type Compound struct {
 	Bytes []byte
 	Count int

@@ -2,8 +2,8 @@ package amqp
 
 import "fmt"
 
-// Error is an AMQP error (AMQP 1.0 part 2, 2.8.14), which close, end, detach and rejected carry. It is also the error type
-// of this package.
+// Error is an AMQP error (AMQP 1.0 part 2, 2.8.14), which close, end, detach and rejected carry. It
+// is also the error type of this package.
 type Error struct {
 	Condition   Symbol
 	Description string
@@ -47,8 +47,8 @@ const (
 
 const descriptorError = 0x1d
 
-// append writes all three fields. The Python SDK reads the third field of a rejection without a check, and its send never
-// returns if that is missing.
+// append writes all three fields. The Python SDK reads the third field of a rejection without a
+// check, and its send never returns if that is missing.
 func (e *Error) append(dst []byte) []byte {
 	w := beginComposite(dst, descriptorError)
 	w.symbol(e.Condition)

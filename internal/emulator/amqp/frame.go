@@ -46,24 +46,25 @@ func ParseProtocolHeader(b [ProtocolHeaderSize]byte) (ProtocolID, error) {
 	return ProtocolID(b[4]), nil
 }
 
-// Frame is one frame. Body holds a performative and an optional payload. It is empty in frames that only keep a connection
-// alive.
+// Frame is one frame. Body holds a performative and an optional payload. It is empty in frames that
+// only keep a connection alive.
 type Frame struct {
 	Type    FrameType
 	Channel uint16
 	Body    []byte
 }
 
-// ParseFrame parses the first frame of b and returns its size. Size 0 without an error means that b does not hold the whole
-// frame yet. It returns an error as soon as the first four bytes announce more than maxSize or less than a header. Body
-// aliases b.
+// ParseFrame parses the first frame of b and returns its size. Size 0 without an error means that b
+// does not hold the whole frame yet. It returns an error as soon as the first four bytes announce
+// more than maxSize or less than a header. Body aliases b.
 func ParseFrame(b []byte, maxSize uint32) (f Frame, size int, err error) {
 	if len(b) < 4 {
 		return Frame{}, 0, nil
 	}
 	announced := binary.BigEndian.Uint32(b)
 	if announced < FrameHeaderSize || announced > maxSize {
-		return Frame{}, 0, Errorf(CondFramingError, "a frame of %d bytes, allowed are %d to %d", announced, FrameHeaderSize, maxSize)
+		return Frame{}, 0, Errorf(CondFramingError, "a frame of %d bytes, allowed are %d to %d", announced,
+			FrameHeaderSize, maxSize)
 	}
 	if uint64(len(b)) < uint64(announced) {
 		return Frame{}, 0, nil

@@ -26,34 +26,42 @@ var performatives = []Performative{
 	&Attach{
 		Name: "", Role: RoleSender, SenderSettleMode: SenderSettled, ReceiverSettleMode: ReceiverSecond,
 		Source: &Source{
-			Address: Some("chat/Subscriptions/a"), Durable: 1, ExpiryPolicy: "never", Timeout: 5, Dynamic: true, DistributionMode: "move",
+			Address: Some("chat/Subscriptions/a"), Durable: 1, ExpiryPolicy: "never", Timeout: 5, Dynamic: true,
+			DistributionMode: "move",
 			Filter: Map{{
 				Key:   Symbol("com.microsoft:session-filter"),
 				Value: Described{Descriptor: uint64(0x137000000C), Value: "s"},
 			}},
-			DefaultOutcome: Described{Descriptor: uint64(0x26), Value: List{}}, Outcomes: []Symbol{"amqp:accepted:list"},
-			Capabilities: []Symbol{"queue"},
+			DefaultOutcome: Described{Descriptor: uint64(0x26), Value: List{}},
+			Outcomes:       []Symbol{"amqp:accepted:list"},
+			Capabilities:   []Symbol{"queue"},
 		},
-		Target:               &Target{Address: Some(""), Durable: 2, ExpiryPolicy: "session-end", Timeout: 1, Dynamic: true, Capabilities: []Symbol{"x"}},
-		InitialDeliveryCount: Some(uint32(0)), MaxMessageSize: 1 << 40, Properties: Map{{Key: Symbol("com.microsoft:timeout"), Value: uint32(5)}},
+		Target: &Target{Address: Some(""), Durable: 2, ExpiryPolicy: "session-end", Timeout: 1,
+			Dynamic: true, Capabilities: []Symbol{"x"}},
+		InitialDeliveryCount: Some(uint32(0)), MaxMessageSize: 1 << 40,
+		Properties: Map{{Key: Symbol("com.microsoft:timeout"), Value: uint32(5)}},
 	},
 	&Attach{Name: "tx", SenderSettleMode: SenderMixed, Source: &Source{}, Target: &Target{Coordinator: true}},
 	&Flow{IncomingWindow: 1, NextOutgoingID: 2, OutgoingWindow: 3},
 	&Flow{
-		NextIncomingID: Some(uint32(0)), Handle: Some(uint32(0)), DeliveryCount: Some(uint32(4294967295)), LinkCredit: Some(uint32(0)),
-		Available: Some(uint32(7)), Drain: true, Echo: true,
+		NextIncomingID: Some(uint32(0)), Handle: Some(uint32(0)), DeliveryCount: Some(uint32(4294967295)),
+		LinkCredit: Some(uint32(0)),
+		Available:  Some(uint32(7)), Drain: true, Echo: true,
 	},
 	&Transfer{Handle: 0, Payload: []byte{}},
 	&Transfer{
-		Handle: 2, DeliveryID: Some(uint32(0)), DeliveryTag: []byte{}, MessageFormat: Some(uint32(BatchFormat)), Settled: Some(false),
-		More: true, State: Accepted, Resume: true, Aborted: true, Batchable: true, Payload: []byte("payload"),
+		Handle: 2, DeliveryID: Some(uint32(0)), DeliveryTag: []byte{}, MessageFormat: Some(uint32(BatchFormat)),
+		Settled: Some(false),
+		More:    true, State: Accepted, Resume: true, Aborted: true, Batchable: true, Payload: []byte("payload"),
 	},
 	&Disposition{Role: RoleReceiver, First: 1, Last: 9, Settled: true, State: Accepted},
 	&Disposition{State: State{Kind: StateReceived, SectionNumber: 1, SectionOffset: 2}},
 	&Disposition{State: Rejected(nil)},
-	&Disposition{State: Rejected(&Error{Condition: "com.microsoft:dead-letter", Description: "d", Info: Map{{Key: Symbol("k"), Value: "v"}}})},
+	&Disposition{State: Rejected(&Error{Condition: "com.microsoft:dead-letter", Description: "d",
+		Info: Map{{Key: Symbol("k"), Value: "v"}}})},
 	&Disposition{State: Released},
-	&Disposition{State: State{Kind: StateModified, DeliveryFailed: true, UndeliverableHere: true, MessageAnnotations: Map{}}},
+	&Disposition{State: State{Kind: StateModified, DeliveryFailed: true, UndeliverableHere: true,
+		MessageAnnotations: Map{}}},
 	&Disposition{State: State{Kind: StateTransactional}},
 	&Detach{Handle: 1, Closed: true, Error: &Error{Condition: CondDetachForced}},
 	&Detach{},
@@ -108,7 +116,8 @@ func TestParseFrame(t *testing.T) {
 	} {
 		_, size, err := ParseFrame(unhex(t, tt.wire), 512)
 		if size != tt.size || (err != nil) != tt.bad {
-			t.Errorf("%s: ParseFrame(%s) = size %d, %v, want size %d, an error: %t", tt.name, tt.wire, size, err, tt.size, tt.bad)
+			t.Errorf("%s: ParseFrame(%s) = size %d, %v, want size %d, an error: %t", tt.name, tt.wire, size, err,
+				tt.size, tt.bad)
 		}
 		if e := (*Error)(nil); tt.bad && (!errors.As(err, &e) || e.Condition != CondFramingError) {
 			t.Errorf("%s: the error is %v, want %s", tt.name, err, CondFramingError)
@@ -146,7 +155,8 @@ func TestMalformedPerformatives(t *testing.T) {
 		{"attach without handle", FrameAMQP, "00 5312 c00401a10161", "handle"},
 		{"attach with a settle mode 3", FrameAMQP, "00 5312 c00804a10161 43 41 5003", "settle mode"},
 		{"flow with a string for a window", FrameAMQP, "00 5313 c0050240a10161", "uint"},
-		{"transfer with a tag of 33 bytes", FrameAMQP, "00 5314 c0260343 40 a021" + strings.Repeat("00", 33), "delivery tag"},
+		{"transfer with a tag of 33 bytes", FrameAMQP, "00 5314 c0260343 40 a021" + strings.Repeat("00", 33),
+			"delivery tag"},
 		{"disposition with a strange state", FrameAMQP, "00 5315 c00905 41 43 40 41 00539945", "delivery state"},
 		{"bytes behind a close", FrameAMQP, "00 5318 45 41", "behind a performative"},
 		{"mechanisms without one", FrameSASL, "00 5340 45", "no SASL mechanism"},
@@ -281,16 +291,21 @@ func FuzzProtocolHeader(f *testing.F) {
 
 // someMessage has every section and property.
 var someMessage = &Message{
-	Header:              &Header{Durable: true, Priority: Some(uint8(4)), TTL: Some(uint32(60000)), FirstAcquirer: true, DeliveryCount: 3},
+	Header: &Header{Durable: true, Priority: Some(uint8(4)), TTL: Some(uint32(60000)),
+		FirstAcquirer: true, DeliveryCount: 3},
 	DeliveryAnnotations: Map{{Key: Symbol("x-opt-lock-token"), Value: UUID{1}}},
 	MessageAnnotations:  Map{{Key: Symbol("x-opt-partition-key"), Value: nil}},
 	Properties: &Properties{
-		MessageID: "id", UserID: []byte{}, To: Some("t"), Subject: Some("s"), ReplyTo: Some("r"), CorrelationID: uint64(9),
-		ContentType: Some("text/plain"), ContentEncoding: Some("gzip"), AbsoluteExpiryTime: Some(time.UnixMilli(5).UTC()),
-		CreationTime: Some(time.UnixMilli(4).UTC()), GroupID: Some(""), GroupSequence: Some(uint32(7)), ReplyToGroupID: Some("g"),
+		MessageID: "id", UserID: []byte{}, To: Some("t"), Subject: Some("s"), ReplyTo: Some("r"),
+		CorrelationID: uint64(9),
+		ContentType:   Some("text/plain"), ContentEncoding: Some("gzip"),
+		AbsoluteExpiryTime: Some(time.UnixMilli(5).UTC()),
+		CreationTime:       Some(time.UnixMilli(4).UTC()), GroupID: Some(""), GroupSequence: Some(uint32(7)),
+		ReplyToGroupID: Some("g"),
 	},
 	ApplicationProperties: Map{{Key: "n", Value: int64(-5)}, {Key: "s", Value: "x"}},
-	Body:                  AppendMapSection(AppendData(AppendData(nil, []byte("a")), []byte("bc")), SectionFooter, Map{}),
+	Body: AppendMapSection(AppendData(AppendData(nil, []byte("a")), []byte("bc")), SectionFooter,
+		Map{}),
 }
 
 func TestMessage(t *testing.T) {
@@ -307,10 +322,11 @@ func TestMessage(t *testing.T) {
 			t.Errorf("ParseMessage(%x): %v", wire, err)
 			continue
 		}
-		if joined := append(bytes.Clone(got.RawProperties), got.Bare...); !bytes.HasSuffix(wire, joined) || len(joined) < len(got.Body) {
+		if joined := append(bytes.Clone(got.RawProperties), got.Rest...); !bytes.HasSuffix(wire, joined) ||
+			len(joined) < len(got.Body) {
 			t.Errorf("the raw sections %x are not the end of %x", joined, wire)
 		}
-		got.RawProperties, got.Bare = nil, nil
+		got.RawProperties, got.Rest = nil, nil
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("ParseMessage(%x) = %+v, want %+v", wire, got, want)
 		}
@@ -326,12 +342,12 @@ func TestMessage(t *testing.T) {
 
 func TestMalformedMessages(t *testing.T) {
 	for _, tt := range []struct{ name, wire, text string }{
-		{"no section", "a10161", "not with a descriptor"},
-		{"a performative", "00 5310 45", "no section"},
-		{"header behind properties", "00 5373 45 00 5370 45", "behind section"},
-		{"two headers", "00 5370 45 00 5370 45", "behind section"},
-		{"two values", "00 5377 40 00 5377 40", "behind section"},
-		{"data behind a sequence", "00 5376 45 00 5375 a000", "behind section"},
+		{"not that of a message section", "a10161", "not with a descriptor"},
+		{"a performative", "00 5310 45", "not that of a message section"},
+		{"header behind properties", "00 5373 45 00 5370 45", "after section"},
+		{"two headers", "00 5370 45 00 5370 45", "after section"},
+		{"two values", "00 5377 40 00 5377 40", "after section"},
+		{"data behind a sequence", "00 5376 45 00 5375 a000", "after section"},
 		{"data of a string", "00 5375 a10161", "holds constructor"},
 		{"sequence of a map", "00 5376 c10100", "holds constructor"},
 		{"value cut off", "00 5377", "is empty"},

@@ -61,9 +61,9 @@ type Message struct {
 	// Body holds the encoded body and footer sections, which alias the input.
 	Body []byte
 
-	// RawProperties holds the encoded properties section, and Bare all encoded sections after it. Both alias the
+	// RawProperties holds the encoded properties section, and Rest all encoded sections after it. Both alias the
 	// input. A broker passes them on unchanged. AppendMessage ignores them.
-	RawProperties, Bare []byte
+	RawProperties, Rest []byte
 }
 
 // ParseMessage parses a message. It checks order and form of all sections, including those that stay encoded. A message
@@ -78,8 +78,8 @@ func ParseMessage(b []byte) (*Message, error) {
 		if d.err == nil && !mayFollow(last, code) {
 			d.fail("section %#02x after section %#02x", uint8(code), uint8(last))
 		}
-		if code >= SectionApplicationProperties && m.Bare == nil {
-			m.Bare = before
+		if code >= SectionApplicationProperties && m.Rest == nil {
+			m.Rest = before
 		}
 		switch {
 		case d.err != nil:
@@ -102,8 +102,8 @@ func ParseMessage(b []byte) (*Message, error) {
 	return m, nil
 }
 
-// mayFollow reports whether section code may follow section last. AMQP 1.0 part 3, 3.2 fixes the order; data and sequence
-// sections may repeat, and only one kind of body is allowed.
+// mayFollow reports whether section code may follow section last. AMQP 1.0 part 3, 3.2 fixes the
+// order; data and sequence sections may repeat, and only one kind of body is allowed.
 func mayFollow(last, code SectionCode) bool {
 	switch last {
 	case SectionData, SectionSequence:
@@ -289,7 +289,7 @@ func AppendData(dst, data []byte) []byte {
 	return AppendBinary(AppendSection(dst, SectionData), data)
 }
 
-// AppendMessage appends all sections of m except RawProperties and Bare.
+// AppendMessage appends all sections of m except RawProperties and Rest.
 func AppendMessage(dst []byte, m *Message) []byte {
 	if m.Header != nil {
 		dst = AppendHeader(dst, m.Header)
@@ -309,8 +309,8 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	return append(dst, m.Body...)
 }
 
-// DataSections yields the contents of the data sections of an encoded body, which ParseMessage has checked. They alias the
-// body. The iteration stops at the first section of another kind.
+// DataSections yields the contents of the data sections of an encoded body, which ParseMessage has
+// checked. They alias the body. The iteration stops at the first section of another kind.
 func DataSections(body []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		d := decoder{b: body}

@@ -83,7 +83,8 @@ func (d *decoder) skipCompound(code Code, depth int) {
 	switch code {
 	case codeArray8, CodeArray:
 		element := inner.code()
-		if width := widthOf(element); element == codeDescribed || count > maxWidthless && (width == 0 || count > len(inner.b)/width) {
+		if width := widthOf(element); element == codeDescribed || count > maxWidthless &&
+			(width == 0 || count > len(inner.b)/width) {
 			inner.fail("an array of %d elements of constructor %#02x in %d bytes", count, byte(element), len(inner.b))
 			return
 		}

@@ -123,7 +123,8 @@ func checkParse(t *testing.T, wire []byte, want any) {
 func TestWideForms(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	items := make(List, 300)
-	for _, v := range []any{long, Symbol(long), []byte(long), List{long, "tail"}, items, Map{{Key: "k", Value: long}, {Key: "l", Value: uint8(1)}}} {
+	for _, v := range []any{long, Symbol(long), []byte(long), List{long, "tail"}, items,
+		Map{{Key: "k", Value: long}, {Key: "l", Value: uint8(1)}}} {
 		got, rest, err := Parse(AppendValue(nil, v))
 		if err != nil || len(rest) != 0 || !reflect.DeepEqual(got, v) {
 			t.Errorf("a %T of more than 255 comes back as %v, %v", v, got, err)

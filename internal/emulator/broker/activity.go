@@ -99,5 +99,6 @@ func (l *activity) end() {
 func (l *activity) times() Times {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Times{CreatedAt: unixTime(l.created), UpdatedAt: unixTime(l.updated), AccessedAt: unixTime(l.accessed.Load())}
+	return Times{CreatedAt: unixTime(l.created), UpdatedAt: unixTime(l.updated),
+		AccessedAt: unixTime(l.accessed.Load())}
 }

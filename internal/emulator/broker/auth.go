@@ -22,10 +22,11 @@ type Access struct {
 	KeyName string    // empty for a JWT
 }
 
-// EntityPath returns the path of an audience or token scope: without scheme, host, port and query, without leading and
-// trailing slashes, and without "/$management". It ignores host and port, because clients connect through proxies and
-// mapped ports. A host without a path yields the empty path, which is the namespace. Without a scheme, the first segment is
-// a host if it is localhost, has a port, or has two dots; names of entities often have one dot.
+// EntityPath returns the path of an audience or token scope: without scheme, host, port and query,
+// without leading and trailing slashes, and without "/$management". It ignores host and port,
+// because clients connect through proxies and mapped ports. A host without a path yields the empty
+// path, which is the namespace. Without a scheme, the first segment is a host if it is localhost,
+// has a port, or has two dots; names of entities often have one dot.
 func EntityPath(audience string) string {
 	_, rest, hasHost := strings.Cut(audience, "://")
 	if !hasHost {
@@ -45,9 +46,10 @@ func EntityPath(audience string) string {
 	return rest
 }
 
-// VerifySAS checks signature, expiry and scope of a token "SharedAccessSignature sr=…&sig=…&se=…&skn=…" for the entity at
-// path; "" is the namespace. It tries the keys of the namespace, then those of the entity. The error's code is
-// [CodeUnauthorized]. The caller has to check whether the claims suffice.
+// VerifySAS checks signature, expiry and scope of a token "SharedAccessSignature
+// sr=…&sig=…&se=…&skn=…" for the entity at path; "" is the namespace. It tries the keys of the
+// namespace, then those of the entity. The error's code is [CodeUnauthorized]. The caller has to
+// check whether the claims suffice.
 func (b *Broker) VerifySAS(token, path string) (Access, error) {
 	sas, err := parseSAS(token)
 	if err != nil {
@@ -61,13 +63,15 @@ func (b *Broker) VerifySAS(token, path string) (Access, error) {
 		return Access{}, errExpired(sas.expires)
 	}
 	if !scopeCovers(EntityPath(sas.scope), path) {
-		return Access{}, errorf(CodeUnauthorized, "InvalidAudience: The token is for '%s', which does not cover '%s'.", sas.scope, path)
+		return Access{}, errorf(CodeUnauthorized,
+			"InvalidAudience: The token is for '%s', which does not cover '%s'.", sas.scope, path)
 	}
 	return Access{Claims: rule.Claims, Expires: sas.expires, KeyName: rule.KeyName}, nil
 }
 
 func errExpired(at time.Time) *Error {
-	return errorf(CodeUnauthorized, "ExpiredToken: The token is expired. Expiration time: %s.", at.UTC().Format(http1123))
+	return errorf(CodeUnauthorized, "ExpiredToken: The token is expired. Expiration time: %s.",
+		at.UTC().Format(http1123))
 }
 
 // http1123 is the time format of HTTP, which the service uses in its texts.
@@ -92,8 +96,9 @@ func (b *Broker) keyFor(sas sasToken, path string) (AuthorizationRule, bool) {
 	return AuthorizationRule{}, false
 }
 
-// VerifyKey checks a key of the namespace, as SASL PLAIN carries it: keyName is the user name, and key, the password, is the
-// primary or secondary key. The error's code is [CodeUnauthorized]. The access does not expire.
+// VerifyKey checks a key of the namespace, as SASL PLAIN carries it: keyName is the user name, and
+// key, the password, is the primary or secondary key. The error's code is [CodeUnauthorized]. The
+// access does not expire.
 func (b *Broker) VerifyKey(keyName, key string) (Access, error) {
 	for _, rule := range b.options.Keys {
 		if rule.KeyName == keyName && (sameKey(rule.PrimaryKey, key) || sameKey(rule.SecondaryKey, key)) {
@@ -194,8 +199,8 @@ func (t sasToken) signedWith(key string) bool {
 	return hmac.Equal(mac.Sum(nil), t.signature)
 }
 
-// VerifyJWT checks the form and the expiry of a JSON web token, but neither signature nor issuer nor audience. A valid token
-// gives every right. The error's code is [CodeUnauthorized].
+// VerifyJWT checks the form and the expiry of a JSON web token, but neither signature nor issuer
+// nor audience. A valid token gives every right. The error's code is [CodeUnauthorized].
 func (b *Broker) VerifyJWT(token string) (Access, error) {
 	malformed := errorf(CodeUnauthorized, "InvalidToken: The token is not a JSON web token that this emulator accepts.")
 	if b.options.RefuseJWT || len(token) > maxToken {
@@ -205,7 +210,8 @@ func (b *Broker) VerifyJWT(token string) (Access, error) {
 	if len(parts) != 3 {
 		return Access{}, malformed
 	}
-	if header, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[0], "=")); err != nil || !json.Valid(header) {
+	if header, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[0], "=")); err != nil ||
+		!json.Valid(header) {
 		return Access{}, malformed
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
@@ -227,7 +233,8 @@ func (b *Broker) VerifyJWT(token string) (Access, error) {
 		return Access{}, errExpired(expires)
 	}
 	const skew = 5 * time.Minute
-	if nbf := claims.NotBefore; nbf != nil && (*nbf > maxUnixSeconds || now.Add(skew).Before(time.Unix(int64(*nbf), 0))) {
+	if nbf := claims.NotBefore; nbf != nil && (*nbf > maxUnixSeconds ||
+		now.Add(skew).Before(time.Unix(int64(*nbf), 0))) {
 		return Access{}, errorf(CodeUnauthorized, "InvalidToken: The token is not valid yet.")
 	}
 	return Access{Claims: Manage, Expires: expires}, nil

@@ -39,7 +39,8 @@ func TestVerifySAS(t *testing.T) {
 		{"namespace", sign("sb://host/", "root key", "primary", soon), "orders", Manage, ""},
 		{"bare host", sign("host.example.com", "root key", "primary", soon), "orders", Manage, ""},
 		{"secondary key", sign("amqp://localhost:5672/orders", "root key", "secondary", soon), "ORDERS", Manage, ""},
-		{"lower-case scope", sign("amqp://localhost/topic/subscriptions/s", "listen", "l", soon), "Topic/Subscriptions/S/$DeadLetterQueue", Listen, ""},
+		{"lower-case scope", sign("amqp://localhost/topic/subscriptions/s", "listen", "l", soon),
+			"Topic/Subscriptions/S/$DeadLetterQueue", Listen, ""},
 		{"an entity's own key", sign("sb://x/orders", "own", "o", soon), "orders/$DeadLetterQueue", Send, ""},
 		{"an entity's own key elsewhere", sign("sb://x/", "own", "o", soon), "others", 0, "InvalidSignature"},
 		{"$management", sign("amqp://x/orders/$management", "listen", "l", soon), "orders", Listen, ""},
@@ -49,8 +50,10 @@ func TestVerifySAS(t *testing.T) {
 		{"wrong key", sign("sb://x/", "listen", "wrong", soon), "orders", 0, "InvalidSignature"},
 		{"unknown key", sign("sb://x/", "nobody", "l", soon), "orders", 0, "InvalidSignature"},
 		{"a key that is empty", sign("sb://x/", "empty", "", soon), "orders", 0, "InvalidSignature"},
-		{"expired", sign("sb://x/", "listen", "l", time.Unix(1000, 0)), "orders", 0, "ExpiredToken: The token is expired. Expiration time: Thu, 01 Jan 1970 00:16:40 GMT"},
-		{"changed expiry", strings.Replace(sign("sb://x/", "listen", "l", time.Unix(1000, 0)), "se=1000", "se=99999999999", 1), "orders", 0, "InvalidSignature"},
+		{"expired", sign("sb://x/", "listen", "l", time.Unix(1000, 0)), "orders", 0,
+			"ExpiredToken: The token is expired. Expiration time: Thu, 01 Jan 1970 00:16:40 GMT"},
+		{"changed expiry", strings.Replace(sign("sb://x/", "listen", "l", time.Unix(1000, 0)), "se=1000",
+			"se=99999999999", 1), "orders", 0, "InvalidSignature"},
 		{"nothing", "", "orders", 0, "MalformedToken"},
 		{"another scheme", "Basic abc", "orders", 0, "MalformedToken"},
 		{"no fields", "SharedAccessSignature ", "orders", 0, "sr"},
@@ -74,7 +77,8 @@ func TestVerifySAS(t *testing.T) {
 }
 
 func TestVerifyKey(t *testing.T) {
-	b := bench{t, New(Options{Keys: []AuthorizationRule{{KeyName: "k", PrimaryKey: "p", SecondaryKey: "s", Claims: Send}, {KeyName: "empty", Claims: Manage}}})}
+	b := bench{t, New(Options{Keys: []AuthorizationRule{{KeyName: "k", PrimaryKey: "p", SecondaryKey: "s",
+		Claims: Send}, {KeyName: "empty", Claims: Manage}}})}
 	defer b.Close()
 	for _, key := range []string{"p", "s"} {
 		if access, err := b.VerifyKey("k", key); err != nil || access != (Access{Claims: Send, KeyName: "k"}) {
@@ -98,9 +102,12 @@ func TestClaims(t *testing.T) {
 
 func TestEntityPath(t *testing.T) {
 	for audience, want := range map[string]string{
-		"amqp://localhost:5672/chat": "chat", "sb://host/chat/Subscriptions/s": "chat/Subscriptions/s", "https://host/chat/?x=y": "chat", "sb://host/": "", "sb://host": "",
-		"host.example.com": "", "localhost:5672": "", "host.example.com/chat": "chat", "chat": "chat", "/chat/": "chat", "amqp://host/chat/$management": "chat",
-		"chat/$Management": "chat", "": "", "a/b": "a/b", "queue.1/x": "queue.1/x", "queue.1": "queue.1", "amqp://queue.1": "", "localhost:5672/q?x": "q", "localhost": "",
+		"amqp://localhost:5672/chat": "chat", "sb://host/chat/Subscriptions/s": "chat/Subscriptions/s",
+		"https://host/chat/?x=y": "chat", "sb://host/": "", "sb://host": "",
+		"host.example.com": "", "localhost:5672": "", "host.example.com/chat": "chat", "chat": "chat",
+		"/chat/": "chat", "amqp://host/chat/$management": "chat",
+		"chat/$Management": "chat", "": "", "a/b": "a/b", "queue.1/x": "queue.1/x", "queue.1": "queue.1",
+		"amqp://queue.1": "", "localhost:5672/q?x": "q", "localhost": "",
 	} {
 		if got := EntityPath(audience); got != want {
 			t.Errorf("EntityPath(%q) = %q, want %q", audience, got, want)
@@ -119,7 +126,8 @@ func TestVerifyJWT(t *testing.T) {
 	future := time.Now().Add(time.Hour).Unix()
 	for _, c := range []struct{ what, token, refused string }{
 		{"good", jwt(fmt.Sprintf(`{"exp":%d}`, future)), ""},
-		{"with fractions and a start", jwt(fmt.Sprintf(`{"exp":%d.5,"nbf":%d,"aud":"x"}`, future, time.Now().Unix())), ""},
+		{"with fractions and a start", jwt(fmt.Sprintf(`{"exp":%d.5,"nbf":%d,"aud":"x"}`, future, time.Now().Unix())),
+			""},
 		{"expired", jwt(`{"exp":1000}`), "ExpiredToken: The token is expired. Expiration time:"},
 		{"not yet", jwt(fmt.Sprintf(`{"exp":%d,"nbf":%d}`, future, future)), "not valid yet"},
 		{"without an end", jwt(`{}`), "InvalidToken"},
@@ -149,7 +157,8 @@ func FuzzTokens(f *testing.F) {
 	f.Add(sign("sb://x/", "RootManageSharedAccessKey", "wrong", time.Unix(1e9, 0)), "orders")
 	f.Add("SharedAccessSignature sr=%&sig=&se=&skn=", "")
 	f.Add(jwt(`{"exp":1}`), "a/Subscriptions/b")
-	b := New(Options{Keys: []AuthorizationRule{{KeyName: "RootManageSharedAccessKey", PrimaryKey: rootSecret(), Claims: Manage}}})
+	b := New(Options{Keys: []AuthorizationRule{{KeyName: "RootManageSharedAccessKey", PrimaryKey: rootSecret(),
+		Claims: Manage}}})
 	f.Cleanup(b.Close)
 	f.Fuzz(func(t *testing.T, token, path string) {
 		if access, err := b.VerifySAS(token, path); err == nil {

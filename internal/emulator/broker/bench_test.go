@@ -14,10 +14,12 @@ func batch(n int) []*Message {
 	return list
 }
 
-// BenchmarkPublish is a topic with two subscriptions, each of which deletes as it receives. An operation is one message.
+// BenchmarkPublish is a topic with two subscriptions, each of which deletes as it receives. An
+// operation is one message.
 func BenchmarkPublish(b *testing.B) {
 	for _, size := range []int{1, 100} {
-		for _, filter := range []Filter{TrueFilter{}, SQLFilter{Expression: "origin <> 'other'"}, CorrelationFilter{Properties: map[string]any{"origin": "me"}}} {
+		for _, filter := range []Filter{TrueFilter{}, SQLFilter{Expression: "origin <> 'other'"},
+			CorrelationFilter{Properties: map[string]any{"origin": "me"}}} {
 			b.Run(fmt.Sprintf("batch=%d/filter=%T", size, filter), func(b *testing.B) {
 				t := bench{b, New(Options{})}
 				defer t.Close()

@@ -100,9 +100,11 @@ func New(options Options) *Broker {
 		options.MaxReceivers = 5000
 	}
 	if options.Keys == nil {
-		options.Keys = []AuthorizationRule{{KeyName: "RootManageSharedAccessKey", PrimaryKey: "SAS_KEY_VALUE", Claims: Manage}}
+		options.Keys = []AuthorizationRule{{KeyName: "RootManageSharedAccessKey", PrimaryKey: "SAS_KEY_VALUE",
+			Claims: Manage}}
 	}
-	b := &Broker{options: options, created: time.Now(), queues: make(map[string]*queue), topics: make(map[string]*topic)}
+	b := &Broker{options: options, created: time.Now(), queues: make(map[string]*queue),
+		topics: make(map[string]*topic)}
 	b.meter.now = b.now
 	return b
 }
@@ -173,8 +175,9 @@ func (b *Broker) Target(name string) (*Target, error) {
 	return nil, errNotFound(name)
 }
 
-// Source returns the source at an address, in any letter case: "queue" or "topic/Subscriptions/name", or either followed
-// by "/$DeadLetterQueue" or "/$Transfer/$DeadLetterQueue". A topic itself is not a source: the code is [CodeNotAllowed].
+// Source returns the source at an address, in any letter case: "queue" or
+// "topic/Subscriptions/name", or either followed by "/$DeadLetterQueue" or
+// "/$Transfer/$DeadLetterQueue". A topic itself is not a source: the code is [CodeNotAllowed].
 func (b *Broker) Source(address string) (*Source, error) {
 	entity, subqueue := splitSubqueue(strings.Trim(address, "/"))
 	b.mu.Lock()
@@ -191,7 +194,8 @@ func (b *Broker) Source(address string) (*Source, error) {
 	}
 	switch {
 	case main == nil && b.topics[entityKey(entity)] != nil:
-		return nil, errorf(CodeNotAllowed, "The entity '%s' is a topic: messages are received from its subscriptions.", entity)
+		return nil, errorf(CodeNotAllowed,
+			"The entity '%s' is a topic: messages are received from its subscriptions.", entity)
 	case main == nil:
 		return nil, errNotFound(address)
 	case subqueue == deadLetterQueue:

@@ -37,9 +37,9 @@ const (
 	configMaxNamespaces = 1
 )
 
-// ReadConfig reads a Config.json as Microsoft's emulator does: it accepts comments and trailing commas, treats empty strings
-// as unset, and applies the defaults of that emulator. Errors contain the path of the member, as in
-// "UserConfig.Namespaces[0].Queues[1].Properties.LockDuration".
+// ReadConfig reads a Config.json as Microsoft's emulator does: it accepts comments and trailing
+// commas, treats empty strings as unset, and applies the defaults of that emulator. Errors contain
+// the path of the member, as in "UserConfig.Namespaces[0].Queues[1].Properties.LockDuration".
 func ReadConfig(r io.Reader) (*Config, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
 	if err != nil {
@@ -69,7 +69,8 @@ func configError(format string, args ...any) error {
 	return &Error{CodeInvalidArgument, "configuration: " + fmt.Sprintf(format, args...)}
 }
 
-// plainJSON replaces comments and trailing commas by spaces. The result has the length of the input, so that offsets agree.
+// plainJSON replaces comments and trailing commas by spaces. The result has the length of the
+// input, so that offsets agree.
 func plainJSON(data []byte) []byte {
 	out := bytes.Clone(data)
 	if mark := []byte("\xef\xbb\xbf"); bytes.HasPrefix(out, mark) {
@@ -173,7 +174,8 @@ func (c *Config) Apply(b *Broker) error {
 		}
 	}
 	for _, r := range c.Rules {
-		if err := create("rule", r.Topic+"/"+r.Subscription+"/"+r.Name, b.CreateRule(r.Topic, r.Subscription, r.RuleDescription)); err != nil {
+		if err := create("rule", r.Topic+"/"+r.Subscription+"/"+r.Name,
+			b.CreateRule(r.Topic, r.Subscription, r.RuleDescription)); err != nil {
 			return err
 		}
 	}

@@ -66,7 +66,8 @@ func TestReadConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Namespace != "sbemulatorns" || !slices.Equal(c.Ignored, []string{"UserConfig.Namespaces[0].Queues[0].Properties.Future"}) {
+	if c.Namespace != "sbemulatorns" || !slices.Equal(c.Ignored,
+		[]string{"UserConfig.Namespaces[0].Queues[0].Properties.Future"}) {
 		t.Errorf("namespace %q, ignored %q", c.Namespace, c.Ignored)
 	}
 	b := bench{t, New(Options{})}
@@ -75,13 +76,16 @@ func TestReadConfig(t *testing.T) {
 
 	q, err := b.Queue("queue.1")
 	b.ok(err)
-	if q.LockDuration != 2*time.Minute || q.MaxDeliveryCount != 7 || q.DefaultMessageTimeToLive != 30*time.Minute || !q.RequiresDuplicateDetection ||
-		q.DuplicateDetectionHistoryTimeWindow != 5*time.Second || !q.DeadLetteringOnMessageExpiration || q.ForwardDeadLetteredMessagesTo != "topic.1" || q.ForwardTo != "" {
+	if q.LockDuration != 2*time.Minute || q.MaxDeliveryCount != 7 || q.DefaultMessageTimeToLive != 30*time.Minute ||
+		!q.RequiresDuplicateDetection ||
+		q.DuplicateDetectionHistoryTimeWindow != 5*time.Second || !q.DeadLetteringOnMessageExpiration ||
+		q.ForwardDeadLetteredMessagesTo != "topic.1" || q.ForwardTo != "" {
 		t.Errorf("queue.1 is %+v", q.QueueDescription)
 	}
 	q, err = b.Queue("bare")
 	b.ok(err)
-	if q.DefaultMessageTimeToLive != time.Hour || q.MaxDeliveryCount != 3 || q.LockDuration != time.Minute || q.DuplicateDetectionHistoryTimeWindow != 20*time.Second {
+	if q.DefaultMessageTimeToLive != time.Hour || q.MaxDeliveryCount != 3 || q.LockDuration != time.Minute ||
+		q.DuplicateDetectionHistoryTimeWindow != 20*time.Second {
 		t.Errorf("a queue of defaults is %+v", q.QueueDescription)
 	}
 	s, err := b.Subscription("topic.1", "s.1")
@@ -91,19 +95,22 @@ func TestReadConfig(t *testing.T) {
 	}
 	rules, err := b.Rules("topic.1", "s.1")
 	b.ok(err)
-	if len(rules) != 2 || rules[0].Name != "both" || rules[1].Name != "sql" || rules[1].Action != "SET sys.To = 'Entity'" {
+	if len(rules) != 2 || rules[0].Name != "both" || rules[1].Name != "sql" ||
+		rules[1].Action != "SET sys.To = 'Entity'" {
 		t.Fatalf("rules %+v", rules)
 	}
 	if f := rules[1].Filter.(SQLFilter); f.Expression != "sys.MessageId = '//123456' AND a = ',]'" {
 		t.Errorf("what looks like a comment in a string became %q", f.Expression)
 	}
-	if f := rules[0].Filter.(CorrelationFilter); f.Subject != "subject1" || f.SessionID != "session1" || f.To != "" || f.Properties["prop"] != "value" || f.Properties["b"] != true {
+	if f := rules[0].Filter.(CorrelationFilter); f.Subject != "subject1" || f.SessionID != "session1" || f.To != "" ||
+		f.Properties["prop"] != "value" || f.Properties["b"] != true {
 		t.Errorf("correlation filter %+v", f)
 	}
 	if rules, err = b.Rules("topic.1", "plain"); err != nil || len(rules) != 1 || rules[0].Name != DefaultRuleName {
 		t.Errorf("rules of a subscription without any: %+v, %v", rules, err)
 	}
-	b.ok(b.target("topic.1").Send([]*Message{{ID: "1", Size: 1, ContentType: "application/text", CorrelationID: "id1", Subject: "subject1", ReplyTo: "x"}}))
+	b.ok(b.target("topic.1").Send([]*Message{{ID: "1", Size: 1, ContentType: "application/text", CorrelationID: "id1",
+		Subject: "subject1", ReplyTo: "x"}}))
 	b.wantPeek("the plain subscription gets it", b.source("topic.1/Subscriptions/plain"), "1")
 }
 
@@ -118,7 +125,7 @@ func TestReadConfigErrors(t *testing.T) {
 		{"{\n /* never closed", "unexpected end"},
 		{`{"UserConfig": []}`, "UserConfig: is an array, not an object"},
 		{`{"UserConfig":{"Namespaces":{}}}`, "UserConfig.Namespaces: is an object, not an array"},
-		{`{"UserConfig":{"Namespaces":[{},{}]}}`, "UserConfig.Namespaces[1]: is one namespace too many"},
+		{`{"UserConfig":{"Namespaces":[{},{}]}}`, "UserConfig.Namespaces[1]: is a second namespace"},
 		{`{"UserConfig":{"Namespaces":[{"Queues":[{}]}]}}`, "UserConfig.Namespaces[0].Queues[0]: has no Name"},
 		{inQueue(`"LockDuration":"1 minute"`), properties + "LockDuration: The value '1 minute' is not a duration"},
 		{inQueue(`"LockDuration":5`), properties + "LockDuration: is a number, not a string"},
@@ -143,7 +150,8 @@ func TestReadConfigErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Apply(b); err == nil || !strings.Contains(err.Error(), `"q"`) || !strings.Contains(err.Error(), "'nowhere' does not exist") {
+	if err := c.Apply(b); err == nil || !strings.Contains(err.Error(), `"q"`) ||
+		!strings.Contains(err.Error(), "'nowhere' does not exist") {
 		t.Errorf("Apply = %v, want an error that names the queue and its destination", err)
 	}
 }

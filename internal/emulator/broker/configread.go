@@ -28,8 +28,8 @@ func (c *configReader) fail(n configNode, format string, args ...any) {
 	}
 }
 
-// object calls read for each member in the order of their names, with the name in lower case, because .NET ignores letter
-// case. read reports whether it knows the name.
+// object calls read for each member in the order of their names, with the name in lower case,
+// because .NET ignores letter case. read reports whether it knows the name.
 func (c *configReader) object(n configNode, read func(name string, member configNode) bool) {
 	if n.value == nil {
 		return
@@ -177,7 +177,8 @@ func (c *configReader) namespaces(n configNode) {
 
 func (c *configReader) queue(n configNode) {
 	d := DefaultQueue("")
-	d.DefaultMessageTimeToLive, d.MaxDeliveryCount, d.DuplicateDetectionHistoryTimeWindow = configTTL, configDeliveries, configDuplicates
+	d.DefaultMessageTimeToLive, d.MaxDeliveryCount, d.DuplicateDetectionHistoryTimeWindow = configTTL,
+		configDeliveries, configDuplicates
 	c.named(n, &d.Name, func(name string, member configNode) bool {
 		switch name {
 		case "requiresduplicatedetection":
@@ -196,7 +197,8 @@ func (c *configReader) queue(n configNode) {
 }
 
 // named reads an entity: its name, its properties by property, and other members by other, which may be nil.
-func (c *configReader) named(n configNode, into *string, property func(string, configNode) bool, other func(string, configNode) bool) {
+func (c *configReader) named(n configNode, into *string, property func(string, configNode) bool,
+	other func(string, configNode) bool) {
 	c.object(n, func(name string, member configNode) bool {
 		switch {
 		case name == "name":
@@ -348,7 +350,8 @@ func (c *configReader) correlation(n configNode) CorrelationFilter {
 	var f CorrelationFilter
 	fields := map[string]*string{
 		"contenttype": &f.ContentType, "correlationid": &f.CorrelationID, "label": &f.Subject, "subject": &f.Subject,
-		"messageid": &f.MessageID, "replyto": &f.ReplyTo, "replytosessionid": &f.ReplyToSessionID, "sessionid": &f.SessionID, "to": &f.To,
+		"messageid": &f.MessageID, "replyto": &f.ReplyTo, "replytosessionid": &f.ReplyToSessionID,
+		"sessionid": &f.SessionID, "to": &f.To,
 	}
 	c.object(n, func(name string, member configNode) bool {
 		if field := fields[name]; field != nil {
@@ -366,7 +369,8 @@ func (c *configReader) correlation(n configNode) CorrelationFilter {
 			switch value.(type) {
 			case string, bool, float64:
 			default:
-				c.fail(configNode{path: member.path + "." + key}, "is %s, not a string, number or boolean", jsonKind(value))
+				c.fail(configNode{path: member.path + "." + key}, "is %s, not a string, number or boolean",
+					jsonKind(value))
 			}
 		}
 		f.Properties = properties

@@ -42,8 +42,8 @@ func ParseStatus(name string) (Status, bool) {
 func (s Status) admitsSend() bool    { return s == StatusActive || s == StatusReceiveDisabled }
 func (s Status) admitsReceive() bool { return s == StatusActive || s == StatusSendDisabled }
 
-// AuthorizationRule holds the keys of an entity or of the namespace and the rights that they give. An empty SecondaryKey
-// is no key.
+// AuthorizationRule holds the keys of an entity or of the namespace and the rights that they give.
+// An empty SecondaryKey is no key.
 type AuthorizationRule struct {
 	KeyName      string
 	PrimaryKey   string
@@ -65,13 +65,14 @@ type QueueDescription struct {
 	EnableBatchedOperations             bool
 	AuthorizationRules                  []AuthorizationRule
 	Status                              Status
-	ForwardTo                           string // name or address ("sb://host/name") of a queue or topic; empty means none
-	UserMetadata                        string // at most 1024 characters
-	AutoDeleteOnIdle                    time.Duration
-	EnablePartitioning                  bool   // fixed at creation; stored, without effect on order or numbers
-	ForwardDeadLetteredMessagesTo       string // like ForwardTo
-	EnableExpress                       bool
-	MaxMessageSizeInKilobytes           int // 0 means the tier's: 256, or 1024 in Premium
+	// name or address ("sb://host/name") of a queue or topic; empty means none
+	ForwardTo                     string
+	UserMetadata                  string // at most 1024 characters
+	AutoDeleteOnIdle              time.Duration
+	EnablePartitioning            bool   // fixed at creation; stored, without effect on order or numbers
+	ForwardDeadLetteredMessagesTo string // like ForwardTo
+	EnableExpress                 bool
+	MaxMessageSizeInKilobytes     int // 0 means the tier's: 256, or 1024 in Premium
 }
 
 // DefaultQueue returns the description of a queue with the service's defaults.
@@ -122,14 +123,15 @@ type SubscriptionDescription struct {
 	DefaultMessageTimeToLive                  time.Duration
 	DeadLetteringOnMessageExpiration          bool
 	DeadLetteringOnFilterEvaluationExceptions bool
-	DefaultRule                               *RuleDescription // read at creation only; nil means $Default with a true filter
-	MaxDeliveryCount                          int
-	EnableBatchedOperations                   bool
-	Status                                    Status
-	ForwardTo                                 string
-	UserMetadata                              string
-	ForwardDeadLetteredMessagesTo             string
-	AutoDeleteOnIdle                          time.Duration
+	// read at creation only; nil means $Default with a true filter
+	DefaultRule                   *RuleDescription
+	MaxDeliveryCount              int
+	EnableBatchedOperations       bool
+	Status                        Status
+	ForwardTo                     string
+	UserMetadata                  string
+	ForwardDeadLetteredMessagesTo string
+	AutoDeleteOnIdle              time.Duration
 }
 
 // DefaultSubscription returns the description of a subscription with the service's defaults.

@@ -1,16 +1,20 @@
 // Package broker implements the entities of an Azure Service Bus namespace: queues, topics and subscriptions with their
 // messages. It knows neither AMQP nor HTTP; the packages that serve those protocols translate.
 //
-// A [Broker] is a namespace. Clients send to a [Target], which is a queue or a topic. They receive from a [Source], which
-// is a queue, a subscription, or a dead-letter queue of either. A [Sender] or [Receiver] belongs to one link and ends when
-// the entity is changed or deleted. All receivers of a [Message] share it; the broker does not interpret its Payload.
+// A [Broker] is a namespace. Clients send to a [Target], which is a queue or a topic. They receive
+// from a [Source], which is a queue, a subscription, or a dead-letter queue of either. A [Sender]
+// or [Receiver] belongs to one link and ends when the entity is changed or deleted. All receivers
+// of a [Message] share it; the broker does not interpret its Payload.
 //
 // # Implemented
 //
-//   - Receiving: credit served in order of arrival, locks with expiry and renewal, complete, abandon, defer, dead-letter
-//     and release, ReceiveAndDelete, deferred messages by sequence number, peeking, deleting in batches.
-//   - Dead-letter queues, by receivers, by MaxDeliveryCount, by expiry, by rules that fail; transfer dead-letter queues.
-//   - Time to live of messages, queues, topics and subscriptions; scheduled messages; duplicate detection; AutoDeleteOnIdle.
+//   - Receiving: credit served in order of arrival, locks with expiry and renewal, complete,
+//     abandon, defer, dead-letter and release, ReceiveAndDelete, deferred messages by sequence
+//     number, peeking, deleting in batches.
+//   - Dead-letter queues, by receivers, by MaxDeliveryCount, by expiry, by rules that fail;
+//     transfer dead-letter queues.
+//   - Time to live of messages, queues, topics and subscriptions; scheduled messages; duplicate
+//     detection; AutoDeleteOnIdle.
 //   - Sessions: next or by id, locks, renewal, state, listing.
 //   - Rules: true, false, SQL and correlation filters, SQL actions.
 //   - ForwardTo and ForwardDeadLetteredMessagesTo, over at most four hops.
@@ -27,8 +31,9 @@
 //   - Express entities, batched operations and FilteringMessagesBeforePublishing: stored and reported, without effect.
 //   - JMS selectors and unknown kinds of filters: stored for management, they match no message.
 //   - Dead-lettering by HeaderSizeExceeded.
-//   - Rules over system properties that a message gets only in its subscription, such as SequenceNumber and ExpiresAtUtc:
-//     a rule that names one fails as over a property that does not exist.
+//   - Rules over system properties that a message gets only in its subscription, such as
+//     SequenceNumber and ExpiresAtUtc: a rule that names one fails as over a property that does not
+//     exist.
 //   - The limits of Microsoft's emulator that are below the service's, such as 50 entities or one hour to live.
 //
 // # Where the service is not documented
@@ -41,8 +46,9 @@
 //
 // # Concurrency
 //
-// All methods may be called from any goroutine. Callbacks run under the broker's locks; see [ReceiverOptions]. The broker
-// reads package time only, so that a testing/synctest bubble controls its time.
+// All methods may be called from any goroutine. Callbacks run under the broker's locks; see
+// [ReceiverOptions]. The broker reads package time only, so that a testing/synctest bubble controls
+// its time.
 //
 //	goroutine             started by             owns alone  ends when; who waits
 //	timer functions       time.AfterFunc         nothing     their work is done; nobody

@@ -21,7 +21,8 @@ type seenID struct {
 // are never duplicates.
 func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
 	expired := 0
-	for expired < len(d.order) && (d.order[expired].at <= now-int64(d.window) || len(d.order)-expired > maxRememberedIDs) {
+	for expired < len(d.order) && (d.order[expired].at <= now-int64(d.window) ||
+		len(d.order)-expired > maxRememberedIDs) {
 		delete(d.seen, d.order[expired].id)
 		expired++
 	}

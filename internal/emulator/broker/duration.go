@@ -12,8 +12,8 @@ const unlimitedText = "P10675199DT2H48M5.4775807S"
 
 const day = 24 * time.Hour
 
-// ParseDuration parses a duration of ISO 8601 as .NET does: a year has 365 days and a month 30. A duration above 292 years
-// is [Unlimited]. Negative durations are refused.
+// ParseDuration parses a duration of ISO 8601 as .NET does: a year has 365 days and a month 30. A
+// duration above 292 years is [Unlimited]. Negative durations are refused.
 func ParseDuration(text string) (time.Duration, error) {
 	invalid := func() (time.Duration, error) {
 		return 0, errorf(CodeInvalidArgument, "The value '%.100s' is not a duration of ISO 8601, like PT1M30S.", text)

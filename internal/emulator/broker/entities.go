@@ -38,7 +38,8 @@ func (b *Broker) checkNewEntityLocked(name string) *Error {
 	case b.queues[key] != nil || b.topics[key] != nil:
 		return errAlreadyExists(name)
 	case len(b.queues)+len(b.topics) >= b.options.MaxEntities:
-		return errorf(CodeQuotaExceeded, "The number of queues and topics has reached the limit of %d.", b.options.MaxEntities)
+		return errorf(CodeQuotaExceeded, "The number of queues and topics has reached the limit of %d.",
+			b.options.MaxEntities)
 	}
 	return nil
 }

@@ -25,27 +25,36 @@ func TestDescriptionsAreChecked(t *testing.T) {
 		{"a subscription's name", func(d *QueueDescription) { d.Name = "a/subscriptions/b" }, "subscription"},
 		{"a short lock", func(d *QueueDescription) { d.LockDuration = time.Second }, "LockDuration"},
 		{"a long lock", func(d *QueueDescription) { d.LockDuration = 5*time.Minute + 1 }, "LockDuration"},
-		{"negative time to live", func(d *QueueDescription) { d.DefaultMessageTimeToLive = -1 }, "DefaultMessageTimeToLive"},
+		{"negative time to live", func(d *QueueDescription) { d.DefaultMessageTimeToLive = -1 },
+			"DefaultMessageTimeToLive"},
 		{"a short idle time", func(d *QueueDescription) { d.AutoDeleteOnIdle = time.Minute }, "AutoDeleteOnIdle"},
 		{"no deliveries", func(d *QueueDescription) { d.MaxDeliveryCount = -1 }, "MaxDeliveryCount"},
 		{"a huge queue", func(d *QueueDescription) { d.MaxSizeInMegabytes = 5121 }, "MaxSizeInMegabytes"},
-		{"a huge partitioned queue", func(d *QueueDescription) { d.EnablePartitioning, d.MaxSizeInMegabytes = true, 5121 }, "MaxSizeInMegabytes"},
+		{"a huge partitioned queue", func(d *QueueDescription) {
+			d.EnablePartitioning, d.MaxSizeInMegabytes = true,
+				5121
+		}, "MaxSizeInMegabytes"},
 		{"huge messages", func(d *QueueDescription) { d.MaxMessageSizeInKilobytes = 257 }, "MaxMessageSizeInKilobytes"},
-		{"a long window", func(d *QueueDescription) { d.DuplicateDetectionHistoryTimeWindow = 8 * day }, "DuplicateDetection"},
+		{"a long window", func(d *QueueDescription) { d.DuplicateDetectionHistoryTimeWindow = 8 * day },
+			"DuplicateDetection"},
 		{"long metadata", func(d *QueueDescription) { d.UserMetadata = strings.Repeat("x", 1025) }, "UserMetadata"},
 		{"forwarding to itself", func(d *QueueDescription) { d.ForwardTo = "Q" }, "itself"},
 		{"forwarding to nothing", func(d *QueueDescription) { d.ForwardTo = "x" }, "does not exist"},
-		{"forwarding of dead letters to nothing", func(d *QueueDescription) { d.ForwardDeadLetteredMessagesTo = "x" }, "does not exist"},
-		{"forwarding with sessions", func(d *QueueDescription) { d.ForwardTo, d.RequiresSession = "other", true }, "session"},
+		{"forwarding of dead letters to nothing", func(d *QueueDescription) { d.ForwardDeadLetteredMessagesTo = "x" },
+			"does not exist"},
+		{"forwarding with sessions", func(d *QueueDescription) { d.ForwardTo, d.RequiresSession = "other", true },
+			"session"},
 	} {
 		d := DefaultQueue("q")
 		c.change(&d)
 		err := b.CreateQueue(d)
-		if code := CodeOf(err); err == nil || code != CodeInvalidArgument && code != CodeArgumentOutOfRange || !strings.Contains(err.Error(), c.text) {
+		if code := CodeOf(err); err == nil || code != CodeInvalidArgument && code != CodeArgumentOutOfRange ||
+			!strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: %v, want a bad argument with %q", c.what, err, c.text)
 		}
 	}
-	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", strings.Repeat("x", 51))), CodeInvalidArgument, "50")
+	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", strings.Repeat("x", 51))),
+		CodeInvalidArgument, "50")
 	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", "a/b")), CodeInvalidArgument, "slash")
 	if n := len(b.Queues()); n != 0 {
 		t.Errorf("%d queues were made", n)
@@ -53,10 +62,12 @@ func TestDescriptionsAreChecked(t *testing.T) {
 	premium := bench{t, New(Options{Tier: Premium})}
 	defer premium.Close()
 	premium.ok(premium.CreateQueue(QueueDescription{Name: "zero values are defaults"}))
-	if q, _ := premium.Queue("zero values are defaults"); q.MaxMessageSizeInKilobytes != 1024 || q.LockDuration != time.Minute || q.AutoDeleteOnIdle != Unlimited {
+	if q, _ := premium.Queue("zero values are defaults"); q.MaxMessageSizeInKilobytes != 1024 ||
+		q.LockDuration != time.Minute || q.AutoDeleteOnIdle != Unlimited {
 		t.Errorf("a Premium queue of defaults is %+v", q.QueueDescription)
 	}
-	premium.refused("partitions", premium.CreateQueue(QueueDescription{Name: "p", EnablePartitioning: true}), CodeInvalidArgument, "Premium")
+	premium.refused("partitions", premium.CreateQueue(QueueDescription{Name: "p", EnablePartitioning: true}),
+		CodeInvalidArgument, "Premium")
 }
 
 func TestEntityNames(t *testing.T) {
@@ -67,11 +78,15 @@ func TestEntityNames(t *testing.T) {
 	b.refused("same name", b.CreateTopic(DefaultTopic("folder/QUEUE")), CodeAlreadyExists, "SubCode=40900")
 	b.refused("same name", b.CreateQueue(DefaultQueue("TOPIC")), CodeAlreadyExists, "")
 	b.refused("same subscription", b.CreateSubscription(DefaultSubscription("topic", "SUB")), CodeAlreadyExists, "")
-	b.refused("too many subscriptions", b.CreateSubscription(DefaultSubscription("topic", "other")), CodeQuotaExceeded, "1")
+	b.refused("too many subscriptions", b.CreateSubscription(DefaultSubscription("topic", "other")),
+		CodeQuotaExceeded, "1")
 	for address, want := range map[string]string{
-		"folder/queue": "Folder/Queue", "/FOLDER/QUEUE/": "Folder/Queue", "folder/queue/$deadLetterQueue": "Folder/Queue/$DeadLetterQueue",
-		"folder/queue/$Transfer/$deadletterqueue": "Folder/Queue/$Transfer/$DeadLetterQueue", "TOPIC/subscriptions/sub": "topic/Subscriptions/Sub",
-		"topic/Subscriptions/sub/$DeadLetterQueue": "topic/Subscriptions/Sub/$DeadLetterQueue", "topic/Subscriptions/sub/$Transfer/$DeadLetterQueue": "topic/Subscriptions/Sub/$Transfer/$DeadLetterQueue",
+		"folder/queue": "Folder/Queue", "/FOLDER/QUEUE/": "Folder/Queue",
+		"folder/queue/$deadLetterQueue":                      "Folder/Queue/$DeadLetterQueue",
+		"folder/queue/$Transfer/$deadletterqueue":            "Folder/Queue/$Transfer/$DeadLetterQueue",
+		"TOPIC/subscriptions/sub":                            "topic/Subscriptions/Sub",
+		"topic/Subscriptions/sub/$DeadLetterQueue":           "topic/Subscriptions/Sub/$DeadLetterQueue",
+		"topic/Subscriptions/sub/$Transfer/$DeadLetterQueue": "topic/Subscriptions/Sub/$Transfer/$DeadLetterQueue",
 	} {
 		if s := b.source(address); s.Path() != want {
 			t.Errorf("%s is %s, want %s", address, s.Path(), want)
@@ -80,7 +95,9 @@ func TestEntityNames(t *testing.T) {
 			t.Errorf("%s does not exist", address)
 		}
 	}
-	for _, address := range []string{"", "/", "queue", "folder", "topic/sub", "topic/Subscriptions/", "topic/Subscriptions/x", "x/Subscriptions/sub", "$DeadLetterQueue", "x/$DeadLetterQueue", "topic/$DeadLetterQueue", "İ/Subscriptions/sub"} {
+	for _, address := range []string{"", "/", "queue", "folder", "topic/sub", "topic/Subscriptions/",
+		"topic/Subscriptions/x", "x/Subscriptions/sub", "$DeadLetterQueue", "x/$DeadLetterQueue",
+		"topic/$DeadLetterQueue", "İ/Subscriptions/sub"} {
 		if _, err := b.Source(address); err == nil || b.Exists(address) {
 			t.Errorf("%q is a source", address)
 		}
@@ -99,8 +116,10 @@ func TestEntityNames(t *testing.T) {
 		t.Errorf("queues are listed as %q", names)
 	}
 	for what, err := range map[string]error{
-		"queue": b.DeleteQueue("x"), "topic": b.DeleteTopic("a"), "subscription": b.DeleteSubscription("topic", "x"), "of nothing": b.DeleteSubscription("x", "x"),
-		"update": b.UpdateTopic(DefaultTopic("a")), "update queue": b.UpdateQueue(DefaultQueue("topic")), "update subscription": b.UpdateSubscription(DefaultSubscription("topic", "x")),
+		"queue": b.DeleteQueue("x"), "topic": b.DeleteTopic("a"), "subscription": b.DeleteSubscription("topic", "x"),
+		"of nothing": b.DeleteSubscription("x", "x"),
+		"update":     b.UpdateTopic(DefaultTopic("a")), "update queue": b.UpdateQueue(DefaultQueue("topic")),
+		"update subscription": b.UpdateSubscription(DefaultSubscription("topic", "x")),
 	} {
 		b.refused(what, err, CodeNotFound, "could not be found")
 	}
@@ -161,16 +180,26 @@ func TestUpdateRefusesFixedProperties(t *testing.T) {
 	defer b.Close()
 	b.queue("q", nil)
 	b.topic("t", "s")
-	for text, err := range map[string]error{
-		"The value for the RequiresSession property of an existing Queue cannot be changed":        b.UpdateQueue(QueueDescription{Name: "q", RequiresSession: true}),
-		"RequiresDuplicateDetection property of an existing Queue":                                 b.UpdateQueue(QueueDescription{Name: "q", RequiresDuplicateDetection: true}),
-		"Partitioning cannot be changed for Queue. ":                                               b.UpdateQueue(QueueDescription{Name: "q", EnablePartitioning: true}),
-		"RequiresDuplicateDetection property of an existing Topic":                                 b.UpdateTopic(TopicDescription{Name: "t", RequiresDuplicateDetection: true}),
-		"Partitioning cannot be changed for Topic. ":                                               b.UpdateTopic(TopicDescription{Name: "t", EnablePartitioning: true}),
-		"The value for the RequiresSession property of an existing Subscription cannot be changed": b.UpdateSubscription(SubscriptionDescription{Topic: "t", Name: "s", RequiresSession: true}),
-		"does not exist": b.UpdateSubscription(SubscriptionDescription{Topic: "t", Name: "s", ForwardTo: "x"}),
+	queue := func(d QueueDescription) error { d.Name = "q"; return b.UpdateQueue(d) }
+	topic := func(d TopicDescription) error { d.Name = "t"; return b.UpdateTopic(d) }
+	subscription := func(d SubscriptionDescription) error {
+		d.Topic, d.Name = "t", "s"
+		return b.UpdateSubscription(d)
+	}
+	const fixed = "property of an existing "
+	for _, tt := range []struct {
+		text string
+		err  error
+	}{
+		{"RequiresSession " + fixed + "Queue cannot be changed", queue(QueueDescription{RequiresSession: true})},
+		{"RequiresDuplicateDetection " + fixed + "Queue", queue(QueueDescription{RequiresDuplicateDetection: true})},
+		{"Partitioning cannot be changed for Queue. ", queue(QueueDescription{EnablePartitioning: true})},
+		{"RequiresDuplicateDetection " + fixed + "Topic", topic(TopicDescription{RequiresDuplicateDetection: true})},
+		{"Partitioning cannot be changed for Topic. ", topic(TopicDescription{EnablePartitioning: true})},
+		{"RequiresSession " + fixed + "Subscription", subscription(SubscriptionDescription{RequiresSession: true})},
+		{"does not exist", subscription(SubscriptionDescription{ForwardTo: "x"})},
 	} {
-		b.refused("update", err, CodeInvalidArgument, text)
+		b.refused("update", tt.err, CodeInvalidArgument, tt.text)
 	}
 }
 
@@ -178,7 +207,8 @@ func TestStatus(t *testing.T) {
 	for _, c := range []struct {
 		status        Status
 		send, receive bool
-	}{{StatusActive, true, true}, {StatusDisabled, false, false}, {StatusSendDisabled, false, true}, {StatusReceiveDisabled, true, false}} {
+	}{{StatusActive, true, true}, {StatusDisabled, false, false}, {StatusSendDisabled, false,
+		true}, {StatusReceiveDisabled, true, false}} {
 		t.Run(c.status.String(), func(t *testing.T) {
 			inBubble(t, func(b bench) {
 				target, source := b.queue("q", nil)
@@ -221,15 +251,19 @@ func TestMessageLimits(t *testing.T) {
 	target, source := b.queue("q", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1 })
 	big := func(size int) *Message { return &Message{ID: fmt.Sprint(size), Size: size} }
 	b.ok(target.Send([]*Message{big(256 << 10)}))
-	b.refused("one byte more", target.Send([]*Message{big(1), big(256<<10 + 1)}), CodeMessageTooLarge, "exceeds the limit")
+	b.refused("one byte more", target.Send([]*Message{big(1), big(256<<10 + 1)}), CodeMessageTooLarge,
+		"exceeds the limit")
 	long := strings.Repeat("x", 129)
 	b.refused("a long id", target.Send([]*Message{{ID: long}}), CodeInvalidArgument, "128")
-	b.refused("a long session", target.Send([]*Message{{SessionID: long, HasSession: true}}), CodeInvalidArgument, "128")
+	b.refused("a long session", target.Send([]*Message{{SessionID: long, HasSession: true}}), CodeInvalidArgument,
+		"128")
 	b.refused("a long partition key", target.Send([]*Message{{PartitionKey: long}}), CodeInvalidArgument, "128")
-	b.refused("keys that differ", target.Send([]*Message{{SessionID: "a", HasSession: true, PartitionKey: "b"}}), CodeInvalidArgument, "must match")
+	b.refused("keys that differ", target.Send([]*Message{{SessionID: "a", HasSession: true, PartitionKey: "b"}}),
+		CodeInvalidArgument, "must match")
 	b.ok(target.Send([]*Message{big(256 << 10), big(256 << 10)}))
 	b.refused("a full queue", target.Send([]*Message{big(1), big(256 << 10)}), CodeQuotaExceeded,
-		"The maximum entity size has been reached or exceeded for Queue: 'q'. Size of entity in bytes:1048577, Max entity size in bytes:1048576.")
+		"The maximum entity size has been reached or exceeded for Queue: 'q'. Size of entity in bytes:1048577, "+
+			"Max entity size in bytes:1048576.")
 	b.ok(target.Send([]*Message{big(256 << 10)}))
 	r := b.receiver(source, PeekLock)
 	d := b.take(r, 1)[0]
@@ -267,8 +301,11 @@ func TestPropertiesAreBounded(t *testing.T) {
 		d := b.take(r, 1)[0]
 		b.ok(source.Settle(d.LockToken, Settlement{Outcome: Abandon, Properties: large}))
 		d = b.take(r, 1)[0]
-		b.refused("as much again", source.Settle(d.LockToken, Settlement{Outcome: Defer, Properties: map[string]any{"y": make([]byte, 40<<10)}}), CodeMessageTooLarge, "65536")
-		b.refused("a long reason", source.Settle(d.LockToken, Settlement{Outcome: DeadLetter, Reason: strings.Repeat("x", 4097)}), CodeInvalidArgument, "4096")
+		b.refused("as much again", source.Settle(d.LockToken,
+			Settlement{Outcome: Defer, Properties: map[string]any{"y": make([]byte, 40<<10)}}), CodeMessageTooLarge,
+			"65536")
+		b.refused("a long reason", source.Settle(d.LockToken,
+			Settlement{Outcome: DeadLetter, Reason: strings.Repeat("x", 4097)}), CodeInvalidArgument, "4096")
 		b.settle(source, d, Complete)
 	})
 }
@@ -297,8 +334,10 @@ func TestSenders(t *testing.T) {
 	sender.Close()
 	b.refused("after closing", sender.Send(msgs("b")), CodeDetached, "closed")
 	b.wantPeek("one", source, "a")
-	if target.MaxBatchSize() != 1<<20 || target.MaxMessageSize() != 1<<20 || target.Path() != "q" || b.Namespace() != "mine" || b.Tier().String() != "Premium" || b.CreatedAt().IsZero() {
-		t.Errorf("Premium: batch %d, message %d, path %q", target.MaxBatchSize(), target.MaxMessageSize(), target.Path())
+	if target.MaxBatchSize() != 1<<20 || target.MaxMessageSize() != 1<<20 || target.Path() != "q" ||
+		b.Namespace() != "mine" || b.Tier().String() != "Premium" || b.CreatedAt().IsZero() {
+		t.Errorf("Premium: batch %d, message %d, path %q", target.MaxBatchSize(), target.MaxMessageSize(),
+			target.Path())
 	}
 	if code := CodeOf(fmt.Errorf("send: %w", errBusy())); code != CodeServerBusy {
 		t.Errorf("CodeOf a wrapped error = %d", code)

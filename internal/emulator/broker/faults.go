@@ -39,8 +39,8 @@ func (s *Source) Stall(d time.Duration) {
 	s.finishChangeLocked(now)
 }
 
-// LoseLocks ends every lock of the source at once, as if it had expired, and returns their number. Receivers of sessions
-// are detached.
+// LoseLocks ends every lock of the source at once, as if it had expired, and returns their number.
+// Receivers of sessions are detached.
 func (s *Source) LoseLocks() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

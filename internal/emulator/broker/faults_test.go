@@ -14,13 +14,15 @@ func TestDeliverTwice(t *testing.T) {
 		r := b.receiver(source, PeekLock)
 		got := b.wantTake("locked", r, 9, "a", "a", "b", "b", "c")
 		if got[0].SequenceNumber != got[1].SequenceNumber || got[0].LockToken == got[1].LockToken {
-			t.Errorf("the two have numbers %d and %d, tokens %v and %v", got[0].SequenceNumber, got[1].SequenceNumber, got[0].LockToken, got[1].LockToken)
+			t.Errorf("the two have numbers %d and %d, tokens %v and %v", got[0].SequenceNumber, got[1].SequenceNumber,
+				got[0].LockToken, got[1].LockToken)
 		}
 		b.wantCounts("a repeat is not a message", "q", Counts{Active: 3, Total: 3, Bytes: 300})
 		for i, how := range []Outcome{Complete, Complete, DeadLetter, Defer, Complete} {
 			b.settle(source, got[i], how)
 		}
-		b.wantCounts("all settled", "q", Counts{DeadLetter: 0, Active: 0, Total: 0, Bytes: 0}.with(func(c *Counts) { c.DeadLetter, c.Total, c.Bytes = 1, 1, 100 }))
+		b.wantCounts("all settled", "q", Counts{DeadLetter: 0, Active: 0, Total: 0,
+			Bytes: 0}.with(func(c *Counts) { c.DeadLetter, c.Total, c.Bytes = 1, 1, 100 }))
 		source.DeliverTwice(1)
 		b.ok(target.Send(msgs("d")))
 		b.wantTake("deleted", b.receiver(source, ReceiveAndDelete), 9, "d", "d")
@@ -146,7 +148,8 @@ func TestUsage(t *testing.T) {
 		b.settle(source, got[1], Abandon)
 		b.wantPeek("one is left", source, "b")
 		b.ok(b.ChargeManagement())
-		want := Usage{Sent: 2, Filters: 6, Received: 2, Completed: 1, Settled: 1, Peeked: 1, Managed: 1, Credits: 2 + 6 + 2 + 2 + 1 + 10}
+		want := Usage{Sent: 2, Filters: 6, Received: 2, Completed: 1, Settled: 1, Peeked: 1, Managed: 1,
+			Credits: 2 + 6 + 2 + 2 + 1 + 10}
 		if got := b.Usage(); got != want {
 			t.Errorf("usage %+v, want %+v", got, want)
 		}

@@ -9,8 +9,8 @@ type forwardQueue struct {
 	forwarding bool      // a goroutine empties outbox
 }
 
-// startForwardingLocked starts the forwarder of the source unless it runs already. The forwarder ends when the outbox is
-// empty; [Broker.Close] waits for it.
+// startForwardingLocked starts the forwarder of the source unless it runs already. The forwarder
+// ends when the outbox is empty; [Broker.Close] waits for it.
 func (s *Source) startForwardingLocked() {
 	if s.forwarding || !s.broker.forwarders.begin() {
 		return
@@ -23,9 +23,10 @@ func (s *Source) startForwardingLocked() {
 	}()
 }
 
-// forwardOne moves the oldest record of the outbox to its destination. If the destination refuses it, the record becomes a
-// dead letter of this entity ("Chaining Service Bus entities with autoforwarding"); a dead letter moves to the transfer
-// dead-letter queue. forwardOne reports false when the outbox is empty.
+// forwardOne moves the oldest record of the outbox to its destination. If the destination refuses
+// it, the record becomes a dead letter of this entity ("Chaining Service Bus entities with
+// autoforwarding"); a dead letter moves to the transfer dead-letter queue. forwardOne reports false
+// when the outbox is empty.
 func (s *Source) forwardOne() bool {
 	s.mu.Lock()
 	for len(s.outbox) > 0 && s.outbox[0].state != transfer {

@@ -19,12 +19,15 @@ func TestForward(t *testing.T) {
 		wait(0)
 		found := b.wantPeek("through both", end, "a", "b")
 		if found[1].SequenceNumber != 2 || found[1].EnqueuedSequenceNumber != 2 {
-			t.Errorf("numbers %d and %d, want 2 here and the first entity's 2", found[1].SequenceNumber, found[1].EnqueuedSequenceNumber)
+			t.Errorf("numbers %d and %d, want 2 here and the first entity's 2", found[1].SequenceNumber,
+				found[1].EnqueuedSequenceNumber)
 		}
 		_, err := source.NewReceiver(ReceiverOptions{Wake: func() {}})
-		b.refused("receiving at the start", err, CodeNotAllowed, "Cannot create a message receiver on an entity with auto-forwarding enabled.")
+		b.refused("receiving at the start", err, CodeNotAllowed,
+			"Cannot create a message receiver on an entity with auto-forwarding enabled.")
 		_, err = source.Peek(0, 1, nil)
-		b.refused("peeking at the start", err, CodeNotAllowed, "Cannot create a message browser on an entity with auto-forwarding enabled.")
+		b.refused("peeking at the start", err, CodeNotAllowed,
+			"Cannot create a message browser on an entity with auto-forwarding enabled.")
 		wait(time.Hour)
 		if !b.Exists("hub/Subscriptions/s") {
 			t.Error("a forwarding subscription was deleted as idle")
@@ -105,7 +108,8 @@ func TestForwardDeadLetters(t *testing.T) {
 		b.ok(source.Settle(got[1].LockToken, Settlement{Outcome: DeadLetter, Reason: "why"}))
 		wait(0)
 		d := b.wantPeek("moved on", morgue, "b")[0]
-		if d.DeadLetterSource != "q" || d.Message.Properties["DeadLetterReason"] != "why" || d.EnqueuedSequenceNumber != 2 {
+		if d.DeadLetterSource != "q" || d.Message.Properties["DeadLetterReason"] != "why" ||
+			d.EnqueuedSequenceNumber != 2 {
 			t.Errorf("%+v of %+v", d, d.Message)
 		}
 		b.ok(b.DeleteQueue("morgue"))

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Message is a message as the sender passes it to the broker. All subscriptions that get it share it, and neither the broker
-// nor the sender may change it after Send. Changes by a rule's action or on abandon make a copy with Modified set.
+// Message is a message as the sender passes it to the broker. All subscriptions that get it share
+// it, and neither the broker nor the sender may change it after Send. Changes by a rule's action or
+// on abandon make a copy with Modified set.
 type Message struct {
 	ID               string // message-id as text; at most 128 characters; duplicate detection compares it
 	SessionID        string // group-id; valid if HasSession, because the empty string is a valid id
@@ -59,8 +60,8 @@ func (m *Message) withProperties(changes map[string]any) *Message {
 	return c
 }
 
-// maxProperties bounds the application properties of a message after a change by a receiver or a rule, in bytes ("Service
-// Bus quotas").
+// maxProperties bounds the application properties of a message after a change by a receiver or a
+// rule, in bytes ("Service Bus quotas").
 const maxProperties = 64 << 10
 
 // checkProperties refuses changes that would make the application properties of m too large.
@@ -70,7 +71,8 @@ func (m *Message) checkProperties(changes map[string]any) error {
 	}
 	total := propertiesSize(m.Properties) + propertiesSize(changes)
 	if total > maxProperties {
-		return errorf(CodeMessageTooLarge, "The application properties would have %d bytes; the limit is %d.", total, maxProperties)
+		return errorf(CodeMessageTooLarge, "The application properties would have %d bytes; the limit is %d.", total,
+			maxProperties)
 	}
 	return nil
 }

@@ -58,8 +58,9 @@ func (m *meter) charge(credits int64, refusable bool) error {
 }
 
 func errBusy() *Error {
-	return &Error{CodeServerBusy, "The request was terminated because the namespace is being throttled. Error code : 50009. " +
-		"Please wait 2 seconds and try again."}
+	return &Error{CodeServerBusy,
+		"The request was terminated because the namespace is being throttled. Error code : 50009. " +
+			"Please wait 2 seconds and try again."}
 }
 
 // chargeSend charges for messages and for the filters evaluated for each.
@@ -104,14 +105,15 @@ func (m *meter) management() error {
 func (b *Broker) Usage() Usage {
 	m := &b.meter
 	return Usage{
-		Sent: m.sends.Load(), Received: m.receives.Load(), Completed: m.completions.Load(), Settled: m.settlements.Load(),
-		Peeked: m.peeks.Load(), Filters: m.filters.Load(), Managed: m.managed.Load(), Credits: m.credits.Load(),
+		Sent: m.sends.Load(), Received: m.receives.Load(), Completed: m.completions.Load(),
+		Settled: m.settlements.Load(),
+		Peeked:  m.peeks.Load(), Filters: m.filters.Load(), Managed: m.managed.Load(), Credits: m.credits.Load(),
 	}
 }
 
-// Throttle limits the namespace to a number of credits per second; the Standard tier has 1,000, and 0 means no limit. Sends
-// and management operations beyond it are refused with [CodeServerBusy]. Deliveries and settlements spend credits but are
-// not refused.
+// Throttle limits the namespace to a number of credits per second; the Standard tier has 1,000, and
+// 0 means no limit. Sends and management operations beyond it are refused with [CodeServerBusy].
+// Deliveries and settlements spend credits but are not refused.
 func (b *Broker) Throttle(creditsPerSecond int) {
 	b.meter.limit.Store(int64(creditsPerSecond))
 }

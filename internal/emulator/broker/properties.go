@@ -8,8 +8,8 @@ import (
 	"chatapp/internal/emulator/broker/sqlfilter"
 )
 
-// messageProperties is a message as SQL filters read it and actions change it. It is one pointer, so that its conversion to
-// an interface does not allocate.
+// messageProperties is a message as SQL filters read it and actions change it. It is one pointer,
+// so that its conversion to an interface does not allocate.
 type messageProperties struct{ m *Message }
 
 var _ sqlfilter.Editor = messageProperties{}
@@ -109,8 +109,8 @@ func (v messageProperties) field(name string) *string {
 	return nil
 }
 
-// SetSystem sets a property. It accepts ScheduledEnqueueTimeUtc, which has no effect in a subscription ("Topic filters and
-// actions", "Actions").
+// SetSystem sets a property. It accepts ScheduledEnqueueTimeUtc, which has no effect in a
+// subscription ("Topic filters and actions", "Actions").
 func (v messageProperties) SetSystem(name string, value any) error {
 	switch name {
 	case "timetolive":

@@ -21,14 +21,17 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	size := &sizeCounter{}
 	q.main = b.newSource(d.Name, size, q.activity)
 	q.target = &Target{
-		broker: b, path: d.Name, kind: "Queue", queue: q.main, size: size, activity: q.activity, sessions: d.RequiresSession,
-		senders: make(map[*Sender]struct{}),
+		broker: b, path: d.Name, kind: "Queue", queue: q.main, size: size, activity: q.activity,
+		sessions: d.RequiresSession,
+		senders:  make(map[*Sender]struct{}),
 	}
 	if d.RequiresDuplicateDetection {
-		q.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
+		q.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow,
+			seen: make(map[string]struct{})}
 	}
 	q.applyLocked(nil)
-	q.activity.begin(d.AutoDeleteOnIdle, func() bool { return q.main.count().Scheduled > 0 }, func() { _ = b.deleteQueue(d.Name, q) })
+	q.activity.begin(d.AutoDeleteOnIdle, func() bool { return q.main.count().Scheduled > 0 },
+		func() { _ = b.deleteQueue(d.Name, q) })
 	b.queues[entityKey(d.Name)] = q
 	return nil
 }
@@ -58,9 +61,11 @@ func (b *Broker) UpdateQueue(d QueueDescription) error {
 	was := q.description
 	switch {
 	case d.RequiresSession != was.RequiresSession:
-		return errorf(CodeInvalidArgument, "The value for the RequiresSession property of an existing Queue cannot be changed")
+		return errorf(CodeInvalidArgument,
+			"The value for the RequiresSession property of an existing Queue cannot be changed")
 	case d.RequiresDuplicateDetection != was.RequiresDuplicateDetection:
-		return errorf(CodeInvalidArgument, "The value for the RequiresDuplicateDetection property of an existing Queue cannot be changed")
+		return errorf(CodeInvalidArgument,
+			"The value for the RequiresDuplicateDetection property of an existing Queue cannot be changed")
 	case d.EnablePartitioning != was.EnablePartitioning:
 		return errorf(CodeInvalidArgument, "Partitioning cannot be changed for Queue. ")
 	}

@@ -133,13 +133,16 @@ func (w *world) check() {
 		}
 	}
 	if counts != s.counts || bytes != s.bytes || live != s.log.live {
-		w.Fatalf("the queue holds %v, %d bytes, %d live; its numbers are %v, %d, %d", counts, bytes, live, s.counts, s.bytes, s.log.live)
+		w.Fatalf("the queue holds %v, %d bytes, %d live; its numbers are %v, %d, %d", counts, bytes, live, s.counts,
+			s.bytes, s.log.live)
 	}
 	dead := s.deadLetters
 	dead.mu.Lock()
 	defer dead.mu.Unlock()
-	if used, records := s.size.used.Load(), s.size.records.Load(); used != bytes+dead.bytes || records != int64(live+dead.log.live) {
-		w.Fatalf("the account has %d bytes and %d records, the queues %d+%d and %d+%d", used, records, bytes, dead.bytes, live, dead.log.live)
+	if used, records := s.size.used.Load(), s.size.records.Load(); used != bytes+dead.bytes ||
+		records != int64(live+dead.log.live) {
+		w.Fatalf("the account has %d bytes and %d records, the queues %d+%d and %d+%d", used, records, bytes,
+			dead.bytes, live, dead.log.live)
 	}
 }
 
@@ -165,7 +168,8 @@ func (w *world) drain() {
 	}
 	usage := w.Usage()
 	if total := int64(len(seen)) + usage.Completed; total != int64(w.sent) {
-		w.Fatalf("%d are left in the queue, %d with the dead, %d were completed; %d were sent", left, len(seen)-left, usage.Completed, w.sent)
+		w.Fatalf("%d are left in the queue, %d with the dead, %d were completed; %d were sent", left, len(seen)-left,
+			usage.Completed, w.sent)
 	}
 }
 

@@ -63,14 +63,19 @@ func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
 	case !s.settings.status.admitsReceive():
 		return nil, errDisabled(s.path, s.settings.status)
 	case s.settings.forwardTo != "":
-		return nil, errorf(CodeNotAllowed, "Cannot create a message receiver on an entity with auto-forwarding enabled.")
+		return nil, errorf(CodeNotAllowed,
+			"Cannot create a message receiver on an entity with auto-forwarding enabled.")
 	case s.settings.requiresSession && options.Session == nil:
-		return nil, errorf(CodeNotAllowed, "It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
+		return nil, errorf(CodeNotAllowed,
+			"It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
 	case !s.settings.requiresSession && options.Session != nil:
-		return nil, errorf(CodeNotAllowed, "A sessionful message receiver cannot be created on an entity that does not require sessions. "+
-			"Ensure RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior.")
+		return nil, errorf(CodeNotAllowed,
+			"A sessionful message receiver cannot be created on an entity that does not require sessions. "+
+				"Ensure RequiresSession is set to true when creating a Queue or Subscription to enable sessionful "+
+				"behavior.")
 	case len(s.receivers) >= s.broker.options.MaxReceivers:
-		return nil, errorf(CodeServerBusy, "The maximum number of %d receivers of '%s' is reached.", s.broker.options.MaxReceivers, s.path)
+		return nil, errorf(CodeServerBusy, "The maximum number of %d receivers of '%s' is reached.",
+			s.broker.options.MaxReceivers, s.path)
 	}
 	now := s.broker.now()
 	r := &Receiver{source: s, options: options}
@@ -85,8 +90,9 @@ func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
 	return r, nil
 }
 
-// Err returns nil while the receiver is open, and later the reason why it was detached. The code is [CodeDetached] after
-// a change or deletion of the entity, [CodeSessionLockLost] after the loss of the session.
+// Err returns nil while the receiver is open, and later the reason why it was detached. The code is
+// [CodeDetached] after a change or deletion of the entity, [CodeSessionLockLost] after the loss of
+// the session.
 func (r *Receiver) Err() error {
 	r.source.mu.Lock()
 	defer r.source.mu.Unlock()
@@ -96,9 +102,10 @@ func (r *Receiver) Err() error {
 	return r.err
 }
 
-// SetCredit sets how many messages Take may return from now on, including those already waiting for Take. A smaller
-// number returns the excess to the entity. SetCredit delivers all available messages before it returns: for a drain, set
-// the credit, Take until it returns 0, and set the credit to 0.
+// SetCredit sets how many messages Take may return from now on, including those already waiting for
+// Take. A smaller number returns the excess to the entity. SetCredit delivers all available
+// messages before it returns: for a drain, set the credit, Take until it returns 0, and set the
+// credit to 0.
 func (r *Receiver) SetCredit(n int) error {
 	s := r.source
 	s.mu.Lock()
@@ -128,8 +135,9 @@ func (r *Receiver) Credit() int {
 	return r.credit
 }
 
-// Take fills dst with messages for this receiver and returns their number. It never waits. Call it until it returns less
-// than len(dst), and again after the next Wake. Messages taken in PeekLock mode stay locked when the receiver closes.
+// Take fills dst with messages for this receiver and returns their number. It never waits. Call it
+// until it returns less than len(dst), and again after the next Wake. Messages taken in PeekLock
+// mode stay locked when the receiver closes.
 func (r *Receiver) Take(dst []Delivery) int {
 	s := r.source
 	s.mu.Lock()
@@ -169,8 +177,8 @@ func (r *Receiver) Close() {
 	s.finishChangeLocked(now)
 }
 
-// closeReceiverLocked detaches a receiver and frees its session, if it has one. failed makes the returned messages count
-// as failed deliveries.
+// closeReceiverLocked detaches a receiver and frees its session, if it has one. failed makes the
+// returned messages count as failed deliveries.
 func (s *Source) closeReceiverLocked(r *Receiver, why *Error, failed bool, now int64) {
 	r.err = why
 	delete(s.receivers, r)
@@ -267,8 +275,8 @@ func (s *Source) lockLocked(rec *record, mode Mode, r *Receiver, now int64) {
 	}
 }
 
-// loseLockLocked ends an expired lock. If the receiver has not taken the message yet, it leaves the inbox and the credit
-// becomes available again.
+// loseLockLocked ends an expired lock. If the receiver has not taken the message yet, it leaves the
+// inbox and the credit becomes available again.
 func (s *Source) loseLockLocked(rec *record, now int64) {
 	if r := rec.holder; r != nil {
 		if i := slices.Index(r.inbox[r.head:], rec); i >= 0 {

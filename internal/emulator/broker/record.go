@@ -100,6 +100,7 @@ func (rec *record) delivery() Delivery {
 	return Delivery{
 		Message: rec.msg, SequenceNumber: rec.seq, EnqueuedSequenceNumber: rec.enqueuedSeq,
 		EnqueuedTime: unixTime(rec.enqueued), ScheduledTime: unixTime(rec.due), TTL: rec.ttl, DeliveryCount: rec.count,
-		LockToken: rec.token, LockedUntil: unixTime(rec.lockedUntil), State: rec.messageState(), DeadLetterSource: rec.deadLetterSource,
+		LockToken: rec.token, LockedUntil: unixTime(rec.lockedUntil), State: rec.messageState(),
+		DeadLetterSource: rec.deadLetterSource,
 	}
 }

@@ -31,7 +31,8 @@ func (r *rule) apply(m *Message) (*Message, error) {
 		return nil, err
 	}
 	if n := propertiesSize(c.Properties); n > maxProperties {
-		return nil, errorf(CodeMessageTooLarge, "The action made %d bytes of application properties; the limit is %d.", n, maxProperties)
+		return nil, errorf(CodeMessageTooLarge,
+			"The action made %d bytes of application properties; the limit is %d.", n, maxProperties)
 	}
 	return c, nil
 }
@@ -44,7 +45,8 @@ func compileRule(d RuleDescription) (*rule, error) {
 		d.Filter = TrueFilter{}
 	}
 	if n := d.size(); n > maxRuleSize {
-		return nil, errorf(CodeInvalidArgument, "The values of the rule '%s' have %d bytes; the limit is %d.", d.Name, n, maxRuleSize)
+		return nil, errorf(CodeInvalidArgument, "The values of the rule '%s' have %d bytes; the limit is %d.", d.Name,
+			n, maxRuleSize)
 	}
 	if d.CreatedAt.IsZero() {
 		d.CreatedAt = time.Now()
@@ -82,7 +84,8 @@ func (d *RuleDescription) size() int {
 		total += propertiesSize(f.Parameters)
 	case CorrelationFilter:
 		total += propertiesSize(f.Properties)
-		for _, text := range []string{f.CorrelationID, f.MessageID, f.To, f.ReplyTo, f.Subject, f.SessionID, f.ReplyToSessionID, f.ContentType} {
+		for _, text := range []string{f.CorrelationID, f.MessageID, f.To, f.ReplyTo, f.Subject, f.SessionID,
+			f.ReplyToSessionID, f.ContentType} {
 			total += len(text)
 		}
 	case UnknownFilter:
@@ -219,8 +222,8 @@ func (t *topic) admitRuleLocked(r, replaced *rule) error {
 		t.description.Name, maxSQLFilters, maxCorrelationFilters)
 }
 
-// countRuleLocked maintains the numbers of filters that management reports. True, false and unknown filters count as SQL
-// filters; the limit allows one more per subscription.
+// countRuleLocked maintains the numbers of filters that management reports. True, false and unknown
+// filters count as SQL filters; the limit allows one more per subscription.
 func (t *topic) countRuleLocked(r *rule, change int) {
 	switch r.description.Filter.(type) {
 	case TrueFilter, FalseFilter, SQLFilter, UnknownFilter:

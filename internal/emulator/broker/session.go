@@ -116,7 +116,8 @@ func (s *Source) acceptLocked(r *Receiver, now int64) error {
 	}
 	sess := s.sessions.named(r.options.Session.ID)
 	if sess.holder != nil {
-		return errorf(CodeSessionCannotBeLocked, "The requested session '%s' cannot be accepted. It may be locked by another receiver.", sess.id)
+		return errorf(CodeSessionCannotBeLocked,
+			"The requested session '%s' cannot be accepted. It may be locked by another receiver.", sess.id)
 	}
 	s.lockSessionLocked(sess, r, now)
 	return nil
@@ -151,7 +152,8 @@ func (s *Source) loseSessionLocked(sess *session, now int64) {
 }
 
 func errSessionLockLost() *Error {
-	return &Error{CodeSessionLockLost, "The session lock has expired on the MessageSession. Accept a new MessageSession."}
+	return &Error{CodeSessionLockLost,
+		"The session lock has expired on the MessageSession. Accept a new MessageSession."}
 }
 
 // dispatchSessionsLocked gives available sessions to waiting receivers, and messages to receivers with a session.
@@ -168,7 +170,8 @@ func (s *Source) dispatchSessionsLocked(now int64) {
 	}
 	for _, sess := range s.sessions.dispatchable {
 		sess.dispatchable = false
-		for sess.holder != nil && sess.holder.demandLocked() > 0 && s.deliverNextLocked(&sess.backlog, sess.holder, now) {
+		for sess.holder != nil && sess.holder.demandLocked() > 0 &&
+			s.deliverNextLocked(&sess.backlog, sess.holder, now) {
 		}
 	}
 	clear(s.sessions.dispatchable)
@@ -270,7 +273,8 @@ func (s *Source) Sessions(stateSetAfter time.Time) ([]string, error) {
 	}
 	var ids []string
 	for id, sess := range s.sessions.byID {
-		if stateSetAfter.IsZero() && (sess.records > 0 || sess.hasState) || !stateSetAfter.IsZero() && sess.hasState && sess.stateSet > instant(stateSetAfter) {
+		if stateSetAfter.IsZero() && (sess.records > 0 || sess.hasState) || !stateSetAfter.IsZero() &&
+			sess.hasState && sess.stateSet > instant(stateSetAfter) {
 			ids = append(ids, id)
 		}
 	}

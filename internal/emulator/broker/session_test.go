@@ -31,7 +31,8 @@ func TestSessionsNeedSessions(t *testing.T) {
 		target, source := b.sessionQueue()
 		b.refused("a message without", target.Send(msgs("a")), CodeNotAllowed, "The SessionId was not set on a message")
 		_, err := source.NewReceiver(ReceiverOptions{Wake: func() {}})
-		b.refused("a plain receiver", err, CodeNotAllowed, "It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
+		b.refused("a plain receiver", err, CodeNotAllowed,
+			"It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
 		_, plain := b.queue("plain", nil)
 		_, err = b.accept(plain, "x", false)
 		b.refused("a session of a plain queue", err, CodeNotAllowed, "")
@@ -48,10 +49,12 @@ func TestSessionReceivers(t *testing.T) {
 		if _, _, ok := waiting.Session(); ok {
 			t.Fatal("a session was accepted where there is none")
 		}
-		b.ok(target.Send([]*Message{sessionMsg("a", "a1"), sessionMsg("", "e1"), sessionMsg("b", "b1"), sessionMsg("a", "a2")}))
+		b.ok(target.Send([]*Message{sessionMsg("a", "a1"), sessionMsg("", "e1"), sessionMsg("b", "b1"),
+			sessionMsg("a", "a2")}))
 		b.wantSession("waiting", waiting, "a")
 		_, err = b.accept(source, "a", false)
-		b.refused("taken", err, CodeSessionCannotBeLocked, "The requested session 'a' cannot be accepted. It may be locked by another receiver.")
+		b.refused("taken", err, CodeSessionCannotBeLocked,
+			"The requested session 'a' cannot be accepted. It may be locked by another receiver.")
 		empty, err := b.accept(source, "", true)
 		b.ok(err)
 		b.wantSession("the empty id is a session", empty, "")
@@ -108,7 +111,8 @@ func TestSessionLocks(t *testing.T) {
 		r, err = b.accept(source, "a", false)
 		b.ok(err)
 		if got := b.wantTake("again", r, 5, "a1", "a2"); got[0].DeliveryCount != 1 || got[1].DeliveryCount != 0 {
-			t.Errorf("counts %d and %d, want 1 for the one that was locked and 0", got[0].DeliveryCount, got[1].DeliveryCount)
+			t.Errorf("counts %d and %d, want 1 for the one that was locked and 0", got[0].DeliveryCount,
+				got[1].DeliveryCount)
 		}
 	})
 }
@@ -125,8 +129,10 @@ func TestSessionLockEndsBeforeTake(t *testing.T) {
 		wait(time.Minute)
 		again, err := b.accept(source, "a", false)
 		b.ok(err)
-		if got := b.wantTake("each once", again, 9, "a1", "a2", "a3"); got[0].DeliveryCount != 1 || got[1].DeliveryCount != 1 || got[2].DeliveryCount != 0 {
-			t.Errorf("counts %d, %d, %d; want 1, 1 and 0", got[0].DeliveryCount, got[1].DeliveryCount, got[2].DeliveryCount)
+		if got := b.wantTake("each once", again, 9, "a1", "a2", "a3"); got[0].DeliveryCount != 1 ||
+			got[1].DeliveryCount != 1 || got[2].DeliveryCount != 0 {
+			t.Errorf("counts %d, %d, %d; want 1, 1 and 0", got[0].DeliveryCount, got[1].DeliveryCount,
+				got[2].DeliveryCount)
 		}
 	})
 }

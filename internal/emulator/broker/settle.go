@@ -77,7 +77,8 @@ func (s *Source) Settle(token UUID, how Settlement) error {
 		return err
 	}
 	if len(how.Reason) > maxReason || len(how.Description) > maxReason {
-		return errorf(CodeInvalidArgument, "The dead-letter reason or description is longer than %d characters.", maxReason)
+		return errorf(CodeInvalidArgument, "The dead-letter reason or description is longer than %d characters.",
+			maxReason)
 	}
 	s.activity.used(now)
 	s.broker.meter.settled(how.Outcome)
@@ -116,7 +117,8 @@ func (s *Source) Renew(tokens []UUID) ([]time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.settings.requiresSession {
-		return nil, errorf(CodeNotAllowed, "The lock of a message in a session cannot be renewed. Renew the session's lock.")
+		return nil, errorf(CodeNotAllowed,
+			"The lock of a message in a session cannot be renewed. Renew the session's lock.")
 	}
 	now := s.broker.now()
 	ends := make([]time.Time, len(tokens))
@@ -172,9 +174,10 @@ func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) 
 	return found, nil
 }
 
-// ReceiveDeferred takes deferred messages by their sequence numbers. Where sessions are required, a receiver must hold
-// the session. If one message is missing, none is taken and the code is [CodeMessageNotFound]. A deferred message does not
-// expire ("Overview of Service Bus dead-letter queues", "Time to live").
+// ReceiveDeferred takes deferred messages by their sequence numbers. Where sessions are required, a
+// receiver must hold the session. If one message is missing, none is taken and the code is
+// [CodeMessageNotFound]. A deferred message does not expire ("Overview of Service Bus dead-letter
+// queues", "Time to live").
 func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) ([]Delivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +191,8 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 	var holder *Receiver
 	if s.settings.requiresSession {
 		if sessionID == nil {
-			return nil, errorf(CodeNotAllowed, "It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
+			return nil, errorf(CodeNotAllowed,
+				"It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
 		}
 		sess, err := s.sessionForReceiverLocked(*sessionID, now)
 		if err != nil {
@@ -200,7 +204,8 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 	for _, seq := range numbers {
 		rec := s.log.find(seq)
 		if rec == nil || rec.state != deferred || rec.session != nil && rec.session.id != *sessionID {
-			return nil, errorf(CodeMessageNotFound, "Failed to lock one or more specified messages. The message does not exist.")
+			return nil, errorf(CodeMessageNotFound,
+				"Failed to lock one or more specified messages. The message does not exist.")
 		}
 		records = append(records, rec)
 	}

@@ -13,20 +13,23 @@ func TestPeekLock(t *testing.T) {
 		r := b.receiver(source, PeekLock)
 		got := b.wantTake("first", r, 2, "a", "b")
 		for i, d := range got {
-			if d.SequenceNumber != int64(i+1) || d.EnqueuedSequenceNumber != 0 || d.DeliveryCount != 0 || d.LockToken == (UUID{}) ||
+			if d.SequenceNumber != int64(i+1) || d.EnqueuedSequenceNumber != 0 || d.DeliveryCount != 0 ||
+				d.LockToken == (UUID{}) ||
 				!d.LockedUntil.Equal(time.Now().Add(time.Minute)) || !d.EnqueuedTime.Equal(time.Now()) || d.TTL != 0 {
 				t.Errorf("delivery %d is %+v", i, d)
 			}
 		}
 		b.wantPeek("locked ones show", source, "a", "b", "c")
 		b.settle(source, got[0], Complete)
-		b.refused("completing twice", source.Settle(got[0].LockToken, Settlement{}), CodeLockLost, "The lock supplied is invalid")
+		b.refused("completing twice", source.Settle(got[0].LockToken, Settlement{}), CodeLockLost,
+			"The lock supplied is invalid")
 		b.refused("a foreign token", source.Settle(newUUID(), Settlement{}), CodeLockLost, "")
 		b.refused("no token", source.Settle(UUID{}, Settlement{}), CodeLockLost, "")
 		b.settle(source, got[1], Release)
 		again := b.wantTake("released comes first", r, 5, "b", "c")
 		if again[0].DeliveryCount != 0 || again[0].LockToken == got[1].LockToken {
-			t.Errorf("after a release: count %d, token %v; want 0 and a new token", again[0].DeliveryCount, again[0].LockToken)
+			t.Errorf("after a release: count %d, token %v; want 0 and a new token", again[0].DeliveryCount,
+				again[0].LockToken)
 		}
 		b.settle(source, again[0], Abandon)
 		b.refused("a token from before", source.Settle(got[1].LockToken, Settlement{}), CodeLockLost, "")
@@ -79,7 +82,8 @@ func TestMaxDeliveryCount(t *testing.T) {
 		b.wantPeek("queue", source)
 		dead := b.source("q/$deadletterqueue")
 		d := b.wantPeek("dead letters", dead, "a")[0]
-		if d.Message.Properties["DeadLetterReason"] != "MaxDeliveryCountExceeded" || !d.Message.Modified || d.SequenceNumber != 1 ||
+		if d.Message.Properties["DeadLetterReason"] != "MaxDeliveryCountExceeded" || !d.Message.Modified ||
+			d.SequenceNumber != 1 ||
 			d.DeadLetterSource != "" {
 			t.Errorf("dead letter %+v of %+v", d.Message, d)
 		}
@@ -95,7 +99,8 @@ func TestMaxDeliveryCount(t *testing.T) {
 			t.Errorf("count in the dead-letter queue is %d, want 3 still", d.DeliveryCount)
 		}
 		d = b.wantTake("dead letter", r, 1, "a")[0]
-		b.refused("dead-lettering a dead letter", dead.Settle(d.LockToken, Settlement{Outcome: DeadLetter}), CodeNotAllowed, "")
+		b.refused("dead-lettering a dead letter", dead.Settle(d.LockToken, Settlement{Outcome: DeadLetter}),
+			CodeNotAllowed, "")
 		b.settle(dead, d, Complete)
 		b.wantCounts("at the end", "q", Counts{})
 	})
@@ -115,9 +120,11 @@ func TestDeadLetterAndProperties(t *testing.T) {
 		if sent.Properties["x"] != 1 || sent.Modified {
 			t.Errorf("the sender's message was changed: %+v", sent)
 		}
-		b.ok(source.Settle(d.LockToken, Settlement{Outcome: DeadLetter, Reason: "why", Description: "how", Properties: map[string]any{"z": 3}}))
+		b.ok(source.Settle(d.LockToken, Settlement{Outcome: DeadLetter, Reason: "why", Description: "how",
+			Properties: map[string]any{"z": 3}}))
 		d = b.wantPeek("dead letters", b.source("q/$DeadLetterQueue"), "a")[0]
-		for key, want := range map[string]any{"x": 5, "y": 2, "z": 3, "DeadLetterReason": "why", "DeadLetterErrorDescription": "how"} {
+		for key, want := range map[string]any{"x": 5, "y": 2, "z": 3, "DeadLetterReason": "why",
+			"DeadLetterErrorDescription": "how"} {
 			if got := d.Message.Properties[key]; got != want {
 				t.Errorf("property %s is %v, want %v", key, got, want)
 			}
@@ -137,10 +144,12 @@ func TestDefer(t *testing.T) {
 		b.wantPeek("but show", source, "a:deferred", "b:deferred", "c:deferred")
 		wait(2 * time.Hour) // deferred messages do not expire
 		_, err := source.ReceiveDeferred([]int64{1, 9}, PeekLock, nil)
-		b.refused("one is missing", err, CodeMessageNotFound, "Failed to lock one or more specified messages. The message does not exist.")
+		b.refused("one is missing", err, CodeMessageNotFound,
+			"Failed to lock one or more specified messages. The message does not exist.")
 		got, err := source.ReceiveDeferred([]int64{3, 1}, PeekLock, nil)
 		b.ok(err)
-		if !slices.Equal(ids(got), []string{"c", "a"}) || got[0].State != Deferred || got[0].Message.Properties["later"] != true {
+		if !slices.Equal(ids(got), []string{"c", "a"}) || got[0].State != Deferred ||
+			got[0].Message.Properties["later"] != true {
 			t.Fatalf("received %+v", got)
 		}
 		b.wantPeek("they stay deferred under their locks", source, "a:deferred", "b:deferred", "c:deferred")
@@ -236,7 +245,8 @@ func TestCreditIsServedInOrderOfArrival(t *testing.T) {
 			got := make([]Delivery, 5)
 			got = got[:receivers[i].Take(got)]
 			if !slices.Equal(ids(got), want) || woken[i] != 1 || receivers[i].Credit() != 0 {
-				t.Errorf("receiver %d took %q after %d wakes, credit left %d; want %q, 1, 0", i, ids(got), woken[i], receivers[i].Credit(), want)
+				t.Errorf("receiver %d took %q after %d wakes, credit left %d; want %q, 1, 0", i, ids(got), woken[i],
+					receivers[i].Credit(), want)
 			}
 		}
 		b.ok(receivers[2].SetCredit(5))

@@ -178,8 +178,9 @@ func (s *Source) lockListOfLocked(rec *record) *lockList {
 	return &s.locks
 }
 
-// requeueLocked unlocks a record and makes it available again, or deferred if it was deferred before. If failed is set it
-// increments the delivery count, and moves the record to the dead letters at the limit.
+// requeueLocked unlocks a record and makes it available again, or deferred if it was deferred
+// before. If failed is set it increments the delivery count, and moves the record to the dead
+// letters at the limit.
 func (s *Source) requeueLocked(rec *record, failed bool, now int64) {
 	wasDeferred := rec.wasDeferred
 	s.unlockLocked(rec)
@@ -187,7 +188,8 @@ func (s *Source) requeueLocked(rec *record, failed bool, now int64) {
 		rec.count++
 		if int(rec.count) >= s.settings.maxDeliveryCount && !rec.faultCopy {
 			s.deadLetterLocked(rec, "MaxDeliveryCountExceeded",
-				fmt.Sprintf("Message could not be consumed after %d delivery attempts.", s.settings.maxDeliveryCount), nil)
+				fmt.Sprintf("Message could not be consumed after %d delivery attempts.",
+					s.settings.maxDeliveryCount), nil)
 			return
 		}
 	}

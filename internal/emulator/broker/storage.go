@@ -17,8 +17,8 @@ type contents struct {
 	bytes     int64
 }
 
-// sequenceLog holds the records of a source in the order of their sequence numbers. Removed records stay in the slice until
-// they are half of it, so that appending and removing cost O(1).
+// sequenceLog holds the records of a source in the order of their sequence numbers. Removed records
+// stay in the slice until they are half of it, so that appending and removing cost O(1).
 type sequenceLog struct {
 	items []*record
 	live  int
@@ -67,8 +67,9 @@ func (l *sequenceLog) find(seq int64) *record {
 	return nil
 }
 
-// backlog holds the records that wait for a receiver: fresh ones in a queue, returned ones in a heap by sequence number.
-// Returned records are delivered before fresh ones with higher numbers. Records that are no longer ready are skipped.
+// backlog holds the records that wait for a receiver: fresh ones in a queue, returned ones in a
+// heap by sequence number. Returned records are delivered before fresh ones with higher numbers.
+// Records that are no longer ready are skipped.
 type backlog struct {
 	fresh    []*record
 	head     int

@@ -32,8 +32,9 @@ func (sub *subscription) offer(arrivals []arrival, now int64) {
 	}
 }
 
-// offerOneLocked applies the rules. All matching rules without an action yield one copy together, each matching rule with
-// an action yields a copy of its own ("Topic filters and actions"). It reports whether it enqueued a copy.
+// offerOneLocked applies the rules. All matching rules without an action yield one copy together,
+// each matching rule with an action yields a copy of its own ("Topic filters and actions"). It
+// reports whether it enqueued a copy.
 func (sub *subscription) offerOneLocked(a arrival, now int64) bool {
 	copiedUnchanged, enqueued := false, false
 	for _, r := range sub.rules {

@@ -27,7 +27,8 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	case t.subs[entityKey(d.Name)] != nil:
 		return errAlreadyExists(d.Topic + subscriptionsSegment + d.Name)
 	case len(t.subs) >= b.options.MaxSubscriptions:
-		return errorf(CodeQuotaExceeded, "The topic '%s' has reached the limit of %d subscriptions.", d.Topic, b.options.MaxSubscriptions)
+		return errorf(CodeQuotaExceeded, "The topic '%s' has reached the limit of %d subscriptions.", d.Topic,
+			b.options.MaxSubscriptions)
 	}
 	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
 		return err
@@ -39,7 +40,8 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	sub.activity.used(b.now())
 	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.size, sub.activity)
 	sub.applyLocked(nil)
-	sub.activity.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) }) // an error means that it was deleted already
+	// an error means that it was deleted already
+	sub.activity.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) })
 	t.subs[entityKey(d.Name)] = sub
 	t.countRuleLocked(compiled, +1)
 	t.target.mu.Lock()
@@ -78,7 +80,8 @@ func (b *Broker) UpdateSubscription(d SubscriptionDescription) error {
 	}
 	was := sub.description
 	if d.RequiresSession != was.RequiresSession {
-		return errorf(CodeInvalidArgument, "The value for the RequiresSession property of an existing Subscription cannot be changed")
+		return errorf(CodeInvalidArgument,
+			"The value for the RequiresSession property of an existing Subscription cannot be changed")
 	}
 	if err := b.checkDestinationsLocked(d.ForwardTo, d.ForwardDeadLetteredMessagesTo); err != nil {
 		return err
@@ -141,7 +144,8 @@ func (b *Broker) Subscription(topic, name string) (SubscriptionInfo, error) {
 }
 
 func (sub *subscription) infoLocked() SubscriptionInfo {
-	return SubscriptionInfo{SubscriptionDescription: sub.description, Counts: sub.main.countAll(), Times: sub.activity.times()}
+	return SubscriptionInfo{SubscriptionDescription: sub.description, Counts: sub.main.countAll(),
+		Times: sub.activity.times()}
 }
 
 // Subscriptions returns all subscriptions of a topic, sorted by name.

@@ -44,9 +44,9 @@ func (t *Target) MaxMessageSize() int {
 // MaxBatchSize returns the largest sum of sizes for one Send, in bytes.
 func (t *Target) MaxBatchSize() int { return t.broker.options.Tier.maxBatchSize() }
 
-// Send stores messages in their order, all or none. It schedules those with a ScheduledEnqueueTime in the future. When it
-// returns nil, the messages are in the queue, or in every subscription whose rules match. The broker keeps the messages:
-// the caller must not change them afterwards.
+// Send stores messages in their order, all or none. It schedules those with a ScheduledEnqueueTime
+// in the future. When it returns nil, the messages are in the queue, or in every subscription whose
+// rules match. The broker keeps the messages: the caller must not change them afterwards.
 func (t *Target) Send(msgs []*Message) error {
 	now := t.broker.now()
 	arrivals := make([]arrival, len(msgs))
@@ -91,7 +91,8 @@ func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error
 	}
 	if !t.size.admits(total, int64(len(arrivals)*max(1, len(t.subscriptions))), t.maxBytes) {
 		return errorf(CodeQuotaExceeded, "The maximum entity size has been reached or exceeded for %s: '%s'. "+
-			"Size of entity in bytes:%d, Max entity size in bytes:%d.", t.kind, t.path, t.size.used.Load()+total, t.maxBytes)
+			"Size of entity in bytes:%d, Max entity size in bytes:%d.", t.kind, t.path, t.size.used.Load()+total,
+			t.maxBytes)
 	}
 	forwarded := len(arrivals) > 0 && arrivals[0].hops > 0
 	if err := t.broker.meter.chargeSend(len(arrivals), t.evaluationsLocked(), !forwarded); err != nil {
@@ -113,18 +114,21 @@ func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error
 func (t *Target) checkLocked(m *Message) *Error {
 	switch {
 	case m.Size > t.maxMessage:
-		return errorf(CodeMessageTooLarge, "The received message (delivery-id:0, size:%d bytes) exceeds the limit (%d bytes) "+
-			"currently allowed on the link.", m.Size, t.maxMessage)
+		return errorf(CodeMessageTooLarge,
+			"The received message (delivery-id:0, size:%d bytes) exceeds the limit (%d bytes) "+
+				"currently allowed on the link.", m.Size, t.maxMessage)
 	case len(m.ID) > maxIDLength:
 		return errorf(CodeInvalidArgument, "The message id is longer than %d characters.", maxIDLength)
 	case len(m.SessionID) > maxIDLength || len(m.PartitionKey) > maxIDLength || len(m.ReplyToSessionID) > maxIDLength:
 		return errorf(CodeInvalidArgument, "A session id or partition key is longer than %d characters.", maxIDLength)
 	case m.HasSession && m.PartitionKey != "" && m.PartitionKey != m.SessionID:
-		return errorf(CodeInvalidArgument, "PartitionKey property value '%s' and SessionId property value '%s' must match.",
+		return errorf(CodeInvalidArgument,
+			"PartitionKey property value '%s' and SessionId property value '%s' must match.",
 			m.PartitionKey, m.SessionID)
 	case t.sessions && !m.HasSession:
 		return errorf(CodeNotAllowed, "The SessionId was not set on a message, and it cannot be sent to the entity. "+
-			"Entities that have session support enabled can only receive messages that have the SessionId set to a valid value.")
+			"Entities that have session support enabled can only receive messages that have the SessionId set to "+
+			"a valid value.")
 	}
 	return nil
 }
@@ -161,8 +165,8 @@ func (s *Source) scheduleLocked(a arrival, due int64) *record {
 	return rec
 }
 
-// Cancel removes scheduled messages by the numbers that Schedule returned. If one is no longer scheduled, Cancel removes
-// none and the code is [CodeMessageNotFound].
+// Cancel removes scheduled messages by the numbers that Schedule returned. If one is no longer
+// scheduled, Cancel removes none and the code is [CodeMessageNotFound].
 func (t *Target) Cancel(numbers []int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

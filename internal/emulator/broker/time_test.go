@@ -56,7 +56,8 @@ func TestSchedule(t *testing.T) {
 			m.ScheduledEnqueueTime = time.Now().Add(in)
 			return m
 		}
-		seqs, err := target.Schedule([]*Message{at("late", time.Hour), at("soon", time.Minute), at("past", -time.Minute), at("never", time.Minute)})
+		seqs, err := target.Schedule([]*Message{at("late", time.Hour), at("soon", time.Minute),
+			at("past", -time.Minute), at("never", time.Minute)})
 		b.ok(err)
 		if !slices.Equal(seqs, []int64{1, 2, 3, 4}) {
 			t.Errorf("sequence numbers %v", seqs)
@@ -71,7 +72,8 @@ func TestSchedule(t *testing.T) {
 		wait(time.Minute)
 		d := b.wantTake("soon", r, 5, "soon")[0]
 		if d.SequenceNumber != 6 || !d.EnqueuedTime.Equal(time.Now()) || !d.ScheduledTime.Equal(time.Now()) {
-			t.Errorf("an activated message has number %d, enqueued %v, scheduled %v; want 6 and now", d.SequenceNumber, d.EnqueuedTime, d.ScheduledTime)
+			t.Errorf("an activated message has number %d, enqueued %v, scheduled %v; want 6 and now",
+				d.SequenceNumber, d.EnqueuedTime, d.ScheduledTime)
 		}
 		wait(time.Hour)
 		b.wantTake("the rest; the lock of soon is over", r, 5, "past", "soon", "sent", "late")

@@ -18,7 +18,8 @@ func TestFanOut(t *testing.T) {
 		first := b.wantPeek("first", b.source("t/Subscriptions/first"), "a", "b", "c")
 		second := b.wantPeek("second, made later", b.source("T/subscriptions/second"), "b", "c")
 		for i, d := range second {
-			if d.SequenceNumber != int64(i+1) || d.EnqueuedSequenceNumber != first[i+1].EnqueuedSequenceNumber || d.Message != first[i+1].Message {
+			if d.SequenceNumber != int64(i+1) || d.EnqueuedSequenceNumber != first[i+1].EnqueuedSequenceNumber ||
+				d.Message != first[i+1].Message {
 				t.Errorf("second's %s has numbers %d and %d, want %d and first's %d, and the same message",
 					d.Message.ID, d.SequenceNumber, d.EnqueuedSequenceNumber, i+1, first[i+1].EnqueuedSequenceNumber)
 			}
@@ -36,7 +37,8 @@ func TestFanOut(t *testing.T) {
 		info, err := b.Topic("t")
 		b.ok(err)
 		if info.Bytes != 300 || info.Counts.Active != 0 || info.Subscriptions != 2 {
-			t.Errorf("topic: %d bytes, %+v, %d subscriptions; want 300, counted once, and 2", info.Bytes, info.Counts, info.Subscriptions)
+			t.Errorf("topic: %d bytes, %+v, %d subscriptions; want 300, counted once, and 2", info.Bytes, info.Counts,
+				info.Subscriptions)
 		}
 		r := b.receiver(b.source("t/Subscriptions/first"), ReceiveAndDelete)
 		b.wantTake("first", r, 3, "a", "b", "c")
@@ -66,7 +68,8 @@ func TestTopicTimeToLiveIsACeiling(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	red := func() *Message {
-		return &Message{ID: "red", Size: 1, Subject: "paint", CorrelationID: "c", Properties: map[string]any{"color": "red", "quantity": int32(10)}}
+		return &Message{ID: "red", Size: 1, Subject: "paint", CorrelationID: "c",
+			Properties: map[string]any{"color": "red", "quantity": int32(10)}}
 	}
 	blue := func() *Message { return &Message{ID: "blue", Size: 1, Properties: map[string]any{"color": "blue"}} }
 	for _, c := range []struct {
@@ -79,15 +82,24 @@ func TestRules(t *testing.T) {
 		{"no filter", []RuleDescription{{Name: "r"}}, []string{"red", "blue"}},
 		{"false", []RuleDescription{{Name: "r", Filter: FalseFilter{}}}, nil},
 		{"unknown", []RuleDescription{{Name: "r", Filter: UnknownFilter{Type: "New"}}}, nil},
-		{"two that match give one copy", []RuleDescription{{Name: "r"}, {Name: "s", Filter: SQLFilter{Expression: "1=1"}}}, []string{"red", "blue"}},
-		{"sql", []RuleDescription{{Name: "r", Filter: SQLFilter{Expression: "COLOR = 'red' AND sys.Label = 'paint'"}}}, []string{"red"}},
-		{"sql parameter", []RuleDescription{{Name: "r", Filter: SQLFilter{Expression: "color = @c", Parameters: map[string]any{"@c": "blue"}}}}, []string{"blue"}},
-		{"unknown is not true", []RuleDescription{{Name: "r", Filter: SQLFilter{Expression: "quantity <> 5"}}}, []string{"red"}},
-		{"correlation", []RuleDescription{{Name: "r", Filter: CorrelationFilter{CorrelationID: "c", Subject: "paint"}}}, []string{"red"}},
-		{"correlation is AND", []RuleDescription{{Name: "r", Filter: CorrelationFilter{CorrelationID: "c", Subject: "other"}}}, nil},
-		{"correlation of properties", []RuleDescription{{Name: "r", Filter: CorrelationFilter{Properties: map[string]any{"quantity": int64(10)}}}}, []string{"red"}},
-		{"correlation minds letter case", []RuleDescription{{Name: "r", Filter: CorrelationFilter{Properties: map[string]any{"color": "Red"}}}}, nil},
-		{"an action gives a copy of its own", []RuleDescription{{Name: "r"}, {Name: "s", Filter: SQLFilter{Expression: "color='red'"}, Action: "SET sys.MessageId = 'changed'"}},
+		{"two that match give one copy", []RuleDescription{{Name: "r"},
+			{Name: "s", Filter: SQLFilter{Expression: "1=1"}}}, []string{"red", "blue"}},
+		{"sql", []RuleDescription{{Name: "r",
+			Filter: SQLFilter{Expression: "COLOR = 'red' AND sys.Label = 'paint'"}}}, []string{"red"}},
+		{"sql parameter", []RuleDescription{{Name: "r",
+			Filter: SQLFilter{Expression: "color = @c", Parameters: map[string]any{"@c": "blue"}}}}, []string{"blue"}},
+		{"unknown is not true", []RuleDescription{{Name: "r", Filter: SQLFilter{Expression: "quantity <> 5"}}},
+			[]string{"red"}},
+		{"correlation", []RuleDescription{{Name: "r", Filter: CorrelationFilter{CorrelationID: "c",
+			Subject: "paint"}}}, []string{"red"}},
+		{"correlation is AND", []RuleDescription{{Name: "r",
+			Filter: CorrelationFilter{CorrelationID: "c", Subject: "other"}}}, nil},
+		{"correlation of properties", []RuleDescription{{Name: "r",
+			Filter: CorrelationFilter{Properties: map[string]any{"quantity": int64(10)}}}}, []string{"red"}},
+		{"correlation minds letter case", []RuleDescription{{Name: "r",
+			Filter: CorrelationFilter{Properties: map[string]any{"color": "Red"}}}}, nil},
+		{"an action gives a copy of its own", []RuleDescription{{Name: "r"},
+			{Name: "s", Filter: SQLFilter{Expression: "color='red'"}, Action: "SET sys.MessageId = 'changed'"}},
 			[]string{"red", "changed", "blue"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -108,16 +120,19 @@ func TestActionsAreAppliedToACopy(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target := b.topic("t", "s")
 		b.ok(b.CreateSubscription(SubscriptionDescription{Topic: "t", Name: "changed", DefaultRule: &RuleDescription{
-			Action:           "SET Quantity = quantity / 2; REMOVE color; SET sys.CorrelationId = 'low'; SET sys.To = 'x'; SET sys.TimeToLive = @ttl; SET n = sys.SessionId",
+			Action: "SET Quantity = quantity / 2; REMOVE color; SET sys.CorrelationId = 'low'; SET " +
+				"sys.To = 'x'; SET sys.TimeToLive = @ttl; SET n = sys.SessionId",
 			ActionParameters: map[string]any{"ttl": time.Minute},
 		}}))
 		sent := &Message{ID: "a", Size: 1, Properties: map[string]any{"color": "red", "quantity": int32(10)}}
 		b.ok(target.Send([]*Message{sent}))
 		m := b.wantPeek("changed", b.source("t/Subscriptions/changed"), "a")[0].Message
-		if got := fmt.Sprint(m.Properties); got != "map[RuleName:$Default n:<nil> quantity:5]" || m.CorrelationID != "low" || m.To != "x" || m.TTL != time.Minute || !m.Modified {
+		if got := fmt.Sprint(m.Properties); got != "map[RuleName:$Default n:<nil> quantity:5]" ||
+			m.CorrelationID != "low" || m.To != "x" || m.TTL != time.Minute || !m.Modified {
 			t.Errorf("the copy is %+v", m)
 		}
-		if m := b.wantPeek("other", b.source("t/Subscriptions/s"), "a")[0].Message; m != sent || m.Modified || len(m.Properties) != 2 {
+		if m := b.wantPeek("other", b.source("t/Subscriptions/s"), "a")[0].Message; m != sent || m.Modified ||
+			len(m.Properties) != 2 {
 			t.Errorf("the other subscription has %+v", m)
 		}
 	})
@@ -131,7 +146,8 @@ func TestRuleFailures(t *testing.T) {
 			d.DeadLetteringOnFilterEvaluationExceptions = keep
 			d.DefaultRule = &RuleDescription{Name: "r", Filter: SQLFilter{Expression: "sys.nothing = 1"}}
 			b.ok(b.CreateSubscription(d))
-			b.ok(b.CreateRule("t", "s", RuleDescription{Name: "a", Filter: SQLFilter{Expression: "x = 1"}, Action: "SET y = x / 0"}))
+			b.ok(b.CreateRule("t", "s", RuleDescription{Name: "a", Filter: SQLFilter{Expression: "x = 1"},
+				Action: "SET y = x / 0"}))
 			b.ok(target.Send([]*Message{{ID: "m", Size: 1, Properties: map[string]any{"x": 1}}}))
 			b.wantPeek("nothing passes", b.source("t/Subscriptions/s"))
 			dead := b.source("t/Subscriptions/s/$DeadLetterQueue")
@@ -155,14 +171,18 @@ func TestRuleManagement(t *testing.T) {
 			info, err := b.Topic("t")
 			b.ok(err)
 			if info.SQLFilters != sql || info.CorrelationFilters != correlation {
-				t.Errorf("%s: %d SQL and %d correlation filters, want %d and %d", what, info.SQLFilters, info.CorrelationFilters, sql, correlation)
+				t.Errorf("%s: %d SQL and %d correlation filters, want %d and %d", what, info.SQLFilters,
+					info.CorrelationFilters, sql, correlation)
 			}
 		}
 		counts("default", 1, 0)
-		b.refused("bad SQL", b.CreateRule("t", "s", RuleDescription{Name: "x", Filter: SQLFilter{Expression: "a ="}}), CodeInvalidArgument, "There was an error parsing the SQL expression")
-		b.refused("bad action", b.CreateRule("t", "s", RuleDescription{Name: "x", Action: "a"}), CodeInvalidArgument, "expecting SET, or REMOVE")
+		b.refused("bad SQL", b.CreateRule("t", "s", RuleDescription{Name: "x", Filter: SQLFilter{Expression: "a ="}}),
+			CodeInvalidArgument, "There was an error parsing the SQL expression")
+		b.refused("bad action", b.CreateRule("t", "s", RuleDescription{Name: "x", Action: "a"}), CodeInvalidArgument,
+			"expecting SET, or REMOVE")
 		b.refused("no name", b.CreateRule("t", "s", RuleDescription{}), CodeInvalidArgument, "")
-		b.refused("long name", b.CreateRule("t", "s", RuleDescription{Name: strings.Repeat("x", 51)}), CodeInvalidArgument, "50")
+		b.refused("long name", b.CreateRule("t", "s", RuleDescription{Name: strings.Repeat("x", 51)}),
+			CodeInvalidArgument, "50")
 		b.refused("no topic", b.CreateRule("u", "s", RuleDescription{Name: "x"}), CodeNotFound, "u")
 		b.refused("no subscription", b.CreateRule("t", "u", RuleDescription{Name: "x"}), CodeNotFound, "u")
 		b.ok(b.CreateRule("t", "s", RuleDescription{Name: "X", Filter: CorrelationFilter{Subject: "a"}}))
@@ -188,18 +208,21 @@ func TestRuleLimits(t *testing.T) {
 	defer b.Close()
 	b.topic("t", "s")
 	made := 0
-	for made < 3000 && b.CreateRule("t", "s", RuleDescription{Name: fmt.Sprint(made), Filter: SQLFilter{Expression: "a=1"}}) == nil {
+	for made < 3000 && b.CreateRule("t", "s", RuleDescription{Name: fmt.Sprint(made),
+		Filter: SQLFilter{Expression: "a=1"}}) == nil {
 		made++
 	}
 	if made != 2000 {
 		t.Errorf("made %d SQL filters beside the default one, want 2000", made)
 	}
-	b.refused("an unknown one", b.CreateRule("t", "s", RuleDescription{Name: "x", Filter: UnknownFilter{}}), CodeQuotaExceeded, "2000")
+	b.refused("an unknown one", b.CreateRule("t", "s", RuleDescription{Name: "x", Filter: UnknownFilter{}}),
+		CodeQuotaExceeded, "2000")
 	b.ok(b.CreateRule("t", "s", RuleDescription{Name: "c", Filter: CorrelationFilter{To: "x"}}))
 	b.refused("a change of kind", b.UpdateRule("t", "s", RuleDescription{Name: "c"}), CodeQuotaExceeded, "2000")
 	b.ok(b.UpdateRule("t", "s", RuleDescription{Name: "0", Filter: CorrelationFilter{To: "x"}}))
 	b.ok(b.UpdateRule("t", "s", RuleDescription{Name: "c"}))
-	b.refused("bad SQL", b.UpdateRule("t", "s", RuleDescription{Name: "c", Filter: SQLFilter{}}), CodeInvalidArgument, "parsing")
+	b.refused("bad SQL", b.UpdateRule("t", "s", RuleDescription{Name: "c", Filter: SQLFilter{}}), CodeInvalidArgument,
+		"parsing")
 	large := strings.Repeat("x", 33<<10)
 	for what, d := range map[string]RuleDescription{
 		"text":      {Filter: CorrelationFilter{To: large}},
@@ -216,12 +239,16 @@ func TestRuleLimits(t *testing.T) {
 func TestSystemProperties(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	full := &Message{
-		ID: "id", SessionID: "session", HasSession: true, PartitionKey: "key", CorrelationID: "correlation", To: "to", ReplyTo: "reply",
-		ReplyToSessionID: "replysession", Subject: "subject", ContentType: "content", TTL: time.Minute, ScheduledEnqueueTime: at, Size: 7,
+		ID: "id", SessionID: "session", HasSession: true, PartitionKey: "key", CorrelationID: "correlation", To: "to",
+		ReplyTo:          "reply",
+		ReplyToSessionID: "replysession", Subject: "subject", ContentType: "content", TTL: time.Minute,
+		ScheduledEnqueueTime: at, Size: 7,
 	}
 	want := map[string]any{
-		"messageid": "id", "sessionid": "session", "partitionkey": "key", "correlationid": "correlation", "to": "to", "replyto": "reply",
-		"replytosessionid": "replysession", "label": "subject", "subject": "subject", "contenttype": "content", "timetolive": time.Minute,
+		"messageid": "id", "sessionid": "session", "partitionkey": "key", "correlationid": "correlation", "to": "to",
+		"replyto":          "reply",
+		"replytosessionid": "replysession", "label": "subject", "subject": "subject", "contenttype": "content",
+		"timetolive":              time.Minute,
 		"scheduledenqueuetimeutc": at, "size": 7,
 	}
 	for name, value := range want {
@@ -251,7 +278,8 @@ func TestSystemProperties(t *testing.T) {
 			t.Errorf("sys.%s removed is %v", name, got)
 		}
 	}
-	if got, ok := (messageProperties{full}).System("enqueuedtimeutc"); !ok || time.Since(got.(time.Time)) > time.Minute {
+	if got, ok := (messageProperties{full}).System("enqueuedtimeutc"); !ok ||
+		time.Since(got.(time.Time)) > time.Minute {
 		t.Errorf("sys.EnqueuedTimeUtc is %v", got)
 	}
 	if err := (messageProperties{full}).SetSystem("size", 1); CodeOf(err) != CodeInvalidArgument {
@@ -318,8 +346,11 @@ func TestOrderUnderConcurrency(t *testing.T) {
 		if _, err := fmt.Sscanf(d.Message.ID, "%d/%d/%d", &sender, &batch, &place); err != nil {
 			t.Fatal(err)
 		}
-		if d.SequenceNumber != int64(i+1) || d.EnqueuedSequenceNumber-orders[0][0].EnqueuedSequenceNumber != int64(i) || place != i%size || batch*size+place != next[sender] {
-			t.Fatalf("delivery %d is %s with numbers %d and %d", i, d.Message.ID, d.SequenceNumber, d.EnqueuedSequenceNumber)
+		if d.SequenceNumber != int64(i+1) ||
+			d.EnqueuedSequenceNumber-orders[0][0].EnqueuedSequenceNumber != int64(i) || place != i%size ||
+			batch*size+place != next[sender] {
+			t.Fatalf("delivery %d is %s with numbers %d and %d", i, d.Message.ID, d.SequenceNumber,
+				d.EnqueuedSequenceNumber)
 		}
 		next[sender]++
 	}

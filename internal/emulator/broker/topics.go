@@ -16,11 +16,13 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	t := &topic{description: d, subs: make(map[string]*subscription)}
 	t.activity = newActivity(nil, b.now)
 	t.target = &Target{
-		broker: b, path: d.Name, kind: "Topic", size: &sizeCounter{}, activity: t.activity, senders: make(map[*Sender]struct{}),
+		broker: b, path: d.Name, kind: "Topic", size: &sizeCounter{}, activity: t.activity,
+		senders: make(map[*Sender]struct{}),
 	}
 	t.target.lastSeq = topicSeqOffset
 	if d.RequiresDuplicateDetection {
-		t.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow, seen: make(map[string]struct{})}
+		t.target.duplicates = &duplicates{window: d.DuplicateDetectionHistoryTimeWindow,
+			seen: make(map[string]struct{})}
 	}
 	t.applyLocked(nil)
 	t.activity.begin(d.AutoDeleteOnIdle, t.target.hasScheduled, func() { _ = b.deleteTopic(d.Name, t) })
@@ -30,7 +32,8 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 
 func (t *topic) applyLocked(why *Error) {
 	d := t.description
-	t.target.change(d.Status, int64(d.MaxSizeInMegabytes)<<20, d.MaxMessageSizeInKilobytes<<10, d.DefaultMessageTimeToLive, why)
+	t.target.change(d.Status, int64(d.MaxSizeInMegabytes)<<20, d.MaxMessageSizeInKilobytes<<10,
+		d.DefaultMessageTimeToLive, why)
 }
 
 // UpdateTopic changes a topic, which detaches its senders.
@@ -47,7 +50,8 @@ func (b *Broker) UpdateTopic(d TopicDescription) error {
 	was := t.description
 	switch {
 	case d.RequiresDuplicateDetection != was.RequiresDuplicateDetection:
-		return errorf(CodeInvalidArgument, "The value for the RequiresDuplicateDetection property of an existing Topic cannot be changed")
+		return errorf(CodeInvalidArgument,
+			"The value for the RequiresDuplicateDetection property of an existing Topic cannot be changed")
 	case d.EnablePartitioning != was.EnablePartitioning:
 		return errorf(CodeInvalidArgument, "Partitioning cannot be changed for Topic. ")
 	}

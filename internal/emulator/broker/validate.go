@@ -30,11 +30,13 @@ func (b *Broker) checkQueue(d *QueueDescription) error {
 	if err := checkPath(d.Name); err != nil {
 		return err
 	}
-	err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata)
+	err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount,
+		d.UserMetadata)
 	if err != nil {
 		return err
 	}
-	err = b.checkSizes(d.MaxSizeInMegabytes, d.EnablePartitioning, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow)
+	err = b.checkSizes(d.MaxSizeInMegabytes, d.EnablePartitioning, d.MaxMessageSizeInKilobytes,
+		d.DuplicateDetectionHistoryTimeWindow)
 	if err != nil {
 		return err
 	}
@@ -57,7 +59,8 @@ func (b *Broker) checkTopic(d *TopicDescription) error {
 	if err := checkLimits(minLock, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, 1, d.UserMetadata); err != nil {
 		return err
 	}
-	return b.checkSizes(d.MaxSizeInMegabytes, d.EnablePartitioning, d.MaxMessageSizeInKilobytes, d.DuplicateDetectionHistoryTimeWindow)
+	return b.checkSizes(d.MaxSizeInMegabytes, d.EnablePartitioning, d.MaxMessageSizeInKilobytes,
+		d.DuplicateDetectionHistoryTimeWindow)
 }
 
 func (b *Broker) checkSubscription(d *SubscriptionDescription) error {
@@ -72,14 +75,16 @@ func (b *Broker) checkSubscription(d *SubscriptionDescription) error {
 	if strings.Contains(d.Name, "/") {
 		return errorf(CodeInvalidArgument, "The name of the subscription '%s' contains a slash.", d.Name)
 	}
-	err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount, d.UserMetadata)
+	err := checkLimits(d.LockDuration, d.DefaultMessageTimeToLive, d.AutoDeleteOnIdle, d.MaxDeliveryCount,
+		d.UserMetadata)
 	if err != nil {
 		return err
 	}
 	if d.ForwardTo != "" {
 		d.AutoDeleteOnIdle = Unlimited
 	}
-	return checkForwards(d.Topic+subscriptionsSegment+d.Name, d.ForwardTo, d.ForwardDeadLetteredMessagesTo, d.RequiresSession)
+	return checkForwards(d.Topic+subscriptionsSegment+d.Name, d.ForwardTo, d.ForwardDeadLetteredMessagesTo,
+		d.RequiresSession)
 }
 
 func fill[T comparable](field *T, value T) {
@@ -99,7 +104,8 @@ func checkPath(name string) error {
 	if err := checkName("entity", name, maxPath); err != nil {
 		return err
 	}
-	if strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "$") || strings.Contains(name, "//") {
+	if strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "$") ||
+		strings.Contains(name, "//") {
 		return errorf(CodeInvalidArgument, "'%s' is not a valid entity name.", name)
 	}
 	if _, _, is := splitSubscription(name); is {
@@ -111,13 +117,17 @@ func checkPath(name string) error {
 func checkLimits(lock, ttl, idle time.Duration, deliveries int, metadata string) error {
 	switch {
 	case lock < minLock || lock > maxLock:
-		return errorf(CodeArgumentOutOfRange, "The value supplied for LockDuration must be between %s and %s, not %s.", minLock, maxLock, lock)
+		return errorf(CodeArgumentOutOfRange,
+			"The value supplied for LockDuration must be between %s and %s, not %s.", minLock, maxLock, lock)
 	case ttl < time.Second:
-		return errorf(CodeArgumentOutOfRange, "The value supplied for DefaultMessageTimeToLive must be at least 1s, not %s.", ttl)
+		return errorf(CodeArgumentOutOfRange,
+			"The value supplied for DefaultMessageTimeToLive must be at least 1s, not %s.", ttl)
 	case idle < minIdle:
-		return errorf(CodeArgumentOutOfRange, "The value supplied for AutoDeleteOnIdle must be at least %s, not %s.", minIdle, idle)
+		return errorf(CodeArgumentOutOfRange, "The value supplied for AutoDeleteOnIdle must be at least %s, not %s.",
+			minIdle, idle)
 	case deliveries < 1 || deliveries > maxDeliverCount:
-		return errorf(CodeArgumentOutOfRange, "The value supplied for MaxDeliveryCount must be between 1 and %d, not %d.", maxDeliverCount, deliveries)
+		return errorf(CodeArgumentOutOfRange,
+			"The value supplied for MaxDeliveryCount must be between 1 and %d, not %d.", maxDeliverCount, deliveries)
 	case len(metadata) > maxMetadata:
 		return errorf(CodeArgumentOutOfRange, "The length of UserMetadata exceeds %d characters.", maxMetadata)
 	}
@@ -143,7 +153,8 @@ func multiplyByPartitions(partitioned bool, megabytes *int) error {
 }
 
 func errOutOfBounds(property string, limit, value int) error {
-	return errorf(CodeInvalidArgument, "The value for the %s property must be between 1 and %d, not %d.", property, limit, value)
+	return errorf(CodeInvalidArgument, "The value for the %s property must be between 1 and %d, not %d.", property,
+		limit, value)
 }
 
 func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes int, window time.Duration) error {
@@ -162,7 +173,8 @@ func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes in
 	case messageKilobytes < 1 || messageKilobytes > limitKB:
 		return errOutOfBounds("MaxMessageSizeInKilobytes", limitKB, messageKilobytes)
 	case window < minDuplicates || window > maxDuplicates:
-		return errorf(CodeArgumentOutOfRange, "The value supplied for DuplicateDetectionHistoryTimeWindow must be between %s and %s, not %s.",
+		return errorf(CodeArgumentOutOfRange,
+			"The value supplied for DuplicateDetectionHistoryTimeWindow must be between %s and %s, not %s.",
 			minDuplicates, maxDuplicates, window)
 	}
 	return nil
@@ -172,7 +184,8 @@ func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes in
 func (b *Broker) checkDestinationsLocked(names ...string) error {
 	for _, name := range names {
 		if key := entityKey(destination(name)); key != "" && b.queues[key] == nil && b.topics[key] == nil {
-			return errorf(CodeInvalidArgument, "SubCode=40400. The auto forwarding destination entity '%s' does not exist.", name)
+			return errorf(CodeInvalidArgument,
+				"SubCode=40400. The auto forwarding destination entity '%s' does not exist.", name)
 		}
 	}
 	return nil
@@ -189,7 +202,8 @@ func destination(forwardTo string) string {
 func checkForwards(path, to, deadLettersTo string, sessions bool) error {
 	switch {
 	case entityKey(destination(to)) == entityKey(path) || entityKey(destination(deadLettersTo)) == entityKey(path):
-		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. The entity '%s' cannot forward messages to itself.", path)
+		return errorf(CodeInvalidArgument,
+			"SubCode=40000. Bad Request. The entity '%s' cannot forward messages to itself.", path)
 	case sessions && to != "":
 		return errorf(CodeInvalidArgument, "SubCode=40000. Bad Request. "+
 			"Auto-forwarding is not supported for the session-enabled entity '%s'.", path)
@@ -203,8 +217,10 @@ func checkName(kind, name string, limit int) *Error {
 	case name == "":
 		return errorf(CodeInvalidArgument, "The %s has no name.", kind)
 	case len(name) > limit:
-		return errorf(CodeInvalidArgument, "The name of the %s '%s' exceeds the limit of %d characters.", kind, name, limit)
-	case strings.ContainsAny(name, `\?#*<>&"'`) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return errorf(CodeInvalidArgument, "The name of the %s '%s' exceeds the limit of %d characters.", kind, name,
+			limit)
+	case strings.ContainsAny(name, `\?#*<>&"'`) ||
+		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return errorf(CodeInvalidArgument, "'%s' contains character(s) that is not allowed by Service Bus. "+
 			"Entity segments can contain only letters, numbers, periods (.), hyphens (-), and underscores (_).", name)
 	}

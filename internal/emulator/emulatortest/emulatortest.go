@@ -105,6 +105,7 @@ type Transport struct{ client *http.Client }
 // Do sends a request and returns the response, whose body the caller closes.
 func (t *Transport) Do(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.URL = &url.URL{Scheme: "http", Host: r.URL.Host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+	r.URL = &url.URL{Scheme: "http", Host: r.URL.Host, Path: r.URL.Path, RawPath: r.URL.RawPath,
+		RawQuery: r.URL.RawQuery}
 	return t.client.Do(r)
 }

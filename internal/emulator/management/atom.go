@@ -22,8 +22,8 @@ const (
 	typeSchema     = "http://www.w3.org/2001/XMLSchema"
 )
 
-// writer writes XML. Element names and attributes are constants, so that it escapes text only. Clients read the elements of a
-// description in the order in which the service writes them.
+// writer writes XML. Element names and attributes are constants, so that it escapes text only.
+// Clients read the elements of a description in the order in which the service writes them.
 type writer struct {
 	bytes.Buffer
 }
@@ -36,8 +36,8 @@ func (w *writer) text(name, text string) {
 
 func (w *writer) escape(text string) { w.WriteString(escape(text)) }
 
-// escape escapes text for elements and for attributes in double quotes. Like the service, it leaves apostrophes: clients
-// search the raw answer for the service's texts.
+// escape escapes text for elements and for attributes in double quotes. Like the service, it leaves
+// apostrophes: clients search the raw answer for the service's texts.
 func escape(text string) string {
 	var b strings.Builder
 	_ = xml.EscapeText(&b, []byte(text)) // writing to a Builder does not fail

@@ -7,8 +7,8 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// authorize checks the token of the request, which must give the right Manage. The refusals repeat the texts of the service,
-// which tests of the SDKs compare.
+// authorize checks the token of the request, which must give the right Manage. The refusals repeat
+// the texts of the service, which tests of the SDKs compare.
 func (r *request) authorize() error {
 	token := r.Header.Get("Authorization")
 	if token == "" {
@@ -24,7 +24,8 @@ func (r *request) authorize() error {
 	write := r.Method != http.MethodGet
 	switch r.resource.kind {
 	case subscription, subscriptionList, rule:
-		return unauthorized("401 SubCode=40100: Unauthorized : Unauthorized access for '" + r.operation() + "' operation on endpoint 'sb://" +
+		return unauthorized("401 SubCode=40100: Unauthorized : Unauthorized access for '" + r.operation() +
+			"' operation on endpoint 'sb://" +
 			r.Host + "/" + r.resource.path() + "'.")
 	case entity:
 		switch {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// collection serves a request for the queues, the topics, the subscriptions of a topic or the rules of a subscription. D is
-// the description of an item, I the item with its state.
+// collection serves a request for the queues, the topics, the subscriptions of a topic or the rules
+// of a subscription. D is the description of an item, I the item with its state.
 type collection[D, I any] struct {
 	title, path string // of the list
 

@@ -7,8 +7,8 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// content is the content of the entry in a PUT. Elements match without regard to their XML namespaces, which clients write in
-// several ways. A missing element means the default.
+// content is the content of the entry in a PUT. Elements match without regard to their XML
+// namespaces, which clients write in several ways. A missing element means the default.
 type content struct {
 	Queue        *queueXML        `xml:"QueueDescription"`
 	Topic        *topicXML        `xml:"TopicDescription"`
@@ -123,7 +123,8 @@ func parseStatus(text string) (broker.Status, error) {
 	}
 	status, ok := broker.ParseStatus(text)
 	if !ok {
-		return 0, badRequest("The value '%.50s' of Status is not Active, Disabled, SendDisabled or ReceiveDisabled.", text)
+		return 0, badRequest("The value '%.50s' of Status is not Active, Disabled, SendDisabled or ReceiveDisabled.",
+			text)
 	}
 	return status, nil
 }

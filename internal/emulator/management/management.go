@@ -1,12 +1,13 @@
-// Package management serves the ATOM API of an emulated Service Bus namespace, which the administration clients of all SDKs
-// use, and the health endpoint of Microsoft's emulator.
+// Package management serves the ATOM API of an emulated Service Bus namespace, which the
+// administration clients of all SDKs use, and the health endpoint of Microsoft's emulator.
 //
 // Implemented: queues, topics, subscriptions and rules, each with create, get, list in pages, update and delete;
 // runtime properties; $namespaceinfo; SAS and JWT authorization with the service's refusals; GET /health.
 //
-// Not implemented, and answered with status 501: sending and receiving over HTTP, and all other resources below an entity.
-// Supplementary tokens for ForwardTo are ignored, because source and destination are in one namespace. Creation and
-// modification times of authorization rules are not stored.
+// Not implemented, and answered with status 501: sending and receiving over HTTP, and all other
+// resources below an entity. Supplementary tokens for ForwardTo are ignored, because source and
+// destination are in one namespace. Creation and modification times of authorization rules are not
+// stored.
 //
 // # Concurrency
 //
@@ -56,7 +57,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := &request{Request: r, handler: h, resource: parsePath(r.URL.Path)}
 	answer, err := req.serve(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		h.options.Log.Debug("management request refused", "remote", r.RemoteAddr, "method", r.Method, "path", r.URL.Path, "err", err)
+		h.options.Log.Debug("management request refused", "remote", r.RemoteAddr, "method", r.Method, "path",
+			r.URL.Path, "err", err)
 		req.writeError(w, err)
 		return
 	}
@@ -75,7 +77,8 @@ func (h *Handler) health(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	if h.options.Healthy != nil && !h.options.Healthy() {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, `{"status":"unhealthy","message":"Service not available. Please try after some time."}`)
+		const unhealthy = `{"status":"unhealthy","message":"Service not available. Please try after some time."}`
+		_, _ = io.WriteString(w, unhealthy)
 		return
 	}
 	_, _ = io.WriteString(w, `{"status":"healthy","message":"Service is healthy."}`)

@@ -21,7 +21,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A handler that leaves a request unread has net/http keep the connection half open for a moment, which no server waits for.
+	// A handler that leaves a request unread has net/http keep the connection half open for a
+	// moment, which no server waits for.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
@@ -30,7 +31,8 @@ func rootToken() string {
 	sr, se := url.QueryEscape("https://anywhere/"), fmt.Sprint(time.Now().Add(time.Hour).Unix())
 	mac := hmac.New(sha256.New, []byte(rootSecret))
 	_, _ = io.WriteString(mac, sr+"\n"+se)
-	return "SharedAccessSignature sr=" + sr + "&sig=" + url.QueryEscape(base64.StdEncoding.EncodeToString(mac.Sum(nil))) + "&se=" + se + "&skn=" + rootKey
+	return "SharedAccessSignature sr=" + sr + "&sig=" +
+		url.QueryEscape(base64.StdEncoding.EncodeToString(mac.Sum(nil))) + "&se=" + se + "&skn=" + rootKey
 }
 
 // jwt is an unsigned token with the given expiry.
@@ -59,7 +61,8 @@ func newHandler(t testing.TB, options management.Options) (*broker.Broker, *mana
 
 // put wraps a description as an ATOM entry.
 func put(description string) string {
-	return `<entry xmlns="http://www.w3.org/2005/Atom"><content type="application/xml">` + description + `</content></entry>`
+	return `<entry xmlns="http://www.w3.org/2005/Atom"><content type="application/xml">` + description +
+		`</content></entry>`
 }
 
 func TestHealth(t *testing.T) {
@@ -87,30 +90,46 @@ func TestElements(t *testing.T) {
 	b, h := newHandler(t, management.Options{})
 	for _, err := range []error{
 		b.CreateQueue(broker.QueueDescription{Name: "dest"}),
-		b.CreateQueue(broker.QueueDescription{Name: "q", ForwardTo: "dest", ForwardDeadLetteredMessagesTo: "dest", UserMetadata: "m"}),
+		b.CreateQueue(broker.QueueDescription{Name: "q", ForwardTo: "dest", ForwardDeadLetteredMessagesTo: "dest",
+			UserMetadata: "m"}),
 		b.CreateTopic(broker.DefaultTopic("t")), b.CreateSubscription(broker.DefaultSubscription("t", "s")),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	const counts = "CountDetails ActiveMessageCount DeadLetterMessageCount ScheduledMessageCount TransferMessageCount TransferDeadLetterMessageCount "
+	const counts = "CountDetails ActiveMessageCount DeadLetterMessageCount ScheduledMessageCount " +
+		"TransferMessageCount TransferDeadLetterMessageCount "
 	const envelope = "entry id title published updated author name link content "
 	for target, want := range map[string]string{
-		"/q?api-version=2021-05": envelope + "QueueDescription LockDuration MaxSizeInMegabytes RequiresDuplicateDetection RequiresSession DefaultMessageTimeToLive " +
-			"DeadLetteringOnMessageExpiration DuplicateDetectionHistoryTimeWindow MaxDeliveryCount EnableBatchedOperations SizeInBytes MessageCount IsAnonymousAccessible " +
-			"AuthorizationRules Status ForwardTo UserMetadata CreatedAt UpdatedAt AccessedAt SupportOrdering " + counts + "AutoDeleteOnIdle EnablePartitioning " +
+		"/q?api-version=2021-05": envelope +
+			"QueueDescription LockDuration MaxSizeInMegabytes RequiresDuplicateDetection RequiresSession " +
+			"DefaultMessageTimeToLive " +
+			"DeadLetteringOnMessageExpiration DuplicateDetectionHistoryTimeWindow MaxDeliveryCount " +
+			"EnableBatchedOperations SizeInBytes MessageCount IsAnonymousAccessible " +
+			"AuthorizationRules Status ForwardTo UserMetadata CreatedAt UpdatedAt AccessedAt SupportOrdering " +
+			counts + "AutoDeleteOnIdle EnablePartitioning " +
 			"EntityAvailabilityStatus ForwardDeadLetteredMessagesTo EnableExpress MaxMessageSizeInKilobytes",
-		"/t?api-version=2024-05": envelope + "TopicDescription DefaultMessageTimeToLive MaxSizeInMegabytes RequiresDuplicateDetection DuplicateDetectionHistoryTimeWindow " +
-			"EnableBatchedOperations SizeInBytes FilteringMessagesBeforePublishing IsAnonymousAccessible AuthorizationRules Status CreatedAt UpdatedAt AccessedAt SupportOrdering " +
-			counts + "SubscriptionCount AutoDeleteOnIdle EnablePartitioning EntityAvailabilityStatus EnableSubscriptionPartitioning EnableExpress MaxMessageSizeInKilobytes " +
+		"/t?api-version=2024-05": envelope +
+			"TopicDescription DefaultMessageTimeToLive MaxSizeInMegabytes RequiresDuplicateDetection " +
+			"DuplicateDetectionHistoryTimeWindow " +
+			"EnableBatchedOperations SizeInBytes FilteringMessagesBeforePublishing IsAnonymousAccessible " +
+			"AuthorizationRules Status CreatedAt UpdatedAt AccessedAt SupportOrdering " +
+			counts + "SubscriptionCount AutoDeleteOnIdle EnablePartitioning EntityAvailabilityStatus " +
+			"EnableSubscriptionPartitioning EnableExpress MaxMessageSizeInKilobytes " +
 			"SqlFilterCount CorrelationFilterCount",
-		"/t?api-version=2021-05": envelope + "TopicDescription DefaultMessageTimeToLive MaxSizeInMegabytes RequiresDuplicateDetection DuplicateDetectionHistoryTimeWindow " +
-			"EnableBatchedOperations SizeInBytes FilteringMessagesBeforePublishing IsAnonymousAccessible AuthorizationRules Status CreatedAt UpdatedAt AccessedAt SupportOrdering " +
-			counts + "SubscriptionCount AutoDeleteOnIdle EnablePartitioning EntityAvailabilityStatus EnableSubscriptionPartitioning EnableExpress MaxMessageSizeInKilobytes",
-		"/t/Subscriptions/s/Rules/$Default": envelope + "RuleDescription Filter SqlExpression CompatibilityLevel Parameters Action CreatedAt Name",
-		"/$namespaceinfo":                   "entry id title updated author name link content NamespaceInfo CreatedTime MessagingSKU ModifiedTime Name NamespaceType",
-		"/nothing":                          "feed title id updated link",
+		"/t?api-version=2021-05": envelope +
+			"TopicDescription DefaultMessageTimeToLive MaxSizeInMegabytes RequiresDuplicateDetection " +
+			"DuplicateDetectionHistoryTimeWindow " +
+			"EnableBatchedOperations SizeInBytes FilteringMessagesBeforePublishing IsAnonymousAccessible " +
+			"AuthorizationRules Status CreatedAt UpdatedAt AccessedAt SupportOrdering " +
+			counts + "SubscriptionCount AutoDeleteOnIdle EnablePartitioning EntityAvailabilityStatus " +
+			"EnableSubscriptionPartitioning EnableExpress MaxMessageSizeInKilobytes",
+		"/t/Subscriptions/s/Rules/$Default": envelope +
+			"RuleDescription Filter SqlExpression CompatibilityLevel Parameters Action CreatedAt Name",
+		"/$namespaceinfo": "entry id title updated author name link content NamespaceInfo " +
+			"CreatedTime MessagingSKU ModifiedTime Name NamespaceType",
+		"/nothing": "feed title id updated link",
 	} {
 		w := call(h, "GET", target, "")
 		if got := strings.Join(elements(t, w.Body), " "); w.Code != 200 || got != want {
@@ -152,13 +171,21 @@ func TestRequests(t *testing.T) {
 		status                     int
 		text                       string
 	}{
-		{"create", "PUT", "/Folder/q?api-version=2021-05", put(fmt.Sprintf(queue, "<LockDuration>PT30S</LockDuration><MaxDeliveryCount>5</MaxDeliveryCount>")), nil, 201, "<LockDuration>PT30S</LockDuration>"},
+		{"create", "PUT", "/Folder/q?api-version=2021-05",
+			put(fmt.Sprintf(queue, "<LockDuration>PT30S</LockDuration><MaxDeliveryCount>5</MaxDeliveryCount>")), nil,
+			201, "<LockDuration>PT30S</LockDuration>"},
 		{"the name as created", "GET", "/folder/Q", "", nil, 200, `<title type="text">Folder/q</title>`},
-		{"the address as asked", "GET", "/folder/q?api-version=2021-05", "", []string{"Host", "x"}, 200, "<id>http://localhost:5300/Folder/q?api-version=2021-05</id>"},
-		{"create again", "PUT", "/folder/q", put(fmt.Sprintf(queue, "")), nil, 409, "<Code>409</Code><Detail>SubCode=40900. Conflict."},
-		{"update", "PUT", "/folder/q", put(fmt.Sprintf(queue, "<MaxDeliveryCount>6</MaxDeliveryCount>")), []string{"If-Match", "*"}, 200, "<LockDuration>PT1M</LockDuration>"},
-		{"prefixes and another schema", "PUT", "/p", put(`<a:QueueDescription xmlns:a="urn:x"><a:MaxDeliveryCount>4</a:MaxDeliveryCount><a:Unknown/></a:QueueDescription>`), nil, 201, "<MaxDeliveryCount>4</MaxDeliveryCount>"},
-		{"empty elements", "PUT", "/e", put(fmt.Sprintf(queue, "<LockDuration/><ForwardTo></ForwardTo><AuthorizationRules/>")), nil, 201, "<LockDuration>PT1M</LockDuration>"},
+		{"the address as asked", "GET", "/folder/q?api-version=2021-05", "", []string{"Host", "x"}, 200,
+			"<id>http://localhost:5300/Folder/q?api-version=2021-05</id>"},
+		{"create again", "PUT", "/folder/q", put(fmt.Sprintf(queue, "")), nil, 409,
+			"<Code>409</Code><Detail>SubCode=40900. Conflict."},
+		{"update", "PUT", "/folder/q", put(fmt.Sprintf(queue, "<MaxDeliveryCount>6</MaxDeliveryCount>")),
+			[]string{"If-Match", "*"}, 200, "<LockDuration>PT1M</LockDuration>"},
+		{"prefixes and another schema", "PUT", "/p",
+			put(`<a:QueueDescription xmlns:a="urn:x"><a:MaxDeliveryCount>4</a:MaxDeliveryCount><a:Unknown/></a:QueueDescription>`), nil, 201, "<MaxDeliveryCount>4</MaxDeliveryCount>"},
+		{"empty elements", "PUT", "/e", put(fmt.Sprintf(queue,
+			"<LockDuration/><ForwardTo></ForwardTo><AuthorizationRules/>")), nil, 201,
+			"<LockDuration>PT1M</LockDuration>"},
 		{"no body", "PUT", "/x", "", nil, 400, "not a valid ATOM entry"},
 		{"not XML", "PUT", "/x", "{}", nil, 400, "not a valid ATOM entry"},
 		{"half XML", "PUT", "/x", "<entry><content>", nil, 400, "not a valid ATOM entry"},
@@ -166,18 +193,30 @@ func TestRequests(t *testing.T) {
 		{"a subscription's description", "PUT", "/x", put("<SubscriptionDescription/>"), nil, 400, "neither"},
 		{"too large", "PUT", "/x", put(strings.Repeat("<a/>", 300000)), nil, 400, "more than 1048576 bytes"},
 		{"bad duration", "PUT", "/x", put(fmt.Sprintf(queue, "<LockDuration>1m</LockDuration>")), nil, 400, "duration"},
-		{"zero duration", "PUT", "/x", put(fmt.Sprintf(queue, "<LockDuration>PT0S</LockDuration>")), nil, 400, "LockDuration"},
-		{"zero deliveries", "PUT", "/x", put(fmt.Sprintf(queue, "<MaxDeliveryCount>0</MaxDeliveryCount>")), nil, 400, "MaxDeliveryCount"},
-		{"bad number", "PUT", "/x", put(fmt.Sprintf(queue, "<MaxDeliveryCount>many</MaxDeliveryCount>")), nil, 400, "not a valid ATOM entry"},
+		{"zero duration", "PUT", "/x", put(fmt.Sprintf(queue, "<LockDuration>PT0S</LockDuration>")), nil, 400,
+			"LockDuration"},
+		{"zero deliveries", "PUT", "/x", put(fmt.Sprintf(queue, "<MaxDeliveryCount>0</MaxDeliveryCount>")), nil, 400,
+			"MaxDeliveryCount"},
+		{"bad number", "PUT", "/x", put(fmt.Sprintf(queue, "<MaxDeliveryCount>many</MaxDeliveryCount>")), nil, 400,
+			"not a valid ATOM entry"},
 		{"bad status", "PUT", "/x", put(fmt.Sprintf(queue, "<Status>Busy</Status>")), nil, 400, "Status"},
-		{"bad right", "PUT", "/x", put(fmt.Sprintf(queue, "<AuthorizationRules><AuthorizationRule><Rights><AccessRights>All</AccessRights></Rights><KeyName>k</KeyName></AuthorizationRule></AuthorizationRules>")), nil, 400, "'All'"},
-		{"too many rules", "PUT", "/x", put(fmt.Sprintf(queue, "<AuthorizationRules>"+strings.Repeat("<AuthorizationRule/>", 13)+"</AuthorizationRules>")), nil, 400, "12"},
+		{"bad right", "PUT", "/x", put(fmt.Sprintf(queue,
+			"<AuthorizationRules><AuthorizationRule><Rights><AccessRights>All</AccessRights></Rights><KeyName>k</KeyName></AuthorizationRule></AuthorizationRules>")), nil, 400, "'All'"},
+		{"too many rules", "PUT", "/x", put(fmt.Sprintf(queue,
+			"<AuthorizationRules>"+strings.Repeat("<AuthorizationRule/>", 13)+"</AuthorizationRules>")), nil, 400,
+			"12"},
 		{"escaped name", "PUT", "/a%3Fb", put(fmt.Sprintf(queue, "")), nil, 400, "not allowed"},
-		{"a kept unknown filter", "PUT", "/t/Subscriptions/s/Rules/new", put(`<RuleDescription><Filter xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="NewFilter"><A b="c">d</A></Filter></RuleDescription>`), nil, 201, `<Filter i:type="NewFilter"><A b="c">d</A></Filter><Action i:type="EmptyRuleAction"/>`},
-		{"an unknown action", "PUT", "/t/Subscriptions/s/Rules/x", put(`<RuleDescription><Action type="NewAction"/></RuleDescription>`), nil, 501, "not implemented by this emulator"},
-		{"an action without text", "PUT", "/t/Subscriptions/s/Rules/x", put(`<RuleDescription><Action type="SqlRuleAction"/></RuleDescription>`), nil, 400, "SqlExpression"},
-		{"a parameter of a type", "PUT", "/t/Subscriptions/s/Rules/typed", put(`<RuleDescription><Filter type="SqlFilter"><SqlExpression>a=@a</SqlExpression><Parameters><KeyValueOfstringanyType><Key>@a</Key><Value type="d6p1:long">5000000000</Value></KeyValueOfstringanyType></Parameters></Filter></RuleDescription>`), nil, 201, `type="d6p1:long" xmlns:d6p1="http://www.w3.org/2001/XMLSchema">5000000000<`},
-		{"a parameter of the wrong type", "PUT", "/t/Subscriptions/s/Rules/x", put(`<RuleDescription><Filter type="SqlFilter"><SqlExpression>a=@a</SqlExpression><Parameters><KeyValueOfstringanyType><Key>@a</Key><Value type="int">x</Value></KeyValueOfstringanyType></Parameters></Filter></RuleDescription>`), nil, 400, "'int'"},
+		{"a kept unknown filter", "PUT", "/t/Subscriptions/s/Rules/new",
+			put(`<RuleDescription><Filter xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="NewFilter"><A b="c">d</A></Filter></RuleDescription>`), nil, 201, `<Filter i:type="NewFilter"><A b="c">d</A></Filter><Action i:type="EmptyRuleAction"/>`},
+		{"an unknown action", "PUT", "/t/Subscriptions/s/Rules/x",
+			put(`<RuleDescription><Action type="NewAction"/></RuleDescription>`), nil, 501,
+			"not implemented by this emulator"},
+		{"an action without text", "PUT", "/t/Subscriptions/s/Rules/x",
+			put(`<RuleDescription><Action type="SqlRuleAction"/></RuleDescription>`), nil, 400, "SqlExpression"},
+		{"a parameter of a type", "PUT", "/t/Subscriptions/s/Rules/typed",
+			put(`<RuleDescription><Filter type="SqlFilter"><SqlExpression>a=@a</SqlExpression><Parameters><KeyValueOfstringanyType><Key>@a</Key><Value type="d6p1:long">5000000000</Value></KeyValueOfstringanyType></Parameters></Filter></RuleDescription>`), nil, 201, `type="d6p1:long" xmlns:d6p1="http://www.w3.org/2001/XMLSchema">5000000000<`},
+		{"a parameter of the wrong type", "PUT", "/t/Subscriptions/s/Rules/x",
+			put(`<RuleDescription><Filter type="SqlFilter"><SqlExpression>a=@a</SqlExpression><Parameters><KeyValueOfstringanyType><Key>@a</Key><Value type="int">x</Value></KeyValueOfstringanyType></Parameters></Filter></RuleDescription>`), nil, 400, "'int'"},
 		{"not a rule", "PUT", "/t/Subscriptions/s/Rules/x", put(""), nil, 400, "RuleDescription"},
 		{"not a subscription", "PUT", "/t/Subscriptions/x", put(""), nil, 400, "SubscriptionDescription"},
 		{"a subscription of nothing", "GET", "/x/Subscriptions/s", "", nil, 404, "could not be found"},
@@ -185,9 +224,12 @@ func TestRequests(t *testing.T) {
 		{"no such rule", "GET", "/t/Subscriptions/s/Rules/x", "", nil, 404, "could not be found"},
 		{"rules of nothing", "GET", "/t/Subscriptions/x/Rules/", "", nil, 404, "could not be found"},
 		{"lower case", "GET", "/T/subscriptions/S/rules/$default", "", nil, 200, "<Name>$Default</Name>"},
-		{"the Go SDK's list", "GET", "/t/Subscriptions?%24top=100&%3F=&api-version=2024-05", "", nil, 200, `<title type="text">s</title>`},
-		{"a page", "GET", "/$Resources/Queues?$top=1&$skip=1", "", nil, 200, `<link rel="next" href="http://localhost:5300/$Resources/Queues?%24skip=2&amp;%24top=1"/>`},
-		{"past the end", "GET", "/$Resources/Topics?$skip=1", "", nil, 200, "</updated><link rel=\"self\" href=\"http://localhost:5300/$Resources/Topics\"/></feed>"},
+		{"the Go SDK's list", "GET", "/t/Subscriptions?%24top=100&%3F=&api-version=2024-05", "", nil, 200,
+			`<title type="text">s</title>`},
+		{"a page", "GET", "/$Resources/Queues?$top=1&$skip=1", "", nil, 200,
+			`<link rel="next" href="http://localhost:5300/$Resources/Queues?%24skip=2&amp;%24top=1"/>`},
+		{"past the end", "GET", "/$Resources/Topics?$skip=1", "", nil, 200,
+			"</updated><link rel=\"self\" href=\"http://localhost:5300/$Resources/Topics\"/></feed>"},
 		{"bad skip", "GET", "/$Resources/Topics?$skip=-1", "", nil, 400, "$skip"},
 		{"bad top", "GET", "/$Resources/Topics?$top=x", "", nil, 400, "$top"},
 		{"nothing", "GET", "/", "", nil, 501, "not implemented"},
@@ -199,7 +241,8 @@ func TestRequests(t *testing.T) {
 		{"no token", "GET", "/t", "", []string{"Authorization", ""}, 401, "MissingToken"},
 		{"a bad token", "GET", "/t", "", []string{"Authorization", "SharedAccessSignature x"}, 401, "MalformedToken"},
 		{"a JWT", "GET", "/t", "", []string{"Authorization", jwt(time.Now().Add(time.Hour))}, 200, "TopicDescription"},
-		{"a JWT with its word", "GET", "/t", "", []string{"Authorization", "Bearer " + jwt(time.Now().Add(time.Hour))}, 200, "TopicDescription"},
+		{"a JWT with its word", "GET", "/t", "", []string{"Authorization",
+			"Bearer " + jwt(time.Now().Add(time.Hour))}, 200, "TopicDescription"},
 		{"an old JWT", "GET", "/t", "", []string{"Authorization", jwt(time.Unix(1000, 0))}, 401, "ExpiredToken"},
 		{"delete", "DELETE", "/folder/q", "", nil, 200, ""},
 		{"delete nothing", "DELETE", "/folder/q", "", nil, 404, "could not be found"},
@@ -234,9 +277,12 @@ func TestThrottledManagement(t *testing.T) {
 // FuzzPut holds that no body and no path makes the handler panic or answer something that is not XML.
 func FuzzPut(f *testing.F) {
 	f.Add("/q", put("<QueueDescription><LockDuration>PT1M</LockDuration></QueueDescription>"), "*")
-	f.Add("/t/Subscriptions/new", put(`<SubscriptionDescription><DefaultRuleDescription><Filter type="SqlFilter"><SqlExpression>a=1</SqlExpression></Filter></DefaultRuleDescription></SubscriptionDescription>`), "")
-	f.Add("/t/Subscriptions/s/Rules/r", put(`<RuleDescription><Filter type="X"><a xmlns:b="c">&lt;</a></Filter><Action type="SqlRuleAction"><SqlExpression>SET a=1</SqlExpression></Action></RuleDescription>`), "")
-	f.Add("/t/Subscriptions/s/Rules/r", put(`<RuleDescription><Filter type="CorrelationFilter"><Properties><KeyValueOfstringanyType><Key>k</Key><Value type="x:dateTime">2020-01-01T00:00:00Z</Value></KeyValueOfstringanyType></Properties></Filter></RuleDescription>`), "")
+	f.Add("/t/Subscriptions/new",
+		put(`<SubscriptionDescription><DefaultRuleDescription><Filter type="SqlFilter"><SqlExpression>a=1</SqlExpression></Filter></DefaultRuleDescription></SubscriptionDescription>`), "")
+	f.Add("/t/Subscriptions/s/Rules/r",
+		put(`<RuleDescription><Filter type="X"><a xmlns:b="c">&lt;</a></Filter><Action type="SqlRuleAction"><SqlExpression>SET a=1</SqlExpression></Action></RuleDescription>`), "")
+	f.Add("/t/Subscriptions/s/Rules/r",
+		put(`<RuleDescription><Filter type="CorrelationFilter"><Properties><KeyValueOfstringanyType><Key>k</Key><Value type="x:dateTime">2020-01-01T00:00:00Z</Value></KeyValueOfstringanyType></Properties></Filter></RuleDescription>`), "")
 	token := rootToken()
 	f.Fuzz(func(t *testing.T, path, body, match string) {
 		b := broker.New(broker.Options{})
@@ -245,7 +291,8 @@ func FuzzPut(f *testing.F) {
 		_ = b.CreateSubscription(broker.DefaultSubscription("t", "s"))
 		h := management.New(b, management.Options{})
 		for _, method := range []string{http.MethodPut, http.MethodGet} {
-			r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "localhost", Header: http.Header{"Authorization": {token}}, Body: io.NopCloser(strings.NewReader(body))}
+			r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "localhost",
+				Header: http.Header{"Authorization": {token}}, Body: io.NopCloser(strings.NewReader(body))}
 			if match != "" {
 				r.Header.Set("If-Match", match)
 			}

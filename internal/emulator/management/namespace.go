@@ -13,14 +13,15 @@ func (r *request) describeNamespace() (answer, error) {
 		return answer{}, errMethod
 	}
 	b := r.broker()
-	return r.one(http.StatusOK, entry{"$namespaceinfo", b.Namespace(), time.Time{}, b.CreatedAt(), describe("NamespaceInfo", func(w *writer) {
-		w.time("CreatedTime", b.CreatedAt())
-		w.text("MessagingSKU", b.Tier().String())
-		if b.Tier() == broker.Premium {
-			w.number("MessagingUnits", 1)
-		}
-		w.time("ModifiedTime", b.CreatedAt())
-		w.text("Name", b.Namespace())
-		w.text("NamespaceType", "Messaging")
-	})}), nil
+	return r.one(http.StatusOK, entry{"$namespaceinfo", b.Namespace(), time.Time{}, b.CreatedAt(),
+		describe("NamespaceInfo", func(w *writer) {
+			w.time("CreatedTime", b.CreatedAt())
+			w.text("MessagingSKU", b.Tier().String())
+			if b.Tier() == broker.Premium {
+				w.number("MessagingUnits", 1)
+			}
+			w.time("ModifiedTime", b.CreatedAt())
+			w.text("Name", b.Namespace())
+			w.text("NamespaceType", "Messaging")
+		})}), nil
 }

@@ -80,10 +80,12 @@ func parsePath(path string) resource {
 	return p
 }
 
-// isDataPlane reports whether a path belongs to sending and receiving over HTTP: "/queue/messages", "/queue/messages/head".
+// isDataPlane reports whether a path belongs to sending and receiving over HTTP: "/queue/messages",
+// "/queue/messages/head".
 func isDataPlane(segments []string) bool {
 	last := len(segments) - 1
-	return last > 0 && (strings.EqualFold(segments[last], "messages") || last > 1 && strings.EqualFold(segments[last-1], "messages"))
+	return last > 0 && (strings.EqualFold(segments[last], "messages") || last > 1 &&
+		strings.EqualFold(segments[last-1], "messages"))
 }
 
 // path returns the path without the keywords of lists, which is the scope that tokens name.
@@ -140,7 +142,8 @@ func (r *request) serve(body io.Reader) (answer, error) {
 		}
 		return r.rules().serve(r, r.resource.rule, body)
 	}
-	return answer{}, &broker.Error{Code: broker.CodeNotImplemented, Text: "This path is not implemented by this emulator."}
+	return answer{}, &broker.Error{Code: broker.CodeNotImplemented,
+		Text: "This path is not implemented by this emulator."}
 }
 
 func (r *request) broker() *broker.Broker { return r.handler.broker }
@@ -158,7 +161,7 @@ func (r *request) serveEntity(body io.Reader) (answer, error) {
 		case content.Topic != nil:
 			return r.topics().put(r, content)
 		}
-		return answer{}, badRequest("The body of the request contains neither a QueueDescription nor a TopicDescription.")
+		return answer{}, badRequest("The body contains neither a QueueDescription nor a TopicDescription.")
 	}
 	if _, err := r.broker().Queue(name); err == nil {
 		return r.queues().serve(r, name, body)
@@ -274,9 +277,11 @@ func (r *request) writeError(w http.ResponseWriter, err error) {
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // does not fail
-	trace := fmt.Sprintf(" TrackingId:%x-%x-%x-%x-%x_G0, SystemTracker:%s:%s, Timestamp:%s", id[:4], id[4:6], id[6:8], id[8:10], id[10:],
+	trace := fmt.Sprintf(" TrackingId:%x-%x-%x-%x-%x_G0, SystemTracker:%s:%s, Timestamp:%s", id[:4], id[4:6], id[6:8],
+		id[8:10], id[10:],
 		r.broker().Namespace(), r.resource.path(), time.Now().UTC().Format("2006-01-02T15:04:05"))
 	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, "<Error><Code>%d</Code><Detail>%s</Detail></Error>", status, escape(err.Error()+trace)) // an error means that the client has gone
+	// an error means that the client has gone
+	_, _ = fmt.Fprintf(w, "<Error><Code>%d</Code><Detail>%s</Detail></Error>", status, escape(err.Error()+trace))
 }

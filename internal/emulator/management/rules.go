@@ -130,7 +130,8 @@ func (x *filterXML) filter() (broker.Filter, error) {
 		properties, err := x.Properties.values()
 		return broker.CorrelationFilter{
 			CorrelationID: x.CorrelationID, MessageID: x.MessageID, To: x.To, ReplyTo: x.ReplyTo, Subject: x.Label,
-			SessionID: x.SessionID, ReplyToSessionID: x.ReplyToSessionID, ContentType: x.ContentType, Properties: properties,
+			SessionID: x.SessionID, ReplyToSessionID: x.ReplyToSessionID, ContentType: x.ContentType,
+			Properties: properties,
 		}, err
 	}
 	return broker.UnknownFilter{Type: x.Type, XML: x.Inner}, nil
@@ -146,7 +147,8 @@ func (x pairsXML) values() (map[string]any, error) {
 		name := pair.Value.Type[strings.LastIndexByte(pair.Value.Type, ':')+1:]
 		value, err := parseValue(name, pair.Value.Text)
 		if err != nil {
-			return nil, badRequest("The value '%.50s' of '%.50s' is not of the type '%.50s'.", pair.Value.Text, pair.Key, name)
+			return nil, badRequest("The value '%.50s' of '%.50s' is not of the type '%.50s'.", pair.Value.Text,
+				pair.Key, name)
 		}
 		values[pair.Key] = value
 	}
@@ -175,20 +177,21 @@ func parseValue(typeName, text string) (any, error) {
 }
 
 func (r *request) ruleEntry(d broker.RuleDescription) entry {
-	return entry{r.resource.path() + "/Rules/" + d.Name, d.Name, d.CreatedAt, d.CreatedAt, describe("RuleDescription", func(w *writer) {
-		w.filter(d.Filter)
-		if d.Action == "" {
-			w.WriteString(`<Action i:type="` + emptyAction + `"/>`)
-		} else {
-			w.WriteString(`<Action i:type="SqlRuleAction">`)
-			w.text("SqlExpression", d.Action)
-			w.number("CompatibilityLevel", compatibilityLevel)
-			w.pairs("Parameters", d.ActionParameters)
-			w.WriteString("</Action>")
-		}
-		w.time("CreatedAt", d.CreatedAt)
-		w.text("Name", d.Name)
-	})}
+	return entry{r.resource.path() + "/Rules/" + d.Name, d.Name, d.CreatedAt, d.CreatedAt,
+		describe("RuleDescription", func(w *writer) {
+			w.filter(d.Filter)
+			if d.Action == "" {
+				w.WriteString(`<Action i:type="` + emptyAction + `"/>`)
+			} else {
+				w.WriteString(`<Action i:type="SqlRuleAction">`)
+				w.text("SqlExpression", d.Action)
+				w.number("CompatibilityLevel", compatibilityLevel)
+				w.pairs("Parameters", d.ActionParameters)
+				w.WriteString("</Action>")
+			}
+			w.time("CreatedAt", d.CreatedAt)
+			w.text("Name", d.Name)
+		})}
 }
 
 const compatibilityLevel = 20

@@ -248,8 +248,8 @@ func (n like) eval(m Message) (value, error) {
 	return truth(matches), err
 }
 
-// matchLike matches s against a pattern in which % stands for any characters and _ for one character. It backtracks to the
-// last % only, so that the product of the lengths bounds the work.
+// matchLike matches s against a pattern in which % stands for any characters and _ for one
+// character. It backtracks to the last % only, so that the product of the lengths bounds the work.
 func matchLike(s, pattern, escape string) (bool, error) {
 	retryS, retryPattern := "", ""
 	retrying := false

@@ -59,7 +59,8 @@ func (p *parser) unary(depth int) (node, error) {
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
-	if op == '-' && p.tok.kind == tokenInteger && p.tok.text == "9223372036854775808" { // the only integer whose positive counterpart does not fit
+	// the only integer whose positive counterpart does not fit
+	if op == '-' && p.tok.kind == tokenInteger && p.tok.text == "9223372036854775808" {
 		return constant{valueOf(int64(-1 << 63))}, p.advance()
 	}
 	start := p.tok

@@ -16,7 +16,8 @@ type SyntaxError struct {
 
 // Error returns a text in the form of the service's.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("There was an error parsing the SQL expression. [Token line=1, column=%d, Token in error=%s, Additional details=%s]",
+	return fmt.Sprintf("There was an error parsing the SQL expression. [Token line=1, column=%d, Token in "+
+		"error=%s, Additional details=%s]",
 		e.Column, e.Token, e.Detail)
 }
 
@@ -59,7 +60,8 @@ type lexer struct {
 }
 
 func (l *lexer) fail(start int, token, format string, args ...any) *SyntaxError {
-	return &SyntaxError{Column: utf8.RuneCountInString(l.text[:start]), Token: token, Detail: fmt.Sprintf(format, args...)}
+	return &SyntaxError{Column: utf8.RuneCountInString(l.text[:start]), Token: token,
+		Detail: fmt.Sprintf(format, args...)}
 }
 
 func (l *lexer) next() (token, error) {
@@ -91,7 +93,8 @@ func (l *lexer) next() (token, error) {
 		t.start, t.raw = start, l.text[start:l.pos]
 		return t, nil
 	}
-	for _, symbol := range []string{"<>", "<=", ">=", "!=", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", ",", ".", ";"} {
+	for _, symbol := range []string{"<>", "<=", ">=", "!=", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", ",",
+		".", ";"} {
 		if strings.HasPrefix(l.text[start:], symbol) {
 			l.pos += len(symbol)
 			return token{kind: tokenSymbol, text: symbol, raw: symbol, start: start}, nil

@@ -16,7 +16,8 @@ type parser struct {
 func newParser(text string, parameters map[string]any) (*parser, error) {
 	p := &parser{lexer: lexer{text: text}}
 	if n := utf8.RuneCountInString(text); n > MaxLength {
-		return nil, &SyntaxError{Detail: fmt.Sprintf("the expression has %d characters, more than the limit of %d", n, MaxLength)}
+		return nil, &SyntaxError{Detail: fmt.Sprintf("the expression has %d characters, more than the limit of %d", n,
+			MaxLength)}
 	}
 	p.parameters = make(map[string]value, len(parameters))
 	for name, v := range parameters {
@@ -77,7 +78,8 @@ func (p *parser) conjunction(depth int) (node, error) {
 	return p.binaryPredicate("AND", depth, p.negation, func(a, b node) node { return and{a, b} })
 }
 
-func (p *parser) binaryPredicate(word string, depth int, operand func(int) (node, error), join func(a, b node) node) (node, error) {
+func (p *parser) binaryPredicate(word string, depth int, operand func(int) (node, error),
+	join func(a, b node) node) (node, error) {
 	left, err := operand(depth)
 	if err != nil {
 		return nil, err

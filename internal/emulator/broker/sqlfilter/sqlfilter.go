@@ -1,6 +1,7 @@
-// Package sqlfilter parses and evaluates the SQL subset of Service Bus subscription rules: filters, which are conditions
-// over the properties of a message, and actions, which change properties. It follows "Subscription Rule SQL Filter Syntax"
-// and "Subscription Rule SQL Action Syntax" of Microsoft's documentation.
+// Package sqlfilter parses and evaluates the SQL subset of Service Bus subscription rules: filters,
+// which are conditions over the properties of a message, and actions, which change properties. It
+// follows "Subscription Rule SQL Filter Syntax" and "Subscription Rule SQL Action Syntax" of
+// Microsoft's documentation.
 //
 // Conditions have three truth values. An absent user property is unknown, most operators yield unknown for an unknown
 // operand, and a message matches only if the condition is true. A NULL, in the text or as the value of a property, is
@@ -21,8 +22,9 @@ const maxActions = 32
 // maxDepth bounds nesting, so that a hostile text can't exhaust the stack.
 const maxDepth = 100
 
-// Message provides the properties of a message. Values may be nil, bool, string, any integer or float type, time.Time and
-// time.Duration. Filters can test values of other comparable types for equality only.
+// Message provides the properties of a message. Values may be nil, bool, string, any integer or
+// float type, time.Time and time.Duration. Filters can test values of other comparable types for
+// equality only.
 type Message interface {
 	// User returns an application property. Names compare without regard to letter case.
 	User(name string) (value any, exists bool)

@@ -54,50 +54,71 @@ var conditions = []struct {
 }{
 	{"1=1", "T"}, {"1 = 2", "F"}, {"color = 'blue'", "T"}, {"COLOR='blue'", "T"}, {"color='Blue'", "F"},
 	{"user.color = 'blue'", "T"}, {"USER.color <> 'red'", "T"}, {"color != 'blue'", "F"},
-	{"missing = 'x'", "U"}, {"missing <> 'x'", "U"}, {"NOT missing = 'x'", "U"}, {"empty = 1", "U"}, {"color = NULL", "U"},
-	{"missing IS NULL", "T"}, {"empty IS NULL", "T"}, {"color IS NULL", "F"}, {"color is not null", "T"}, {"empty IS NOT NULL", "F"},
+	{"missing = 'x'", "U"}, {"missing <> 'x'", "U"}, {"NOT missing = 'x'", "U"}, {"empty = 1", "U"},
+	{"color = NULL", "U"},
+	{"missing IS NULL", "T"}, {"empty IS NULL", "T"}, {"color IS NULL", "F"}, {"color is not null", "T"},
+	{"empty IS NOT NULL", "F"},
 	{"missing IS NULL OR missing <> 'me'", "T"}, {"color IS NULL OR color <> 'me'", "T"},
 	{"EXISTS(color)", "T"}, {"EXISTS(missing)", "F"}, {"exists ( empty )", "T"}, {"NOT EXISTS(missing)", "T"},
 	{"EXISTS(sys.Label)", "T"}, {"EXISTS(sys.Nothing)", "E"},
 	// The two truth tables of the documentation.
-	{"1=1 AND 1=1", "T"}, {"1=1 AND 1=2", "F"}, {"1=1 AND missing=1", "U"}, {"1=2 AND missing=1", "F"}, {"missing=1 AND 1=1", "U"},
+	{"1=1 AND 1=1", "T"}, {"1=1 AND 1=2", "F"}, {"1=1 AND missing=1", "U"}, {"1=2 AND missing=1", "F"},
+	{"missing=1 AND 1=1", "U"},
 	{"missing=1 AND 1=2", "F"}, {"missing=1 AND missing=2", "U"}, {"1=2 AND 1=2", "F"},
-	{"1=1 OR 1=2", "T"}, {"1=2 OR 1=2", "F"}, {"1=1 OR missing=1", "T"}, {"missing=1 OR 1=1", "T"}, {"missing=1 OR 1=2", "U"},
+	{"1=1 OR 1=2", "T"}, {"1=2 OR 1=2", "F"}, {"1=1 OR missing=1", "T"}, {"missing=1 OR 1=1", "T"},
+	{"missing=1 OR 1=2", "U"},
 	{"1=2 OR missing=1", "U"}, {"missing=1 OR missing=1", "U"},
 	// Binding.
-	{"1=1 OR 1=1 AND 1=2", "T"}, {"(1=1 OR 1=1) AND 1=2", "F"}, {"NOT 1=2 AND 1=1", "T"}, {"NOT (1=2 OR 1=1)", "F"}, {"NOT NOT 1=1", "T"},
-	{"1+2*3 = 7", "T"}, {"(1+2)*3 = 9", "T"}, {"10-4-3 = 3", "T"}, {"7/2 = 3", "T"}, {"7%4 = 3", "T"}, {"7.0/2 = 3.5", "T"}, {"-3 + 5 = 2", "T"},
+	{"1=1 OR 1=1 AND 1=2", "T"}, {"(1=1 OR 1=1) AND 1=2", "F"}, {"NOT 1=2 AND 1=1", "T"}, {"NOT (1=2 OR 1=1)", "F"},
+	{"NOT NOT 1=1", "T"},
+	{"1+2*3 = 7", "T"}, {"(1+2)*3 = 9", "T"}, {"10-4-3 = 3", "T"}, {"7/2 = 3", "T"}, {"7%4 = 3", "T"},
+	{"7.0/2 = 3.5", "T"}, {"-3 + 5 = 2", "T"},
 	{"- -3 = 3", "T"}, {"+3 = 3", "T"}, {"2*-3 = -6", "T"},
 	// Numbers.
-	{"quantity = 10", "T"}, {"quantity > 9.5", "T"}, {"quantity >= 10", "T"}, {"quantity < 10", "F"}, {"quantity <= 10", "T"}, {"quantity/3 = 3", "T"},
-	{"price = 2.5", "T"}, {"price * 2 = 5", "T"}, {"price = 25E-1", "T"}, {"101.5E5 = 10150000", "T"}, {".5 = 0.5", "T"}, {"5. = 5", "T"},
-	{"big = 1099511627776", "T"}, {"-9223372036854775808 < 0", "T"}, {"unsigned > 9223372036854775807", "T"}, {"1.0/0 > 1", "T"},
+	{"quantity = 10", "T"}, {"quantity > 9.5", "T"}, {"quantity >= 10", "T"}, {"quantity < 10", "F"},
+	{"quantity <= 10", "T"}, {"quantity/3 = 3", "T"},
+	{"price = 2.5", "T"}, {"price * 2 = 5", "T"}, {"price = 25E-1", "T"}, {"101.5E5 = 10150000", "T"},
+	{".5 = 0.5", "T"}, {"5. = 5", "T"},
+	{"big = 1099511627776", "T"}, {"-9223372036854775808 < 0", "T"}, {"unsigned > 9223372036854775807", "T"},
+	{"1.0/0 > 1", "T"},
 	{"quantity = price*4", "T"}, {"missing + 1 = 2", "U"}, {"-missing = 1", "U"}, {"1/0 = 1", "E"}, {"1%0 = 1", "E"},
 	// Text.
-	{"color + 'bird' = 'bluebird'", "T"}, {"'a' + 5 = 'a5'", "T"}, {"'quoted' = \"it's\"", "T"}, {"'it''s' = 'it' + '''s'", "T"}, {"color < 'cyan'", "T"}, {"color > 'azure'", "T"},
-	{"[name with space] = 'x'", "T"}, {"\"name with space\" = 'x'", "T"}, {"[it's] = 'quoted'", "T"}, {"user.[name with space] = 'x'", "T"},
+	{"color + 'bird' = 'bluebird'", "T"}, {"'a' + 5 = 'a5'", "T"}, {"'quoted' = \"it's\"", "T"},
+	{"'it''s' = 'it' + '''s'", "T"}, {"color < 'cyan'", "T"}, {"color > 'azure'", "T"},
+	{"[name with space] = 'x'", "T"}, {"\"name with space\" = 'x'", "T"}, {"[it's] = 'quoted'", "T"},
+	{"user.[name with space] = 'x'", "T"},
 	{"ünï = 'ä'", "T"}, {"ÜNÏ = 'ä'", "T"}, {"'' = ''", "T"},
 	{"color = 5", "E"}, {"color > 5", "E"}, {"flag = 'true'", "E"}, {"color - 'a' = 'b'", "E"}, {"-color = 'x'", "E"},
 	{"flag = TRUE", "T"}, {"flag = false", "F"}, {"flag <> FALSE", "T"}, {"flag > false", "E"},
 	// LIKE.
-	{"color LIKE 'bl%'", "T"}, {"color LIKE '%u_'", "T"}, {"color LIKE 'blue'", "T"}, {"color LIKE 'b'", "F"}, {"color LIKE '%'", "T"}, {"color like '____'", "T"},
-	{"color LIKE '_____'", "F"}, {"color LIKE ''", "F"}, {"'' LIKE '%'", "T"}, {"'' LIKE ''", "T"}, {"color LIKE '%b%l%u%e%'", "T"}, {"color LIKE '%e%b'", "F"},
+	{"color LIKE 'bl%'", "T"}, {"color LIKE '%u_'", "T"}, {"color LIKE 'blue'", "T"}, {"color LIKE 'b'", "F"},
+	{"color LIKE '%'", "T"}, {"color like '____'", "T"},
+	{"color LIKE '_____'", "F"}, {"color LIKE ''", "F"}, {"'' LIKE '%'", "T"}, {"'' LIKE ''", "T"},
+	{"color LIKE '%b%l%u%e%'", "T"}, {"color LIKE '%e%b'", "F"},
 	{"color NOT LIKE 'r%'", "T"}, {"missing LIKE 'a'", "U"}, {"missing NOT LIKE 'a'", "U"}, {"color LIKE missing", "U"},
-	{`percent LIKE '100\%' ESCAPE '\'`, "T"}, {`color LIKE 'blu\%' ESCAPE '\'`, "F"}, {`path LIKE 'a\\b' ESCAPE '\'`, "T"}, {`path LIKE 'a\b'`, "T"},
-	{"percent LIKE '%!%' ESCAPE '!'", "T"}, {"color LIKE 'a!' ESCAPE '!'", "F"}, {"'a' LIKE 'a!' ESCAPE '!'", "E"}, {"color LIKE 'a' ESCAPE 'ab'", "E"}, {"quantity LIKE '1%'", "E"},
+	{`percent LIKE '100\%' ESCAPE '\'`, "T"}, {`color LIKE 'blu\%' ESCAPE '\'`, "F"},
+	{`path LIKE 'a\\b' ESCAPE '\'`, "T"}, {`path LIKE 'a\b'`, "T"},
+	{"percent LIKE '%!%' ESCAPE '!'", "T"}, {"color LIKE 'a!' ESCAPE '!'", "F"}, {"'a' LIKE 'a!' ESCAPE '!'", "E"},
+	{"color LIKE 'a' ESCAPE 'ab'", "E"}, {"quantity LIKE '1%'", "E"},
 	{"color LIKE 'a' ESCAPE missing", "U"}, {"ünï LIKE '_'", "T"},
 	// IN.
-	{"color IN ('red', 'blue')", "T"}, {"color IN ('red')", "F"}, {"color NOT IN ('red')", "T"}, {"missing IN ('a')", "U"}, {"missing NOT IN ('a')", "U"},
+	{"color IN ('red', 'blue')", "T"}, {"color IN ('red')", "F"}, {"color NOT IN ('red')", "T"},
+	{"missing IN ('a')", "U"}, {"missing NOT IN ('a')", "U"},
 	{"color IN (missing, 'blue')", "T"}, {"color IN (missing)", "F"}, {"quantity IN (1+9)", "T"}, {"color IN (1)", "E"},
 	// System properties.
-	{"sys.Label = 'bus stop'", "T"}, {"SYS.LABEL LIKE '%bus%'", "T"}, {"sys.To = 'x'", "U"}, {"sys.To IS NULL", "T"}, {"sys.Nothing = 1", "E"},
-	{"sys.Nothing IS NULL", "E"}, {"sys.To IN ('a') OR color = 'blue'", "T"}, {"1=1 OR sys.Nothing = 1", "T"}, {"sys.Nothing = 1 OR 1=1", "E"},
+	{"sys.Label = 'bus stop'", "T"}, {"SYS.LABEL LIKE '%bus%'", "T"}, {"sys.To = 'x'", "U"}, {"sys.To IS NULL", "T"},
+	{"sys.Nothing = 1", "E"},
+	{"sys.Nothing IS NULL", "E"}, {"sys.To IN ('a') OR color = 'blue'", "T"}, {"1=1 OR sys.Nothing = 1", "T"},
+	{"sys.Nothing = 1 OR 1=1", "E"},
 	// Functions.
-	{"property('color') = 'blue'", "T"}, {"p('col' + 'or') = 'blue'", "T"}, {"p('sys.label') = 'bus stop'", "T"}, {"p('user.color') = 'blue'", "T"}, {"p(missing) = 1", "U"},
+	{"property('color') = 'blue'", "T"}, {"p('col' + 'or') = 'blue'", "T"}, {"p('sys.label') = 'bus stop'", "T"},
+	{"p('user.color') = 'blue'", "T"}, {"p(missing) = 1", "U"},
 	{"p(5) = 1", "E"}, {"newid() = id", "T"}, {"p('missing') = 1", "U"},
 	// Parameters and times.
-	{"color = @Color", "T"}, {"quantity = @ten", "T"}, {"when < @after", "T"}, {"later - when <= @hour", "T"}, {"(later-when) <= @hour", "T"}, {"when + @hour = later", "T"},
-	{"later - @hour = when", "T"}, {"@hour + @hour > @hour", "T"}, {"-@hour < @hour", "T"}, {"when = @hour", "E"}, {"when + when = when", "E"},
+	{"color = @Color", "T"}, {"quantity = @ten", "T"}, {"when < @after", "T"}, {"later - when <= @hour", "T"},
+	{"(later-when) <= @hour", "T"}, {"when + @hour = later", "T"},
+	{"later - @hour = when", "T"}, {"@hour + @hour > @hour", "T"}, {"-@hour < @hour", "T"}, {"when = @hour", "E"},
+	{"when + when = when", "E"},
 	{"bytes = bytes", "E"}, {"id = id", "T"}, {"id = 'x'", "E"}, {"id > id", "E"},
 }
 
@@ -134,11 +155,16 @@ var malformed = []struct {
 	column int
 	token  string
 }{
-	{"", 0, ""}, {"color", 0, "color"}, {"1", 0, "1"}, {"TRUE", 0, "TRUE"}, {"color =", 7, ""}, {"= 1", 0, "="}, {"1=1 1=1", 4, "1"}, {"1=1 AND", 7, ""}, {"1=1 AND color", 8, "color"},
-	{"NOT color", 4, "color"}, {"(1=1", 4, ""}, {"1=1)", 3, ")"}, {"color = 'x", 8, "'x"}, {"[x = 1", 0, "[x = 1"}, {"[] = 1", 0, "[]"}, {"a.b = 1", 0, "a"}, {"sys. = 1", 5, "="}, {"sys = 1 . 2", 8, "."},
-	{"5 IS NULL", 2, "IS"}, {"(a) IS NULL", 4, "IS"}, {"a IS 5", 5, "5"}, {"a IN ()", 6, ")"}, {"a IN 1", 5, "1"}, {"a NOT = 1", 6, "="}, {"a = @nothing", 4, "@nothing"}, {"a = @", 4, "@"},
-	{"a = 9223372036854775808", 4, "9223372036854775808"}, {"a = 1E", 4, "1E"}, {"a = 1E999", 4, "1E999"}, {"a = (b = c)", 4, "("}, {"(a = 1) + 1 = 2", 8, "+"}, {"1 + (a = 1) = 2", 4, "("}, {"-(a=1) = 1", 1, "("},
-	{"a = foo(1)", 4, "foo"}, {"a = newid(1)", 10, "1"}, {"EXISTS(1)", 7, "1"}, {"EXISTS color", 7, "color"}, {"a ~ 1", 2, "~"}, {"a = b = c", 6, "="}, {"and = 1", 0, "and"}, {"_a = 1", 0, "_"}, {"ä = ~", 4, "~"},
+	{"", 0, ""}, {"color", 0, "color"}, {"1", 0, "1"}, {"TRUE", 0, "TRUE"}, {"color =", 7, ""}, {"= 1", 0, "="},
+	{"1=1 1=1", 4, "1"}, {"1=1 AND", 7, ""}, {"1=1 AND color", 8, "color"},
+	{"NOT color", 4, "color"}, {"(1=1", 4, ""}, {"1=1)", 3, ")"}, {"color = 'x", 8, "'x"}, {"[x = 1", 0, "[x = 1"},
+	{"[] = 1", 0, "[]"}, {"a.b = 1", 0, "a"}, {"sys. = 1", 5, "="}, {"sys = 1 . 2", 8, "."},
+	{"5 IS NULL", 2, "IS"}, {"(a) IS NULL", 4, "IS"}, {"a IS 5", 5, "5"}, {"a IN ()", 6, ")"}, {"a IN 1", 5, "1"},
+	{"a NOT = 1", 6, "="}, {"a = @nothing", 4, "@nothing"}, {"a = @", 4, "@"},
+	{"a = 9223372036854775808", 4, "9223372036854775808"}, {"a = 1E", 4, "1E"}, {"a = 1E999", 4, "1E999"},
+	{"a = (b = c)", 4, "("}, {"(a = 1) + 1 = 2", 8, "+"}, {"1 + (a = 1) = 2", 4, "("}, {"-(a=1) = 1", 1, "("},
+	{"a = foo(1)", 4, "foo"}, {"a = newid(1)", 10, "1"}, {"EXISTS(1)", 7, "1"}, {"EXISTS color", 7, "color"},
+	{"a ~ 1", 2, "~"}, {"a = b = c", 6, "="}, {"and = 1", 0, "and"}, {"_a = 1", 0, "_"}, {"ä = ~", 4, "~"},
 	{"(a = 1) = 1", 8, "="}, {"a LIKE", 6, ""}, {"a = 1; b = 2", 5, ";"}, {"a = \xff", 4, ""},
 }
 
@@ -196,7 +222,8 @@ func TestActions(t *testing.T) {
 		{"SET color = 7", func(u, _ map[string]any) { u["color"] = "7" }},
 		{"SET color = flag", func(u, _ map[string]any) { u["color"] = "True" }},
 		{"REMOVE color", func(u, _ map[string]any) { delete(u, "color") }},
-		{"set sys.label = 'x' remove user.color set a = 1", func(u, s map[string]any) { s["label"] = "x"; delete(u, "color"); u["a"] = int64(1) }},
+		{"set sys.label = 'x' remove user.color set a = 1",
+			func(u, s map[string]any) { s["label"] = "x"; delete(u, "color"); u["a"] = int64(1) }},
 		{"SET a = 1; SET b = a + 1; REMOVE a;", func(u, _ map[string]any) { u["b"] = int64(2) }},
 		{"REMOVE sys.Label", func(_, s map[string]any) { s["label"] = nil }},
 		{"SET x = missing", func(u, _ map[string]any) { u["x"] = nil }},
@@ -221,12 +248,15 @@ func TestActions(t *testing.T) {
 			t.Errorf("after %q: system properties %v, want %v", c.text, got.system, want.system)
 		}
 	}
-	for _, text := range []string{"", ";", "SET", "SET a", "SET a =", "SET a = 1 = 1", "SET a = (b = 1)", "REMOVE", "REMOVE 5", "DELETE a", "SET a = 1,", "SET 5 = 1", "SET p('a') = 1"} {
+	for _, text := range []string{"", ";", "SET", "SET a", "SET a =", "SET a = 1 = 1", "SET a = (b = 1)", "REMOVE",
+		"REMOVE 5", "DELETE a", "SET a = 1,", "SET 5 = 1", "SET p('a') = 1"} {
 		if _, err := ParseAction(text, nil); err == nil {
 			t.Errorf("ParseAction(%q) succeeded", text)
 		}
 	}
-	for _, text := range []string{"SET color = color + color + color + color" + strings.Repeat(" SET color = color + color + color + color", 20), "SET a = 1/0", "SET sys.nothing = 1", "SET a = sys.nothing", "REMOVE sys.nothing"} {
+	for _, text := range []string{"SET color = color + color + color + color" +
+		strings.Repeat(" SET color = color + color + color + color",
+			20), "SET a = 1/0", "SET sys.nothing = 1", "SET a = sys.nothing", "REMOVE sys.nothing"} {
 		a, err := ParseAction(text, nil)
 		if err != nil {
 			t.Fatalf("ParseAction(%q): %v", text, err)
@@ -268,13 +298,15 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkMatches(b *testing.B) {
-	for _, text := range []string{"origin <> 'me'", "origin IS NULL OR origin <> 'me'", "color = 'blue' AND quantity > 5", "sys.label LIKE '%bus%'", "color IN ('red','green','blue')"} {
+	for _, text := range []string{"origin <> 'me'", "origin IS NULL OR origin <> 'me'",
+		"color = 'blue' AND quantity > 5", "sys.label LIKE '%bus%'", "color IN ('red','green','blue')"} {
 		b.Run(text, func(b *testing.B) {
 			f, err := Parse(text, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
-			m := message{user: map[string]any{"origin": "you", "color": "blue", "quantity": int32(10)}, system: map[string]any{"label": "the bus stop"}}
+			m := message{user: map[string]any{"origin": "you", "color": "blue", "quantity": int32(10)},
+				system: map[string]any{"label": "the bus stop"}}
 			b.ReportAllocs()
 			for b.Loop() {
 				if ok, err := f.Matches(exact{m}); err != nil || !ok {

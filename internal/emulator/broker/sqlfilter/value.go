@@ -209,7 +209,8 @@ func (v value) order(w value) (ordering, error) {
 func (v value) signed(op byte) (value, error) {
 	switch {
 	case !v.numeric() && v.kind != span:
-		return value{}, evalError(fmt.Sprintf("Operator '%c' cannot be applied to an operand of type '%s'.", op, kindNames[v.kind]))
+		return value{}, evalError(fmt.Sprintf("Operator '%c' cannot be applied to an operand of type '%s'.", op,
+			kindNames[v.kind]))
 	case op == '+':
 		return v, nil
 	case v.kind == double:
@@ -242,8 +243,8 @@ func (v value) combined(op byte, w value) (value, error) {
 	return value{}, mismatch(string(op), v, w)
 }
 
-// maxText bounds the result of +, in bytes, because each statement of an action could double a text. It is the limit of one
-// property ("Service Bus quotas").
+// maxText bounds the result of +, in bytes, because each statement of an action could double a
+// text. It is the limit of one property ("Service Bus quotas").
 const maxText = 32 << 10
 
 func joined(a, b string) (value, error) {
@@ -288,8 +289,8 @@ func doubles(op byte, a, b float64) value {
 	return floating(a)
 }
 
-// Equal reports whether two property values are equal. Numbers of different types compare by value. Values of types that
-// are not comparable are not equal.
+// Equal reports whether two property values are equal. Numbers of different types compare by value.
+// Values of types that are not comparable are not equal.
 func Equal(a, b any) bool {
 	v, w := valueOf(a), valueOf(b)
 	if v.kind == unknown || w.kind == unknown {
