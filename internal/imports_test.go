@@ -39,7 +39,7 @@ var table = map[string]rule{
 	"internal/socketio/socketiotest":     {ours: []string{"internal/engineio", "internal/socketio"}, outside: []string{"github.com/gorilla/websocket"}},
 	"internal/chat":                      {ours: []string{"internal/socketio"}, outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"}},
 	"internal/chat/state":                {outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"}},
-	"internal/backplane":                 {outside: []string{"github.com/fxamacker/cbor"}},
+	"internal/backplane":                 {ours: []string{"internal/tokenbucket"}, outside: []string{"github.com/fxamacker/cbor"}},
 	"internal/backplane/inprocess":       {ours: []string{"internal/backplane"}},
 	"internal/backplane/backplanetest":   {ours: []string{"internal/backplane"}},
 	"internal/backplane/servicebus":      {ours: []string{"internal/backplane"}, outside: []string{"github.com/Azure"}},

@@ -16,21 +16,21 @@ const (
 // Kinds of envelope.
 const (
 	kindLog     = 1 // entries for the log; to all
-	kindChunk   = 2 // a part of a snapshot; addressed
-	kindMissing = 3 // "your entries from this number on have not come"; addressed
+	kindChunk   = 2 // a part of a snapshot; unicast
+	kindMissing = 3 // "your entries from this number on have not come"; unicast
 )
 
-// Kinds of entry. An unknown kind, from a newer version, takes its number and place in the log and does nothing else.
+// Kinds of entry. An unknown kind, from a newer version, takes its number and log index and does nothing else.
 const (
-	entryBody    = 0 // the state machine's; all others are Node's own
-	entryBeat    = 1 // a sign of life
-	entryAsk     = 2 // asks for a snapshot at this place and opens an epoch, as its number 1
-	entryFound   = 3 // the same, by an instance that nobody answered: if nobody is in step, the log begins here
-	entryJoined  = 4 // the instance is in step and can answer others
-	entryProbe   = 5 // the instance named owes a sign of life
-	entryEvict   = 6 // the instance named leaves, unless it has said more than the evicting one had heard
-	entryGoodbye = 7 // the appending instance leaves
-	entryCompare = 8 // how far the sender has followed every instance; tells who has missed something
+	entryBody        = 0 // the state machine's; all others are control entries, the protocol's own
+	entryHeartbeat   = 1 // a sign of life
+	entryJoinRequest = 2 // requests a snapshot at this log index and opens an epoch, as its number 1
+	entryBootstrap   = 3 // the same, by an instance that no other answered: if none is in sync, the log begins here
+	entryJoined      = 4 // the instance is in sync and can donate snapshots
+	entryProbe       = 5 // the named instance owes a sign of life
+	entryEvict       = 6 // the named instance leaves, unless more was accepted of it than its evictor had heard
+	entryLeave       = 7 // the appending instance leaves
+	entryCompare     = 8 // the version vector of the appending instance
 )
 
 // Limits of decoding. A body's length bounds all the rest: CBOR is checked to be well-formed before anything is
@@ -43,11 +43,11 @@ const (
 	maxNesting = 8
 )
 
-// clusterID tells apart clusters that were founded independently. The older one wins when they meet.
+// clusterID tells apart clusters that were bootstrapped independently. The older one wins when they meet.
 type clusterID struct {
 	_       struct{} `cbor:",toarray"`
-	Stamp   uint64   // the founder's epoch
-	Founder string
+	Stamp   uint64   // epoch of the instance that bootstrapped it
+	Founder string   // name of that instance
 }
 
 func (c clusterID) olderThan(other clusterID) bool {
@@ -57,8 +57,8 @@ func (c clusterID) olderThan(other clusterID) bool {
 	return c.Founder < other.Founder
 }
 
-// item is an entry as it travels. Its number in the sender's epoch follows from the envelope's first; Seq is its number
-// in the life of the sender's process, which stays when it is published again in a later epoch.
+// item is an entry as it travels. Its number in the sender's epoch follows from the envelope's first. Seq is its number
+// in the life of the sender's process. An entry that is published again in a later epoch keeps it.
 type item struct {
 	_    struct{} `cbor:",toarray"`
 	Kind uint8
@@ -76,78 +76,63 @@ type envelope struct {
 	Epoch   uint64    `cbor:"5,keyasint"`
 	First   uint64    `cbor:"6,keyasint,omitempty"`  // number of the first item; kindMissing: first number missed
 	Items   []item    `cbor:"7,keyasint,omitempty"`  // kindLog
-	Cluster clusterID `cbor:"8,keyasint"`            // zero with Place
-	Place   uint64    `cbor:"9,keyasint,omitempty"`  // entries the sender had accepted when it sealed this; 0: not in step
-	Hash    uint64    `cbor:"10,keyasint,omitempty"` // over the ids of these, in order
+	Cluster clusterID `cbor:"8,keyasint"`            // zero with Index
+	Index   uint64    `cbor:"9,keyasint,omitempty"`  // log index of the sender when it sealed this; 0: out of sync
+	Hash    uint64    `cbor:"10,keyasint,omitempty"` // over the ids of the entries up to there, in order
 	Chunk   *chunk    `cbor:"11,keyasint,omitempty"`
-	To      string    `cbor:"12,keyasint,omitempty"` // addressed kinds: whom, for a bus that doesn't filter
+	To      string    `cbor:"12,keyasint,omitempty"` // unicast: the receiver's name, for a bus that doesn't filter
 }
 
 // chunk is one part of a snapshot.
 type chunk struct {
-	Epoch uint64 `cbor:"1,keyasint"` // the asker's, so that it names the ask which this answers
+	Epoch uint64 `cbor:"1,keyasint"` // the requester's: it names the join request that this answers
 	Index uint   `cbor:"2,keyasint"`
 	Count uint   `cbor:"3,keyasint"`
 	Data  []byte `cbor:"4,keyasint"`
 }
 
-// control is the body of Node's own entries; each kind uses some fields.
+// control is the body of a control entry; each kind uses some fields.
 type control struct {
-	Start    uint64 `cbor:"1,keyasint,omitempty"` // ask, found: first epoch of the asking process
-	Base     uint64 `cbor:"2,keyasint,omitempty"` // ask, found: epoch in which it was last in step; 0: never
-	BaseNext uint64 `cbor:"3,keyasint,omitempty"` // ask, found: how far it had seen its own entries of that epoch come back
-	Attempt  uint64 `cbor:"4,keyasint,omitempty"` // ask, found: from 1; chooses who answers
-	Speaks   uint   `cbor:"5,keyasint,omitempty"` // ask, found: newest version it reads and writes
-	Instance string `cbor:"6,keyasint,omitempty"` // probe, evict: who
-	Epoch    uint64 `cbor:"7,keyasint,omitempty"` // probe, evict: in which epoch
-	Next     uint64 `cbor:"8,keyasint,omitempty"` // evict: void if more than this has been accepted of it
-	Vector   []mark `cbor:"9,keyasint,omitempty"` // compare
+	// Join request, bootstrap.
+	Start    uint64 `cbor:"1,keyasint,omitempty"` // first epoch of the requesting process
+	Base     uint64 `cbor:"2,keyasint,omitempty"` // epoch in which it was last in sync; 0: never
+	BaseNext uint64 `cbor:"3,keyasint,omitempty"` // how far its own entries of that epoch had come back
+	Attempt  uint64 `cbor:"4,keyasint,omitempty"` // from 1; chooses the donor
+	Reads    uint   `cbor:"5,keyasint,omitempty"` // newest version that it reads and writes
 
-	Cluster clusterID `cbor:"10,keyasint"`           // ask, found: of the state that it has; zero with Place
-	Place   uint64    `cbor:"11,keyasint,omitempty"` // ask, found: how far that state has followed the log; 0: it has none
+	// Probe, evict.
+	Instance string `cbor:"6,keyasint,omitempty"`
+	Epoch    uint64 `cbor:"7,keyasint,omitempty"`
+	Next     uint64 `cbor:"8,keyasint,omitempty"` // evict: void if more than this has been accepted of the instance
+
+	// Compare.
+	Vector []vectorEntry `cbor:"9,keyasint,omitempty"`
+
+	// Join request, bootstrap.
+	Cluster clusterID `cbor:"10,keyasint"`           // of the state that the requester has; zero with Index
+	Index   uint64    `cbor:"11,keyasint,omitempty"` // log index of that state; 0: it has none
 }
 
-// mark tells how far an instance's entries were followed.
-type mark struct {
+// vectorEntry says how far an instance's entries were followed.
+type vectorEntry struct {
 	_        struct{} `cbor:",toarray"`
 	Instance string
 	Epoch    uint64
 	Next     uint64
 }
 
-// snapshot is what chunks add up to: the log's account of its members and the state machine's bytes.
+// snapshot is what the chunks add up to: log state and state machine's bytes at one log index.
 type snapshot struct {
 	Cluster clusterID `cbor:"1,keyasint"`
-	Place   uint64    `cbor:"2,keyasint"`
+	Index   uint64    `cbor:"2,keyasint"`
 	Hash    uint64    `cbor:"3,keyasint"`
 	Records []record  `cbor:"4,keyasint"`
 	State   []byte    `cbor:"5,keyasint"`
 }
 
-// record is what the log says of one instance; alike on every instance in step.
-type record struct {
-	Instance  string `cbor:"1,keyasint"`
-	Start     uint64 `cbor:"2,keyasint"`           // first epoch of the process
-	Epoch     uint64 `cbor:"3,keyasint"`           // present one
-	Next      uint64 `cbor:"4,keyasint"`           // number that is accepted next in this epoch
-	Seen      []span `cbor:"5,keyasint,omitempty"` // Seq of all that was accepted of this process, ascending
-	Rank      uint64 `cbor:"6,keyasint"`           // place of its ask: lower is senior
-	InStep    bool   `cbor:"7,keyasint,omitempty"`
-	Gone      bool   `cbor:"8,keyasint,omitempty"`
-	Speaks    uint   `cbor:"9,keyasint"`
-	GonePlace uint64 `cbor:"10,keyasint,omitempty"` // the one longest gone is forgotten first
-}
-
-// span is a run of numbers, both ends included.
-type span struct {
-	_     struct{} `cbor:",toarray"`
-	First uint64
-	Last  uint64
-}
-
 var (
-	// ErrVersion is wrapped by the error of Run when the log holds an envelope that only a newer version of
-	// this program can read. Newer versions write it only once no instance of the older is left in the cluster.
+	// ErrVersion is wrapped by the error of Run when the log holds an envelope that only a newer version of this program
+	// can read. A newer version writes such envelopes only after all older instances have left the cluster.
 	ErrVersion   = errors.New("backplane: log needs a newer version of this program")
 	errMalformed = errors.New("backplane: malformed envelope")
 )
@@ -189,7 +174,7 @@ func (e *envelope) encode() ([]byte, error) {
 }
 
 // decodeEnvelope returns an error that wraps ErrVersion for an envelope that needs a newer reader, and one that wraps
-// errMalformed for all else that is not an envelope. The result shares no memory with body.
+// errMalformed for any other body that is no envelope. The result shares no memory with body.
 func decodeEnvelope(body []byte) (*envelope, error) {
 	e := new(envelope)
 	if err := envelopeDecoder.Unmarshal(body, e); err != nil {
@@ -220,7 +205,7 @@ func (e *envelope) invalid() string {
 	case e.From == "" || len(e.From) > MaxInstanceName || len(e.Cluster.Founder) > MaxInstanceName ||
 		len(e.To) > MaxInstanceName:
 		return "instance name out of range"
-	case e.Epoch == 0 || e.Epoch > maxNumber || e.First > maxNumber || e.Place > maxNumber:
+	case e.Epoch == 0 || e.Epoch > maxNumber || e.First > maxNumber || e.Index > maxNumber:
 		return "number out of range"
 	}
 	switch e.Kind {

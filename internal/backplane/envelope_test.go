@@ -21,15 +21,15 @@ var formats = []struct {
 		Version: 1, Needs: 1, Kind: kindLog, From: "worker-1", Epoch: 1795305600000, First: 7,
 		Items: []item{
 			{Kind: entryBody, Seq: 5, Time: 1795305600123, Body: []byte("hello")},
-			{Kind: entryBeat, Seq: 6, Time: 1795305600124, Body: []byte{}},
+			{Kind: entryHeartbeat, Seq: 6, Time: 1795305600124, Body: []byte{}},
 		},
-		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Place: 41, Hash: 0xfedcba9876543210,
+		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41, Hash: 0xfedcba9876543210,
 	}},
 	{"ask", &envelope{
 		Version: 1, Needs: 1, Kind: kindLog, From: "worker-1", Epoch: 1795305600000, First: 1,
-		Items: []item{{Kind: entryAsk, Time: 1795305600000, Body: (&control{
-			Start: 1795300000000, Base: 1795300000001, BaseNext: 12, Attempt: 2, Speaks: 1,
-			Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Place: 41,
+		Items: []item{{Kind: entryJoinRequest, Time: 1795305600000, Body: (&control{
+			Start: 1795300000000, Base: 1795300000001, BaseNext: 12, Attempt: 2, Reads: 1,
+			Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41,
 		}).encode()}},
 	}},
 	{"chunk", &envelope{
@@ -41,12 +41,12 @@ var formats = []struct {
 	}},
 	{"probe", &control{Instance: "worker-2", Epoch: 1795300000002}},
 	{"evict", &control{Instance: "worker-2", Epoch: 1795300000002, Next: 99}},
-	{"compare", &control{Vector: []mark{{Instance: "worker-0", Epoch: 1795300000000, Next: 3}, {Instance: "worker-1", Epoch: 1795305600000, Next: 8}}}},
+	{"compare", &control{Vector: []vectorEntry{{Instance: "worker-0", Epoch: 1795300000000, Next: 3}, {Instance: "worker-1", Epoch: 1795305600000, Next: 8}}}},
 	{"snapshot", &snapshot{
-		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Place: 41, Hash: 0x0123456789abcdef, State: []byte("state"),
+		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41, Hash: 0x0123456789abcdef, State: []byte("state"),
 		Records: []record{
-			{Instance: "worker-0", Start: 1795300000000, Epoch: 1795300000000, Next: 3, Seen: []span{{First: 1, Last: 1}}, Rank: 1, InStep: true, Speaks: 1},
-			{Instance: "worker-2", Start: 1795300000000, Epoch: 1795300000002, Next: 9, Seen: []span{{First: 1, Last: 5}, {First: 8, Last: 9}}, Rank: 2, Gone: true, Speaks: 1, GonePlace: 40},
+			{Instance: "worker-0", Start: 1795300000000, Epoch: 1795300000000, Next: 3, Seen: []span{{First: 1, Last: 1}}, Rank: 1, InSync: true, Reads: 1},
+			{Instance: "worker-2", Start: 1795300000000, Epoch: 1795300000002, Next: 9, Seen: []span{{First: 1, Last: 5}, {First: 8, Last: 9}}, Rank: 2, Gone: true, Reads: 1, GoneIndex: 40},
 		},
 	}},
 }

@@ -1,276 +1,204 @@
 package backplane
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
-// How long a snapshot that was asked for may make no progress before it is asked for again, elsewhere: patience at
-// first and while nobody is heard who could answer, else doubled after every fourth attempt up to mostPatience.
+// An attempt to join ends when it has made no progress for snapshotTimeout. The timeout doubles after every fourth
+// attempt, up to maxSnapshotTimeout, while another instance is heard that could answer.
 const (
-	patience     = 2 * time.Second
-	mostPatience = 32 * time.Second
+	snapshotTimeout    = 2 * time.Second
+	maxSnapshotTimeout = 32 * time.Second
 )
 
-// joining is an attempt to get in step: hello out, hello back, snapshot in parts, then what came behind the hello.
-type joining struct {
-	because     string
-	kind        uint8 // of the hello: entryAsk or entryFound
+// joinAttempt is one attempt to get in sync. The join request goes out and comes back, which fixes its log index. From
+// there on the attempt buffers the log, until the snapshot of the state at that index is complete.
+type joinAttempt struct {
+	reason      string
+	kind        uint8 // of the request: entryJoinRequest or entryBootstrap
 	attempt     uint64
-	helloMadeAt time.Time
-	helloBackAt time.Time // zero: not yet; from it on the log is held
-	progressAt  time.Time
-	toldAt      time.Time     // when the log of the program was last told of the joining
-	firstBackAt time.Time     // when the first attempt's hello was back: the log is alive since
-	roundTrip   time.Duration // of the last hellos: an answer takes about as long
-	senior      time.Time     // when somebody was last heard who is in step, or has more of the log and is to found first
-	held        []*envelope
-	heldBytes   int
-	from        string // whose chunks these are
-	chunks      [][]byte
-	missing     int
-	chunkBytes  int
+	requestedAt time.Time
+	backAt      time.Time     // when the request came back; zero: not yet
+	progressAt  time.Time     // when the request or a part of the snapshot last came
+	loggedAt    time.Time     // when the program's log last mentioned the joining
+	firstBackAt time.Time     // when the request of the first attempt came back: the log is alive since
+	roundTrip   time.Duration // of the last requests: an answer takes about as long
+	donorAt     time.Time     // when an instance was last heard that is in sync, or is to bootstrap before this one
+	buffered    []*envelope
+	bufferBytes int
+	chunks      chunkAssembly
 }
 
-func (j *joining) why() string {
-	if j.firstBackAt.IsZero() || j.helloBackAt.IsZero() && time.Since(j.helloMadeAt) > patience {
-		return fmt.Sprintf("joining the cluster (%s): waiting for the bus", j.because)
+func (j *joinAttempt) why(now time.Time) string {
+	if j.firstBackAt.IsZero() || j.backAt.IsZero() && now.Sub(j.requestedAt) > snapshotTimeout {
+		return fmt.Sprintf("joining the cluster (%s): waiting for the bus", j.reason)
 	}
-	return fmt.Sprintf("joining the cluster (%s): asked %d times for a snapshot", j.because, j.attempt)
+	return fmt.Sprintf("joining the cluster (%s): requested a snapshot %d times", j.reason, j.attempt)
 }
 
-func (n *Node) patience(now time.Time) time.Duration {
-	p := time.Duration(patience)
-	if n.seniorHeard(now) {
-		p = min(patience<<min(n.join.attempt/4, 10), mostPatience)
+// requestJoin publishes a join request. It opens an epoch for it, so that an answer names the request it answers.
+func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason string) {
+	j := &joinAttempt{reason: reason, kind: kind, attempt: attempt, requestedAt: now, loggedAt: now}
+	if last := p.join; last != nil {
+		j.reason, j.loggedAt = last.reason, last.loggedAt
+		j.firstBackAt, j.donorAt, j.roundTrip = last.firstBackAt, last.donorAt, last.roundTrip
 	}
-	return max(p, 2*n.join.roundTrip)
+	p.join = j
+	p.epochs.current = max(p.epochs.current+1, uint64(max(now.UnixMilli(), 1)))
+	request := control{
+		Start: p.epochs.start, Base: p.epochs.base, BaseNext: p.epochs.baseNext, Attempt: attempt, Reads: newestVersion,
+	}
+	if p.log != nil {
+		request.Cluster, request.Index = p.log.cluster, p.log.index
+	}
+	if request.Start == 0 {
+		request.Start = p.epochs.current
+	}
+	p.outgoing.setRequest(&envelope{
+		Version: oldestVersion, Needs: oldestVersion, Kind: kindLog,
+		From: p.instance, Epoch: p.epochs.current, First: 1,
+		Items: []item{{Kind: kind, Time: now.UnixMilli(), Body: request.encode()}},
+	})
+	p.wakeups.sender = true
 }
 
-// firstHello is what a new process begins with: if the bus knows that it is alone, nobody needs to be asked.
-func (n *Node) firstHello(ctx context.Context) uint8 {
-	checker, ok := n.bus.(LoneChecker)
-	if !ok {
-		return entryAsk
-	}
-	ctx, cancel := context.WithTimeout(ctx, n.options.PublishTimeout)
-	defer cancel()
-	alone, err := checker.Alone(ctx)
-	if err != nil {
-		n.options.Logger.Warn("bus could not say whether others are there", "err", err)
-	}
-	if alone && err == nil {
-		return entryFound
-	}
-	return entryAsk
-}
-
-// stepOut stops following the log. State and ledger stay, in case that nobody else has any.
-func (n *Node) stepOut(because string) {
-	n.outBecause = ""
-	if n.join != nil {
-		// What was held has a hole; what is asked for from now on hasn't.
-		n.startJoining(entryAsk, n.join.attempt+1, because)
+// leaveSync stops following the log and joins again. State and log state stay, in case that no other instance has any.
+func (p *protocol) leaveSync(now time.Time, reason string) {
+	p.consistency.rejoinReason = ""
+	if p.join != nil {
+		// The buffered log has a gap. What follows a new request has none.
+		p.requestJoin(now, entryJoinRequest, p.join.attempt+1, reason)
 		return
 	}
-	n.options.Logger.Warn("out of step", "reason", because)
-	n.mu.Lock()
-	n.base, n.baseNext = n.epoch, n.out.next()
-	n.mu.Unlock()
-	n.startJoining(entryAsk, 1, because)
+	p.logWarn("out of sync", "reason", reason)
+	p.epochs.base, p.epochs.baseNext = p.epochs.current, p.outbox.next()
+	p.requestJoin(now, entryJoinRequest, 1, reason)
 }
 
-// startJoining says hello in an epoch of its own, so that an answer tells which hello it answers.
-func (n *Node) startJoining(kind uint8, attempt uint64, because string) {
-	now := time.Now()
-	j := &joining{because: because, kind: kind, attempt: attempt, helloMadeAt: now, toldAt: now}
-	if n.join != nil {
-		j.because, j.firstBackAt, j.senior, j.roundTrip = n.join.because, n.join.firstBackAt, n.join.senior, n.join.roundTrip
-		j.toldAt = n.join.toldAt
-	}
-	n.join = j
-	n.epoch = max(n.epoch+1, uint64(max(now.UnixMilli(), 1)))
-	ask := control{Start: n.start, Base: n.base, BaseNext: n.baseNext, Attempt: attempt, Speaks: newestVersion}
-	if n.ledger != nil {
-		ask.Cluster, ask.Place = n.ledger.cluster, n.ledger.place
-	}
-	if ask.Start == 0 {
-		ask.Start = n.epoch
-	}
-	hello := &envelope{
-		Version: oldestVersion, Needs: oldestVersion, Kind: kindLog, From: n.instance, Epoch: n.epoch, First: 1,
-		Items: []item{{Kind: kind, Time: now.UnixMilli(), Body: ask.encode()}},
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.sealable = false
-	n.hello, n.helloAt = hello, time.Time{}
-	n.wakeSender()
-}
-
-// hold takes in an envelope of the log while out of step.
-func (n *Node) hold(e *envelope, size int) {
-	j, now := n.join, time.Now()
+// buffer takes an envelope of the log while out of sync.
+func (p *protocol) buffer(now time.Time, e *envelope, size int) {
+	j := p.join
 	first := e.Items[0].Kind
-	hello := e.First == 1 && (first == entryAsk || first == entryFound)
+	request := e.First == 1 && (first == entryJoinRequest || first == entryBootstrap)
 	switch {
-	case e.From == n.instance && e.Epoch == n.epoch && hello:
-		if j.helloBackAt.IsZero() {
-			n.helloBack(e, now)
+	case e.From == p.instance && e.Epoch == p.epochs.current && request:
+		if j.backAt.IsZero() {
+			p.requestBack(now, e)
 		}
 		return
-	case e.From == n.instance:
-	case e.Place > 0:
-		j.senior = now
-	case hello:
-		n.otherHello(&e.Items[0], now)
+	case e.From == p.instance:
+	case e.Index > 0:
+		j.donorAt = now
+	case request:
+		p.otherRequest(now, &e.Items[0])
 	}
-	if j.helloBackAt.IsZero() {
+	if j.backAt.IsZero() {
 		return
 	}
-	if j.heldBytes+size > n.options.MaxHeld {
-		n.startJoining(entryAsk, j.attempt+1, j.because)
+	if j.bufferBytes+size > p.MaxBuffered {
+		p.requestJoin(now, entryJoinRequest, j.attempt+1, j.reason)
 		return
 	}
-	j.held = append(j.held, e)
-	j.heldBytes += size
+	j.buffered = append(j.buffered, e)
+	j.bufferBytes += size
 }
 
-// helloBack is called at the place in the log at which this instance asked.
-func (n *Node) helloBack(e *envelope, now time.Time) {
-	j := n.join
-	j.helloBackAt, j.progressAt = now, now
+// requestBack is called at the log index of the own join request.
+func (p *protocol) requestBack(now time.Time, e *envelope) {
+	j := p.join
+	j.backAt, j.progressAt = now, now
 	j.roundTrip /= 2
-	n.mu.Lock()
-	if !n.helloAt.IsZero() { // else it was faster than Publish
-		j.roundTrip = max(j.roundTrip, min(now.Sub(n.helloAt), mostPatience))
+	if sentAt := p.outgoing.requestSentAt; !sentAt.IsZero() { // else it was faster than Publish
+		j.roundTrip = max(j.roundTrip, min(now.Sub(sentAt), maxSnapshotTimeout))
 	}
-	n.mu.Unlock()
 	if j.firstBackAt.IsZero() {
 		j.firstBackAt = now
 	}
-	if j.kind == entryFound && !n.seniorHeard(now) {
-		n.found(e)
+	if j.kind == entryBootstrap && !p.donorHeard(now) {
+		p.bootstrap(now, e)
 	}
 }
 
-// joinTick asks again, or founds.
-func (n *Node) joinTick(now time.Time) {
-	j := n.join
-	if now.Sub(j.toldAt) >= tellEvery {
-		j.toldAt = now
-		n.options.Logger.Warn("not in step yet", "why", j.why())
+// joinTick makes another attempt when the present one takes too long.
+func (p *protocol) joinTick(now time.Time) {
+	j := p.join
+	if now.Sub(j.loggedAt) >= logEvery {
+		j.loggedAt = now
+		p.logWarn("not in sync yet", "why", j.why(now))
 	}
-	if j.helloBackAt.IsZero() {
-		n.mu.Lock()
-		lost := !n.helloAt.IsZero() && now.Sub(n.helloAt) >= n.options.ResendAfter<<min(j.attempt-1, 4)
-		if lost && j.attempt > 1 {
-			n.restart() // the bus may have gone silent
+	if j.backAt.IsZero() {
+		sentAt := p.outgoing.requestSentAt
+		if sentAt.IsZero() || now.Sub(sentAt) < p.ResendAfter<<min(j.attempt-1, 4) {
+			return
 		}
-		n.mu.Unlock()
-		if lost {
-			n.startJoining(j.kind, j.attempt+1, j.because)
+		if j.attempt > 1 {
+			p.effect(effect{kind: effectReceiveAgain}) // the bus may have gone silent
 		}
+		p.requestJoin(now, j.kind, j.attempt+1, j.reason)
 		return
 	}
-	if now.Sub(j.progressAt) < n.patience(now) {
+	if now.Sub(j.progressAt) < p.attemptTimeout(now) {
 		return
 	}
-	kind := uint8(entryAsk)
-	if now.Sub(j.firstBackAt) >= n.foundAfter() && !n.seniorHeard(now) {
-		kind = entryFound
+	kind := uint8(entryJoinRequest)
+	if now.Sub(j.firstBackAt) >= p.bootstrapAfter() && !p.donorHeard(now) {
+		kind = entryBootstrap
 	}
-	n.startJoining(kind, j.attempt+1, j.because)
+	p.requestJoin(now, kind, j.attempt+1, j.reason)
 }
 
-// admit lets an instance in that asks. Everybody in step does so at the same place, and one of them answers.
-func (n *Node) admit(e *envelope, it *item, now time.Time) {
-	ask, err := decodeControl(it.Body)
-	if err != nil {
-		n.delta.Malformed++
-		return
+func (p *protocol) attemptTimeout(now time.Time) time.Duration {
+	timeout := time.Duration(snapshotTimeout)
+	if p.donorHeard(now) {
+		timeout = min(snapshotTimeout<<min(p.join.attempt/4, 10), maxSnapshotTimeout)
 	}
-	if r := n.ledger.records[e.From]; r != nil && !r.Gone && r.Epoch == ask.Base && r.Next < ask.BaseNext {
-		n.leaveStep("entries of " + e.From + " did not arrive here")
-	}
-	if ask.compareState(n.ledger) > 0 {
-		n.leaveStep("the state of " + e.From + " has more of the log")
-	}
-	a, ok := n.ledger.admit(e.From, e.Epoch, ask)
-	if !ok {
-		n.delta.Repeats++
-		return
-	}
-	if a.restarted {
-		n.state.Gone(Entry{Instance: e.From, Epoch: a.Start, Time: it.Time}, e.From)
-	}
-	n.peers[e.From] = &peer{heard: now, admitted: now}
-	delete(n.strangers, e.From)
-	n.keep(e.From)
-	n.updateVersion()
-	if it.Kind == entryFound {
-		n.beat(now) // there is a cluster already
-	}
-	if n.ledger.responder(e.From, ask.Attempt) != n.instance || n.outBecause != "" {
-		return
-	}
-	if ask.Attempt > 1 {
-		n.Suspect(n.ledger.responder(e.From, ask.Attempt-1))
-	}
-	for _, p := range n.peers {
-		if !p.holeSince.IsZero() {
-			return // not in step itself, perhaps
-		}
-	}
-	n.answer(e.From, e.Epoch)
+	return max(timeout, 2*p.join.roundTrip)
 }
 
-// enterStep resumes following the log behind the place at which this instance asked, with what was held since.
-func (n *Node) enterStep(own *record, held []*envelope, asked bool) {
-	n.join = nil
-	n.inStepAt = time.Now()
-	n.compareNum = 0
-	n.peers = make(map[string]*peer)
-	n.strangers = make(map[string]time.Time)
-	n.delta.Joins++
-	n.mu.Lock()
-	n.hello = nil
-	n.header.Epoch = n.epoch // so that a batch of the old one, still under way, counts no more
-	settled := n.out.settle(own.hasSeen)
-	n.mu.Unlock()
-	for _, o := range settled {
-		n.options.Local.Committed(Entry{Instance: n.instance, Epoch: n.start, Number: o.Seq, Time: o.Time, Body: o.Body})
+// enterSync resumes following the log behind the own join request, with what was buffered since. own is this
+// instance's record.
+func (p *protocol) enterSync(now time.Time, own *record, buffered []*envelope, requested bool) {
+	p.join = nil
+	p.membership.reset(now)
+	p.consistency.reset()
+	p.counters.Joins++
+	p.outgoing.joined(p.epochs.current, requested)
+	for _, o := range p.outbox.renumber(own.hasSeen) {
+		p.effect(effect{kind: effectCommitted, entry: Entry{
+			Instance: p.instance, Epoch: p.epochs.start, Number: o.Seq, Time: o.Time, Body: o.Body,
+		}})
 	}
-	for _, e := range held {
-		n.follow(e)
+	for _, e := range buffered {
+		p.follow(now, e)
 	}
-	if n.outBecause != "" {
-		n.stepOut(n.outBecause)
+	if reason := p.consistency.rejoinReason; reason != "" {
+		p.leaveSync(now, reason)
 		return
 	}
-	n.options.Logger.Info("in step", "instance", n.instance, "members", len(n.ledger.members()))
-	n.updateVersion()
-	first := slices.DeleteFunc(n.options.Local.Joined(), func(body []byte) bool {
-		tooLarge := len(body) > n.options.MaxEntry
-		if tooLarge {
-			n.options.Logger.Error("entry left out on joining", "bytes", len(body), "err", ErrTooLarge)
+	p.logInfo("in sync", "instance", p.instance, "members", len(p.log.members()))
+	p.outgoing.version = p.log.version()
+	p.effect(effect{kind: effectJoined})
+}
+
+// joined answers effectJoined with what Local.Joined returned. From here on the outbox is published.
+func (p *protocol) joined(now time.Time, bodies [][]byte) {
+	first := make([][]byte, 0, len(bodies))
+	for _, body := range bodies {
+		if len(body) > p.MaxEntry {
+			p.logError("entry left out on joining", "bytes", len(body), "err", ErrTooLarge)
+			continue
 		}
-		return tooLarge
-	})
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	now := time.Now()
-	n.out.prepend(entryBody, first, now)
-	if asked {
-		n.out.prepend(entryJoined, [][]byte{nil}, now)
+		first = append(first, body)
 	}
-	n.sealable = true
-	n.lastSent = now
-	n.reportLocked()
-	if n.closed {
-		n.out.append(entryGoodbye, nil, now)
+	p.outbox.prepend(entryBody, first, now)
+	if p.outgoing.requested {
+		p.outbox.prepend(entryJoined, [][]byte{nil}, now)
 	}
-	n.wakeSender()
+	p.outgoing.open = true
+	p.outgoing.lastBatchAt = now
+	if p.outgoing.closed {
+		p.outbox.append(entryLeave, nil, now)
+	}
+	p.wakeups.sender = true
 }

@@ -54,7 +54,7 @@ func TestLastingTroubleIsToldOf(t *testing.T) {
 		b := c.start("b")
 		b.bus.Stall(true)
 		sleep(10 * time.Minute)
-		if n := log.lines("not in step yet"); n < 10 || n > 20 {
+		if n := log.lines("not in sync yet"); n < 10 || n > 20 {
 			t.Errorf("the log was told %d times in ten minutes that b is not in step, want it now and then", n)
 		}
 		b.bus.Stall(false)

@@ -5,48 +5,64 @@ import (
 	"time"
 )
 
-// peer is what this instance alone knows of another: unlike the ledger, it is no part of the log.
-type peer struct {
-	heard     time.Time // zero: never
-	admitted  time.Time // when it became known here
-	holeSince time.Time // an entry of its is missing
-	askedAt   time.Time // when it was asked for that
-	suspected time.Time // when it was first suspected of being dead, and not asked since; zero: it is not
-	actedAt   time.Time // when this instance last put a probe or an eviction of it in the log
-	acting    bool      // and that has not come back yet
-	probedAt  time.Time // when the log said that it owes a sign of life; zero: it doesn't
-	prober    string
-}
-
-func (n *Node) peer(instance string) *peer {
-	p := n.peers[instance]
-	if p == nil {
-		p = &peer{admitted: time.Now()}
-		n.peers[instance] = p
-	}
-	return p
-}
-
-// An instance that is suspected is asked once it has been silent for suspicionAfter: what it said before it died may still be on its way.
-// If it is heard suspicionLasts after it was suspected, it cannot have been dead.
+// A suspected instance is probed once it has been silent for suspicionAfter: what it published before it died may still
+// be on its way. An instance that is heard suspicionLasts after it was suspected can't have been dead.
 const (
 	suspicionAfter = time.Second
 	suspicionLasts = 10 * time.Second
 )
 
-func (n *Node) hear(instance string, now time.Time) {
-	p := n.peer(instance)
-	p.heard = now
-	p.probedAt = time.Time{}
-	if now.Sub(p.suspected) >= suspicionLasts {
-		p.suspected = time.Time{}
+// membership is what this instance alone knows of the others. Unlike logState it is no part of the log.
+type membership struct {
+	peers       map[string]*peer
+	suspects    map[string]bool // suspected since the last tick
+	inSyncAt    time.Time
+	heartbeatAt time.Time // when a heartbeat was last appended
+	tickedAt    time.Time
+}
+
+// peer is what this instance knows of one other.
+type peer struct {
+	heardAt     time.Time // zero: never
+	admittedAt  time.Time // when it became known here
+	gapSince    time.Time // since when an entry of it is missing; zero: none is
+	missingAt   time.Time // when it was last asked for that
+	suspectedAt time.Time // when it was first suspected of being dead, and not probed since; zero: it is not
+	actedAt     time.Time // when this instance last appended a probe or an eviction of it
+	acting      bool      // and that has not come back yet
+	probedAt    time.Time // when the log probed it; zero: it owes no sign of life
+	prober      string
+}
+
+// reset forgets the peers on joining.
+func (m *membership) reset(now time.Time) {
+	m.inSyncAt = now
+	m.peers = make(map[string]*peer)
+}
+
+func (m *membership) peer(now time.Time, instance string) *peer {
+	known := m.peers[instance]
+	if known == nil {
+		known = &peer{admittedAt: now}
+		m.peers[instance] = known
+	}
+	return known
+}
+
+// hear notes a sign of life.
+func (m *membership) hear(now time.Time, instance string) {
+	peer := m.peer(now, instance)
+	peer.heardAt = now
+	peer.probedAt = time.Time{}
+	if now.Sub(peer.suspectedAt) >= suspicionLasts {
+		peer.suspectedAt = time.Time{}
 	}
 }
 
-// silence is how long nothing was heard of it, counted from when that could have been heard.
-func (p *peer) silence(now, inStepAt time.Time) time.Duration {
-	since := p.heard
-	for _, t := range []time.Time{p.admitted, inStepAt} {
+// silence is how long the instance was not heard, counted from when it could have been.
+func (m *membership) silence(now time.Time, peer *peer) time.Duration {
+	since := peer.heardAt
+	for _, t := range []time.Time{peer.admittedAt, m.inSyncAt} {
 		if t.After(since) {
 			since = t
 		}
@@ -54,182 +70,187 @@ func (p *peer) silence(now, inStepAt time.Time) time.Duration {
 	return now.Sub(since)
 }
 
-// memberTick beats, suspects, evicts.
-func (n *Node) memberTick(now time.Time) {
-	n.mu.Lock()
-	var suspects map[string]bool // the loop's alone, while others write the next one
-	if len(n.suspects) > 0 {
-		suspects, n.suspects = n.suspects, make(map[string]bool)
+// gaps reports whether entries of any peer are missing.
+func (m *membership) gaps() bool {
+	for _, peer := range m.peers {
+		if !peer.gapSince.IsZero() {
+			return true
+		}
 	}
-	lastSent := n.lastSent
-	n.mu.Unlock()
+	return false
+}
 
-	members := n.ledger.members()
-	interval := n.options.BeatAfter
-	if len(members) == 1 {
-		interval = n.options.AloneBeatAfter
+// suspect says that an instance may be dead. The next tick in sync takes it up.
+func (p *protocol) suspect(instance string) {
+	if len(p.membership.suspects) < maxMembers {
+		p.membership.suspects[instance] = true
 	}
-	// A process that was stopped, or a machine that slept, may have been evicted meanwhile, and its receiver may have lost its link without
-	// a word: a beat finds that out, since it has to come back.
-	stopped := !n.tickedAt.IsZero() && now.Sub(n.tickedAt) >= n.options.AnswerAfter
-	n.tickedAt = now
-	if stopped || now.Sub(lastSent) >= interval && now.Sub(n.beatAt) >= interval {
-		n.beat(now)
+}
+
+// memberTick sends heartbeats, and probes and evicts other members.
+func (p *protocol) memberTick(now time.Time) {
+	m := &p.membership
+	suspects := m.suspects
+	if len(suspects) > 0 {
+		m.suspects = make(map[string]bool)
+	}
+	members := p.log.members()
+	interval := p.HeartbeatAfter
+	if len(members) == 1 {
+		interval = p.AloneHeartbeatAfter
+	}
+	// A process that was stopped, or a machine that slept, may have been evicted, and its receiver may have lost its link
+	// without an error. A heartbeat finds that out, since it has to come back.
+	stopped := !m.tickedAt.IsZero() && now.Sub(m.tickedAt) >= p.AnswerTimeout
+	m.tickedAt = now
+	if stopped || now.Sub(p.outgoing.lastBatchAt) >= interval && now.Sub(m.heartbeatAt) >= interval {
+		p.heartbeat(now)
 	}
 	for _, r := range members {
-		if r.Instance != n.instance && n.join == nil {
-			n.watch(r, suspects[r.Instance], now)
+		if r.Instance != p.instance && p.join == nil {
+			p.watch(now, r, suspects[r.Instance])
 		}
 	}
 }
 
-// beat says that this instance lives, and where in the log it is.
-func (n *Node) beat(now time.Time) {
-	if now.Sub(n.beatAt) < time.Second {
+// heartbeat tells the others that this instance lives, and which log index it has reached; once a second at most.
+func (p *protocol) heartbeat(now time.Time) {
+	if now.Sub(p.membership.heartbeatAt) < time.Second {
 		return
 	}
-	n.beatAt = now
-	n.appendControl(entryBeat, nil)
+	p.membership.heartbeatAt = now
+	p.appendControl(now, entryHeartbeat, nil)
 }
 
-// watch looks after one other member. Of several who see it silent the most senior acts first, and each next
-// one a while later, so that as a rule only one does.
-func (n *Node) watch(r *record, suspect bool, now time.Time) {
-	p := n.peer(r.Instance)
-	if !p.holeSince.IsZero() && now.Sub(p.holeSince) >= n.options.AnswerAfter {
-		n.stepOut("entries of " + r.Instance + " are missing and did not come again")
+// watch looks after one other member. Of several instances that miss it the oldest acts first, and each next one
+// an AnswerTimeout later, so that as a rule only one does.
+func (p *protocol) watch(now time.Time, r *record, suspected bool) {
+	peer := p.membership.peer(now, r.Instance)
+	if !peer.gapSince.IsZero() && now.Sub(peer.gapSince) >= p.AnswerTimeout {
+		p.leaveSync(now, "entries of "+r.Instance+" are missing and were not published again")
 		return
 	}
-	if suspect && p.suspected.IsZero() {
-		p.suspected = now
+	if suspected && peer.suspectedAt.IsZero() {
+		peer.suspectedAt = now
 	}
-	if p.acting {
-		return // what is put in the log while the last has not come back would only gather
+	if peer.acting {
+		return // further entries would only pile up until the last one comes back
 	}
-	owes := n.options.AnswerAfter
-	turn := time.Duration(n.turn(r.Instance)) * owes
-	if p.probedAt.IsZero() {
-		silence := p.silence(now, n.inStepAt)
-		suspect = !p.suspected.IsZero() && silence >= suspicionAfter || silence >= n.options.BeatAfter*5/2+turn
-		if suspect && now.Sub(p.actedAt) >= owes {
-			p.actedAt, p.acting = now, true
-			n.appendControl(entryProbe, &control{Instance: r.Instance, Epoch: r.Epoch})
+	timeout := p.AnswerTimeout
+	turn := time.Duration(p.turn(r.Instance)) * timeout
+	if peer.probedAt.IsZero() {
+		silence := p.membership.silence(now, peer)
+		suspicious := !peer.suspectedAt.IsZero() && silence >= suspicionAfter || silence >= p.HeartbeatAfter*5/2+turn
+		if suspicious && now.Sub(peer.actedAt) >= timeout {
+			peer.actedAt, peer.acting = now, true
+			p.appendControl(now, entryProbe, &control{Instance: r.Instance, Epoch: r.Epoch})
 		}
 		return
 	}
-	if p.prober != n.instance {
-		owes += owes + turn // the one who asked has not drawn the consequence
+	if peer.prober != p.instance {
+		timeout += timeout + turn // the prober evicts it first, if it can
 	}
-	if now.Sub(p.probedAt) >= owes && now.Sub(p.actedAt) >= n.options.AnswerAfter {
-		p.actedAt, p.acting = now, true
-		n.appendControl(entryEvict, &control{Instance: r.Instance, Epoch: r.Epoch, Next: r.Next})
+	if now.Sub(peer.probedAt) >= timeout && now.Sub(peer.actedAt) >= p.AnswerTimeout {
+		peer.actedAt, peer.acting = now, true
+		p.appendControl(now, entryEvict, &control{Instance: r.Instance, Epoch: r.Epoch, Next: r.Next})
 	}
 }
 
-// turn is this instance's place among those who may act upon the silence of another.
-func (n *Node) turn(suspect string) int {
-	names := n.ledger.answerers(suspect)
-	if i := slices.Index(names, n.instance); i >= 0 {
+// turn is how many instances act before this one when another is silent.
+func (p *protocol) turn(silent string) int {
+	names := p.log.donors(silent)
+	if i := slices.Index(names, p.instance); i >= 0 {
 		return i
 	}
 	return len(names)
 }
 
-// probed is called when the log has the question whether an instance lives: for all at the same place. It is asked in the
-// log, not addressed to it, because its coming back proves to the asker that the log itself is alive, and so that
-// another can go on if the asker dies.
-func (n *Node) probed(by string, c *control, now time.Time) {
-	r := n.ledger.records[c.Instance]
+// probed applies a probe, at the same log index on every instance. A probe is an entry, not a unicast, for two reasons.
+// That it comes back proves to the prober that the log is alive, and another instance can go on if the prober dies.
+func (p *protocol) probed(now time.Time, by string, c *control) {
+	r := p.log.records[c.Instance]
 	if r == nil || r.Gone || r.Epoch != c.Epoch {
 		return
 	}
-	if c.Instance == n.instance {
-		n.beatAt = time.Time{}
-		n.beat(now)
+	if c.Instance == p.instance {
+		p.membership.heartbeatAt = time.Time{}
+		p.heartbeat(now)
 		return
 	}
-	p := n.peer(c.Instance)
-	p.suspected = time.Time{}
-	if p.probedAt.IsZero() {
-		p.probedAt, p.prober = now, by
+	peer := p.membership.peer(now, c.Instance)
+	peer.suspectedAt = time.Time{}
+	if peer.probedAt.IsZero() {
+		peer.probedAt, peer.prober = now, by
 	}
 }
 
-// evict applies an eviction, unless more has been accepted of the instance than the evicting one knew: it lives.
-func (n *Node) evict(at Entry, c *control) {
-	r := n.ledger.records[c.Instance]
+// admit applies the join request of another instance. All members admit it at the same log index, and one donates a
+// snapshot.
+func (p *protocol) admit(now time.Time, e *envelope, it *item) {
+	request, err := decodeControl(it.Body)
+	if err != nil {
+		p.counters.Malformed++
+		return
+	}
+	if r := p.log.records[e.From]; r != nil && !r.Gone && r.Epoch == request.Base && r.Next < request.BaseNext {
+		p.rejoin("entries of " + e.From + " did not arrive here")
+	}
+	if request.compareState(p.log) > 0 {
+		p.rejoin("the state of " + e.From + " has followed the log further")
+	}
+	a, ok := p.log.admit(e.From, e.Epoch, request)
+	if !ok {
+		p.counters.Repeats++
+		return
+	}
+	if a.restarted {
+		at := Entry{Instance: e.From, Epoch: a.Start, Time: it.Time}
+		p.effect(effect{kind: effectGone, entry: at, instance: e.From})
+	}
+	p.membership.peers[e.From] = &peer{heardAt: now, admittedAt: now}
+	delete(p.consistency.unknown, e.From)
+	p.evictions.remove(e.From)
+	p.outgoing.version = p.log.version()
+	if it.Kind == entryBootstrap {
+		p.heartbeat(now) // so that the requester learns of this cluster
+	}
+	if p.log.donor(e.From, request.Attempt) != p.instance || p.consistency.rejoinReason != "" {
+		return
+	}
+	if request.Attempt > 1 {
+		p.suspect(p.log.donor(e.From, request.Attempt-1))
+	}
+	if p.membership.gaps() {
+		return // this instance may be out of sync
+	}
+	p.donate(e.From, e.Epoch)
+}
+
+// evict applies an eviction. It is void if more has been accepted of the instance than its evictor knew: it lives.
+func (p *protocol) evict(at Entry, c *control) {
+	r := p.log.records[c.Instance]
 	if r == nil || r.Gone || r.Epoch != c.Epoch || r.Next > c.Next {
 		return
 	}
-	n.delta.Evictions++
-	n.options.Logger.Warn("instance evicted", "instance", c.Instance, "by", at.Instance)
-	if at.Instance == n.instance && c.Instance != n.instance {
-		n.remove(c.Instance)
+	p.counters.Evictions++
+	p.logWarn("instance evicted", "instance", c.Instance, "by", at.Instance)
+	if at.Instance == p.instance && c.Instance != p.instance && p.evicts {
+		p.evictions.add(c.Instance)
+		p.wakeups.evictor = true
 	}
-	n.leaves(at, r)
-	if c.Instance == n.instance {
-		n.leaveStep("evicted by " + at.Instance)
+	p.leave(at, r)
+	if c.Instance == p.instance {
+		p.rejoin("evicted by " + at.Instance)
 	}
 }
 
-// leaves ends an instance's membership at this place in the log.
-func (n *Node) leaves(at Entry, r *record) {
-	n.ledger.leave(r)
-	delete(n.peers, r.Instance)
-	n.state.Gone(at, r.Instance)
-	if r.Instance == n.instance && at.Instance == n.instance {
-		n.goodbyeIn = true
+// leave ends an instance's membership at the entry at.
+func (p *protocol) leave(at Entry, r *record) {
+	p.log.leave(r)
+	delete(p.membership.peers, r.Instance)
+	p.effect(effect{kind: effectGone, entry: at, instance: r.Instance})
+	if r.Instance == p.instance && at.Instance == p.instance {
+		p.outgoing.leaveBack = true
 	}
-	n.updateVersion()
-}
-
-// updateVersion lets batches be written in the newest version that all members read.
-func (n *Node) updateVersion() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.header.Version = n.ledger.version()
-	n.header.Needs = oldestVersion
-}
-
-// outboxTick tells of own entries that are late, and publishes again what may be lost.
-func (n *Node) outboxTick(now time.Time) {
-	var late [][]byte
-	cut := n.join != nil && n.join.helloBackAt.IsZero() && now.Sub(n.join.helloMadeAt) >= n.options.ProvisionalAfter
-	n.mu.Lock()
-	for i := n.out.head; i < len(n.out.entries); i++ {
-		o := &n.out.entries[i]
-		if now.Sub(o.at) < n.options.ProvisionalAfter {
-			break
-		}
-		cut = cut || i == n.out.head
-		if o.Kind == entryBody && !o.told {
-			o.told = true
-			late = append(late, o.Body)
-		}
-	}
-	if n.out.resend == 0 {
-		n.out.resend = n.options.ResendAfter
-	}
-	if n.sealable && !n.out.headSent.IsZero() && now.Sub(n.out.headSent) >= n.out.resend {
-		if n.out.resend > n.options.ResendAfter {
-			n.restart() // the bus may have gone silent
-		}
-		n.out.resend = min(2*n.out.resend, time.Minute)
-		n.out.headSent = now
-		n.out.resendHead = true
-		n.wakeSender()
-	}
-	n.delta.Provisional += uint64(len(late))
-	n.reportLocked()
-	n.mu.Unlock()
-
-	if cut != !n.cutSince.IsZero() {
-		if n.cutSince = now; !cut {
-			n.cutSince = time.Time{}
-		}
-		n.options.Local.CutOff(cut)
-	}
-	for _, body := range late {
-		n.options.Local.Provisional(body)
-	}
+	p.outgoing.version = p.log.version()
 }

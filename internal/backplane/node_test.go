@@ -141,7 +141,7 @@ func TestAppendIsBounded(t *testing.T) {
 }
 
 func TestAppendIsBoundedInBytes(t *testing.T) {
-	node := backplane.New(backplanetest.NewTopic(1, 0).Join("a"), newToy("a"), backplane.Options{MaxWaitingBytes: 1000})
+	node := backplane.New(backplanetest.NewTopic(1, 0).Join("a"), newToy("a"), backplane.Options{Limits: backplane.Limits{MaxWaitingBytes: 1000}})
 	if err := node.Append(make([]byte, 1000)); err != nil {
 		t.Errorf("Append(1,000 bytes) = %v, want nil", err)
 	}

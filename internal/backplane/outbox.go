@@ -12,11 +12,11 @@ const (
 // itemRoom bounds what an item needs in an envelope beside its body.
 const itemRoom = 24
 
-// outgoing is an own entry on its way to the log.
-type outgoing struct {
+// ownEntry is an own entry on its way to the log.
+type ownEntry struct {
 	item
-	at   time.Time // of Append
-	told bool      // Local.Provisional was called
+	at       time.Time // of Append
+	notified bool      // Local.Provisional was called
 }
 
 // outbox holds an instance's own entries, oldest first:
@@ -24,35 +24,35 @@ type outgoing struct {
 //	entries:  accepted, kept a while | published, not yet back | not yet published
 //	          0                      head                      sent            len
 //
-// Entry i has number first+i in the current epoch. It is a value guarded by Node.mu.
+// Entry i has number first+i in the current epoch.
 type outbox struct {
-	entries []outgoing
+	entries []ownEntry
 	first   uint64
 	seq     uint64 // of the entry appended last
 	head    int
 	sent    int
-	offset  int // entries before this index have been let go; the slice is compacted now and then
+	offset  int // entries before this index have been dropped; the slice is compacted now and then
 
 	keptBytes    int // bodies before head
 	waitingCount int // state machine's entries from head on
 	waitingBytes int
 
-	headSent    time.Time // when the oldest not yet back was last published; zero: never
-	resend      time.Duration
-	resendHead  bool // publish the batch at head once more, though nothing is known of its fate
-	resentSince bool // a hole in the own numbers has led to sending all again, and nothing has come back since
+	headSent    time.Time     // when the oldest not yet back was last published; zero: never
+	resendAfter time.Duration // how long after headSent it is published again; 0: not set
+	resendHead  bool          // publish the batch at head once more, although its fate is unknown
+	rewound     bool          // all were published again because of a gap, and nothing has come back since
 }
 
-// length of what is not yet back.
+// waiting is the number of entries not yet back.
 func (o *outbox) waiting() int { return len(o.entries) - o.head }
 
 func (o *outbox) append(kind uint8, body []byte, at time.Time) {
 	o.seq++
-	o.entries = append(o.entries, outgoing{item: item{Kind: kind, Seq: o.seq, Time: at.UnixMilli(), Body: body}, at: at})
+	o.entries = append(o.entries, ownEntry{item: item{Kind: kind, Seq: o.seq, Time: at.UnixMilli(), Body: body}, at: at})
 	o.count(&o.entries[len(o.entries)-1], 1)
 }
 
-func (o *outbox) count(e *outgoing, sign int) {
+func (o *outbox) count(e *ownEntry, sign int) {
 	if e.Kind == entryBody {
 		o.waitingCount += sign
 		o.waitingBytes += sign * len(e.Body)
@@ -63,26 +63,26 @@ func (o *outbox) count(e *outgoing, sign int) {
 func (o *outbox) next() uint64 { return o.first + uint64(o.head) }
 
 // accepted notes that the oldest entry is back, and returns it.
-func (o *outbox) accepted(now time.Time) *outgoing {
+func (o *outbox) accepted(now time.Time) *ownEntry {
 	e := &o.entries[o.head]
 	o.count(e, -1)
 	o.keptBytes += len(e.Body)
 	o.head++
 	o.sent = max(o.sent, o.head)
-	o.resentSince = false
-	o.resend = 0
+	o.rewound = false
+	o.resendAfter = 0
 	if o.headSent = now; o.sent == o.head {
 		o.headSent = time.Time{}
 	}
 	for o.head-o.offset > keptEntries || o.keptBytes > keptBytes {
 		o.keptBytes -= len(o.entries[o.offset].Body)
-		o.entries[o.offset] = outgoing{}
+		o.entries[o.offset] = ownEntry{}
 		o.offset++
 	}
 	return e
 }
 
-// compact gives back the room of entries let go. Pointers that accepted returned are invalid afterwards.
+// compact frees the room of dropped entries. Pointers that accepted returned are invalid afterwards.
 func (o *outbox) compact() {
 	if o.offset < 2*keptEntries || o.offset < len(o.entries)/2 {
 		return
@@ -96,8 +96,8 @@ func (o *outbox) compact() {
 	o.offset = 0
 }
 
-// batch appends to items the next run of entries to publish, which fills room bytes at most, or is a single one. begin is
-// the index of the first. There is nothing to do if no items are returned.
+// batch appends to items the next entries to publish: as many as fit room bytes, or a single one. begin is the index of
+// the first. If it appends none, there is nothing to publish.
 func (o *outbox) batch(items []item, room int) (batch []item, begin int) {
 	begin = o.sent
 	if o.resendHead && o.head < o.sent {
@@ -114,36 +114,48 @@ func (o *outbox) batch(items []item, room int) (batch []item, begin int) {
 	return items, begin
 }
 
-// published notes that the entries from number on, count of them, are with the bus.
+// published notes that the bus has the entries from number on, count of them.
 func (o *outbox) published(number uint64, count int, now time.Time) {
-	begin := int(number - o.first) // may be negative, if they are back already and let go
+	begin := int(number - o.first) // may be negative, if they are back already and dropped
 	if begin <= o.sent {
-		o.sent = max(o.sent, begin+count) // else it was decided meanwhile to publish from an earlier one on
+		o.sent = max(o.sent, begin+count) // else rewind has come in between
 	}
 	if begin <= o.head && begin+count > o.head {
 		o.headSent = now
 	}
 }
 
-// settle prepares for a new epoch, in which the entries take the numbers from 2 on. contained tells by its Seq whether the
-// cluster has an entry. Of those it has, the ones not yet back are returned, the others forgotten; those that it
-// hasn't are to be published.
-func (o *outbox) settle(contained func(seq uint64) bool) (settled []outgoing) {
-	keep := make([]outgoing, 0, o.waiting())
+// rewind has all entries that are not yet back published again, and returns how many. It does so once until one comes
+// back, and reports false from then on.
+func (o *outbox) rewind() (count int, ok bool) {
+	if o.rewound {
+		return 0, false
+	}
+	count = o.sent - o.head
+	o.rewound = true
+	o.sent = o.head
+	return count, true
+}
+
+// renumber prepares for a new epoch, in which the entries take the numbers from 2 on. contained reports by its Seq whether
+// the cluster has an entry. renumber returns those that it has and that are not yet back, and keeps those that are still
+// to be published.
+func (o *outbox) renumber(contained func(seq uint64) bool) (committed []ownEntry) {
+	keep := make([]ownEntry, 0, o.waiting())
 	for i := o.offset; i < len(o.entries); i++ {
 		switch e := o.entries[i]; {
 		case e.Kind != entryBody:
 		case !contained(e.Seq):
 			keep = append(keep, e)
 		case i >= o.head:
-			settled = append(settled, e)
+			committed = append(committed, e)
 		}
 	}
 	*o = outbox{entries: keep, first: 2, seq: o.seq}
 	for i := range o.entries {
 		o.count(&o.entries[i], 1)
 	}
-	return settled
+	return committed
 }
 
 // prepend puts entries ahead of all others; nothing has been published in this epoch yet.
@@ -152,7 +164,7 @@ func (o *outbox) prepend(kind uint8, bodies [][]byte, at time.Time) {
 		return
 	}
 	rest := o.entries
-	o.entries = make([]outgoing, 0, len(bodies)+len(rest))
+	o.entries = make([]ownEntry, 0, len(bodies)+len(rest))
 	for _, body := range bodies {
 		o.append(kind, body, at)
 	}

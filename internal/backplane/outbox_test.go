@@ -76,15 +76,15 @@ func TestOutboxSentAgainWhileOneIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestOutboxSettles(t *testing.T) {
+func TestOutboxRenumbers(t *testing.T) {
 	o := testOutbox("back", "back, but not contained", "contained", "waits")
-	o.append(entryBeat, nil, someTime)
+	o.append(entryHeartbeat, nil, someTime)
 	o.published(2, 5, someTime)
 	o.accepted(someTime)
 	o.accepted(someTime)
-	settled := o.settle(func(seq uint64) bool { return seq == 1 || seq == 3 })
-	if len(settled) != 1 || string(settled[0].Body) != "contained" || settled[0].Seq != 3 {
-		t.Errorf("settled = %+v, want the one not back that the cluster has", settled)
+	committed := o.renumber(func(seq uint64) bool { return seq == 1 || seq == 3 })
+	if len(committed) != 1 || string(committed[0].Body) != "contained" || committed[0].Seq != 3 {
+		t.Errorf("committed = %+v, want the one not back that the cluster has", committed)
 	}
 	o.prepend(entryBody, [][]byte{[]byte("first")}, someTime)
 	items, begin := o.batch(nil, 1000)

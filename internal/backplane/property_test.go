@@ -90,7 +90,7 @@ func runSchedule(t *testing.T, seed uint64, faults func(*rand.Rand) backplanetes
 	s := &schedule{cluster: newCluster(t, seed), random: rand.New(rand.NewPCG(seed, 2)), lies: lies, calm: time.Now()}
 	if s.random.IntN(2) == 0 {
 		s.options.MaxWaiting = 5 + s.random.IntN(20)
-		s.options.MaxHeld = 4096
+		s.options.MaxBuffered = 4096
 	}
 	for range 2 + s.random.IntN(3) {
 		s.startOne()

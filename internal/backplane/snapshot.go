@@ -3,90 +3,111 @@ package backplane
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"time"
 )
 
-// maxSnapshots bounds those that wait to be sent, in parts, at a time.
-const maxSnapshots = 4
+// snapshotRequest asks the state machine for its state at one log index, on behalf of an instance that joins.
+type snapshotRequest struct {
+	requester string
+	epoch     uint64   // the requester's
+	log       snapshot // the log state at that index, without State
+}
 
-// answer sends the state at this place.
-func (n *Node) answer(asker string, epoch uint64) {
-	blob, err := n.ledger.snapshot(n.state.Snapshot()).encode()
-	if err == nil && len(blob) > n.options.MaxSnapshot {
-		err = fmt.Errorf("%d bytes are more than the limit of %d", len(blob), n.options.MaxSnapshot)
+// encode adds the state machine's bytes.
+func (r *snapshotRequest) encode(state []byte) ([]byte, error) {
+	r.log.State = state
+	return r.log.encode()
+}
+
+// donate sends the state as it is to an instance that joins.
+func (p *protocol) donate(requester string, epoch uint64) {
+	p.effect(effect{kind: effectTakeSnapshot, snapshot: &snapshotRequest{
+		requester: requester, epoch: epoch, log: p.log.snapshot(),
+	}})
+}
+
+// snapshotTaken answers effectTakeSnapshot with the encoded snapshot, or the error of encoding it.
+func (p *protocol) snapshotTaken(r *snapshotRequest, encoded []byte, err error) {
+	if err == nil && len(encoded) > p.MaxSnapshot {
+		err = fmt.Errorf("%d bytes are more than the limit of %d", len(encoded), p.MaxSnapshot)
 	}
 	if err != nil {
-		n.options.Logger.Error("snapshot can't be sent", "instance", asker, "err", err)
+		p.logError("snapshot can't be sent", "instance", r.requester, "err", err)
 		return
 	}
-	n.delta.Snapshots++
-	n.dropSnapshots(asker)
-	n.dispatchTo(dispatch{to: asker, envelope: envelope{Kind: kindChunk}, blob: blob, epoch: epoch})
+	p.counters.Snapshots++
+	p.outgoing.dropSnapshots(r.requester)
+	p.unicast(unicast{to: r.requester, envelope: envelope{Kind: kindChunk}, snapshot: encoded, epoch: r.epoch})
 }
 
-// dropSnapshots makes room for one more snapshot: what is left of an earlier one for the same asker is of no use to it,
-// and those for others are kept only up to a number.
-func (n *Node) dropSnapshots(asker string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	others := 0
-	n.direct = slices.DeleteFunc(n.direct, func(d *dispatch) bool {
-		if d.blob == nil {
-			return false
+// chunkAssembly puts the parts of a snapshot together.
+type chunkAssembly struct {
+	donor   string
+	parts   [][]byte // nil: none has come
+	missing int
+	bytes   int
+}
+
+// restoreRequest is a complete snapshot that is to replace the state.
+type restoreRequest struct {
+	donor    string
+	instance string // whose join request it answers
+	epoch    uint64 // of that request
+	parts    [][]byte
+}
+
+// decode returns the snapshot, or an error if it doesn't answer the request.
+func (r *restoreRequest) decode() (*snapshot, error) {
+	s, err := decodeSnapshot(bytes.Join(r.parts, nil))
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.Records {
+		if own := &s.Records[i]; own.Instance == r.instance && !own.Gone && own.Epoch == r.epoch {
+			return s, nil
 		}
-		others++
-		return d.to == asker || others >= maxSnapshots
-	})
+	}
+	return nil, fmt.Errorf("%w: snapshot: not for this instance's epoch", errMalformed)
 }
 
-// takeChunk takes in a part of a snapshot.
-func (n *Node) takeChunk(e *envelope) {
-	j, c := n.join, e.Chunk
+// takeChunk takes a part of a snapshot.
+func (p *protocol) takeChunk(now time.Time, e *envelope) {
+	j, c := p.join, e.Chunk
 	if j == nil {
 		return
 	}
-	j.senior = time.Now()
-	if j.helloBackAt.IsZero() || c.Epoch != n.epoch {
+	j.donorAt = now
+	if j.backAt.IsZero() || c.Epoch != p.epochs.current {
 		return
 	}
-	if j.chunks == nil || j.from != e.From || len(j.chunks) != int(c.Count) {
-		j.from, j.chunks, j.missing, j.chunkBytes = e.From, make([][]byte, c.Count), int(c.Count), 0
+	a := &j.chunks
+	if a.parts == nil || a.donor != e.From || len(a.parts) != int(c.Count) {
+		*a = chunkAssembly{donor: e.From, parts: make([][]byte, c.Count), missing: int(c.Count)}
 	}
-	if j.chunks[c.Index] != nil {
+	if a.parts[c.Index] != nil {
 		return
 	}
-	if j.chunkBytes += len(c.Data); j.chunkBytes > n.options.MaxSnapshot {
-		j.chunks = nil
+	if a.bytes += len(c.Data); a.bytes > p.MaxSnapshot {
+		a.parts = nil
 		return
 	}
-	j.chunks[c.Index] = c.Data
-	j.missing--
-	j.progressAt = time.Now()
-	if j.missing == 0 {
-		blob := bytes.Join(j.chunks, nil)
-		j.chunks = nil
-		if err := n.joined(blob); err != nil {
-			n.options.Logger.Error("snapshot can't be used", "instance", e.From, "err", err)
-		}
+	a.parts[c.Index] = c.Data
+	a.missing--
+	j.progressAt = now
+	if a.missing == 0 {
+		p.effect(effect{kind: effectRestore, restore: &restoreRequest{
+			donor: a.donor, instance: p.instance, epoch: p.epochs.current, parts: a.parts,
+		}})
+		a.parts = nil
 	}
 }
 
-// joined continues with another's state.
-func (n *Node) joined(blob []byte) error {
-	s, err := decodeSnapshot(blob)
+// restored answers effectRestore. s is the decoded snapshot, which the state machine has restored unless err is set.
+func (p *protocol) restored(now time.Time, r *restoreRequest, s *snapshot, err error) {
 	if err != nil {
-		return err
+		p.logError("snapshot can't be used", "instance", r.donor, "err", err)
+		return
 	}
-	l := restoreLedger(s)
-	r := l.records[n.instance]
-	if r == nil || r.Gone || r.Epoch != n.epoch {
-		return fmt.Errorf("%w: snapshot: not for this instance's epoch", errMalformed)
-	}
-	if err := n.state.Restore(s.State); err != nil {
-		return fmt.Errorf("restore state: %w", err)
-	}
-	n.ledger = l
-	n.enterStep(r, n.join.held, true)
-	return nil
+	p.log = restoreLogState(s)
+	p.enterSync(now, p.log.records[p.instance], p.join.buffered, true)
 }

@@ -8,27 +8,27 @@ import (
 	"testing"
 )
 
-// testLedger has the members named, all in step, each with epoch 10.
-func testLedger(names ...string) *ledger {
-	l := newLedger(clusterID{Stamp: 1, Founder: "x"})
+// testLogState has the members named, all in step, each with epoch 10.
+func testLogState(names ...string) *logState {
+	l := newLogState(clusterID{Stamp: 1, Founder: "x"})
 	for _, name := range names {
-		a, ok := l.admit(name, 10, &control{Start: 10, Speaks: 1})
+		a, ok := l.admit(name, 10, &control{Start: 10, Reads: 1})
 		if !ok {
 			panic(name)
 		}
-		a.InStep = true
+		a.InSync = true
 	}
 	l.endEnvelope()
 	return l
 }
 
-func TestJudge(t *testing.T) {
-	l := testLedger("a", "gone")
+func TestClassify(t *testing.T) {
+	l := testLogState("a", "gone")
 	l.leave(l.records["gone"])
 	for _, step := range []struct {
 		instance      string
 		epoch, number uint64
-		want          verdict
+		want          entryClass
 	}{
 		{"a", 10, 2, accepted},
 		{"a", 10, 2, repeated},
@@ -36,24 +36,24 @@ func TestJudge(t *testing.T) {
 		{"a", 10, 4, early},
 		{"a", 10, 3, accepted},
 		{"a", 10, 4, accepted},
-		{"a", 9, 5, stray},
-		{"a", 11, 2, stray},
-		{"b", 10, 2, stray},
-		{"gone", 10, 2, stray},
+		{"a", 9, 5, unexpected},
+		{"a", 11, 2, unexpected},
+		{"b", 10, 2, unexpected},
+		{"gone", 10, 2, unexpected},
 	} {
 		before := l.checkpoint
-		if got := l.judge(l.records[step.instance], step.epoch, step.number); got != step.want {
-			t.Errorf("judge(%s, %d, %d) = %v, want %v", step.instance, step.epoch, step.number, got, step.want)
+		if got := l.classify(l.records[step.instance], step.epoch, step.number); got != step.want {
+			t.Errorf("classify(%s, %d, %d) = %v, want %v", step.instance, step.epoch, step.number, got, step.want)
 		}
 		if moved := l.checkpoint != before; moved != (step.want == accepted) {
-			t.Errorf("judge(%s, %d, %d) moved the checkpoint: %v", step.instance, step.epoch, step.number, moved)
+			t.Errorf("classify(%s, %d, %d) moved the checkpoint: %v", step.instance, step.epoch, step.number, moved)
 		}
 	}
 }
 
 func TestAdmit(t *testing.T) {
-	l := testLedger("a", "b")
-	l.judge(l.records["a"], 10, 2)
+	l := testLogState("a", "b")
+	l.classify(l.records["a"], 10, 2)
 	l.records["a"].saw(1)
 	if _, ok := l.admit("a", 10, &control{Start: 10}); ok {
 		t.Error("an ask is admitted again, want it to be a repeat")
@@ -62,11 +62,11 @@ func TestAdmit(t *testing.T) {
 		t.Error("an older ask is admitted, want only newer ones")
 	}
 	again, ok := l.admit("a", 11, &control{Start: 10})
-	if !ok || again.restarted || again.Next != 2 || !again.hasSeen(1) || again.InStep {
+	if !ok || again.restarted || again.Next != 2 || !again.hasSeen(1) || again.InSync {
 		t.Errorf("the same process is admitted as %+v, %v; want its entries known, and not in step", again, ok)
 	}
-	if names := l.answerers(""); !slices.Equal(names, []string{"b"}) {
-		t.Errorf("answerers are %q, want b alone", names)
+	if names := l.donors(""); !slices.Equal(names, []string{"b"}) {
+		t.Errorf("donors are %q, want b alone", names)
 	}
 	other, ok := l.admit("a", 12, &control{Start: 12})
 	if !ok || !other.restarted || other.hasSeen(1) {
@@ -79,24 +79,24 @@ func TestAdmit(t *testing.T) {
 }
 
 func TestResponder(t *testing.T) {
-	l := testLedger("a", "b", "c")
+	l := testLogState("a", "b", "c")
 	l.admit("new", 20, &control{Start: 20})
 	var got []string
 	for attempt := range uint64(5) {
-		got = append(got, l.responder("new", attempt))
+		got = append(got, l.donor("new", attempt))
 	}
 	if want := []string{"a", "a", "b", "c", "a"}; !slices.Equal(got, want) {
 		t.Errorf("responders to attempts 0 to 4 are %q, want %q", got, want)
 	}
-	if got := testLedger("a").responder("a", 1); got != "" {
+	if got := testLogState("a").donor("a", 1); got != "" {
 		t.Errorf("responder where nobody else is = %q, want none", got)
 	}
 }
 
 func TestCompareCheckpoints(t *testing.T) {
-	l, other := testLedger("a", "b"), testLedger("a", "b")
-	seal := func(l *ledger, instance string, number uint64) checkpoint {
-		l.judge(l.records[instance], 10, number)
+	l, other := testLogState("a", "b"), testLogState("a", "b")
+	seal := func(l *logState, instance string, number uint64) checkpoint {
+		l.classify(l.records[instance], 10, number)
 		l.endEnvelope()
 		return l.checkpoint
 	}
@@ -113,17 +113,17 @@ func TestCompareCheckpoints(t *testing.T) {
 		{"its own before", first, agrees},
 		{"another order", otherFirst, differs},
 		{"another order, all there", otherSecond, differs},
-		{"more than there is", checkpoint{place: second.place + 1}, ahead},
-		{"before the beginning", checkpoint{place: 0}, unknown},
+		{"more than there is", checkpoint{index: second.index + 1}, ahead},
+		{"before the beginning", checkpoint{index: 0}, unknown},
 	} {
-		if got := l.compare(test.place, test.hash); got != test.want {
+		if got := l.compare(test.index, test.hash); got != test.want {
 			t.Errorf("compare(%s) = %v, want %v", test.name, got, test.want)
 		}
 	}
 	for n := uint64(3); n < 3*checkpointsKept; n++ {
 		seal(l, "a", n)
 	}
-	if got := l.compare(first.place, first.hash); got != unknown {
+	if got := l.compare(first.index, first.hash); got != unknown {
 		t.Errorf("compare(one long past) = %v, want no evidence", got)
 	}
 	if len(l.past) > 2*checkpointsKept {
@@ -132,20 +132,20 @@ func TestCompareCheckpoints(t *testing.T) {
 }
 
 func TestLacks(t *testing.T) {
-	l := testLedger("a", "b", "gone")
+	l := testLogState("a", "b", "gone")
 	l.leave(l.records["gone"])
 	for _, test := range []struct {
 		name   string
-		vector []mark
+		vector []vectorEntry
 		want   bool
 	}{
-		{"the same", []mark{{Instance: "a", Epoch: 10, Next: 2}, {Instance: "b", Epoch: 10, Next: 2}}, false},
-		{"less", []mark{{Instance: "a", Epoch: 10, Next: 1}}, false},
-		{"more", []mark{{Instance: "a", Epoch: 10, Next: 3}}, true},
-		{"a later epoch", []mark{{Instance: "a", Epoch: 11, Next: 2}}, true},
-		{"an earlier epoch", []mark{{Instance: "a", Epoch: 9, Next: 20}}, false},
-		{"somebody else", []mark{{Instance: "c", Epoch: 10, Next: 2}}, true},
-		{"what one said after it was gone", []mark{{Instance: "gone", Epoch: 10, Next: 9}}, false},
+		{"the same", []vectorEntry{{Instance: "a", Epoch: 10, Next: 2}, {Instance: "b", Epoch: 10, Next: 2}}, false},
+		{"less", []vectorEntry{{Instance: "a", Epoch: 10, Next: 1}}, false},
+		{"more", []vectorEntry{{Instance: "a", Epoch: 10, Next: 3}}, true},
+		{"a later epoch", []vectorEntry{{Instance: "a", Epoch: 11, Next: 2}}, true},
+		{"an earlier epoch", []vectorEntry{{Instance: "a", Epoch: 9, Next: 20}}, false},
+		{"somebody else", []vectorEntry{{Instance: "c", Epoch: 10, Next: 2}}, true},
+		{"what one said after it was gone", []vectorEntry{{Instance: "gone", Epoch: 10, Next: 9}}, false},
 	} {
 		if got := l.lacks(test.vector); got != test.want {
 			t.Errorf("lacks(%s) = %v, want %v", test.name, got, test.want)
@@ -158,7 +158,7 @@ func TestVectorFits(t *testing.T) {
 	for n := range 100 {
 		names = append(names, fmt.Sprintf("instance-%04d", n))
 	}
-	l := testLedger(names...)
+	l := testLogState(names...)
 	vector := l.vector(1000)
 	if body := (&control{Vector: vector}).encode(); len(vector) < 20 || len(body) > 1000 {
 		t.Errorf("vector of %d members takes %d bytes, want as many as fit into 1,000", len(vector), len(body))
@@ -169,7 +169,7 @@ func TestVectorFits(t *testing.T) {
 }
 
 func TestGoneAreForgottenAtLast(t *testing.T) {
-	l := testLedger("a")
+	l := testLogState("a")
 	for n := range maxGone + 10 {
 		a, _ := l.admit(fmt.Sprintf("i%d", n), 20, &control{Start: 20})
 		l.leave(a.record)
@@ -183,8 +183,8 @@ func TestGoneAreForgottenAtLast(t *testing.T) {
 }
 
 func TestVersionIsTheOldestMembers(t *testing.T) {
-	l := testLedger("a", "b")
-	l.records["a"].Speaks = 7
+	l := testLogState("a", "b")
+	l.records["a"].Reads = 7
 	if got := l.version(); got != 1 {
 		t.Errorf("version() = %d, want 1 while b reads no newer", got)
 	}
@@ -195,13 +195,14 @@ func TestVersionIsTheOldestMembers(t *testing.T) {
 }
 
 func TestLedgerTravels(t *testing.T) {
-	l := testLedger("a", "b", "c")
-	l.judge(l.records["a"], 10, 2)
+	l := testLogState("a", "b", "c")
+	l.classify(l.records["a"], 10, 2)
 	l.records["a"].saw(1)
 	l.records["a"].saw(5)
 	l.leave(l.records["c"])
 	l.endEnvelope()
-	body, err := l.snapshot([]byte("state")).encode()
+	taken := snapshotRequest{log: l.snapshot()}
+	body, err := taken.encode([]byte("state"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,8 +210,8 @@ func TestLedgerTravels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	restored := restoreLedger(s)
-	if restored.compare(l.place, l.hash) != agrees {
+	restored := restoreLogState(s)
+	if restored.compare(l.index, l.hash) != agrees {
 		t.Error("the restored ledger does not agree with the one it came from")
 	}
 	restored.past, l.past = nil, nil

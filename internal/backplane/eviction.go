@@ -1,0 +1,62 @@
+package backplane
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// maxEvictTries is how often the bus is asked to remove the subscription of an evicted instance. No other instance
+// asks.
+const maxEvictTries = 10
+
+// evictions are the instances whose orphaned subscriptions the bus has to remove. That may take long, so it has a
+// goroutine of its own in the shell, and entries don't wait for it.
+type evictions struct {
+	queue []string // the first is under way
+	last  string
+	tries int // for last
+	pace  pacer
+}
+
+func (q *evictions) add(instance string) {
+	if !slices.Contains(q.queue, instance) {
+		q.queue = append(q.queue, instance)
+	}
+}
+
+// remove takes an instance out of the queue: it is evicted from the bus, or has joined again and needs its subscription.
+func (q *evictions) remove(instance string) {
+	q.queue = slices.DeleteFunc(q.queue, func(name string) bool { return name == instance })
+}
+
+// nextEviction returns the instance that Evictor.Evict is to be called for, if there is one.
+func (p *protocol) nextEviction() (instance string, ok bool) {
+	q := &p.evictions
+	if len(q.queue) == 0 {
+		return "", false
+	}
+	if q.queue[0] != q.last {
+		q.last, q.tries = q.queue[0], 0
+	}
+	return q.queue[0], true
+}
+
+// evicted takes the outcome of a call of Evictor.Evict. It returns how long to wait before the next call.
+func (p *protocol) evicted(now time.Time, instance string, err error) (pause time.Duration) {
+	switch {
+	case errors.Is(err, ErrBusy):
+		p.counters.Busy++
+	case err != nil:
+		p.counters.Failures++
+	}
+	q := &p.evictions
+	if q.tries++; err != nil && q.tries >= maxEvictTries {
+		p.logError("subscription of an evicted instance not removed", "instance", instance, "err", err)
+	}
+	if err == nil || q.tries >= maxEvictTries {
+		q.remove(instance)
+		q.last = ""
+	}
+	return p.pause(now, &q.pace, err)
+}

@@ -1,0 +1,86 @@
+package backplane
+
+import (
+	"fmt"
+	"time"
+)
+
+// maxIdleEffects bounds the room for effects that a node keeps.
+const maxIdleEffects = 4096
+
+// execute releases the lock, which the caller holds, and executes the protocol's effects in order, those included that
+// its answers add. It returns an error if Run is to end.
+func (n *Node) execute() error {
+	for {
+		effects := n.protocol.effects
+		n.protocol.effects = n.executing[:0]
+		n.unlock()
+		if len(effects) == 0 {
+			n.executing = effects
+			return nil
+		}
+		for i := range effects {
+			if err := n.perform(&effects[i]); err != nil {
+				return err
+			}
+		}
+		clear(effects) // the state machine may drop the bodies
+		if n.executing = effects; cap(effects) > maxIdleEffects {
+			n.executing = nil
+		}
+		n.mu.Lock()
+	}
+}
+
+// perform executes one effect.
+func (n *Node) perform(e *effect) error {
+	switch e.kind {
+	case effectApply:
+		n.state.Apply(e.entry)
+	case effectGone:
+		n.state.Gone(e.entry, e.instance)
+	case effectTakeSnapshot:
+		n.takeSnapshot(e.snapshot)
+	case effectRestore:
+		n.restore(e.restore)
+	case effectCommitted:
+		n.options.Local.Committed(e.entry)
+	case effectJoined:
+		bodies := n.options.Local.Joined()
+		n.mu.Lock()
+		n.protocol.joined(time.Now(), bodies)
+		n.unlock()
+	case effectProvisional:
+		n.options.Local.Provisional(e.entry.Body)
+	case effectCutOff:
+		n.options.Local.CutOff(e.cutOff)
+	case effectLatency:
+		n.options.Observer.OwnEntry(e.latency)
+	case effectReceiveAgain:
+		n.mu.Lock()
+		n.receiveAgain()
+		n.unlock()
+	case effectStop:
+		return fmt.Errorf("follow the log: %w", e.err)
+	}
+	return nil
+}
+
+func (n *Node) takeSnapshot(r *snapshotRequest) {
+	encoded, err := r.encode(n.state.Snapshot())
+	n.mu.Lock()
+	defer n.unlock()
+	n.protocol.snapshotTaken(r, encoded, err)
+}
+
+func (n *Node) restore(r *restoreRequest) {
+	s, err := r.decode()
+	if err == nil {
+		if err = n.state.Restore(s.State); err != nil {
+			err = fmt.Errorf("restore state: %w", err)
+		}
+	}
+	n.mu.Lock()
+	defer n.unlock()
+	n.protocol.restored(time.Now(), r, s, err)
+}

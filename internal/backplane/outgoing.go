@@ -1,0 +1,180 @@
+package backplane
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+const (
+	// headerRoom is what an envelope needs beside its items: names, numbers and their keys.
+	headerRoom = 1024
+	// maxUnicasts bounds the messages that wait to be sent to single instances. The protocol drops more: the instance that
+	// needs one asks again.
+	maxUnicasts = 64
+	// maxSnapshots bounds the snapshots that wait to be sent, in parts.
+	maxSnapshots = 4
+)
+
+// outgoing chooses what is sent next. The bus has one message of this instance at a time; while it is under way, entries
+// collect in the outbox.
+type outgoing struct {
+	open          bool      // in sync: the outbox may be published
+	epoch         uint64    // of the batches
+	version       uint      // of the batches: the newest that all members read
+	request       *envelope // join request; nil: none is due
+	requestSentAt time.Time // when the bus had it; zero: not yet
+	requested     bool      // this instance got in sync by a snapshot that it had requested
+	unicasts      []*unicast
+	unicastLast   bool // the last message was one: batches and unicasts alternate
+	lastBatchAt   time.Time
+	closed        bool // no more entries are accepted
+	leaveBack     bool // the own leave entry has come back
+	pace          pacer
+}
+
+// unicast is a message, or a snapshot in several messages, to one instance.
+type unicast struct {
+	to       string
+	envelope envelope // without chunk
+	snapshot []byte   // to be sent in parts; nil: the envelope is all
+	epoch    uint64   // of the join request that the snapshot answers
+	index    uint     // of the part that is sent next
+}
+
+// message is one message on its way to the bus.
+type message struct {
+	envelope envelope
+	to       string
+	request  bool     // it is the join request
+	unicast  *unicast // what it is a part of; nil: a batch, or the join request
+	count    int      // items, for a batch
+}
+
+func (o *outgoing) setRequest(e *envelope) {
+	o.open = false
+	o.request, o.requestSentAt = e, time.Time{}
+}
+
+// joined ends the join request. A batch of the former epoch that is still under way counts no more.
+func (o *outgoing) joined(epoch uint64, requested bool) {
+	o.request, o.requested = nil, requested
+	o.epoch = epoch
+}
+
+// unicast queues something for one instance.
+func (p *protocol) unicast(u unicast) {
+	if len(p.outgoing.unicasts) >= maxUnicasts {
+		return
+	}
+	u.envelope.Version, u.envelope.Needs = oldestVersion, oldestVersion
+	u.envelope.From, u.envelope.Epoch, u.envelope.To = p.instance, p.epochs.current, u.to
+	p.outgoing.unicasts = append(p.outgoing.unicasts, &u)
+	p.wakeups.sender = true
+}
+
+// dropSnapshots makes room for one more snapshot. The rest of an earlier one for the same requester is useless, and
+// only some are kept for others.
+func (o *outgoing) dropSnapshots(requester string) {
+	others := 0
+	o.unicasts = slices.DeleteFunc(o.unicasts, func(u *unicast) bool {
+		if u.snapshot == nil {
+			return false
+		}
+		others++
+		return u.to == requester || others >= maxSnapshots
+	})
+}
+
+// nextMessage takes what is to be sent next, if there is something. A batch uses the room of items. The caller sends
+// the message, gives the outcome to published, and asks for the next one then.
+func (p *protocol) nextMessage(items []item) (message, bool) {
+	o := &p.outgoing
+	if len(o.unicasts) > 0 && !o.unicastLast {
+		return p.nextUnicast(), true
+	}
+	if o.request != nil && o.requestSentAt.IsZero() {
+		o.unicastLast = false
+		return message{envelope: *o.request, request: true}, true
+	}
+	if m, ok := p.nextBatch(items); ok {
+		o.unicastLast = false
+		return m, true
+	}
+	if len(o.unicasts) > 0 {
+		return p.nextUnicast(), true
+	}
+	return message{}, false
+}
+
+func (p *protocol) nextBatch(items []item) (message, bool) {
+	if !p.outgoing.open {
+		return message{}, false
+	}
+	items, begin := p.outbox.batch(items, p.maxBody-headerRoom)
+	if len(items) == 0 {
+		return message{}, false
+	}
+	p.counters.Resent += uint64(max(0, min(len(items), p.outbox.sent-begin)))
+	return message{count: len(items), envelope: envelope{
+		Version: p.outgoing.version, Needs: oldestVersion, Kind: kindLog,
+		From: p.instance, Epoch: p.outgoing.epoch,
+		First: p.outbox.first + uint64(begin), Items: items,
+		Cluster: p.log.cluster, Index: p.log.index, Hash: p.log.hash,
+	}}, true
+}
+
+func (p *protocol) nextUnicast() message {
+	p.outgoing.unicastLast = true
+	u := p.outgoing.unicasts[0]
+	m := message{envelope: u.envelope, to: u.to, unicast: u}
+	if u.snapshot != nil {
+		size := p.maxBody - headerRoom
+		begin := int(u.index) * size
+		m.envelope.Chunk = &chunk{
+			Epoch: u.epoch,
+			Index: u.index,
+			Count: uint((len(u.snapshot) + size - 1) / size),
+			Data:  u.snapshot[begin:min(begin+size, len(u.snapshot))],
+		}
+	}
+	return m
+}
+
+// published takes the outcome of sending a message, whose body had size bytes. It returns how long to wait before the next
+// message.
+func (p *protocol) published(now time.Time, m *message, size int, err error) (pause time.Duration) {
+	if errors.Is(err, ErrBusy) {
+		p.counters.Busy++
+		return p.pause(now, &p.outgoing.pace, err)
+	}
+	if err != nil {
+		p.counters.Failures++
+	}
+	switch o := &p.outgoing; {
+	case m.unicast != nil:
+		o.unicastDone(m, err)
+	case err != nil:
+	case m.request:
+		if o.request != nil && o.request.Epoch == m.envelope.Epoch {
+			o.requestSentAt = now
+		}
+	default:
+		p.counters.Batches++
+		p.counters.BatchBytes += uint64(size)
+		o.lastBatchAt = now
+		if m.envelope.Epoch == o.epoch {
+			p.outbox.published(m.envelope.First, m.count, now)
+		}
+	}
+	return p.pause(now, &p.outgoing.pace, err)
+}
+
+// unicastDone moves on to the next part. A unicast that failed is dropped: the instance that misses it asks again.
+func (o *outgoing) unicastDone(m *message, err error) {
+	u := m.unicast
+	u.index++
+	if err != nil || u.snapshot == nil || u.index == m.envelope.Chunk.Count {
+		o.unicasts = slices.DeleteFunc(o.unicasts, func(other *unicast) bool { return other == u })
+	}
+}

@@ -1,0 +1,90 @@
+package backplane
+
+import (
+	"errors"
+	"time"
+
+	"chatapp/internal/tokenbucket"
+)
+
+const (
+	// The pause between two sends after the bus was busy. It doubles with each refusal and shrinks by a quarter with each
+	// success. Service Bus asks for two seconds; batches grow during the pause.
+	minInterval = 50 * time.Millisecond
+	maxInterval = 2 * time.Second
+	// The pause before the bus is tried again after another failure, doubling.
+	minRetry = 100 * time.Millisecond
+	maxRetry = 5 * time.Second
+	// logEvery is how often the program's log mentions a condition that lasts.
+	logEvery = 30 * time.Second
+
+	// sendBurst is how many operations may follow each other at once before Limits.SendRate matters: single entries, one
+	// after the other, never wait.
+	sendBurst = 8
+)
+
+// pacer decides how long to wait after an operation of the bus. Each goroutine that calls the bus has one.
+type pacer struct {
+	interval time.Duration // after busy
+	retry    time.Duration // after another failure
+	bucket   tokenbucket.Bucket
+	origin   time.Time // of the bucket's time; zero: no operation has succeeded yet
+	loggedAt time.Time // when a failure was last logged
+}
+
+// share takes one operation from what is allowed at a rate, in operations a second, and returns how long the next one has
+// to wait. A rate of 0 limits nothing.
+func (c *pacer) share(now time.Time, rate float64) time.Duration {
+	if c.origin.IsZero() {
+		c.origin = now
+	}
+	return c.bucket.Borrow(tokenbucket.NewLimit(rate, sendBurst), now.Sub(c.origin))
+}
+
+// pause takes the outcome of an operation and returns how long to wait before the next one.
+func (p *protocol) pause(now time.Time, c *pacer, err error) time.Duration {
+	switch {
+	case errors.Is(err, ErrBusy):
+		c.interval = min(max(2*c.interval, minInterval), maxInterval)
+		return c.interval
+	case err != nil:
+		if c.retry == 0 || now.Sub(c.loggedAt) >= logEvery {
+			c.loggedAt = now
+			p.logWarn("bus operation failed", "err", err)
+		}
+		c.retry = min(max(2*c.retry, minRetry), maxRetry)
+		return c.retry
+	}
+	if c.retry > 0 {
+		p.logInfo("bus operation succeeded again")
+	}
+	c.retry = 0
+	if c.interval = c.interval * 3 / 4; c.interval < minInterval/8 {
+		c.interval = 0
+	}
+	return max(c.interval, c.share(now, p.sendRate()))
+}
+
+// sendRate is this instance's part of Limits.SendRate; 0: no limit.
+func (p *protocol) sendRate() float64 {
+	return p.SendRate / float64(max(len(p.report.status.Members), 1))
+}
+
+var errReceiveEnded = errors.New("receive ended without an error")
+
+// receiveEnded takes the outcome of a call of Bus.Receive, and whether the call has delivered anything. interrupted says
+// that effectReceiveAgain ended it. It returns how long to wait before the next call.
+func (p *protocol) receiveEnded(now time.Time, err error, delivered, interrupted bool) (pause time.Duration) {
+	p.counters.Restarts++
+	if delivered {
+		p.receiving.retry = 0
+	}
+	if interrupted {
+		return 0
+	}
+	p.counters.Failures++
+	if err == nil {
+		err = errReceiveEnded
+	}
+	return p.pause(now, &p.receiving, err)
+}

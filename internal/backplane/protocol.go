@@ -1,0 +1,167 @@
+package backplane
+
+import (
+	"errors"
+	"time"
+)
+
+// protocol decides everything that a Node does: joining, order, membership, checks, what to send and when to send it
+// again. It has no goroutine, lock, clock or bus. Its inputs are methods that take the present time. They change
+// the protocol at once, and append to effects what has to be done outside of it.
+//
+// The caller serializes all calls. It executes the effects in their order, before the next of the inputs start, receive,
+// lost, undecodable, tick and close. Two protocols with equal inputs have equal effects.
+type protocol struct {
+	config
+	effects  []effect // to be executed, oldest first
+	records  []logRecord
+	wakeups  wakeups
+	counters Counters
+
+	epochs      epochs
+	log         *logState    // nil until in sync for the first time; kept while out of sync
+	join        *joinAttempt // nil while in sync
+	membership  membership
+	consistency consistency
+	outbox      outbox
+	outgoing    outgoing
+	evictions   evictions
+	receiving   pacer
+	report      report
+}
+
+// config is what a protocol is made with; immutable.
+type config struct {
+	Limits
+	Timing
+	instance    string
+	maxBody     int
+	evicts      bool // the bus is an Evictor
+	observesOwn bool // there is an observer of latencies
+}
+
+// epochs numbers the times that this process was in the cluster.
+type epochs struct {
+	current  uint64 // the epoch this instance is in, or joins with
+	start    uint64 // the first one of this process
+	base     uint64 // the last one in which this instance was in sync; 0: none
+	baseNext uint64 // how far the own entries of that one had come back
+}
+
+// wakeups says which goroutine of the shell may have something to do. The shell clears what it has acted upon.
+type wakeups struct{ sender, evictor bool }
+
+func newProtocol(c config) *protocol {
+	return &protocol{
+		config:      c,
+		membership:  membership{peers: make(map[string]*peer), suspects: make(map[string]bool)},
+		consistency: consistency{unknown: make(map[string]time.Time)},
+		outbox:      outbox{first: 2},
+		report:      report{status: Status{Why: "not started"}},
+	}
+}
+
+// start begins to join the cluster. alone says that the bus knows of no other instance, so that none has to be asked.
+func (p *protocol) start(now time.Time, alone bool) {
+	kind := uint8(entryJoinRequest)
+	if alone {
+		kind = entryBootstrap
+	}
+	p.requestJoin(now, kind, 1, "starting")
+	p.epochs.start = p.epochs.current
+}
+
+// append takes an entry of the state machine, or returns ErrFull, ErrTooLarge or ErrClosed.
+func (p *protocol) append(now time.Time, body []byte) error {
+	switch {
+	case len(body) > p.MaxEntry:
+		return ErrTooLarge
+	case p.outgoing.closed:
+		return ErrClosed
+	case p.outbox.waitingCount >= p.MaxWaiting, p.outbox.waitingBytes+len(body) > p.MaxWaitingBytes:
+		p.counters.Refused++
+		return ErrFull
+	}
+	p.outbox.append(entryBody, body, now)
+	p.counters.Appended++
+	p.wakeups.sender = true
+	return nil
+}
+
+// appendControl appends an entry of the protocol's own.
+func (p *protocol) appendControl(now time.Time, kind uint8, c *control) {
+	var body []byte
+	if c != nil {
+		body = c.encode()
+	}
+	p.outbox.append(kind, body, now)
+	p.wakeups.sender = true
+}
+
+// receive takes an envelope that the bus delivered. size is the length of its body. It may keep the envelope, but doesn't
+// modify it.
+func (p *protocol) receive(now time.Time, e *envelope, size int) {
+	switch {
+	case e.Kind == kindLog:
+		p.counters.Received++
+		if p.join != nil {
+			p.buffer(now, e, size)
+			return
+		}
+		p.follow(now, e)
+		if reason := p.consistency.rejoinReason; reason != "" {
+			p.leaveSync(now, reason)
+		}
+	case e.To != p.instance:
+	case e.Kind == kindChunk:
+		p.counters.Received++
+		p.takeChunk(now, e)
+	case e.Kind == kindMissing:
+		p.counters.Received++
+		p.resendMissing(now, e)
+	}
+}
+
+// lost says that the bus has lost messages to this instance, behind those that were received.
+func (p *protocol) lost(now time.Time) {
+	p.counters.Gaps++
+	p.leaveSync(now, "the bus lost messages to this instance")
+}
+
+// undecodable takes a body that is no envelope which this version can read. err is decodeEnvelope's.
+func (p *protocol) undecodable(err error) {
+	if errors.Is(err, ErrVersion) {
+		p.effect(effect{kind: effectStop, err: err})
+		return
+	}
+	p.counters.Received++
+	p.counters.Malformed++
+	p.logWarn("message on the bus is not an envelope", "err", err)
+}
+
+// tick does what is due by time alone. It is called every tickEvery.
+func (p *protocol) tick(now time.Time) {
+	if p.join != nil {
+		p.joinTick(now)
+	} else {
+		p.memberTick(now)
+	}
+	p.outboxTick(now)
+	p.updateStatus(now)
+}
+
+// close refuses further entries and appends a leave entry behind those that wait.
+func (p *protocol) close(now time.Time) {
+	p.outgoing.closed = true
+	if p.join == nil {
+		p.appendControl(now, entryLeave, nil)
+	}
+}
+
+// flushed reports, after close, whether nothing is left to wait for.
+func (p *protocol) flushed() bool {
+	if p.join == nil {
+		return p.outgoing.leaveBack
+	}
+	return p.outgoing.leaveBack || p.outbox.waitingCount == 0
+}

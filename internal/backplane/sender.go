@@ -1,0 +1,67 @@
+package backplane
+
+import (
+	"context"
+	"time"
+)
+
+// send owns the one message that is under way to the bus.
+func (n *Node) send(ctx context.Context) {
+	var items []item // room for a batch
+	for {
+		n.mu.Lock()
+		m, ok := n.protocol.nextMessage(items[:0])
+		n.unlock()
+		if !ok {
+			select {
+			case <-n.wake:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		if m.count > 0 {
+			items = m.envelope.Items
+		}
+		wait := n.publish(ctx, &m)
+		if ctx.Err() != nil || !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// publish sends a message and returns how long to wait before the next one.
+func (n *Node) publish(ctx context.Context, m *message) (wait time.Duration) {
+	publishing, cancel := context.WithTimeout(ctx, n.options.PublishTimeout)
+	defer cancel()
+	body, err := m.envelope.encode()
+	size := len(body)
+	if err == nil {
+		err = n.bus.Publish(publishing, Message{To: m.to, Body: body})
+	}
+	if err != nil && ctx.Err() != nil {
+		return 0
+	}
+	n.mu.Lock()
+	wait = n.protocol.published(time.Now(), m, size, err)
+	n.unlock()
+	if observe := n.options.Observer.Batch; err == nil && m.count > 0 && observe != nil {
+		observe(m.count, size)
+	}
+	return wait
+}
+
+// pause waits, and reports false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
