@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// clientAddress is the address a request came from. Where the peer is a trusted proxy its
-// X-Forwarded-For is read from the right, past further trusted proxies, to the first address that is not one: everything left
-// of that could have been written by the client.
+// clientAddress returns the address that a request came from. If the peer is a trusted proxy, it
+// reads X-Forwarded-For from the right, past further trusted proxies, to the first address that is
+// not one. The client could have written everything left of that.
 func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -33,8 +33,8 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	return ip.String()
 }
 
-// holder is whom an address belongs to, as far as it tells: of IPv6 a subscriber is given 64 bits and more to choose from, RFC 6177, so that
-// the whole address names nobody in particular.
+// limitedAddress returns what MaxSessionsPerAddress counts an address as: itself, or the /64 of an
+// IPv6 address. A subscriber chooses the last 64 bits freely, RFC 6177.
 func limitedAddress(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
@@ -43,7 +43,7 @@ func limitedAddress(address string) string {
 	if ip = ip.Unmap(); ip.Is4() {
 		return ip.String()
 	}
-	subscriber, _ := ip.WithZone("").Prefix(64) // which an IPv6 address has
+	subscriber, _ := ip.WithZone("").Prefix(64) // no error: an IPv6 address has 64 bits
 	return subscriber.String()
 }
 
@@ -62,13 +62,14 @@ func contains(prefixes []netip.Prefix, ip netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// firstHop is what the proxy that is nearest to the client has put into a header to which each may add.
+// firstHop returns the first element of a header that each proxy may add to: that of the proxy
+// nearest to the client.
 func firstHop(values string) string {
 	first, _, _ := strings.Cut(values, ",")
 	return strings.TrimSpace(first)
 }
 
-// requestHost is the host the client addressed, as far as trusted proxies pass it on.
+// requestHost returns the host that the client addressed, as far as trusted proxies forward it.
 func requestHost(r *http.Request, trusted []netip.Prefix) string {
 	if host := firstHop(r.Header.Get("X-Forwarded-Host")); host != "" {
 		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && contains(trusted, peer.Addr().Unmap()) {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// startBlockedWriter leaves what a full socket did not take, and all that follows until it is written, to a goroutine that waits for
-// the socket. size is what rest counts for in the session's output.
+// startBlockedWriter leaves what a full socket did not take, and all that follows until it is
+// written, to a goroutine that waits for the socket. size is what rest counts for in the session's
+// output.
 func (s *Session) startBlockedWriter(c *conn, rest net.Buffers, size int) {
 	s.mu.Lock()
 	s.output.blocked = true
@@ -38,11 +39,12 @@ func (s *Session) writeBlocked(c *conn, rest net.Buffers, size int) {
 	}
 }
 
-// blockedWriteSize is how many bytes a blocked writer hands to the system at a time. The socket has one heartbeat for each.
+// blockedWriteSize is how many bytes a blocked writer hands to the system at a time. The socket has
+// one heartbeat for each.
 const blockedWriteSize = 256 << 10
 
-// writeAll writes all buffers and waits for the socket. A client that takes nothing for the time of a heartbeat, ping interval and
-// time-out, makes it fail with a timeout.
+// writeAll writes all buffers and waits for the socket. A client that takes nothing for the time of
+// a heartbeat, ping interval and time-out, makes it fail with a timeout.
 func (s *Session) writeAll(c *conn, rest net.Buffers) error {
 	patience := s.server.options.PingInterval + s.server.options.PingTimeout
 	for len(rest) > 0 {
@@ -56,7 +58,8 @@ func (s *Session) writeAll(c *conn, rest net.Buffers) error {
 	return nil
 }
 
-// setWriteDeadline sets the deadline unless the session is over: then that of the closing handshake stays in force.
+// setWriteDeadline sets the deadline unless the session is over: then that of the closing handshake
+// stays in force.
 func (s *Session) setWriteDeadline(c *conn, t time.Time) {
 	if s.life.over() {
 		return
@@ -67,7 +70,8 @@ func (s *Session) setWriteDeadline(c *conn, t time.Time) {
 	}
 }
 
-// writeBuffers writes by one writev where the connection is TCP. Otherwise it joins the buffers: through TLS each would be a record.
+// writeBuffers writes by one writev where the connection is TCP. Otherwise it joins the buffers:
+// through TLS each would be a record.
 func writeBuffers(c net.Conn, part net.Buffers) error {
 	if _, ok := c.(*net.TCPConn); ok {
 		_, err := part.WriteTo(c)

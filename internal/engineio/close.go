@@ -7,8 +7,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Close ends the session with a reason, which [Handler.Closed] receives; nil stands for ErrClosed. The client still receives
-// what was sent before. Close does not wait for that, never calls the handler itself, and does nothing on a closed session.
+// Close ends the session with a reason, which [Handler.Closed] receives; nil stands for ErrClosed.
+// The client still receives what was sent before. Close does not wait for that, never calls the
+// handler itself, and does nothing on a closed session.
 func (s *Session) Close(reason error) {
 	if reason == nil {
 		reason = ErrClosed
@@ -18,8 +19,8 @@ func (s *Session) Close(reason error) {
 	}
 }
 
-// closeEvent is the event for closing with a reason. A polling client that made a mistake, fell silent or gave up its poll is
-// not expected to poll again.
+// closeEvent is the event for closing with a reason. A polling client that made a mistake, fell
+// silent or gave up its poll is not expected to poll again.
 func closeEvent(reason error) event {
 	var mistake *ProtocolError
 	switch {
@@ -33,8 +34,8 @@ func closeEvent(reason error) event {
 	return eventClose
 }
 
-// transition moves the session by an event. The caller sees to the effects that are left: effectEnd asks for one call of
-// notifyClosed, and those on the connection for conn.perform.
+// transition moves the session by an event. The caller sees to the effects that are left: effectEnd
+// asks for one call of notifyClosed, and those on the connection for conn.perform.
 func (s *Session) transition(e event, reason error) effects {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,8 +61,9 @@ func (s *Session) transitionLocked(e event, reason error) effects {
 		s.dropQueueLocked()
 	}
 	if fx.has(effectHurryProbe) {
-		// The client may have ended polling already and wait to move. If the WebSocket were cut now, the official client would
-		// stay between the two until its own ping time-out. So the upgrade packet is awaited, and answered by closing.
+		// The client may have ended polling already and wait to move. If the WebSocket were cut
+		// now, the official client would stay between the two until its own ping time-out. So the
+		// upgrade packet is awaited, and answered by closing.
 		_ = s.probing.Conn.SetDeadline(time.Now().Add(s.server.options.CloseTimeout))
 	}
 	if fx.has(effectCloseFrame) {
@@ -81,8 +83,8 @@ func (s *Session) transitionLocked(e event, reason error) effects {
 	return fx
 }
 
-// perform does to the connection what a transition asks for. The caller holds no lock: closing a TLS connection writes, and may
-// take seconds.
+// perform does to the connection what a transition asks for. The caller holds no lock: closing a
+// TLS connection writes, and may take seconds.
 func (c *conn) perform(fx effects) {
 	switch {
 	case fx.has(effectHalfClose):
@@ -94,8 +96,8 @@ func (c *conn) perform(fx effects) {
 	}
 }
 
-// lastPacket is the packet that ends a lingering session: a close, or, for a client that has closed by a POST itself, a noop
-// that only answers its poll.
+// lastPacket is the packet that ends a lingering session: a close, or, for a client that has closed
+// by a POST itself, a noop that only answers its poll.
 func lastPacket(reason error) packetType {
 	if errors.Is(reason, ErrClientClosed) {
 		return packetNoop
@@ -103,8 +105,9 @@ func lastPacket(reason error) packetType {
 	return packetClose
 }
 
-// stopReading ends the session on a WebSocket, unless it is over already, and then the connection. After a mistake or a close packet
-// the client is given time to read why. The reader calls it as the last thing.
+// stopReading ends the session on a WebSocket, unless it is over already, and then the connection.
+// After a mistake or a close packet the client is given time to read why. The reader calls it as
+// the last thing.
 func (s *Session) stopReading(c *conn, err error) {
 	deadline := time.Now().Add(s.server.options.CloseTimeout)
 	e := eventReadStopped
@@ -138,8 +141,8 @@ func (c *conn) refuse(timeout time.Duration, reason error) {
 	_ = c.Conn.Close()
 }
 
-// closeFrame is the close frame for a session's reason to end. A client's own close frame is answered with its code,
-// RFC 6455 section 5.5.1.
+// closeFrame is the close frame for a session's reason to end. A client's own close frame is
+// answered with its code, RFC 6455 section 5.5.1.
 func closeFrame(reason error) []byte {
 	var received *websocket.CloseError
 	if errors.As(reason, &received) {

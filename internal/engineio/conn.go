@@ -14,9 +14,10 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// conn is a WebSocket. It stands between gorilla/websocket and the network, so that the handshake's response and the control frames,
-// which gorilla writes of its own accord, go through the session's queue as everything else: there they can't cut another frame in
-// two, and may leave in one write with it. Until a session owns it, writes go straight through.
+// conn is a WebSocket. It stands between gorilla/websocket and the network, so that the handshake's
+// response and the control frames, which gorilla writes of its own accord, go through the session's
+// queue as everything else: there they can't cut another frame in two, and may leave in one write
+// with it. Until a session owns it, writes go straight through.
 type conn struct {
 	net.Conn
 	ws      *websocket.Conn // nil while it opens
@@ -28,19 +29,19 @@ type conn struct {
 	handshake *[]byte // gorilla's response, kept for the first write
 }
 
-// unusedWriteBuffer is the size of gorilla's write buffer, which is never made.
+// unusedWriteBuffer sizes gorilla's write buffer, which is never made: messages don't go through it.
 const unusedWriteBuffer = 256
 
-// upgrader has the defaults except for memory: it never takes a write buffer from the pool, as nothing but control frames is written
-// through gorilla. Origins are checked before.
+// upgrader has the defaults except for memory: it never takes a write buffer from the pool, as
+// nothing but control frames is written through gorilla. Origins are checked before.
 var upgrader = websocket.Upgrader{
 	WriteBufferSize: unusedWriteBuffer,
 	WriteBufferPool: &sync.Pool{},
 	CheckOrigin:     func(*http.Request) bool { return true },
 }
 
-// acceptWebSocket makes a WebSocket of a request. On an error it has answered the request. It does not write the response but
-// keeps it for the first write, see takeHandshake.
+// acceptWebSocket makes a WebSocket of a request. On an error it has answered the request. It does
+// not write the response but keeps it for the first write, see takeHandshake.
 func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*conn, error) {
 	c := &conn{}
 	ws, err := upgrader.Upgrade(&hijacker{ResponseWriter: w, conn: c}, r, nil)
@@ -74,8 +75,8 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.conn, brw, nil
 }
 
-// Write is called by gorilla alone. It keeps none of the bytes, which gorilla uses again. gorilla's close frames are dropped: the
-// session's transition to a closing state queues one.
+// Write is called by gorilla alone. It keeps none of the bytes, which gorilla uses again. gorilla's
+// close frames are dropped: the session's transition to a closing state queues one.
 func (c *conn) Write(b []byte) (int, error) {
 	switch {
 	case c.ws == nil:
@@ -120,15 +121,16 @@ func (c *conn) abort() {
 	_ = c.Conn.Close()
 }
 
-// closeWrite tells the peer by TCP that nothing more comes.
+// closeWrite sends TCP's FIN, or TLS's alert: nothing more comes. Other connections have no such half.
 func (c *conn) closeWrite() {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
 }
 
-// awaitEOF reads and discards until the peer closes or the deadline comes. Closing a TCP connection with unread bytes resets it, and
-// a reset may take our close frame back from a peer that has not read it yet.
+// awaitEOF reads and discards until the peer closes or the deadline comes. Closing a TCP connection
+// with unread bytes resets it, and a reset may take our close frame back from a peer that has not
+// read it yet.
 func (c *conn) awaitEOF(deadline time.Time) {
 	_ = c.Conn.SetReadDeadline(deadline)
 	_, _ = io.Copy(io.Discard, c.Conn)
@@ -174,7 +176,7 @@ func (c *conn) read() (message *messageBuffer, binary bool, err error) {
 
 var errMessageTooBig = protocolError(closeTooBig, "message too big")
 
-// readError tells a client's mistake from the end of the connection.
+// readError distinguishes a client's mistake from the end of the connection.
 func readError(err error) error {
 	var closed *websocket.CloseError
 	var network net.Error
@@ -183,14 +185,15 @@ func readError(err error) error {
 		return errMessageTooBig
 	case errors.As(err, &closed):
 		return &transportError{closed}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed),
-		errors.As(err, &network):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe),
+		errors.Is(err, net.ErrClosed), errors.As(err, &network):
 		return &transportError{err}
 	}
 	return &ProtocolError{Code: closeProtocolError, Reason: strings.TrimPrefix(err.Error(), "websocket: ")}
 }
 
-// transportError is ErrTransportClosed together with the network's error or the client's close frame.
+// transportError is ErrTransportClosed together with the network's error or the client's close
+// frame.
 type transportError struct{ err error }
 
 func (e *transportError) Error() string { return ErrTransportClosed.Error() + ": " + e.err.Error() }

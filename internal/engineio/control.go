@@ -1,12 +1,13 @@
 package engineio
 
-// takeControl handles a ping or pong that stands at the front of what has been read ahead, between two messages; false if there is none.
-// gorilla would handle it as well, but then wait for a message, with the reader and the buffer that an idle session must not hold. What
-// is in any way unusual is left to it.
+// takeControl handles a ping or pong at the front of what was read ahead, between two messages. It
+// reports whether there was one. gorilla would handle it as well, but then wait for a message, with
+// the reader and the buffer that an idle session must not hold. takeControl leaves to gorilla every
+// frame that is unusual in any way.
 func (c *conn) takeControl() bool {
 	front := c.input.ahead.rest()
 	if buffered := c.input.buffer.Buffered(); buffered > 0 {
-		front, _ = c.input.buffer.Peek(buffered) // no error, as that much is there
+		front, _ = c.input.buffer.Peek(buffered) // no error: that much is buffered
 	}
 	if len(front) == 0 || front[0] != framePing && front[0] != framePong {
 		return false
@@ -26,7 +27,7 @@ func (c *conn) takeControl() bool {
 	} else {
 		c.input.skipAhead(size)
 	}
-	_ = handle(payload) // ours, which queue and never fail
+	_ = handle(payload) // ours queue the answer, and never fail
 	return true
 }
 
@@ -37,7 +38,8 @@ const (
 	maxControlLength = 125
 )
 
-// awaitControl reads the rest of a ping or pong that has come in part, and is cutControl then.
+// awaitControl reads the rest of a ping or pong that has come in part. It returns what cutControl
+// does.
 func (c *conn) awaitControl() (payload string, size int) {
 	c.borrowBuffer()
 	b, err := c.input.buffer.Peek(controlHeader)
@@ -50,10 +52,14 @@ func (c *conn) awaitControl() (payload string, size int) {
 	return cutControl(b)
 }
 
-// cutControl is the payload and the whole size of the ping or pong frame that b starts with; 0 where it starts with something else.
-// RFC 6455 sections 5.2 and 5.5: a client's frame is masked, and a control frame short and not fragmented.
+// cutControl returns the payload and the whole size of the ping or pong frame that b starts with.
+// The size is 0 where b starts with another frame. RFC 6455 sections 5.2 and 5.5: a client's frame
+// is masked, and a control frame short and not fragmented.
 func cutControl(b []byte) (payload string, size int) {
-	if len(b) < controlHeader || b[0] != framePing && b[0] != framePong || b[1] < frameMasked || b[1] > frameMasked+maxControlLength {
+	if len(b) < controlHeader || b[0] != framePing && b[0] != framePong {
+		return "", 0
+	}
+	if b[1] < frameMasked || b[1] > frameMasked+maxControlLength {
 		return "", 0
 	}
 	size = controlHeader + int(b[1]-frameMasked)

@@ -5,20 +5,23 @@ import (
 	"fmt"
 )
 
-// Reasons a session ends with, as given to [Handler.Closed]. They may be wrapped: match with errors.Is.
+// Reasons for the end of a session, as [Handler.Closed] receives them. They may be wrapped: match
+// them with errors.Is.
 var (
-	// ErrClosed is the reason of Close(nil), and what sending on a closed session returns.
+	// ErrClosed stands for the reason nil of Close. Sending on a closed session returns it too.
 	ErrClosed = errors.New("session closed")
-	// ErrServerClosed: the server is shutting down.
+	// ErrServerClosed means that Drain or Shutdown closed the session.
 	ErrServerClosed = errors.New("server shutting down")
-	// ErrSlowConsumer: the client did not read as fast as it was sent to, and its queue was full.
+	// ErrSlowConsumer means that the client did not read as fast as messages were sent: its queue
+	// was full, or its socket took nothing for the time of a heartbeat.
 	ErrSlowConsumer = errors.New("slow consumer")
-	// ErrPingTimeout: no sign of life within ping interval and ping time-out.
+	// ErrPingTimeout means that no sign of life came within ping interval and ping time-out.
 	ErrPingTimeout = errors.New("ping timeout")
-	// ErrTransportClosed: the client closed or lost its connection, or gave up its poll, without an Engine.IO close.
+	// ErrTransportClosed means that the client closed or lost its connection, or gave up its poll,
+	// without an Engine.IO close.
 	ErrTransportClosed = errors.New("transport closed")
-	// ErrClientClosed: the client closed the session on purpose, by Engine.IO's packet or the WebSocket's closing handshake: a page that
-	// was left or loaded again.
+	// ErrClientClosed means that the client closed the session on purpose, by Engine.IO's packet or
+	// the WebSocket's closing handshake: its user left the page or loaded it again.
 	ErrClientClosed = errors.New("closed by client")
 )
 
@@ -32,8 +35,8 @@ const (
 	closeTooBig          = 1009
 )
 
-// ProtocolError is a mistake of the client that ends its session. Given to [Session.Close] it chooses what a WebSocket
-// client is told.
+// ProtocolError is a mistake of the client that ends its session. As the reason of [Session.Close]
+// it sets the close code and reason that a WebSocket client receives.
 type ProtocolError struct {
 	Code   int    // WebSocket close code, RFC 6455 section 7.4
 	Reason string // for people; at most 123 bytes travel
@@ -47,7 +50,7 @@ func protocolError(code int, reason string) *ProtocolError {
 	return &ProtocolError{Code: code, Reason: reason}
 }
 
-// closeCode is the WebSocket close code and reason that tell a client why its session ended.
+// closeCode returns the WebSocket close code and reason for a session's reason to end.
 func closeCode(err error) (int, string) {
 	var protocol *ProtocolError
 	switch {

@@ -29,7 +29,8 @@ func appendFrame(dst []byte, first byte, prefix string, data []byte) []byte {
 	return append(append(dst, prefix...), data...)
 }
 
-// appendCloseFrame appends a close frame; the reason is cut to what fits a control frame, at a character.
+// appendCloseFrame appends a close frame; it cuts the reason, between characters, to what fits a
+// control frame.
 func appendCloseFrame(dst []byte, code int, reason string) []byte {
 	const maxReason = 125 - 2
 	if len(reason) > maxReason {

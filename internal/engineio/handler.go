@@ -2,22 +2,24 @@ package engineio
 
 import "sync"
 
-// Handler receives what happens to sessions. Calls for one session never overlap; those for different ones do. A handler that
-// blocks delays its own session's reading and nothing else.
+// Handler receives what happens to sessions. Calls for one session never overlap; those for
+// different ones do. A handler that blocks delays its own session's reading and nothing else.
 type Handler interface {
-	// Opened is the first call for a session, before anything is received. A client receives what Opened sends directly behind
-	// the open packet.
+	// Opened is called first for a session, before anything is received. A client receives what
+	// Opened sends directly behind the open packet.
 	Opened(*Session)
-	// Received runs on the goroutine that read the message. Text is valid UTF-8. The message's data is valid only until it returns.
+	// Received runs on the goroutine that read the message. Text is valid UTF-8. The message's data
+	// is valid only until it returns.
 	Received(*Session, Message)
-	// Closed is the last call for a session, exactly once, with the reason: an error of this package, a *ProtocolError, or
-	// what Close was given.
+	// Closed is called last, exactly once, with the reason: an error of this
+	// package, a *ProtocolError, or what Close was given.
 	Closed(*Session, error)
 }
 
 // handlerCalls serializes the calls of the handler for one session.
 type handlerCalls struct {
-	// mu is held during each call. newSession takes it before anybody else knows the session; notifyOpened releases it.
+	// mu is held during each call. newSession takes it before anybody else knows the session;
+	// notifyOpened releases it.
 	mu     sync.Mutex
 	opened bool // Opened was called, so that Closed is due; guarded by mu
 }
@@ -43,8 +45,8 @@ func (s *Session) deliver(m Message) {
 	s.server.handler.Received(s, m)
 }
 
-// notifyClosed calls Closed, if Opened was called. It is called once, after a transition with effectEnd, by a goroutine that is
-// not within a call of the handler.
+// notifyClosed calls Closed, if Opened was called. It is called once, after a transition with
+// effectEnd, by a goroutine that is not within a call of the handler.
 func (s *Session) notifyClosed() {
 	reason := s.reason()
 	s.calls.mu.Lock()

@@ -9,22 +9,23 @@ import (
 	"strings"
 )
 
-// Handshake is what is known of a client from the request that opened its session. It never changes.
+// Handshake describes a client by the request that opened its session. It never changes.
 type Handshake struct {
-	// RemoteAddr is the client's address without port, behind trusted proxies the one they tell.
+	// RemoteAddr is the client's address without port; behind trusted proxies the one that they
+	// forward.
 	RemoteAddr string
 
 	rawQuery string
-	headers  string // a line for each name and each value in turn: a map would cost an idle session several times as much
+	headers  string // alternate lines of names and values: a map would cost an idle session several times as much
 }
 
-// Query parses the request's query parameters.
+// Query parses the request's query parameters, at each call.
 func (h *Handshake) Query() url.Values {
-	values, _ := url.ParseQuery(h.rawQuery) // what is malformed in it is left out
+	values, _ := url.ParseQuery(h.rawQuery) // malformed parameters are left out
 	return values
 }
 
-// Header is a copy of the request's header, without the fields of the WebSocket handshake.
+// Header returns a copy of the request's header, without the fields of the WebSocket handshake.
 func (h *Handshake) Header() http.Header {
 	header := make(http.Header)
 	for rest := h.headers; rest != ""; {
@@ -38,7 +39,7 @@ func (h *Handshake) Header() http.Header {
 
 func newHandshake(r *http.Request, o *Options) Handshake {
 	addr := clientAddress(r, o.TrustedProxies)
-	var lines []byte // no line break can be within one, as it ends a header field
+	var lines []byte // no field contains a line break: it would end it
 	for name, values := range r.Header {
 		if connectionHeader(name) {
 			continue
@@ -50,7 +51,8 @@ func newHandshake(r *http.Request, o *Options) Handshake {
 	return Handshake{RemoteAddr: addr, rawQuery: keep(r.URL.RawQuery), headers: string(lines)}
 }
 
-// keep is a query that does not hold on to the request it is part of; the one of nearly all clients is not even a copy.
+// keep copies a query, so that it does not keep the request in memory. The query of most clients
+// needs no copy.
 func keep(rawQuery string) string {
 	const usual = "EIO=4&transport=websocket"
 	if rawQuery == usual {
@@ -59,7 +61,7 @@ func keep(rawQuery string) string {
 	return strings.Clone(rawQuery)
 }
 
-// connectionHeader tells the header fields that speak of one connection and not of the client.
+// connectionHeader reports whether a header field describes one connection and not the client.
 func connectionHeader(name string) bool {
 	switch name {
 	case "Connection", "Upgrade", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Extensions":
@@ -68,14 +70,15 @@ func connectionHeader(name string) bool {
 	return false
 }
 
-// newSID makes an identifier that cannot be guessed: who knows a polling session's sid can speak as its client.
+// newSID returns an identifier that can't be guessed: anybody who knows the sid of a polling
+// session can speak as its client.
 func newSID() string {
 	var b [15]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// openPacket is the JSON of the packet that opens a session. Engine.IO v4, "Handshake".
+// openPacket returns the packet that opens a session. Engine.IO v4, "Handshake".
 func (s *Server) openPacket(sid string, protocol Protocol, transport transport) []byte {
 	b := make([]byte, 0, 128)
 	b = append(b, byte(packetOpen))
@@ -89,7 +92,7 @@ func (s *Server) openPacket(sid string, protocol Protocol, transport transport) 
 	b = strconv.AppendInt(b, s.options.PingInterval.Milliseconds(), 10)
 	b = append(b, `,"pingTimeout":`...)
 	b = strconv.AppendInt(b, s.options.PingTimeout.Milliseconds(), 10)
-	if protocol == V4 { // protocol 3 knows no maxPayload
+	if protocol == V4 { // protocol 3 has no maxPayload
 		b = append(b, `,"maxPayload":`...)
 		b = strconv.AppendInt(b, int64(s.options.MaxMessageSize), 10)
 	}

@@ -16,8 +16,8 @@ type heartbeatEntry struct {
 	slot       int32    // of the wheel; -1: in none
 }
 
-// heartbeat is one timing wheel for all sessions. Each waits in the slot of the time when it is due, twice in a heartbeat. The
-// goroutine lives while there are sessions.
+// heartbeat is one timing wheel for all sessions. Each waits in the slot of the time when it is
+// due, twice in a heartbeat. The goroutine lives while there are sessions.
 type heartbeat struct {
 	server *Server
 	tick   time.Duration
@@ -57,7 +57,8 @@ func (h *heartbeat) schedule(s *Session, d time.Duration) {
 	}
 }
 
-// linger expires a lingering session after CloseTimeout, if no poll has taken the last packet until then.
+// linger expires a lingering session after CloseTimeout, if no poll has taken the last packet until
+// then.
 func (h *heartbeat) linger(s *Session) {
 	h.schedule(s, h.server.options.CloseTimeout)
 }
@@ -119,7 +120,8 @@ func (h *heartbeat) run() {
 	}
 }
 
-// advance moves the wheel by a tick, and takes the sessions that are due. It reports stop when no session is left.
+// advance moves the wheel by a tick, and takes the sessions that are due. It reports stop when no
+// session is left.
 func (h *heartbeat) advance(due []*Session) (_ []*Session, stop bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -137,8 +139,8 @@ func (h *heartbeat) advance(due []*Session) (_ []*Session, stop bool) {
 
 var pingPacket, pongPacket = prepareControl(packetPing), prepareControl(packetPong)
 
-// check pings a session, or closes it, depending on its last sign of life. Engine.IO v4, "Heartbeat": the server pings. In
-// protocol 3 the client does, and the server only checks.
+// check pings a session, or closes it, depending on its last sign of life. Engine.IO v4,
+// "Heartbeat": the server pings. In protocol 3 the client does, and the server only checks.
 func (h *heartbeat) check(s *Session) {
 	if s.life.over() {
 		s.transition(eventExpired, nil)
@@ -160,7 +162,8 @@ func (h *heartbeat) check(s *Session) {
 				_ = s.SendPrepared(pingPacket) // a session that has just ended needs none
 			}
 		}
-		// The answer may come at once, and then the next ping is due after an interval, which may be shorter than the time-out.
+		// The answer may come at once, and then the next ping is due after an interval, which may
+		// be shorter than the time-out.
 		h.schedule(s, min(o.PingInterval, o.PingInterval+o.PingTimeout-silent))
 	}
 	if s.life.over() { // since the check: its transition may have come before schedule
@@ -168,8 +171,9 @@ func (h *heartbeat) check(s *Session) {
 	}
 }
 
-// rescheduleOver corrects the schedule of a session that may have ended before it was scheduled: a lingering one is due after
-// CloseTimeout again, another one not at all. If it is removed after known was asked, remove forgets it.
+// rescheduleOver corrects the schedule of a session that may have ended before it was scheduled: a
+// lingering one is due after CloseTimeout again, another one not at all. If it is removed after
+// known was asked, remove forgets it.
 func (h *heartbeat) rescheduleOver(s *Session) {
 	h.linger(s)
 	if !h.server.known(s) {
@@ -182,7 +186,8 @@ func (s *Session) alive() {
 	s.heartbeat.lastSeen.Store(int64(s.server.elapsed()))
 }
 
-// expired reports whether the client has been silent for too long. It is exact, where the wheel may be late by a tick.
+// expired reports whether the client has been silent for too long. It is exact, where the wheel may
+// be late by a tick.
 func (s *Session) expired() bool {
 	o := &s.server.options
 	return s.server.elapsed()-time.Duration(s.heartbeat.lastSeen.Load()) >= o.PingInterval+o.PingTimeout

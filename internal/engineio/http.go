@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// httpError is a refusal in the words of the protocol's reference server: a code, a message, and the HTTP status.
+// httpError is a refusal as the protocol's reference server writes it: a code, a message, and the
+// HTTP status.
 type httpError struct {
 	status  int
 	code    int
@@ -21,7 +22,8 @@ var (
 	errBadRequest       = &httpError{http.StatusBadRequest, 3, "Bad request"}
 	errForbidden        = &httpError{http.StatusForbidden, 4, "Forbidden"}
 	errVersion          = &httpError{http.StatusBadRequest, 5, "Unsupported protocol version"}
-	// Not of the protocol's list, so the nearest code and the status that says what it is.
+	// The protocol lists no code for these: they have the nearest one, and the HTTP status that
+	// fits.
 	errTooManySessions = &httpError{http.StatusTooManyRequests, 4, "Too many sessions from this address"}
 	errUnavailable     = &httpError{http.StatusServiceUnavailable, 4, "No more sessions accepted"}
 	errTooBig          = &httpError{http.StatusRequestEntityTooLarge, 3, "Payload too big"}
@@ -38,7 +40,8 @@ func (e *httpError) write(w http.ResponseWriter) {
 	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, e.code, e.message)
 }
 
-// ServeHTTP is the Engine.IO door: handshakes, polls, posts and WebSockets. The path is the caller's affair.
+// ServeHTTP is the Engine.IO endpoint: handshakes, polls, posts and WebSockets. It ignores the
+// path.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.originAllowed(r) {
 		errForbidden.write(w)
@@ -54,7 +57,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// route sends a request where its query says, or refuses it. Engine.IO v4, "Protocol", "Handshake".
+// route serves a request as its query asks, or refuses it. Engine.IO v4, "Protocol", "Handshake".
 func (s *Server) route(w http.ResponseWriter, r *http.Request) *httpError {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -92,7 +95,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) *httpError {
 	return errBadRequest
 }
 
-func (s *Server) open(w http.ResponseWriter, r *http.Request, protocol Protocol, transport transport, query url.Values) *httpError {
+func (s *Server) open(w http.ResponseWriter, r *http.Request, protocol Protocol, transport transport,
+	query url.Values) *httpError {
 	switch {
 	case r.Method != http.MethodGet:
 		return errHandshakeMethod
@@ -102,7 +106,6 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, protocol Protocol,
 	return s.openPolling(w, r, protocol, query.Has("b64"))
 }
 
-// transport is one that a request names.
 type transport uint8
 
 const (

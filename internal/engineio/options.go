@@ -6,37 +6,43 @@ import (
 	"time"
 )
 
-// Options are the limits and habits of a [Server]. The zero value works: where a field's comment names a default, zero means it.
+// Options configure a [Server]. The zero value works: zero means the default that a field's comment
+// names.
 type Options struct {
-	// PingInterval is how long after the last sign of life a client is pinged; 25 s.
+	// PingInterval is the time from the last sign of life to a ping; default 25 s.
 	PingInterval time.Duration
-	// PingTimeout is how long a client has to answer a ping; 20 s.
+	// PingTimeout is the time a client has to answer a ping; default 20 s.
 	PingTimeout time.Duration
-	// UpgradeTimeout is how long a WebSocket has to probe and take over a polling session; 10 s.
+	// UpgradeTimeout is the time a WebSocket has to probe and take over a polling session; default
+	// 10 s.
 	UpgradeTimeout time.Duration
-	// RequestTimeout is how long a polling request's body may take to arrive, and a response to be taken; 30 s.
+	// RequestTimeout is the time a polling request's body may take to arrive, and the client to
+	// take a response; default 30 s.
 	RequestTimeout time.Duration
-	// CloseTimeout is how long a closed session waits for its client to fetch what is left, to answer the closing handshake or
-	// to take what was written; 5 s.
+	// CloseTimeout is the time a closed session waits for its client to poll for the rest, to
+	// answer the closing handshake or to take what was written; default 5 s.
 	CloseTimeout time.Duration
-	// MaxMessageSize bounds a received message and a polling request's body, in bytes; 1,000,000. Clients are told it as
-	// maxPayload.
+	// MaxMessageSize bounds a received message and a polling request's body, in bytes; default
+	// 1,000,000. Clients receive it as maxPayload.
 	MaxMessageSize int
-	// MaxQueueBytes bounds what waits to be sent to one client, in bytes of memory: a message counts about 200 more than its data;
-	// 4 MiB. A session over it is closed with ErrSlowConsumer. One message larger than that may still be sent where nothing else waits.
+	// MaxQueueBytes bounds what waits to be sent to one client, in bytes of memory: a message
+	// counts about 200 more than its data; default 4 MiB. A session over it is closed with
+	// ErrSlowConsumer. A larger message may be sent if nothing else waits.
 	MaxQueueBytes int
-	// MaxSessions and MaxSessionsPerAddress bound the sessions open at once, in all and from one client address; 0 means
-	// no limit. Clients above are answered 503 and 429. All IPv6 addresses of one /64 count as one address, since a single
-	// client has as many; an IPv4 address is the same one mapped into IPv6.
+	// MaxSessions and MaxSessionsPerAddress bound the sessions open at once, in all and from one
+	// client address; 0 means no limit. Clients above them receive 503 and 429. All IPv6 addresses
+	// of one /64 count as one address, since a single client has as many; an IPv4 address is the
+	// same one mapped into IPv6.
 	MaxSessions, MaxSessionsPerAddress int
-	// AllowedOrigins are the browser origins let in besides the server's own, such as https://example.com; "*" is any.
-	// Requests without an Origin header do not come from a browser's page and are always let in.
+	// AllowedOrigins are the browser origins that are let in besides the server's own, such as
+	// https://example.com; "*" is any. Requests without an Origin header don't come from a
+	// browser's page. They are always let in.
 	AllowedOrigins []string
 	// TrustedProxies are the peers whose X-Forwarded-For and -Host headers are believed.
 	TrustedProxies []netip.Prefix
-	// Protocol3 lets clients of Engine.IO 3 in, which Socket.IO 2.x clients speak.
+	// Protocol3 lets clients of Engine.IO 3 in, which are those of Socket.IO 2.x.
 	Protocol3 bool
-	// Logger takes debug lines of sessions opened and closed; nil discards them.
+	// Logger receives a debug line for each session opened and closed; nil discards them.
 	Logger *slog.Logger
 }
 

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// originAllowed holds a request against the origin policy. A request without Origin does not come from another site's page:
-// browsers send it with every WebSocket handshake and every cross-origin request.
+// originAllowed reports whether the origin policy lets a request in. A request without Origin does
+// not come from another site's page: browsers send it with every WebSocket handshake and every
+// cross-origin request.
 func (s *Server) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" || s.listedOrigin(origin) {
@@ -25,8 +26,9 @@ func (s *Server) listedOrigin(origin string) bool {
 	})
 }
 
-// setCORS tells a browser that a page of another, allowed origin may read the response. Credentials are allowed to listed
-// origins, for load balancers that keep a client by cookie; never to any origin at all.
+// setCORS lets a browser pass the response to a page of another, allowed origin. Credentials are
+// allowed to listed origins, for load balancers that route a client by cookie, and never where "*"
+// allows every origin.
 func (s *Server) setCORS(header http.Header, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	if origin == "" || !s.listedOrigin(origin) {
@@ -41,7 +43,7 @@ func (s *Server) setCORS(header http.Header, r *http.Request) {
 	header.Add("Vary", "Origin")
 }
 
-// servePreflight answers a browser that asks before it polls from another origin.
+// servePreflight answers the request that a browser sends before it polls from another origin.
 func (s *Server) servePreflight(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Methods", "GET, POST")

@@ -15,7 +15,8 @@ const (
 	packetNoop    packetType = '6'
 )
 
-// binaryMark starts a binary message in a text payload: base64 follows. Engine.IO v4, "Packet encoding", HTTP long-polling.
+// binaryMark starts a binary message in a text payload: base64 follows. Engine.IO v4, "Packet
+// encoding", HTTP long-polling.
 const binaryMark = 'b'
 
 // packet is one Engine.IO packet. Only a message can be binary.
@@ -32,7 +33,8 @@ var (
 	errPayloadFormat = protocolError(closePolicyViolation, "invalid payload")
 )
 
-// parseText parses a packet sent as text, as a WebSocket text message carries it. Its data is part of b.
+// parseText parses a packet sent as text, as a WebSocket text message carries it. Its data is part
+// of b.
 func parseText(b []byte) (packet, error) {
 	if len(b) == 0 {
 		return packet{}, errEmptyPacket
@@ -44,8 +46,8 @@ func parseText(b []byte) (packet, error) {
 	return packet{kind: kind, data: b[1:]}, nil
 }
 
-// parsePolled parses one packet of a text payload, where a binary message is base64 behind the letter b. Its data is part of
-// b, unless it is binary.
+// parsePolled parses one packet of a text payload, where a binary message is base64 behind the
+// letter b. Its data is part of b, unless it is binary.
 func parsePolled(b []byte) (packet, error) {
 	if len(b) > 0 && b[0] == binaryMark {
 		return parseBase64(b[1:])

@@ -8,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// The payloads of protocol 3, Engine.IO v3, "Encoding", "Payload". As text each packet stands behind its length in UTF-16
-// code units and a colon; as bytes, behind a kind (0 text, 1 binary), its length in bytes, digit by digit, and 255.
+// The payloads of protocol 3, Engine.IO v3, "Encoding", "Payload". In a text payload, each packet
+// follows its length in UTF-16 code units and a colon. In a binary one, it follows a kind (0 text,
+// 1 binary), its length in bytes, digit by digit, and 255.
 const (
 	binaryLengthEnd   = 0xff
 	maxLengthDigits   = 9 // more than any payload has, and an int of 32 bits holds it
@@ -19,7 +20,8 @@ const (
 	contentTypeBinary = "application/octet-stream"
 )
 
-// packetsV3 yields the packets of a protocol 3 payload, and stops at the first that is malformed, with its error.
+// packetsV3 yields the packets of a protocol 3 payload, and stops at the first that is malformed,
+// with its error.
 func packetsV3(payload []byte, binary bool) iter.Seq2[packet, error] {
 	next := cutTextV3
 	if binary {
@@ -53,8 +55,8 @@ func cutTextV3(payload []byte) (packet, []byte, error) {
 	return p, rest[size:], err
 }
 
-// sizeOfUTF16 is how many bytes of b make up the given number of UTF-16 code units; false if b is shorter or would be cut
-// within a character.
+// sizeOfUTF16 returns how many bytes of b encode the given number of UTF-16 code units. It reports
+// false if b is shorter or would be cut within a character.
 func sizeOfUTF16(b []byte, units int) (int, bool) {
 	size := 0
 	for units > 0 {
@@ -98,7 +100,8 @@ func cutBinaryV3(payload []byte) (packet, []byte, error) {
 	return p, rest[length:], err
 }
 
-// parseTextV3 parses a packet that protocol 3 sent as text: as in protocol 4, but for binary messages, which start with b4.
+// parseTextV3 parses a packet that protocol 3 sent as text: as in protocol 4, except for binary
+// messages, which start with b4.
 func parseTextV3(b []byte) (packet, error) {
 	if data, ok := bytes.CutPrefix(b, []byte(base64MessageV3)); ok {
 		return parseBase64(data)

@@ -24,7 +24,7 @@ type pollAnswer uint8
 const (
 	answerQueue      pollAnswer = iota // what the session sends; until then it waits
 	answerNoop                         // the same, or a noop at once: a WebSocket is taking over
-	answerSuperseded                   // a refusal: a WebSocket has taken over, and its client did not wait for the poll
+	answerSuperseded                   // a refusal: a WebSocket has taken over before the answer
 )
 
 func (p *poll) wake() {
@@ -34,7 +34,8 @@ func (p *poll) wake() {
 	}
 }
 
-// openPolling opens a session by its first GET. It answers with the open packet and what Opened has sent.
+// openPolling opens a session by its first GET. It answers with the open packet and what Opened has
+// sent.
 func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, protocol Protocol, base64Only bool) *httpError {
 	session, refusal := s.newSession(protocol, statePolling, newHandshake(r, &s.options))
 	if refusal != nil {
@@ -50,7 +51,8 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, protocol Pr
 	return nil
 }
 
-// servePoll answers a GET as soon as the session has something to send. Engine.IO v4, "HTTP long-polling".
+// servePoll answers a GET as soon as the session has something to send. Engine.IO v4, "HTTP
+// long-polling".
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) *httpError {
 	p, refusal := s.startPoll()
 	if refusal != nil {
@@ -66,8 +68,8 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) *httpError {
 
 var errPollsRaced = protocolError(closePolicyViolation, "two polls at a time")
 
-// startPoll makes the request the one that waits. A second one at the same time ends the session: its client has lost count, and
-// would lose messages next.
+// startPoll makes the request the one that waits. A second one at the same time ends the session:
+// its client has lost count, and would lose messages next.
 func (s *Session) startPoll() (*poll, *httpError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,8 +91,9 @@ func (s *Session) startPoll() (*poll, *httpError) {
 	return p, nil
 }
 
-// probeGrace is how long a poll may wait that arrives while a WebSocket is taking over. The probe has its client's poll answered; one
-// that comes later was already on its way, or its client does not wait for it and is about to upgrade.
+// probeGrace is how long a poll may wait that arrives while a WebSocket is taking over. The probe
+// has its client's poll answered; one that comes later was already on its way, or its client does
+// not wait for it and is about to upgrade.
 const probeGrace = 50 * time.Millisecond
 
 // awaitPoll waits until the poll can be answered, and takes the answer.
@@ -118,8 +121,8 @@ func (s *Session) awaitPoll(p *poll, r *http.Request) (*queue, packetType, *http
 	}
 }
 
-// abandonPoll forgets a poll whose client has given it up. It reports whether the session depends on the poll: not after a WebSocket
-// has taken over.
+// abandonPoll forgets a poll whose client has given it up. It reports whether the session depends
+// on the poll: not after a WebSocket has taken over.
 func (s *Session) abandonPoll(p *poll) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,8 +145,9 @@ func (s *Session) takePoll(p *poll) (q *queue, last packetType, done bool, refus
 	case state == stateLingering:
 		last = lastPacket(s.life.reason)
 		if q != nil && last == packetClose {
-			// The official client acts on a close at once and on the messages before it a tick later. It receives the messages alone,
-			// so that a Socket.IO DISCONNECT among them is the reason it sees, and the close by its next poll.
+			// The official client acts on a close at once and on the messages before it a tick
+			// later. It receives the messages alone, so that a Socket.IO DISCONNECT among them is
+			// the reason it sees, and the close by its next poll.
 			last = 0
 			break
 		}
@@ -189,7 +193,8 @@ func (s *Session) writePayload(w http.ResponseWriter, first []byte, q *queue, la
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Length", strconv.Itoa(len(b)))
 	header.Set("Cache-Control", "no-store")
-	// The time of a poll starts here, even where the http.Server's WriteTimeout is over. net/http resets it after the response.
+	// The time of a poll starts here, even where the http.Server's WriteTimeout is over. net/http
+	// resets it after the response.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.server.options.RequestTimeout))
 	if _, err := w.Write(b); err != nil {
 		s.Close(&transportError{err})

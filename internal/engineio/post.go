@@ -41,7 +41,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *httpError {
 	// text/html because some browsers offer text/plain for download, as the reference server notes.
 	header.Set("Content-Type", "text/html")
 	header.Set("Cache-Control", "no-store")
-	_, _ = io.WriteString(w, "ok") // a client that does not receive it learns of its lost connection by the next request
+	_, _ = io.WriteString(w, "ok") // a client that does not receive it will make another request
 	return nil
 }
 

@@ -7,14 +7,16 @@ import (
 
 // Message is one Engine.IO message, text or binary. Text is UTF-8.
 //
-// The Data of a received message is valid only until [Handler.Received] returns. The Data of a sent message belongs to this
-// package from then on: it may be shared by many sessions and must never change.
+// The Data of a received message is valid only until [Handler.Received] returns. The Data of a sent
+// message belongs to this package from then on: it may be shared by many sessions and must never
+// change.
 type Message struct {
 	Data   []byte
 	Binary bool
 }
 
-// wireFormat is how the bytes of a message are written. Engine.IO 3 differs from 4 on a WebSocket only in binary messages.
+// wireFormat is how the bytes of a message are written. Engine.IO 3 differs from 4 on a WebSocket
+// only in binary messages.
 type wireFormat uint8
 
 const (
@@ -36,18 +38,20 @@ func (p Protocol) frameFormat() wireFormat {
 	return formatV4
 }
 
-// Prepared is one message, or several that stay together, ready to be sent to any number of sessions at once: every wire form
-// is encoded at most about once, when the first session needs it. It never changes; safe for concurrent use.
+// Prepared is one message, or several that stay together, ready to be sent to any number of
+// sessions at once: each wire format is encoded when the first session needs it. It never changes,
+// and is safe for concurrent use.
 type Prepared struct {
 	messages []Message
 	one      [1]Message
-	control  packetType // of a packet without data that is not a message, else 0
-	frames   []byte     // of bytes that go to a WebSocket as they are, else nil
-	size     int        // in a queue, in bytes
+	control  packetType // the type of a packet without data, other than a message; else 0
+	frames   []byte     // bytes that go to a WebSocket as they are; else nil
+	size     int        // in bytes, as MaxQueueBytes counts it
 	wires    [wireFormats]atomic.Pointer[[]byte]
 }
 
-// Prepare makes a [Prepared] of the messages, which it takes over: neither the slice nor the data may change afterwards.
+// Prepare returns a [Prepared] of the messages and owns them from then on: neither the slice nor
+// the data may change.
 func Prepare(messages ...Message) *Prepared {
 	p := &Prepared{messages: messages}
 	p.size = preparedSize + encodedSize(messages)
@@ -57,7 +61,7 @@ func Prepare(messages ...Message) *Prepared {
 	return p
 }
 
-// prepareOne is Prepare without a slice of the caller's.
+// prepareOne is Prepare without a slice to allocate.
 func prepareOne(m Message) *Prepared {
 	p := &Prepared{one: [1]Message{m}}
 	p.messages = p.one[:]
@@ -66,25 +70,27 @@ func prepareOne(m Message) *Prepared {
 }
 
 func prepareControl(kind packetType) *Prepared {
-	return &Prepared{control: kind, size: pointerSize} // there is one for all sessions
+	return &Prepared{control: kind, size: pointerSize} // all sessions share it
 }
 
-// prepareFrames is for one session alone.
+// prepareFrames makes a Prepared for one session alone.
 func prepareFrames(b []byte) *Prepared {
 	return &Prepared{frames: b, size: preparedSize + cap(b)}
 }
 
-// What a Prepared counts for in a session's queue is the memory it holds there, so that a client who asks for many small answers and
-// reads none cannot have more than one who is sent few large ones. What goes to many sessions counts in each, with its encoding; what goes
-// to one is encoded when it leaves, and then let go.
+// A Prepared counts in a session's queue with the memory it takes. Otherwise a client that causes
+// many small answers and reads none could hold more than one that is sent few large ones. A
+// Prepared for many sessions counts in each, with its encoding. One for a single session is encoded
+// when it is written, and its encoding is not kept.
 const (
-	pointerSize  = 2 * int(unsafe.Sizeof((*Prepared)(nil))) // a queue that grows has room for twice what it holds
+	pointerSize  = 2 * int(unsafe.Sizeof((*Prepared)(nil))) // a growing queue has room for twice its items
 	preparedSize = int(unsafe.Sizeof(Prepared{})) + pointerSize
 	messageSize  = int(unsafe.Sizeof(Message{}))
-	frameSize    = maxFrameHeader + 1 + int(unsafe.Sizeof([]byte{})) // beside a message's data: header, packet type, where it is
+	// frameSize is what a frame takes beside the message's data: header, packet type and slice.
+	frameSize = maxFrameHeader + 1 + int(unsafe.Sizeof([]byte{}))
 )
 
-// encodedSize is about what the messages take on the wire, at least in most forms.
+// encodedSize estimates the size of the messages on the wire; most formats take less.
 func encodedSize(messages []Message) int {
 	size := 0
 	for i := range messages {
@@ -93,7 +99,7 @@ func encodedSize(messages []Message) int {
 	return size
 }
 
-// wire is the bytes to write for p in the given form; they are shared and must not be changed.
+// wire returns the bytes to write for p in a format. Sessions share them: they must not be changed.
 func (p *Prepared) wire(f wireFormat) []byte {
 	if p.frames != nil {
 		return p.frames
@@ -139,11 +145,11 @@ func (p *Prepared) appendControl(b []byte, f wireFormat) []byte {
 	case p.control == packetPing:
 		return appendFrame(b, framePing, "", nil)
 	}
-	return b // a bare WebSocket knows no other control packet
+	return b // a raw WebSocket has no other control packet
 }
 
-// appendMessageFrame appends a message as a WebSocket frame. A binary one has no packet type in protocol 4, and in protocol 3
-// the number 4 before it.
+// appendMessageFrame appends a message as a WebSocket frame. A binary one has no packet type in
+// protocol 4, and in protocol 3 the number 4 before it.
 func appendMessageFrame(b []byte, m *Message, textPrefix string, v3 bool) []byte {
 	switch {
 	case !m.Binary:
@@ -158,7 +164,7 @@ func (m *Message) packet() packet {
 	return packet{kind: packetMessage, binary: m.Binary, data: m.Data}
 }
 
-// packets are the packets that p stands for, for encodings that are not worth keeping.
+// packets yields the packets of p, for formats whose encoding is not kept.
 func (p *Prepared) packets(yield func(packet) bool) {
 	if p.control != 0 {
 		yield(packet{kind: p.control})

@@ -33,7 +33,7 @@ func (q *queue) size() int {
 	return size
 }
 
-// output is what a session has to write, and who writes it. Session.mu guards it.
+// output holds what a session has to write, and says which writer does. Session.mu guards it.
 type output struct {
 	queue   *queue // nil when empty
 	size    int    // of the queue and of what is being written, in bytes as MaxQueueBytes counts them
@@ -79,8 +79,8 @@ func (s *Session) wakeLocked() {
 	}
 }
 
-// wakeWriterLocked puts the session on its writer's list, unless it is on it. It needs the lock held: otherwise the session could end
-// first, and Shutdown not wait for the writer.
+// wakeWriterLocked puts the session on its writer's list, unless it is on it. It needs the lock
+// held: otherwise the session could end first, and Shutdown not wait for the writer.
 func (s *Session) wakeWriterLocked() {
 	if !s.output.busy {
 		s.output.busy = true
@@ -88,7 +88,8 @@ func (s *Session) wakeWriterLocked() {
 	}
 }
 
-// takeQueue takes all that waits. When nothing does, q is nil, the session no longer busy, and the connection due for fx.
+// takeQueue takes all that waits. When nothing does, q is nil, the session no longer busy, and the
+// connection due for fx.
 func (s *Session) takeQueue() (c *conn, q *queue, fx effects) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +100,8 @@ func (s *Session) takeQueue() (c *conn, q *queue, fx effects) {
 	return s.conn, q, fx
 }
 
-// wrote records that so much was written. When no more has come since, the session is no longer busy and the connection due for fx.
+// wrote records that so much was written. When no more has come since, the session is no longer
+// busy and the connection due for fx.
 func (s *Session) wrote(size int) (more bool, fx effects) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,8 +117,8 @@ func (s *Session) queueEmptyLocked() effects {
 	return s.transitionLocked(eventQueueEmpty, nil)
 }
 
-// writeFailed drops what waits, and cuts the connection: by this the reader learns of it. A client that took nothing until the
-// deadline is a slow consumer.
+// writeFailed drops what waits, and cuts the connection: by this the reader learns of it. A client
+// that took nothing until the deadline is a slow consumer.
 func (s *Session) writeFailed(c *conn, err error) {
 	e := eventWriteFailed
 	if isTimeout(err) {

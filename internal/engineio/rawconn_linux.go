@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// rawConn is how to write to c without waiting, or nil where only a blocking write is possible, as through TLS.
+// rawConn returns the way to write to c without waiting, or nil where only a blocking write is
+// possible, as through TLS.
 func rawConn(c net.Conn) syscall.RawConn {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
@@ -19,8 +20,8 @@ func rawConn(c net.Conn) syscall.RawConn {
 	return raw
 }
 
-// awaitInput waits until something has come or the connection has ended, which the next Read will tell. It holds no buffer while it waits, and
-// needs so little stack that the smallest does.
+// awaitInput waits until input has come or the connection has ended, which the next Read reports.
+// It holds no buffer while it waits, and fits the smallest stack.
 func (c *conn) awaitInput() {
 	if c.input.tryRead == nil {
 		c.input.tryRead = c.fillAhead
@@ -28,7 +29,8 @@ func (c *conn) awaitInput() {
 	_ = c.rawConn.Read(c.input.tryRead)
 }
 
-// fillAhead reads what has come into a borrowed buffer; false if nothing has.
+// fillAhead reads what has come into a borrowed buffer. It reports false when the socket has
+// nothing yet.
 func (c *conn) fillAhead(fd uintptr) bool {
 	ahead := readAheads.Get().(*readAhead)
 	n, err := syscall.Read(int(fd), ahead.b[:])
@@ -44,7 +46,8 @@ func (c *conn) fillAhead(fd uintptr) bool {
 	return err != syscall.EAGAIN
 }
 
-// tryWriter writes what a socket takes at once. It is one object with one closure, so that a write allocates nothing.
+// tryWriter writes what a socket takes at once. It keeps its closure, so that a write allocates
+// nothing.
 type tryWriter struct {
 	b   []byte
 	n   int
@@ -58,14 +61,14 @@ func newTryWriter() *tryWriter {
 		for {
 			t.n, t.err = syscall.Write(int(fd), t.b)
 			if !errors.Is(t.err, syscall.EINTR) {
-				return true // also where the socket is full: the caller goes on in its own way
+				return true // also where the socket is full: the caller does not wait for it
 			}
 		}
 	}
 	return t
 }
 
-// write writes as much of b as the socket takes without waiting. That it is full is no error.
+// write writes as much of b as the socket takes without waiting. A full socket is no error.
 func (t *tryWriter) write(raw syscall.RawConn, b []byte) (int, error) {
 	t.b = b
 	err := raw.Write(t.f)

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// input is the part of a conn between the network and gorilla's reader. The goroutine that reads owns it. It borrows buffers while
-// there is something to read; an idle connection has none.
+// input is the part of a conn between the network and gorilla's reader. The goroutine that reads
+// owns it. It borrows buffers while there is something to read; an idle connection has none.
 type input struct {
 	buffer     bufio.Reader  // gorilla's; empty while lent is nil
 	lent       *bufio.Reader // whose buffer it has
@@ -57,8 +57,9 @@ func (c *conn) returnBuffer() {
 // hasInput reports whether something that was read is not handled yet.
 func (c *conn) hasInput() bool { return c.input.ahead != nil || c.input.buffer.Buffered() > 0 }
 
-// Read takes from what was read ahead. When there is nothing, it reads from the network what gorilla's buffer holds. When the previous
-// read filled that buffer, it reads all there is into a larger, borrowed one, which goes back once it is used up.
+// Read takes from what was read ahead. When there is nothing, it reads from the network what
+// gorilla's buffer holds. When the previous read filled that buffer, it reads all there is into a
+// larger, borrowed one, which goes back once it is used up.
 func (c *conn) Read(p []byte) (int, error) {
 	in := &c.input
 	if in.ahead != nil {

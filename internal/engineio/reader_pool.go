@@ -2,8 +2,9 @@ package engineio
 
 import "sync"
 
-// readerPool holds goroutines that handle what WebSockets receive. A session's own goroutine only waits for input: so it never needs
-// more than the smallest stack, which is what an idle session costs. The deep calls of handlers share a few stacks that have grown.
+// readerPool holds goroutines that handle what WebSockets receive. A session's own goroutine only
+// waits for input: so it never needs more than the smallest stack, which is what an idle session
+// costs. The deep calls of handlers share a few stacks that have grown.
 type readerPool struct {
 	server *Server
 
@@ -19,17 +20,20 @@ type reader struct {
 	done chan bool
 }
 
-// readJob asks to open a session, if it is new, and to read what has come for it. It is no closure: each idle session would hold one.
+// readJob asks to open a session, if it is new, and to read what has come for it. It is no closure:
+// each idle session would hold one.
 type readJob struct {
 	session *Session
 	conn    *conn
 	isNew   bool
 }
 
-// maxIdleReaders is how many readers wait for jobs. When more sessions are busy at once, more are started, and end again.
+// maxIdleReaders is how many readers wait for jobs. When more sessions are busy at once, more are
+// started, and end again.
 const maxIdleReaders = 64
 
-// do has a reader do the job and waits for it. It reports whether the connection goes on, as Session.read does.
+// do has a reader do the job and waits for it. It reports whether the connection goes on, as
+// Session.read does.
 func (p *readerPool) do(j readJob) bool {
 	r := p.take()
 	r.jobs <- j

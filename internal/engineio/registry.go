@@ -23,7 +23,8 @@ func (s *Server) register(session *Session) *httpError {
 	return nil
 }
 
-// remove makes a session unknown, and then takes it out of the heartbeat. This order serves heartbeat.rescheduleOver.
+// remove makes a session unknown, and then takes it out of the heartbeat. This order serves
+// heartbeat.rescheduleOver.
 func (s *Server) remove(session *Session) {
 	s.unregister(session)
 	s.heartbeat.forget(session)

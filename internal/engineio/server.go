@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Server opens sessions: as an http.Handler by Engine.IO, and by [Server.WebSocketHandler] on raw WebSockets. Its goroutines
-// live while sessions do, except for some idle readers; Shutdown ends those, and waits for all.
+// Server opens sessions: as an http.Handler by Engine.IO, and by [Server.WebSocketHandler] on raw
+// WebSockets. Its goroutines live while sessions do, except for some idle readers; Shutdown ends
+// those, and waits for all.
 type Server struct {
 	// Immutable.
 	handler   Handler
@@ -59,8 +60,8 @@ func NewServer(handler Handler, options Options) *Server {
 
 func (s *Server) elapsed() time.Duration { return time.Since(s.start) }
 
-// newSession makes a session that others can find from then on. It holds the session's calls.mu: the caller releases it by
-// notifyOpened, or by discard.
+// newSession makes a session that others can find from then on. It holds the session's calls.mu:
+// the caller releases it by notifyOpened, or by discard.
 func (s *Server) newSession(protocol Protocol, first state, handshake Handshake) (*Session, *httpError) {
 	session := &Session{server: s, id: newSID(), protocol: protocol, handshake: handshake}
 	session.life.current.Store(uint32(first))
@@ -79,7 +80,8 @@ func (s *Server) newSession(protocol Protocol, first state, handshake Handshake)
 	return session, nil
 }
 
-// enter makes Shutdown wait until running.Done is called. It reports false after Shutdown or Drain has begun.
+// enter makes Shutdown wait until running.Done is called. It reports false after Shutdown or Drain
+// has begun.
 func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,8 +92,9 @@ func (s *Server) enter() bool {
 	return true
 }
 
-// goWith runs f, which may wait for the client of the WebSocket c, on a goroutine of its own. Shutdown waits for it, and cuts c when
-// its context ends. The caller must be a goroutine that Shutdown waits for.
+// goWith runs f, which may wait for the client of the WebSocket c, on a goroutine of its own.
+// Shutdown waits for it, and cuts c when its context ends. The caller must be a goroutine that
+// Shutdown waits for.
 func (s *Server) goWith(c *conn, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,7 +2,7 @@ package engineio
 
 import "sync"
 
-// Protocol is the protocol that a session's client speaks.
+// Protocol tells apart the clients of a server: by their Engine.IO version, or as raw WebSockets.
 type Protocol uint8
 
 // The protocols. V3 occurs only where [Options.Protocol3] allows it.
@@ -12,8 +12,9 @@ const (
 	V4  Protocol = 4 // Engine.IO 4, which Socket.IO 3.x and 4.x clients speak
 )
 
-// Session is the connection of one client, over any transport, from the request that opened it to its end. Its methods are safe
-// for concurrent use, except where they say otherwise, and none waits for the network.
+// Session is the connection of one client, over any transport, from the request that opened it to
+// its end. Its methods are safe for concurrent use, except where they say otherwise, and none waits
+// for the network.
 type Session struct {
 	// Immutable.
 	server     *Server
@@ -38,7 +39,8 @@ type Session struct {
 
 func (s *Session) writer() *writer { return s.server.writers[s.shard] }
 
-// ID is the session's identifier, sid. Anybody who knows it can speak as the client: don't show it to others.
+// ID is the session's identifier, sid. Anybody who knows it can speak as the client: don't show it
+// to others.
 func (s *Session) ID() string { return s.id }
 
 // Protocol never changes during a session.
@@ -47,8 +49,8 @@ func (s *Session) Protocol() Protocol { return s.protocol }
 // Handshake describes the request that opened the session. It must not be changed.
 func (s *Session) Handshake() *Handshake { return &s.handshake }
 
-// Value returns what SetValue has set last, or nil. Both are for the handler alone, within its calls for this session: there is
-// no lock.
+// Value returns what SetValue has set last, or nil. Both are for the handler alone, within its
+// calls for this session: there is no lock.
 func (s *Session) Value() any { return s.value }
 
 // SetValue keeps the handler's own state of this session.
@@ -61,8 +63,8 @@ func (s *Session) reason() error {
 	return s.life.reason
 }
 
-// Send queues messages, which stay together and in order. It returns ErrClosed when the session is over, and ErrSlowConsumer
-// when its queue is full, which closes it.
+// Send queues messages, which stay together and in order. It returns ErrClosed when the session is
+// over, and ErrSlowConsumer when its queue is full, which closes it.
 func (s *Session) Send(messages ...Message) error {
 	if len(messages) == 0 {
 		return nil
@@ -90,11 +92,13 @@ func (s *Session) SendPrepared(p *Prepared) error {
 	return nil
 }
 
-// volatileBacklog is how many bytes may wait for a client that still counts as keeping up: some hundred small messages.
+// volatileBacklog is how many bytes may wait for a client that still counts as keeping up: some
+// hundred small messages.
 const volatileBacklog = 256 << 10
 
-// SendVolatile is SendPrepared for what is worthless later. It reports whether p was queued. It drops p where the session is over
-// or its client does not keep up: its socket is full, or no poll is waiting.
+// SendVolatile is SendPrepared for what is worthless later. It reports whether p was queued. It
+// drops p where the session is over or its client does not keep up: its socket is full, or no poll
+// is waiting.
 func (s *Session) SendVolatile(p *Prepared) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +114,9 @@ func (s *Session) SendVolatile(p *Prepared) bool {
 // maxControlBacklog is how many bytes may wait before not every ping is answered.
 const maxControlBacklog = 64 << 10
 
-// sendPong queues the pong that answers a client's WebSocket ping. A client that lags receives an answer only to the last of
-// several pings in a row, RFC 6455 section 5.5.3, so that one that pings without reading can't fill its queue with pongs.
+// sendPong queues the pong that answers a client's WebSocket ping. A client that lags receives an
+// answer only to the last of several pings in a row, RFC 6455 section 5.5.3, so that one that pings
+// without reading can't fill its queue with pongs.
 func (s *Session) sendPong(c *conn, frame []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,8 +8,9 @@ import (
 // drainStep is the time between two groups of sessions that Drain closes.
 const drainStep = 100 * time.Millisecond
 
-// Drain opens no more sessions and closes the open ones in small groups, evenly spread over a time, so that their clients don't
-// all connect to other servers at once. It returns when all are closed or gone, or ctx has ended; Shutdown must follow.
+// Drain opens no more sessions and closes the open ones in small groups, evenly spread over a time,
+// so that their clients don't all connect to other servers at once. It returns when all are closed
+// or gone, or ctx has ended; Shutdown must follow.
 func (s *Server) Drain(ctx context.Context, over time.Duration) {
 	s.stopOpening()
 	sessions := s.all()
@@ -34,9 +35,10 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) {
 	}
 }
 
-// Shutdown opens no more sessions, closes the open ones with ErrServerClosed, and waits until their clients have received that,
-// every Handler.Closed has returned and all goroutines have ended. When ctx ends first, it cuts the connections, by which they end
-// at once, and returns ctx's error. It waits for calls of the handler in any case.
+// Shutdown opens no more sessions, closes the open ones with ErrServerClosed, and waits until their
+// clients have received that, every Handler.Closed has returned and all goroutines have ended. When
+// ctx ends first, it cuts the connections, by which they end at once, and returns ctx's error. It
+// waits for calls of the handler in any case.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopOpening()
 	for _, session := range s.all() {

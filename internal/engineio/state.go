@@ -2,7 +2,8 @@ package engineio
 
 import "sync/atomic"
 
-// state is where a session stands between its opening request and its end. Only state.next moves it.
+// state is where a session stands between its opening request and its end. Only state.next moves
+// it.
 type state uint32
 
 const (
@@ -19,7 +20,8 @@ const (
 	states
 )
 
-// over reports whether the session has ended for the handler: Send returns ErrClosed, and Received is not called again.
+// over reports whether the session has ended for the handler: Send returns ErrClosed, and Received
+// is not called again.
 func (s state) over() bool { return s >= stateLingering }
 
 // polls reports whether the client's polls and posts carry the session.
@@ -47,7 +49,8 @@ const (
 	events
 )
 
-// effects are what a transition asks for. The first group is done under Session.mu, the second without it.
+// effects are what a transition asks for. The first group is done under Session.mu, the second
+// without it.
 type effects uint16
 
 const (
@@ -58,52 +61,59 @@ const (
 	effectWakePoll                       // have the waiting poll answered
 	effectLinger                         // have the heartbeat report eventExpired after CloseTimeout
 	effectForget                         // free the sid and the place in the limits
-	effectHalfClose                      // tell the client by TCP that nothing more comes
+	effectHalfClose                      // send TCP's FIN or TLS's alert
 	effectCloseConn                      // close the connection, by TLS with an alert
 	effectAbort                          // close the connection at once
 )
 
 func (fx effects) has(e effects) bool { return fx&e != 0 }
 
-// next is the only place that decides how a session ends. What the table does not list changes nothing.
+// next is the only place that decides how a session ends. What the table does not list changes
+// nothing.
 //
-//	state         event               next           who acts, and what the client sees
-//	opening       attach              webSocket      the request: 101, and the open packet
-//	opening       close*              closed         the request: 101, then a close frame, on a goroutine of its own
-//	polling       probe               upgrading      the WebSocket's goroutine: 101
-//	upgrading     probe failed        polling        the WebSocket's goroutine: that connection closes, polls go on
-//	upgrading     upgrade             webSocket      the WebSocket's goroutine: what waits comes by WebSocket
-//	polling       close               lingering      the poll: what waits, and then a close packet, or a noop if it asked
-//	polling       close dropping      lingering      the poll: a close packet
-//	polling       close unheard       closed         the poll: 400, unknown sid
-//	upgrading     close*              as polling     ... and the WebSocket closes with its upgrade packet
-//	lingering     last packet         closed         the poll; the next one: 400, unknown sid
-//	lingering     expired             closed         the heartbeat; the next poll: 400, unknown sid
-//	webSocket     close*              awaitingClose  the writer: a close frame; close dropping: without what waited
-//	webSocket     read stopped        explaining     the writer: a close frame
-//	webSocket     connection lost     flushing       the writer: the answer to a close frame, if there was one
-//	webSocket     write failed        webSocket      the writer aborts the connection, and the reader will find it lost
-//	any of these  write timeout       closed         the blocked writer: the connection is cut
-//	awaitingClose read stopped        explaining
-//	awaitingClose connection lost     flushing       the reader, after the client's close frame or CloseTimeout
-//	flushing      queue empty         closed         the writer: the connection closes
-//	explaining    queue empty         awaitingEOF    the writer: TCP's FIN, or TLS's alert
-//	explaining    EOF                 closed         the reader: the connection closes
-//	awaitingEOF   EOF                 closed         the reader: the connection closes
-//	awaitingClose, flushing, explaining: write failed or timed out: closed; the writer cuts the connection
+//	state         event            next           who acts, and what the client sees
+//	opening       attach           webSocket      the request: 101, and the open packet
+//	opening       close*           closed         the request: 101, then a close frame
+//	polling       probe            upgrading      the WebSocket's goroutine: 101
+//	upgrading     probe failed     polling        the WebSocket's goroutine: it closes; polls go on
+//	upgrading     upgrade          webSocket      the WebSocket's goroutine: the queue comes by it
+//	polling       close            lingering      the poll: the queue, and then a close packet; a
+//	                                              noop to a client that has closed by POST
+//	polling       close dropping   lingering      the poll: a close packet
+//	polling       close unheard    closed         the poll: 400, unknown sid
+//	upgrading     close*           as polling     ... and the WebSocket closes instead of upgrading
+//	lingering     last packet      closed         the poll; the next one: 400, unknown sid
+//	lingering     expired          closed         the heartbeat; the next poll: 400, unknown sid
+//	webSocket     close*           awaitingClose  the writer: the queue, unless dropped, and a
+//	                                              close frame
+//	webSocket     read stopped     explaining     the writer: the queue and a close frame
+//	webSocket     connection lost  flushing       the writer: the queue and a close frame, which
+//	                                              answers the client's if there was one
+//	webSocket     write failed     webSocket      the writer: the connection is cut, and the
+//	                                              reader will find it lost
+//	webSocket     write timeout    closed         the blocked writer: the connection is cut
+//	awaitingClose read stopped     explaining     the reader, after a mistake or close packet
+//	awaitingClose connection lost  flushing       the reader, after the client's close frame, the
+//	                                              end of the connection or CloseTimeout
+//	flushing      queue empty      closed         the writer or reader: the connection closes
+//	explaining    queue empty      awaitingEOF    the writer or reader: TCP's FIN or TLS's alert
+//	explaining    EOF              closed         the reader: the connection closes
+//	awaitingEOF   EOF              closed         the reader: the connection closes
 //
-// close* is close, close unheard and close dropping. These are the events' causes:
+// In awaitingClose, flushing and explaining, a write that fails or times out cuts the connection:
+// closed. close* stands for close, close unheard and close dropping. The causes of these events:
 //
 //	Session.Close, Drain, Shutdown            close
+//	Session.Close with a ProtocolError        close unheard
 //	close packet in a POST                    close
 //	close packet on a WebSocket               read stopped
 //	no pong in time                           close unheard
 //	mistake in a POST, poll given up          close unheard
 //	mistake on a WebSocket                    read stopped
 //	two polls at a time, queue full           close dropping
-//	Close with a ProtocolError                close unheard
 //	close frame, connection reset or closed   connection lost
-//	Shutdown's context ended                  expired; every WebSocket is cut, and its reader finds it lost
+//	deadline of a blocked write               write timeout
+//	end of Shutdown's context                 expired, and connection lost: WebSockets are cut
 func (s state) next(e event) (state, effects) {
 	switch s {
 	case stateOpening:
@@ -170,7 +180,7 @@ func (s state) nextWebSocket(e event) (state, effects) {
 		return stateExplaining, end | effectCloseFrame
 	case eventConnectionLost:
 		return stateFlushing, end | effectCloseFrame
-	case eventWriteFailed: // whether the client has said goodbye before, only the reader knows
+	case eventWriteFailed: // only the reader knows whether the client sent a close frame before
 		return stateWebSocket, effectDropQueue | effectAbort
 	case eventWriteTimeout:
 		return stateClosed, end | effectDropQueue | effectAbort
@@ -207,5 +217,6 @@ type life struct {
 
 func (l *life) state() state { return state(l.current.Load()) }
 
-// over reports whether the session has ended for the handler. Without Session.mu it may end right afterwards.
+// over reports whether the session has ended for the handler. Without Session.mu it may end right
+// afterwards.
 func (l *life) over() bool { return l.state().over() }

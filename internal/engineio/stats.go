@@ -9,7 +9,7 @@ type Stats struct {
 	BytesIn       uint64 // of messages
 	MessagesOut   uint64 // a message to two sessions counts two
 	BytesOut      uint64 // written to WebSockets, framing included, and in polling responses
-	Writes        uint64 // write calls to WebSockets and polling responses; MessagesOut/Writes is how many messages share one
+	Writes        uint64 // to WebSockets and polling responses; MessagesOut/Writes messages share one
 	SlowConsumers uint64 // sessions closed as such
 }
 

@@ -9,8 +9,9 @@ const probeData = "probe"
 
 var errSecondWebSocket = protocolError(closePolicyViolation, "session has another WebSocket")
 
-// serveProbe accepts a WebSocket that wants to take over a polling session. Engine.IO v4, "Upgrade": the client probes with a ping,
-// and sends the upgrade packet when its last poll was answered. If anything else happens, the session stays with polling.
+// serveProbe accepts a WebSocket that wants to take over a polling session. Engine.IO v4,
+// "Upgrade": the client probes with a ping, and sends the upgrade packet when its last poll was
+// answered. If anything else happens, the session stays with polling.
 func (s *Session) serveProbe(w http.ResponseWriter, r *http.Request) *httpError {
 	if r.Method != http.MethodGet {
 		return errBadRequest
@@ -39,7 +40,8 @@ func (s *Session) readProbe(c *conn) {
 	s.run(c, false)
 }
 
-// startProbe lets c probe, and reports whether it may: one WebSocket at a time may, and none after one has taken over.
+// startProbe lets c probe, and reports whether it may: one WebSocket at a time may, and none after
+// one has taken over.
 func (s *Session) startProbe(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +90,9 @@ func (s *Session) readPacket(c *conn) (packetType, error) {
 	return p.kind, nil
 }
 
-// move puts the session on the WebSocket, where what waits is written now. A poll that still waits is refused: its client did not
-// wait for the answer. move reports false when the session has ended since the probe.
+// move puts the session on the WebSocket, where what waits is written now. A poll that still waits
+// is refused: its client did not wait for the answer. move reports false when the session has ended
+// since the probe.
 func (s *Session) move(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// WebSocketHandler is the endpoint for raw WebSockets: each is a session of protocol [Raw], its messages the session's messages.
+// WebSocketHandler is the endpoint for raw WebSockets: each is a session of protocol [Raw], its
+// messages the session's messages.
 func (s *Server) WebSocketHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.originAllowed(r) {
@@ -24,8 +25,9 @@ func (s *Server) WebSocketHandler() http.Handler {
 	})
 }
 
-// openWebSocket opens a session on a WebSocket. It makes the session first, so that a full server refuses with an HTTP status.
-// Reading goes on in another goroutine, so that the request's memory is free again.
+// openWebSocket opens a session on a WebSocket. It makes the session first, so that a full server
+// refuses with an HTTP status. Reading goes on in another goroutine, so that the request's memory
+// is free again.
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, protocol Protocol) *httpError {
 	session, refusal := s.newSession(protocol, stateOpening, newHandshake(r, &s.options))
 	if refusal != nil {
@@ -53,8 +55,9 @@ func (s *Server) discard(session *Session, err error) {
 	}
 }
 
-// attach gives a new session its WebSocket, and reports whether the session is still open. It queues the handshake's response and
-// the open packet, which leave in one write together with what Opened sends.
+// attach gives a new session its WebSocket, and reports whether the session is still open. It
+// queues the handshake's response and the open packet, which leave in one write together with what
+// Opened sends.
 func (s *Session) attach(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,8 +78,9 @@ func (s *Session) attach(c *conn) bool {
 	return true
 }
 
-// run serves a session on a WebSocket until the connection ends. This goroutine waits for input, and readers handle it. Where
-// waiting without reading is not possible, as through TLS, it does both.
+// run serves a session on a WebSocket until the connection ends. This goroutine waits for input,
+// and readers handle it. Where waiting without reading is not possible, as through TLS, it does
+// both.
 func (s *Session) run(c *conn, isNew bool) {
 	if c.rawConn == nil {
 		if isNew {
@@ -96,7 +100,8 @@ func (s *Session) run(c *conn, isNew bool) {
 	}
 }
 
-// read handles what has come, and waits where that is nothing or part of a message. It reports whether the connection goes on.
+// read handles what has come, and waits where that is nothing or part of a message. It reports
+// whether the connection goes on.
 func (s *Session) read(c *conn) bool {
 	for {
 		if c.takeControl() {
@@ -150,7 +155,8 @@ func (s *Session) parse(b []byte, binary bool) (packet, error) {
 
 var errHeartbeatDirection = protocolError(closePolicyViolation, "heartbeat in the wrong direction")
 
-// handle does what a packet asks for. Engine.IO v4, "Packet types"; v3 for the heartbeat's other direction.
+// handle does what a packet asks for. Engine.IO v4, "Packet types"; v3 for the heartbeat's other
+// direction.
 func (s *Session) handle(p packet) error {
 	switch p.kind {
 	case packetMessage:

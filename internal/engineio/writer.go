@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// writer writes to the sockets of its share of the sessions, and never waits for one. Its goroutine lives while there is
-// something to write.
+// writer writes to the sockets of its share of the sessions, and never waits for one. Its goroutine
+// lives while there is something to write.
 type writer struct {
 	server *Server
 
@@ -74,8 +74,9 @@ func (w *writer) run() {
 	defer scratches.Put(scratch)
 	var list []*Session
 	for {
-		// Readers that can run go first: their messages leave in the same writes. Otherwise a writer would run after the first of
-		// many readers, and most of its writes carry one message. Where no other goroutine can run this returns at once.
+		// Readers that can run go first: their messages leave in the same writes. Otherwise a
+		// writer would run after the first of many readers, and most of its writes carry one
+		// message. Where no other goroutine can run this returns at once.
 		runtime.Gosched()
 		list = w.next(list)
 		if list == nil {
@@ -88,8 +89,8 @@ func (w *writer) run() {
 	}
 }
 
-// scratch is where the frames of a session's queue are joined. Copying small frames is cheaper than a system call with a list of
-// them, and much cheaper than a call for each.
+// scratch is where the frames of a session's queue are joined. Copying small frames is cheaper than
+// a system call with a list of them, and much cheaper than a call for each.
 type scratch struct {
 	b   []byte
 	try *tryWriter
@@ -97,7 +98,8 @@ type scratch struct {
 
 const (
 	scratchSize = 64 << 10
-	// copyLimit is the size up to which a frame is copied; larger ones are written from where they are.
+	// copyLimit is the size up to which a frame is copied; larger ones are written from where they
+	// are.
 	copyLimit = 16 << 10
 )
 
@@ -105,7 +107,8 @@ var scratches = sync.Pool{New: func() any {
 	return &scratch{b: make([]byte, 0, scratchSize), try: newTryWriter()}
 }}
 
-// write writes the queue of a session. It leaves to a blocked writer what the socket does not take at once.
+// write writes the queue of a session. It leaves to a blocked writer what the socket does not take
+// at once.
 func (w *writer) write(s *Session, scratch *scratch) {
 	c, q, fx := s.takeQueue()
 	if q == nil {
@@ -139,8 +142,10 @@ func (w *writer) perform(c *conn, fx effects) {
 	c.perform(fx)
 }
 
-// writeQueue writes the queue without waiting; rest is what the socket did not take, in buffers that nobody writes to.
-func (w *writer) writeQueue(c *conn, q *queue, f wireFormat, scratch *scratch) (written int, rest net.Buffers, err error) {
+// writeQueue writes the queue without waiting; rest is what the socket did not take, in buffers
+// that nobody writes to.
+func (w *writer) writeQueue(c *conn, q *queue, f wireFormat, scratch *scratch) (written int, rest net.Buffers,
+	err error) {
 	b := scratch.b[:0]
 	for i, p := range q.items {
 		wire := p.wire(f)
