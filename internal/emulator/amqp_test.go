@@ -15,7 +15,7 @@ import (
 	"chatapp/internal/emulator/emulatortest"
 )
 
-// testTimeout is how long a test waits for anything.
+// testTimeout bounds every wait of a test.
 const testTimeout = 20 * time.Second
 
 func testContext(tb testing.TB) context.Context {

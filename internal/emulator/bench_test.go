@@ -38,8 +38,9 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// BenchmarkFanOut sends batches to a topic while two subscriptions are read at once, in both modes; an iteration is a
-// batch that both have received. The readers count frames and decode nothing, so that the emulator is what is measured.
+// BenchmarkFanOut sends batches to a topic while two subscriptions receive, in both modes. An
+// iteration is one batch that both have received. The receivers count frames and decode nothing,
+// so that the benchmark measures the emulator.
 func BenchmarkFanOut(b *testing.B) {
 	for _, mode := range []codec.SenderSettleMode{codec.SenderSettled, codec.SenderUnsettled} {
 		b.Run(map[codec.SenderSettleMode]string{codec.SenderSettled: "ReceiveAndDelete",
@@ -86,8 +87,8 @@ func benchmarkFanOut(b *testing.B, mode codec.SenderSettleMode) {
 	reading.Wait()
 }
 
-// countTransfers reads to the end of the connection. It gives credit in time, settles each batch by one disposition in
-// PeekLock mode, and tells of each.
+// countTransfers reads to the end of the connection and reports each batch. It gives credit in
+// time and, in PeekLock mode, settles each batch by one disposition.
 func countTransfers(w *wire, mode codec.SenderSettleMode, batch uint32, received chan<- struct{}) {
 	const credit = 5000
 	flow := func(count uint32) {
@@ -96,7 +97,7 @@ func countTransfers(w *wire, mode codec.SenderSettleMode, batch uint32, received
 			Handle:        codec.Some(uint32(0)),
 			DeliveryCount: codec.Some(count), LinkCredit: codec.Some(uint32(credit)),
 		})
-		_, _ = w.nc.Write(frame) // an end shows in Read
+		_, _ = w.nc.Write(frame) // Read reports the error
 	}
 	flow(0)
 	buf := make([]byte, 256<<10)

@@ -21,11 +21,11 @@ import (
 	"chatapp/internal/emulator/emulatortest"
 )
 
-// quick makes the SDK try again at once.
+// quick makes the SDK retry almost at once.
 var quick = &azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{MaxRetries: 5,
 	RetryDelay: 10 * time.Millisecond, MaxRetryDelay: 50 * time.Millisecond}}
 
-func TestDropConnections(t *testing.T) {
+func TestReceiverSurvivesDroppedConnections(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -38,7 +38,7 @@ func TestDropConnections(t *testing.T) {
 	}
 	c.send("queue", text("after"))
 	var got []*azservicebus.ReceivedMessage
-	for len(got) == 0 { // the lost link is told as no messages and no error
+	for len(got) == 0 { // the SDK reports a lost link by no messages and no error
 		var err error
 		if got, err = receiver.ReceiveMessages(c.ctx, 1, nil); err != nil {
 			t.Fatalf("receive after the drop: %v", err)
@@ -49,8 +49,9 @@ func TestDropConnections(t *testing.T) {
 	}
 }
 
-// TestDropMidTransfer cuts a delivery in its middle: in PeekLock mode the message is locked, and seen by peeking.
-func TestDropMidTransfer(t *testing.T) {
+// TestDropMidTransferLeavesMessageLocked breaks a delivery off in its middle. In PeekLock mode the
+// message stays locked and can be peeked.
+func TestDropMidTransferLeavesMessageLocked(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -70,7 +71,7 @@ func TestDropMidTransfer(t *testing.T) {
 	}
 }
 
-func TestDetachLinks(t *testing.T) {
+func TestDetachLinksDetachesOneEntity(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Topic("topic", "a", "b")
@@ -88,9 +89,9 @@ func TestDetachLinks(t *testing.T) {
 	}
 }
 
-// TestDetachWaitingLink detaches a link whose attach is not answered yet, because it waits for a
-// session: that is refused.
-func TestDetachWaitingLink(t *testing.T) {
+// TestDetachRefusesWaitingLink detaches a link whose attach is waiting for a session. The server
+// refuses the attach.
+func TestDetachRefusesWaitingLink(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue", func(d *broker.QueueDescription) { d.RequiresSession = true })
@@ -106,12 +107,13 @@ func TestDetachWaitingLink(t *testing.T) {
 	a, d := want[*codec.Attach](w), want[*codec.Detach](w)
 	if a.Source != nil || a.Handle != 2 || d.Handle != 2 || d.Error == nil ||
 		d.Error.Condition != codec.CondDetachForced {
-		t.Errorf("the link that waits is told %+v, %+v, want a refusal", a, d)
+		t.Errorf("the waiting link receives %+v, %+v, want a refusal", a, d)
 	}
 }
 
-// TestGoSilent checks that old connections hear nothing more while new ones are served, and that silence ends.
-func TestGoSilent(t *testing.T) {
+// TestGoSilentStopsOpenConnectionsOnly checks that open connections receive nothing while new ones
+// are served, and that the silence ends.
+func TestGoSilentStopsOpenConnectionsOnly(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -133,7 +135,7 @@ func TestGoSilent(t *testing.T) {
 	}
 }
 
-func TestDelay(t *testing.T) {
+func TestDelayDelaysAnswers(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -152,7 +154,7 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-func TestRefuseTokens(t *testing.T) {
+func TestRefuseTokensRefusesLinks(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -164,7 +166,7 @@ func TestRefuseTokens(t *testing.T) {
 	connect(t, s.ConnectionString(), nil).send("queue", text("x"))
 }
 
-func TestServerBusy(t *testing.T) {
+func TestServerBusyRefusesSendsLinksAndRequests(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -188,7 +190,7 @@ func TestServerBusy(t *testing.T) {
 	}
 }
 
-func TestThrottle(t *testing.T) {
+func TestThrottleRefusesSends(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -203,7 +205,7 @@ func TestThrottle(t *testing.T) {
 	wantCondition(t, "sending more than 10 messages a second", refused, "com.microsoft:server-busy")
 }
 
-func TestStallCredit(t *testing.T) {
+func TestStallCreditTakesCreditAway(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -223,7 +225,7 @@ func TestStallCredit(t *testing.T) {
 	}
 }
 
-func TestStallAndDeliverTwice(t *testing.T) {
+func TestStallDelaysAndDeliverTwiceRepeats(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -248,7 +250,7 @@ func TestStallAndDeliverTwice(t *testing.T) {
 	}
 }
 
-func TestDelete(t *testing.T) {
+func TestDeleteDetachesLinks(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Topic("topic", "sub")
@@ -272,7 +274,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-func TestRestart(t *testing.T) {
+func TestRestartKeepsMessagesAndRestartEmptyDoesNot(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -300,8 +302,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// door sends a request to the door for faults.
-func door(t *testing.T, s *emulatortest.Server, method, path, contentType, parameters string) (int, string) {
+// faultRequest sends a request to the fault endpoint.
+func faultRequest(t *testing.T, s *emulatortest.Server, method, path, contentType, parameters string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(testContext(t), method, "http://"+s.HTTPAddress()+"/$emulator"+path,
 		strings.NewReader(parameters))
@@ -322,7 +324,7 @@ func door(t *testing.T, s *emulatortest.Server, method, path, contentType, param
 	return response.StatusCode, string(text)
 }
 
-func TestFaultsDoor(t *testing.T) {
+func TestFaultEndpointActivatesFaults(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Topic("topic", "sub")
@@ -354,33 +356,33 @@ func TestFaultsDoor(t *testing.T) {
 		{"go-silent", `{"for": "1ms"}`, 204, ""},
 		{"detach-links", `{"path": "topic", "condition": "amqp:link:stolen"}`, 204, ""},
 	} {
-		if status, text := door(t, s, "POST", "/faults/"+tt.fault, "application/json",
+		if status, text := faultRequest(t, s, "POST", "/faults/"+tt.fault, "application/json",
 			tt.parameters); status != tt.status || !strings.Contains(text, tt.text) {
 			t.Errorf("%s %s: %d %s, want %d …%s…", tt.fault, tt.parameters, status, text, tt.status, tt.text)
 		}
 	}
 	detached := error(nil)
-	for ctx := testContext(t); detached == nil; { // the door does not wait for the links
+	for ctx := testContext(t); detached == nil; { // the endpoint does not wait for the links
 		detached = sender.Send(ctx, amqp.NewMessage([]byte("x")), nil)
 	}
-	wantCondition(t, "the sender, detached by the door", detached, amqp.ErrCondStolen)
-	if status, _ := door(t, s, "POST", "/faults/drop-connections", "text/plain", "{}"); status != 415 {
+	wantCondition(t, "the sender, detached by the endpoint", detached, amqp.ErrCondStolen)
+	if status, _ := faultRequest(t, s, "POST", "/faults/drop-connections", "text/plain", "{}"); status != 415 {
 		t.Errorf("a fault asked for by a simple request of a web page: %d, want 415", status)
 	}
 	if err := p.sender("topic").Send(testContext(t), amqp.NewMessage([]byte("x")), nil); err != nil {
 		t.Fatal(err)
 	}
-	status, text := door(t, s, "GET", "/usage", "", "")
+	status, text := faultRequest(t, s, "GET", "/usage", "", "")
 	var usage broker.Usage
 	if err := json.Unmarshal([]byte(text), &usage); status != 200 || err != nil || usage.Sent < 1 ||
 		usage.Credits < usage.Sent {
 		t.Errorf("usage: %d %s, %v, want messages sent and credits spent", status, text, err)
 	}
-	if status, text := door(t, s, "GET", "", "", ""); status != 200 ||
+	if status, text := faultRequest(t, s, "GET", "", "", ""); status != 200 ||
 		!bytes.Contains([]byte(text), []byte(`"restart-empty"`)) {
 		t.Errorf("overview: %d %s", status, text)
 	}
-	if status, _ := door(t, s, "POST", "/faults/restart-empty", "application/json", ""); status != 202 {
+	if status, _ := faultRequest(t, s, "POST", "/faults/restart-empty", "application/json", ""); status != 202 {
 		t.Errorf("restart: %d, want 202", status)
 	}
 	deadline := time.Now().Add(testTimeout)
@@ -392,7 +394,8 @@ func TestFaultsDoor(t *testing.T) {
 	}
 }
 
-// listening tells whether the management door takes connections: for a moment of a restart it does not.
+// listening reports whether the management port accepts connections, which it does not during a
+// restart.
 func listening(s *emulatortest.Server) bool {
 	nc, err := net.Dial("tcp", s.HTTPAddress())
 	if err != nil {

@@ -10,9 +10,10 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// FuzzConnection lets a stranger with every right say what it likes behind the handshake. The input is a sequence of
-// frame bodies, each behind two octets with its length; the frames around them are right, so that the input gets far.
-// Whatever it says, the connection ends when the stranger goes, and the namespace goes on.
+// FuzzConnection plays a client with every right that sends arbitrary frame bodies after the
+// handshake. The input is a sequence of bodies, each after two octets with its length. The frames
+// around them are valid, so that the input reaches the session layer. The connection must end when
+// the client closes it, and the namespace must keep working.
 func FuzzConnection(f *testing.F) {
 	source := &amqp.Source{Address: amqp.Some("queue")}
 	for _, dialogue := range [][]amqp.Performative{
@@ -85,7 +86,7 @@ func requestOf(properties map[string]any, body any) *amqp.Transfer {
 		Payload: amqp.AppendMessage(nil, &m)}
 }
 
-// conversation puts the handshake before the input, and frames around its bodies.
+// conversation returns the handshake followed by the frames with the bodies of the input.
 func conversation(input []byte) []byte {
 	b := amqp.AppendProtocolHeader(nil, amqp.ProtocolSASL)
 	b = amqp.AppendFrame(b, 0, &amqp.SASLInit{Mechanism: "PLAIN",

@@ -30,8 +30,8 @@ func wantCondition(tb testing.TB, what string, err error, want amqp.ErrCond) {
 	}
 }
 
-// TestLargeDeliveries sends messages of many frames both ways, over small frames and a small window.
-func TestLargeDeliveries(t *testing.T) {
+// TestLargeDeliveriesSpanFrames sends messages of many frames both ways, over small frames and a small window.
+func TestLargeDeliveriesSpanFrames(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t, emulatortest.WithBroker(broker.Options{Tier: broker.Premium}))
 	s.Queue("queue", func(d *broker.QueueDescription) { d.MaxMessageSizeInKilobytes = 20 << 10 })
@@ -75,7 +75,7 @@ func TestLargeDeliveries(t *testing.T) {
 	}
 }
 
-func TestRefusedLinks(t *testing.T) {
+func TestLinksAreRefusedWithTheirReason(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Topic("topic", "sub")
@@ -105,7 +105,7 @@ func TestRefusedLinks(t *testing.T) {
 	wantCondition(t, "receiving without a token", err, amqp.ErrCondUnauthorizedAccess)
 }
 
-func TestSessionFilter(t *testing.T) {
+func TestSessionFilterSelectsSession(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue", func(d *broker.QueueDescription) { d.RequiresSession = true })
@@ -154,7 +154,7 @@ func TestSessionFilter(t *testing.T) {
 	}
 }
 
-// TestBatchIsAllOrNothing sends a batch in which one message is bad.
+// TestBatchIsAllOrNothing sends a batch with one invalid message.
 func TestBatchIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
@@ -181,7 +181,7 @@ func TestBatchIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestCBS(t *testing.T) {
+func TestCBSChecksTokens(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -229,7 +229,7 @@ func TestCBS(t *testing.T) {
 	wantCondition(t, "a second link to $cbs", err, amqp.ErrCondNotAllowed)
 }
 
-func TestManagementRefusals(t *testing.T) {
+func TestManagementRefusesBadRequests(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -259,9 +259,9 @@ func TestManagementRefusals(t *testing.T) {
 	}
 }
 
-// TestManyConnections has a thousand connections, and a topic with two thousand subscriptions of which each gets the
-// message.
-func TestManyConnections(t *testing.T) {
+// TestManyConnectionsAreServed has a thousand connections, and a topic with two thousand
+// subscriptions, each of which gets every message.
+func TestManyConnectionsAreServed(t *testing.T) {
 	const connections, subscriptions = 1000, 2000
 	s := emulatortest.Start(t)
 	s.Topic("topic")
@@ -300,8 +300,9 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// TestDeleteMessages uses an operation that neither the Go SDK nor the tested JavaScript SDK has.
-func TestDeleteMessages(t *testing.T) {
+// TestDeleteMessagesRequestDeletesOldest uses an operation that neither the Go SDK nor the tested
+// JavaScript SDK has.
+func TestDeleteMessagesRequestDeletesOldest(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -328,7 +329,7 @@ func TestDeleteMessages(t *testing.T) {
 	}
 }
 
-func TestLostSessionLock(t *testing.T) {
+func TestLostSessionLockDetaches(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue", func(d *broker.QueueDescription) { d.RequiresSession = true })
@@ -342,8 +343,8 @@ func TestLostSessionLock(t *testing.T) {
 	wantCondition(t, "a receiver that lost its session", err, "com.microsoft:session-lock-lost")
 }
 
-// TestUnknownFilter attaches with a filter of another product.
-func TestUnknownFilter(t *testing.T) {
+// TestUnknownSourceFilterIsRefused attaches with a filter that Service Bus does not have.
+func TestUnknownSourceFilterIsRefused(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")

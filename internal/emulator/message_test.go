@@ -16,9 +16,9 @@ func encoded() []byte {
 	})
 }
 
-// TestDeliveryAllocations holds the path of a delivery to one allocation at most, whatever the message's size: the
-// sections behind its properties are shared.
-func TestDeliveryAllocations(t *testing.T) {
+// TestDeliveryDoesNotAllocate checks that a delivery costs at most one allocation for any message
+// size, because deliveries share the sections after the properties.
+func TestDeliveryDoesNotAllocate(t *testing.T) {
 	m, err := newMessage(encoded())
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,8 @@ func TestAnnotationsOfTheBrokerAreReplaced(t *testing.T) {
 	}
 }
 
-// FuzzNewMessage takes a stranger's message in and hands it out: what was taken can always be written, and parses.
+// FuzzNewMessage decodes arbitrary messages and checks that every accepted message can be encoded
+// again and parsed.
 func FuzzNewMessage(f *testing.F) {
 	f.Add(encoded(), true)
 	f.Add(amqp.AppendData(nil, []byte("body")), false)
@@ -93,7 +94,7 @@ func FuzzNewMessage(f *testing.F) {
 	})
 }
 
-// BenchmarkDelivery is what one delivery of a stored message costs before it is written.
+// BenchmarkDelivery encodes one delivery of a stored message.
 func BenchmarkDelivery(b *testing.B) {
 	m, err := newMessage(encoded())
 	if err != nil {
@@ -108,7 +109,7 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 }
 
-// BenchmarkNewMessage is what taking a message in costs.
+// BenchmarkNewMessage decodes one message.
 func BenchmarkNewMessage(b *testing.B) {
 	in := encoded()
 	b.SetBytes(int64(len(in)))

@@ -9,8 +9,8 @@ import (
 	"chatapp/internal/emulator/emulatortest"
 )
 
-// TestNode drives the emulator with the JavaScript SDK, by the tests in testdata/node.
-func TestNode(t *testing.T) {
+// TestJavaScriptSDK drives the emulator with the JavaScript SDK, by the tests in testdata/node.
+func TestJavaScriptSDK(t *testing.T) {
 	t.Parallel()
 	const folder = "testdata/node"
 	missing := t.Skipf

@@ -16,7 +16,7 @@ import (
 	"chatapp/internal/emulator/emulatortest"
 )
 
-// sdk is a client of the Go SDK in tests.
+// sdk is a client of the Go SDK.
 type sdk struct {
 	*azservicebus.Client
 	tb  testing.TB
@@ -62,7 +62,7 @@ func (c *sdk) receiverOf(queue string, options *azservicebus.ReceiverOptions) *a
 	return receiver
 }
 
-// messageSource is what receivers with and without a session have in common.
+// messageSource is the common interface of receivers with and without a session.
 type messageSource interface {
 	ReceiveMessages(context.Context, int, *azservicebus.ReceiveMessagesOptions) ([]*azservicebus.ReceivedMessage, error)
 }
@@ -111,8 +111,9 @@ func wantCode(tb testing.TB, what string, err error, want azservicebus.Code) {
 	}
 }
 
-// TestSettlement takes every way out of a lock, and looks where the message went.
-func TestSettlement(t *testing.T) {
+// TestSettlementOutcomesTakeEffect settles by every outcome and checks where the message is
+// afterwards.
+func TestSettlementOutcomesTakeEffect(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("Queue")
@@ -162,7 +163,7 @@ func TestSettlement(t *testing.T) {
 	}
 }
 
-func TestReceiveAndDelete(t *testing.T) {
+func TestReceiveAndDeleteLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -197,7 +198,7 @@ func TestReceiveAndDelete(t *testing.T) {
 	}
 }
 
-func TestLocks(t *testing.T) {
+func TestLocksRenewAndAreLost(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue", func(d *broker.QueueDescription) { d.LockDuration = 5 * time.Second })
@@ -222,7 +223,7 @@ func TestLocks(t *testing.T) {
 	}
 }
 
-func TestScheduleAndPeek(t *testing.T) {
+func TestScheduledMessagesArePeekedAndCancelled(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -256,7 +257,7 @@ func TestScheduleAndPeek(t *testing.T) {
 	c.want("a scheduled message becomes active", receiver, "now")
 }
 
-func TestSubscriptionsAndFilters(t *testing.T) {
+func TestSubscriptionsGetWhatFiltersMatch(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Topic("chat", "everything")
@@ -285,7 +286,7 @@ func TestSubscriptionsAndFilters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filtered := c.want("the rule lets through what is addressed to all or me", mine, "all", "mine")
+	filtered := c.want("the rule matches messages addressed to all or me", mine, "all", "mine")
 	if *filtered[1].SequenceNumber != 2 || *got[2].SequenceNumber != 3 {
 		t.Errorf("sequence numbers %d and %d, want 2 and 3: each subscription counts for itself",
 			*filtered[1].SequenceNumber, *got[2].SequenceNumber)
@@ -295,7 +296,7 @@ func TestSubscriptionsAndFilters(t *testing.T) {
 	}
 }
 
-func TestSessions(t *testing.T) {
+func TestSessionsAreAcceptedWithState(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue", func(d *broker.QueueDescription) { d.RequiresSession = true })
@@ -346,7 +347,7 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-func TestNotFoundAndNoRights(t *testing.T) {
+func TestMissingEntitiesAndRightsAreReported(t *testing.T) {
 	t.Parallel()
 	listener := broker.AuthorizationRule{KeyName: "listener", PrimaryKey: "k", Claims: broker.Listen}
 	root := broker.AuthorizationRule{KeyName: "root", PrimaryKey: "r", Claims: broker.Manage}
@@ -371,7 +372,7 @@ func TestNotFoundAndNoRights(t *testing.T) {
 	wantCode(t, "receiving with a wrong key", err, azservicebus.CodeUnauthorizedAccess)
 }
 
-func TestTooLarge(t *testing.T) {
+func TestTooLargeMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -394,8 +395,8 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestEntityChanges changes and deletes a queue under its receiver.
-func TestEntityChanges(t *testing.T) {
+// TestReceiverSurvivesEntityChanges changes and deletes a queue under its receiver.
+func TestReceiverSurvivesEntityChanges(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -407,7 +408,7 @@ func TestEntityChanges(t *testing.T) {
 		t.Fatalf("update: %v", err)
 	}
 	c.send("queue", text("two"))
-	c.want("the change ends the lock, and the receiver attaches anew", receiver, "one", "two")
+	c.want("the change ends the lock, and the receiver attaches again", receiver, "one", "two")
 	if err := s.SetStatus("queue", broker.StatusReceiveDisabled); err != nil {
 		t.Fatal(err)
 	}

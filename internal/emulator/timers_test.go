@@ -12,11 +12,12 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// bubble serves one connection over a pipe, in virtual time. A pipe has no buffer, so that the client reads always.
+// bubble is a client of a server over a pipe, in virtual time. A pipe has no buffer, so that a
+// goroutine reads all the time.
 type bubble struct {
 	t      *testing.T
 	nc     net.Conn
-	frames chan timed // what the server has said, and when
+	frames chan timed // frames of the server and their times
 	start  time.Time
 	server *Server
 }
@@ -26,8 +27,9 @@ type timed struct {
 	at                time.Duration
 }
 
-// inBubble opens a connection with a session, and gives it to f.
-func inBubble(t *testing.T, idleTimeOut uint32, plain bool, f func(*bubble)) {
+// inBubble opens a connection with an AMQP session and calls f. plainSASL authenticates by SASL
+// PLAIN.
+func inBubble(t *testing.T, idleTimeOut uint32, plainSASL bool, f func(*bubble)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broker.New(broker.Options{})
 		defer b.Close()
@@ -40,17 +42,17 @@ func inBubble(t *testing.T, idleTimeOut uint32, plain bool, f func(*bubble)) {
 		s.serving.Go(func() { s.serveAMQP(server) })
 		u := &bubble{t: t, nc: client, frames: make(chan timed, 1000), start: time.Now(), server: s}
 		s.serving.Go(u.read)
-		u.hello(idleTimeOut, plain)
+		u.open(idleTimeOut, plainSASL)
 		f(u)
 		client.Close()
 		s.serving.Wait()
 	})
 }
 
-// hello does the client's part of the handshake without waiting for the server's, which read passes over.
-func (u *bubble) hello(idleTimeOut uint32, plain bool) {
+// open sends the client's part of the handshake at once. read skips the server's headers.
+func (u *bubble) open(idleTimeOut uint32, plainSASL bool) {
 	var b []byte
-	if plain {
+	if plainSASL {
 		b = amqp.AppendProtocolHeader(b, amqp.ProtocolSASL)
 		b = amqp.AppendFrame(b, 0, &amqp.SASLInit{Mechanism: "PLAIN",
 			InitialResponse: []byte("\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE")})
@@ -89,14 +91,14 @@ func (u *bubble) read() {
 				break
 			}
 			buf = buf[size:]
-			said := timed{at: time.Since(u.start)}
+			received := timed{at: time.Since(u.start)}
 			if len(f.Body) > 0 {
-				if said.Performative, err = amqp.ParsePerformative(f.Type, f.Body); err != nil {
+				if received.Performative, err = amqp.ParsePerformative(f.Type, f.Body); err != nil {
 					u.t.Errorf("parse: %v", err)
 				}
 			}
 			if f.Type == amqp.FrameAMQP {
-				u.frames <- said
+				u.frames <- received
 			}
 		}
 		if err != nil {
@@ -154,11 +156,11 @@ func (u *bubble) wantClose(after time.Duration, text string) {
 	}
 }
 
-func TestFirstTokenWithin20Seconds(t *testing.T) {
+func TestConnectionWithoutTokenIsClosed(t *testing.T) {
 	inBubble(t, 0, false, func(u *bubble) { u.wantClose(firstTokenTimeout, "no token") })
 }
 
-func TestConnectionWithoutLinks(t *testing.T) {
+func TestConnectionWithoutLinksIsClosed(t *testing.T) {
 	inBubble(t, 0, true, func(u *bubble) { u.wantClose(time.Minute, "never a link") })
 	inBubble(t, 0, true, func(u *bubble) {
 		time.Sleep(30 * time.Second)
@@ -178,8 +180,9 @@ func (u *bubble) attach() {
 	u.want(&amqp.Attach{})
 }
 
-// TestIdleLink checks that a link is detached after 10 minutes without use, and that a flow is use.
-func TestIdleLink(t *testing.T) {
+// TestIdleLinkIsDetached checks that the server detaches a link after 10 minutes without use, and
+// that a flow counts as use.
+func TestIdleLinkIsDetached(t *testing.T) {
 	inBubble(t, 60000, true, func(u *bubble) {
 		u.attach()
 		credit := &amqp.Flow{IncomingWindow: 100, OutgoingWindow: 100, Handle: amqp.Some(uint32(0)),
@@ -202,9 +205,9 @@ func TestIdleLink(t *testing.T) {
 	})
 }
 
-// TestKeepAlive counts the empty frames that a client with a short idle-time-out gets, and waits for the server to lose
-// patience with a silent client.
-func TestKeepAlive(t *testing.T) {
+// TestEmptyFramesKeepAliveAndSilenceCloses counts the empty frames that a client with a short
+// idle-time-out receives. The client stays silent until the server closes the connection.
+func TestEmptyFramesKeepAliveAndSilenceCloses(t *testing.T) {
 	inBubble(t, 20000, true, func(u *bubble) {
 		u.attach()
 		var empty int
@@ -224,8 +227,9 @@ func TestKeepAlive(t *testing.T) {
 	})
 }
 
-// TestDelayedKeepAlive checks that frames on their way late count as sent: a minute has its six of them.
-func TestDelayedKeepAlive(t *testing.T) {
+// TestDelayedFramesCountAsKeepAlive checks that delayed frames count as sent: a client receives
+// six in a minute.
+func TestDelayedFramesCountAsKeepAlive(t *testing.T) {
 	inBubble(t, 20000, true, func(u *bubble) {
 		u.attach()
 		u.server.Delay(Latency{Min: 5 * time.Second})
@@ -244,8 +248,8 @@ func TestDelayedKeepAlive(t *testing.T) {
 	})
 }
 
-// TestTokenExpires checks that links go when their token does.
-func TestTokenExpires(t *testing.T) {
+// TestLinksAreDetachedWhenTokenExpires checks that links are detached when their token expires.
+func TestLinksAreDetachedWhenTokenExpires(t *testing.T) {
 	inBubble(t, 60000, true, func(u *bubble) {
 		u.attach()
 		u.server.onEveryConn(func(c *conn) {

@@ -18,7 +18,7 @@ import (
 	"chatapp/internal/emulator/emulatortest"
 )
 
-// netConn is a WebSocket as the byte stream the SDK wants.
+// netConn adapts a WebSocket to the net.Conn that the SDK expects.
 type netConn struct {
 	*websocket.Conn
 	rest []byte
@@ -48,8 +48,9 @@ func (c *netConn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-// TestTLS uses one port for AMQP, WebSocket and management, with the SDK unmodified but for the authority.
-func TestTLS(t *testing.T) {
+// TestTLSServesAMQPWebSocketAndManagement uses one port for all three. The SDK is configured with
+// the certificate authority only.
+func TestTLSServesAMQPWebSocketAndManagement(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t, emulatortest.WithTLS())
 	roots := x509.NewCertPool()
@@ -85,8 +86,9 @@ func TestTLS(t *testing.T) {
 	web.want("over WebSocket", web.receiverOf("queue", nil), "over TLS")
 }
 
-// TestWebSocketSubprotocols asks for what the JavaScript SDK asks for, on the plain AMQP port.
-func TestWebSocketSubprotocols(t *testing.T) {
+// TestWebSocketAcceptsSubprotocolOfJavaScript requests the subprotocol of the JavaScript SDK on
+// the AMQP port.
+func TestWebSocketAcceptsSubprotocolOfJavaScript(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	dialer := websocket.Dialer{Subprotocols: []string{"AMQPWSB10"}}
@@ -107,7 +109,7 @@ func TestWebSocketSubprotocols(t *testing.T) {
 	}
 }
 
-func TestShutdownSaysGoodbye(t *testing.T) {
+func TestShutdownClosesConnectionsWithReason(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	p := authorized(t, s)
@@ -123,8 +125,8 @@ func TestShutdownSaysGoodbye(t *testing.T) {
 	}
 }
 
-// TestShutdownDoesNotWaitForEver has a connection that cannot say goodbye.
-func TestShutdownDoesNotWaitForEver(t *testing.T) {
+// TestShutdownEndsWithItsContext has a connection that can't close because it is silent.
+func TestShutdownEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	authorized(t, s)

@@ -13,7 +13,7 @@ import (
 	"chatapp/internal/emulator/emulatortest"
 )
 
-// wire is a client that says exactly what a test wants it to say.
+// wire is an AMQP client that sends exactly the frames of a test.
 type wire struct {
 	tb  testing.TB
 	nc  net.Conn
@@ -33,7 +33,8 @@ func dialWire(tb testing.TB, s *emulatortest.Server) *wire {
 	return &wire{tb: tb, nc: nc}
 }
 
-// opened is a wire with SASL PLAIN, open, and a session on channel 0 whose window for deliveries is the given one.
+// opened returns a wire after SASL PLAIN, open and begin, with an AMQP session on channel 0.
+// window is its incoming window.
 func opened(tb testing.TB, s *emulatortest.Server, window uint32) *wire {
 	tb.Helper()
 	w := dialWire(tb, s)
@@ -161,7 +162,7 @@ func (w *wire) credit(handle, count, credit uint32, drain bool) {
 	})
 }
 
-// message is a transfer of a small message with an id of its own.
+// message returns a transfer with a small message.
 func message(handle, id uint32, body string) *amqp.Transfer {
 	return &amqp.Transfer{
 		Handle: handle, DeliveryID: amqp.Some(id), DeliveryTag: []byte{byte(id)}, MessageFormat: amqp.Some(uint32(0)),
@@ -169,7 +170,7 @@ func message(handle, id uint32, body string) *amqp.Transfer {
 	}
 }
 
-// body is the data of a transferred message.
+// body returns the data of a transferred message.
 func body(t *amqp.Transfer) string {
 	m, err := amqp.ParseMessage(t.Payload)
 	if err != nil {
@@ -204,8 +205,9 @@ func TestSettleModesAreEchoed(t *testing.T) {
 	}
 }
 
-// TestRefusal checks the shape of a refusal: an attach without the server's terminus, then a detach with the reason.
-func TestRefusal(t *testing.T) {
+// TestRefusalIsAttachThenDetach checks the form of a refusal: an attach without the server's
+// terminus, then a detach with the error.
+func TestRefusalIsAttachThenDetach(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	w := opened(t, s, 100)
@@ -229,7 +231,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-func TestDrain(t *testing.T) {
+func TestDrainUsesUpCredit(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -262,8 +264,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestCreditInOrder serves the unused credit of several links in the order in which it was given.
-func TestCreditInOrder(t *testing.T) {
+// TestCreditIsServedInOrder serves the unused credit of several links in the order in which it was given.
+func TestCreditIsServedInOrder(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -288,8 +290,9 @@ func TestCreditInOrder(t *testing.T) {
 	}
 }
 
-// TestWindow delivers no more transfers than the client's window allows, and goes on when it opens.
-func TestWindow(t *testing.T) {
+// TestTransfersKeepToWindow checks that the server sends no more transfers than the client's
+// window allows, and resumes when the window opens.
+func TestTransfersKeepToWindow(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -323,8 +326,9 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestViolations breaks rules, each on a connection of its own, and checks what the server says to it.
-func TestViolations(t *testing.T) {
+// TestProtocolViolationsAreAnswered violates the protocol, each time on a new connection, and
+// checks the server's answer.
+func TestProtocolViolationsAreAnswered(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -343,7 +347,7 @@ func TestViolations(t *testing.T) {
 			}
 			w.send(0, &amqp.End{})
 			w.send(0, &amqp.Begin{IncomingWindow: 1, OutgoingWindow: 1})
-			want[*amqp.Begin](w) // the connection goes on
+			want[*amqp.Begin](w) // the connection still works
 		}
 	}
 	detached := func(condition amqp.Symbol) func(*wire) {
@@ -352,7 +356,7 @@ func TestViolations(t *testing.T) {
 				w.tb.Errorf("detached with %+v, want %s", d, condition)
 			}
 			w.send(0, &amqp.Detach{Handle: 0, Closed: true})
-			w.attachReceiver(0, "queue", amqp.SenderSettled) // the session goes on
+			w.attachReceiver(0, "queue", amqp.SenderSettled) // the AMQP session still works
 		}
 	}
 	rejected := func(condition amqp.Symbol) func(*wire) {
@@ -379,7 +383,7 @@ func TestViolations(t *testing.T) {
 		{"SASL again", func(w *wire) { w.send(0, &amqp.SASLInit{Mechanism: "PLAIN"}) }, closed(amqp.CondFramingError)},
 		{"a second open", func(w *wire) { w.send(0, &amqp.Open{ContainerID: "x", MaxFrameSize: 512}) },
 			closed(amqp.CondNotAllowed)},
-		{"a channel without session", func(w *wire) { w.send(9, &amqp.Detach{}) }, closed(amqp.CondFramingError)},
+		{"a channel without AMQP session", func(w *wire) { w.send(9, &amqp.Detach{}) }, closed(amqp.CondFramingError)},
 		{"a channel above the limit", func(w *wire) { w.send(60000, &amqp.Begin{}) }, closed(amqp.CondNotAllowed)},
 		{"a channel in use", func(w *wire) { w.send(0, &amqp.Begin{}) }, closed(amqp.CondNotAllowed)},
 		{"a flow for no link", func(w *wire) { w.credit(7, 0, 1, false) }, ended(amqp.CondUnattachedHandle)},
@@ -441,14 +445,15 @@ func TestViolations(t *testing.T) {
 	}
 }
 
-// TestStrangers sends what is not AMQP, or not the beginning of it.
-func TestStrangers(t *testing.T) {
+// TestOtherProtocolsAreAnsweredWithHeader sends headers of other protocols and versions, and
+// invalid handshakes.
+func TestOtherProtocolsAreAnsweredWithHeader(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	for _, first := range []string{"AMQP\x02\x01\x00\x00", "AMQP\x00\x00\x09\x01", "AMQP\x03\x02\x00\x00"} {
 		w := dialWire(t, s)
 		w.write([]byte(first))
-		w.wantHeader(amqp.ProtocolSASL) // what would be understood
+		w.wantHeader(amqp.ProtocolSASL) // the supported protocol
 		w.wantEnd()
 	}
 	w := dialWire(t, s)
@@ -465,9 +470,9 @@ func TestStrangers(t *testing.T) {
 	w.wantEnd()
 
 	w = dialWire(t, s) // without SASL, everything in one go
-	hello := amqp.AppendProtocolHeader(nil, amqp.ProtocolAMQP)
-	hello = amqp.AppendFrame(hello, 0, &amqp.Open{ContainerID: "x", MaxFrameSize: 512})
-	w.write(amqp.AppendFrame(hello, 0, &amqp.Close{}))
+	first := amqp.AppendProtocolHeader(nil, amqp.ProtocolAMQP)
+	first = amqp.AppendFrame(first, 0, &amqp.Open{ContainerID: "x", MaxFrameSize: 512})
+	w.write(amqp.AppendFrame(first, 0, &amqp.Close{}))
 	w.wantHeader(amqp.ProtocolAMQP)
 	if open := want[*amqp.Open](w); open.ContainerID == "" || open.ChannelMax < 1000 || open.MaxFrameSize != 65536 ||
 		open.IdleTimeOut == 0 {
@@ -477,8 +482,8 @@ func TestStrangers(t *testing.T) {
 	w.wantEnd()
 }
 
-// TestFlowBehindDetach writes what go-amqp may write: a flow for a link it has just detached.
-func TestFlowBehindDetach(t *testing.T) {
+// TestFlowAfterDetachIsIgnored sends a flow for a link that was just detached, as go-amqp may do.
+func TestFlowAfterDetachIsIgnored(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -487,11 +492,11 @@ func TestFlowBehindDetach(t *testing.T) {
 	w.send(0, &amqp.Detach{Closed: true})
 	w.credit(0, 0, 1, false)
 	want[*amqp.Detach](w)
-	w.attachReceiver(0, "queue", amqp.SenderSettled) // the session goes on
+	w.attachReceiver(0, "queue", amqp.SenderSettled) // the AMQP session still works
 }
 
-// TestAbortedDelivery sends half a message, takes it back, and sends another.
-func TestAbortedDelivery(t *testing.T) {
+// TestAbortedDeliveryIsDiscarded sends half a message, aborts it, and sends another.
+func TestAbortedDeliveryIsDiscarded(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	s.Queue("queue")
@@ -511,7 +516,8 @@ func TestAbortedDelivery(t *testing.T) {
 	}
 }
 
-// TestUnsettledAreBounded gives credit without end and settles nothing, then settles all at once.
+// TestUnsettledAreBounded gives unlimited credit and settles nothing, then settles everything at
+// once.
 func TestUnsettledAreBounded(t *testing.T) {
 	t.Parallel()
 	const limit, messages = 20000, 20100

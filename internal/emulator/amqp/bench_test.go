@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// BenchmarkParseTransfer parses a frame with a message of 1 KB as far as a broker looks into it.
+// BenchmarkParseTransfer parses a frame with a message of 1 KB to the extent that a broker needs.
 func BenchmarkParseTransfer(b *testing.B) {
 	m := &Message{Properties: &Properties{MessageID: "an id"},
 		ApplicationProperties: Map{{Key: "to", Value: "someone"}}, Body: AppendData(nil, make([]byte, 1024))}
@@ -27,7 +27,7 @@ func BenchmarkParseTransfer(b *testing.B) {
 	}
 }
 
-// BenchmarkAppendTransfer is the performative alone, as it precedes each delivery.
+// BenchmarkAppendTransfer appends the transfer performative of a delivery, without the payload.
 func BenchmarkAppendTransfer(b *testing.B) {
 	t := &Transfer{Handle: 3, DeliveryID: Some(uint32(70000)), DeliveryTag: make([]byte, 16),
 		MessageFormat: Some(uint32(0)), Settled: Some(true), Batchable: true}
@@ -38,8 +38,9 @@ func BenchmarkAppendTransfer(b *testing.B) {
 	}
 }
 
-// TestAppendAllocations holds what precedes each delivery to no allocation.
-func TestAppendAllocations(t *testing.T) {
+// TestAppendDoesNotAllocate checks that the sections and the performative before each delivery
+// cause no allocation.
+func TestAppendDoesNotAllocate(t *testing.T) {
 	transfer := &Transfer{Handle: 3, DeliveryID: Some(uint32(7)), DeliveryTag: make([]byte, 16), Settled: Some(true)}
 	disposition := &Disposition{Role: RoleReceiver, First: 1, Last: 9, Settled: true, State: Accepted}
 	buf := make([]byte, 0, 256)

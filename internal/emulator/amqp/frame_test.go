@@ -82,7 +82,7 @@ func frameOf(p Performative) []byte {
 	return frame
 }
 
-func TestPerformatives(t *testing.T) {
+func TestPerformativesEncodeAndDecode(t *testing.T) {
 	for _, want := range performatives {
 		wire := frameOf(want)
 		frame, size, err := ParseFrame(append(bytes.Clone(wire), 1, 2, 3), 1<<20)
@@ -97,7 +97,7 @@ func TestPerformatives(t *testing.T) {
 	}
 }
 
-func TestParseFrame(t *testing.T) {
+func TestParseFrameReturnsFirstFrame(t *testing.T) {
 	for _, tt := range []struct {
 		name, wire string
 		size       int
@@ -108,7 +108,7 @@ func TestParseFrame(t *testing.T) {
 		{"a frame not all there", "00000009 02000000", 0, false},
 		{"empty frame", "00000008 02000000", 8, false},
 		{"extended header", "0000000c 03000001 deadbeef", 12, false},
-		{"too large, told by its first bytes", "00000201", 0, true},
+		{"too large by its first bytes", "00000201", 0, true},
 		{"smaller than its header", "00000007 020000", 0, true},
 		{"offset inside the header", "00000008 01000000", 0, true},
 		{"offset behind the frame", "00000008 03000000", 0, true},
@@ -125,7 +125,7 @@ func TestParseFrame(t *testing.T) {
 	}
 }
 
-func TestProtocolHeader(t *testing.T) {
+func TestProtocolHeaderEncodesAndDecodes(t *testing.T) {
 	for _, id := range []ProtocolID{ProtocolAMQP, ProtocolTLS, ProtocolSASL} {
 		got, err := ParseProtocolHeader([8]byte(AppendProtocolHeader(nil, id)))
 		if err != nil || got != id {
@@ -139,7 +139,7 @@ func TestProtocolHeader(t *testing.T) {
 	}
 }
 
-func TestMalformedPerformatives(t *testing.T) {
+func TestMalformedPerformativesAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		typ  FrameType
@@ -168,9 +168,10 @@ func TestMalformedPerformatives(t *testing.T) {
 	}
 }
 
-// TestGoldenFrames parses what real programs have sent. A file holds hexadecimal digits, and lines beginning with #
-// that tell where the frame is from and, behind "parses as", the type it must parse as.
-func TestGoldenFrames(t *testing.T) {
+// TestRecordedFramesDecode parses frames that real programs have sent. A file contains hexadecimal
+// digits, and comment lines beginning with # that name the origin of the frame and, after "parses
+// as", the expected type.
+func TestRecordedFramesDecode(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.hex")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d golden frames, %v", len(files), err)
@@ -209,8 +210,9 @@ func payloadOf(p Performative) []byte {
 	return nil
 }
 
-// The fields of an error are all there, whatever it says: clients read the third without counting them.
-func TestErrorIsWhole(t *testing.T) {
+// TestErrorHasAllThreeFields checks that an error always has three fields, because clients read
+// the third without checking their number.
+func TestErrorHasAllThreeFields(t *testing.T) {
 	for _, tt := range []struct {
 		err  Error
 		wire string
@@ -289,7 +291,7 @@ func FuzzProtocolHeader(f *testing.F) {
 	})
 }
 
-// someMessage has every section and property.
+// someMessage has every section and every property.
 var someMessage = &Message{
 	Header: &Header{Durable: true, Priority: Some(uint8(4)), TTL: Some(uint32(60000)),
 		FirstAcquirer: true, DeliveryCount: 3},
@@ -308,7 +310,7 @@ var someMessage = &Message{
 		Map{}),
 }
 
-func TestMessage(t *testing.T) {
+func TestMessageEncodesAndDecodes(t *testing.T) {
 	for _, want := range []*Message{
 		someMessage,
 		{},
@@ -340,7 +342,7 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-func TestMalformedMessages(t *testing.T) {
+func TestMalformedMessagesAreRefused(t *testing.T) {
 	for _, tt := range []struct{ name, wire, text string }{
 		{"not that of a message section", "a10161", "not with a descriptor"},
 		{"a performative", "00 5310 45", "not that of a message section"},

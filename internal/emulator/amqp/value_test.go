@@ -19,7 +19,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// The encodings of AMQP 1.0 part 1, 1.6; the first group is what AppendValue writes, too.
+// The encodings of AMQP 1.0 part 1, 1.6. AppendValue writes those of the first group.
 var canonicalValues = []struct {
 	value any
 	wire  string
@@ -91,7 +91,7 @@ var otherForms = []struct {
 	{Array{Code: CodeArray, Items: []any{Array{Code: CodeUbyte, Items: []any{uint8(9)}}}}, "e0 06 01 e0 03015009"},
 }
 
-func TestValues(t *testing.T) {
+func TestValuesEncodeAndDecode(t *testing.T) {
 	for _, tt := range canonicalValues {
 		wire := unhex(t, tt.wire)
 		if got := AppendValue(nil, tt.value); !bytes.Equal(got, wire) {
@@ -120,7 +120,7 @@ func checkParse(t *testing.T, wire []byte, want any) {
 	}
 }
 
-func TestWideForms(t *testing.T) {
+func TestLargeValuesUseWideForms(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	items := make(List, 300)
 	for _, v := range []any{long, Symbol(long), []byte(long), List{long, "tail"}, items,
@@ -132,7 +132,7 @@ func TestWideForms(t *testing.T) {
 	}
 }
 
-func TestMalformedValues(t *testing.T) {
+func TestMalformedValuesAreRefused(t *testing.T) {
 	deep := "40"
 	for range MaxDepth + 1 {
 		deep = hex.EncodeToString([]byte{0xc0, byte(len(deep)/2 + 1), 1}) + deep

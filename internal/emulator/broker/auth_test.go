@@ -20,7 +20,7 @@ func sign(scope, keyName, key string, expires time.Time) string {
 	return "SharedAccessSignature sr=" + sr + "&sig=" + sig + "&se=" + se + "&skn=" + url.QueryEscape(keyName)
 }
 
-func TestVerifySAS(t *testing.T) {
+func TestSASIsCheckedForSignatureExpiryAndScope(t *testing.T) {
 	b := bench{t, New(Options{Keys: []AuthorizationRule{
 		{KeyName: "root key", PrimaryKey: "primary", SecondaryKey: "secondary", Claims: Manage},
 		{KeyName: "listen", PrimaryKey: "l", Claims: Listen},
@@ -76,7 +76,7 @@ func TestVerifySAS(t *testing.T) {
 	}
 }
 
-func TestVerifyKey(t *testing.T) {
+func TestKeyOfNamespaceIsAccepted(t *testing.T) {
 	b := bench{t, New(Options{Keys: []AuthorizationRule{{KeyName: "k", PrimaryKey: "p", SecondaryKey: "s",
 		Claims: Send}, {KeyName: "empty", Claims: Manage}}})}
 	defer b.Close()
@@ -91,7 +91,7 @@ func TestVerifyKey(t *testing.T) {
 	}
 }
 
-func TestClaims(t *testing.T) {
+func TestClaimsIncludeAndPrint(t *testing.T) {
 	if !Manage.Has(Send) || !Manage.Has(Listen) || Send.Has(Listen) || (Send | Listen).Has(Manage) {
 		t.Error("Manage must include the others, and not be made of them")
 	}
@@ -100,7 +100,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-func TestEntityPath(t *testing.T) {
+func TestEntityPathDropsSchemeHostAndManagement(t *testing.T) {
 	for audience, want := range map[string]string{
 		"amqp://localhost:5672/chat": "chat", "sb://host/chat/Subscriptions/s": "chat/Subscriptions/s",
 		"https://host/chat/?x=y": "chat", "sb://host/": "", "sb://host": "",
@@ -120,7 +120,7 @@ func jwt(payload string) string {
 	return encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(payload)) + "."
 }
 
-func TestVerifyJWT(t *testing.T) {
+func TestJWTIsCheckedForFormAndExpiry(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
 	future := time.Now().Add(time.Hour).Unix()
@@ -152,7 +152,8 @@ func TestVerifyJWT(t *testing.T) {
 	strict.refused("where none is accepted", err, CodeUnauthorized, "InvalidToken")
 }
 
-// FuzzTokens holds that no token makes verification panic, and that none is accepted that was not signed here.
+// FuzzTokens checks that no token makes verification panic, and that no unsigned token is
+// accepted.
 func FuzzTokens(f *testing.F) {
 	f.Add(sign("sb://x/", "RootManageSharedAccessKey", "wrong", time.Unix(1e9, 0)), "orders")
 	f.Add("SharedAccessSignature sr=%&sig=&se=&skn=", "")
@@ -173,5 +174,5 @@ func FuzzTokens(f *testing.F) {
 	})
 }
 
-// rootSecret is a key no input can guess.
+// rootSecret is a random key, which no input can guess.
 func rootSecret() string { return newUUID().String() + newUUID().String() }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// batch is n messages of 1 KB, as one sender's batch.
+// batch returns n messages of 1 KB.
 func batch(n int) []*Message {
 	list := make([]*Message, n)
 	for i := range list {
@@ -14,8 +14,8 @@ func batch(n int) []*Message {
 	return list
 }
 
-// BenchmarkPublish is a topic with two subscriptions, each of which deletes as it receives. An
-// operation is one message.
+// BenchmarkPublish sends to a topic with two subscriptions in ReceiveAndDelete mode. An operation
+// is one message.
 func BenchmarkPublish(b *testing.B) {
 	for _, size := range []int{1, 100} {
 		for _, filter := range []Filter{TrueFilter{}, SQLFilter{Expression: "origin <> 'other'"},
@@ -102,7 +102,7 @@ func BenchmarkReceiveComplete(b *testing.B) {
 	}
 }
 
-// BenchmarkNew is what an empty namespace costs.
+// BenchmarkNew measures the creation of an empty namespace.
 func BenchmarkNew(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

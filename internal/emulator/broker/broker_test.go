@@ -85,7 +85,7 @@ func (b bench) receiver(s *Source, mode Mode) *Receiver {
 	return r
 }
 
-// take gives credit for n messages, returns what is there, and withdraws the credit.
+// take gives credit for n messages, returns the available ones, and withdraws the credit.
 func (b bench) take(r *Receiver, n int) []Delivery {
 	b.Helper()
 	b.ok(r.SetCredit(n))
@@ -152,7 +152,7 @@ func msgs(list ...string) []*Message {
 	return all
 }
 
-// wait lets virtual time pass and everything due happen.
+// wait advances virtual time by d and waits until all timers that are due have run.
 func wait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

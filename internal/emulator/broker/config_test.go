@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// sampleConfig has the shape of what users of Microsoft's emulator write: comments, trailing commas, empty strings.
+// sampleConfig is like the files that users of Microsoft's emulator write: with comments, trailing
+// commas and empty strings.
 const sampleConfig = "\xef\xbb\xbf" + `{
   // what the tests need
   "UserConfig": {
@@ -61,7 +62,7 @@ const sampleConfig = "\xef\xbb\xbf" + `{
   }
 }`
 
-func TestReadConfig(t *testing.T) {
+func TestConfigCreatesEntitiesAndRules(t *testing.T) {
 	c, err := ReadConfig(strings.NewReader(sampleConfig))
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +115,7 @@ func TestReadConfig(t *testing.T) {
 	b.wantPeek("the plain subscription gets it", b.source("topic.1/Subscriptions/plain"), "1")
 }
 
-func TestReadConfigErrors(t *testing.T) {
+func TestConfigErrorsNameTheMember(t *testing.T) {
 	inQueue := func(properties string) string {
 		return `{"UserConfig":{"Namespaces":[{"Queues":[{"Name":"q","Properties":{` + properties + `}}]}]}}`
 	}
@@ -156,7 +157,8 @@ func TestReadConfigErrors(t *testing.T) {
 	}
 }
 
-// FuzzReadConfig holds that no text makes the reader panic, and that what was plain JSON before reads the same after.
+// FuzzReadConfig checks that no text makes the reader panic, and that plain JSON keeps its
+// meaning.
 func FuzzReadConfig(f *testing.F) {
 	f.Add([]byte(sampleConfig))
 	f.Add([]byte(`{"a": "b\"//", /* x */ "c": [1, 2, ], }`))

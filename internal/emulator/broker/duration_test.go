@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestDurations(t *testing.T) {
+func TestDurationsParseAndFormat(t *testing.T) {
 	for _, c := range []struct {
 		text string
 		want time.Duration

@@ -70,7 +70,7 @@ func TestDescriptionsAreChecked(t *testing.T) {
 		CodeInvalidArgument, "Premium")
 }
 
-func TestEntityNames(t *testing.T) {
+func TestEntitiesAreFoundInAnyLetterCase(t *testing.T) {
 	b := bench{t, New(Options{MaxEntities: 4, MaxSubscriptions: 1})}
 	defer b.Close()
 	b.ok(b.CreateQueue(DefaultQueue("Folder/Queue")))
@@ -125,7 +125,7 @@ func TestEntityNames(t *testing.T) {
 	}
 }
 
-func TestUpdatesDetach(t *testing.T) {
+func TestUpdateDetachesLinksAndEndsLocks(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		b.ok(target.Send(msgs("a")))
@@ -203,7 +203,7 @@ func TestUpdateRefusesFixedProperties(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
+func TestStatusRefusesSendOrReceive(t *testing.T) {
 	for _, c := range []struct {
 		status        Status
 		send, receive bool
@@ -245,7 +245,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestMessageLimits(t *testing.T) {
+func TestMessagesBeyondLimitsAreRefused(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
 	target, source := b.queue("q", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1 })
@@ -277,7 +277,7 @@ func TestMessageLimits(t *testing.T) {
 	}
 }
 
-func TestSmallMessagesFillAQueue(t *testing.T) {
+func TestSmallMessagesCountWithOverhead(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
 	target, source := b.queue("q", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1 })
@@ -310,7 +310,7 @@ func TestPropertiesAreBounded(t *testing.T) {
 	})
 }
 
-func TestReceiverLimit(t *testing.T) {
+func TestReceiversAreLimited(t *testing.T) {
 	b := bench{t, New(Options{MaxReceivers: 2})}
 	defer b.Close()
 	_, source := b.queue("q", nil)
@@ -322,7 +322,7 @@ func TestReceiverLimit(t *testing.T) {
 	b.receiver(source, PeekLock)
 }
 
-func TestSenders(t *testing.T) {
+func TestSendersEndWithTheirEntity(t *testing.T) {
 	b := bench{t, New(Options{Tier: Premium, Namespace: "mine"})}
 	defer b.Close()
 	target, source := b.queue("q", nil)

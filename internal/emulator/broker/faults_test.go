@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestDeliverTwice(t *testing.T) {
+func TestDeliverTwiceRepeatsMessages(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		source.DeliverTwice(2)
@@ -34,7 +34,7 @@ func (c Counts) with(change func(*Counts)) Counts {
 	return c
 }
 
-func TestRepeatsExpireWithTheirLock(t *testing.T) {
+func TestSecondCopyExpiresWithItsLock(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		source.DeliverTwice(1)
@@ -51,7 +51,7 @@ func TestRepeatsExpireWithTheirLock(t *testing.T) {
 	})
 }
 
-func TestStall(t *testing.T) {
+func TestStallStopsDelivery(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		var woken atomic.Int32
@@ -78,7 +78,7 @@ func TestStall(t *testing.T) {
 	})
 }
 
-func TestLoseLocks(t *testing.T) {
+func TestLoseLocksRequeuesMessages(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("plain", nil)
 		b.ok(target.Send(msgs("a", "b")))
@@ -102,7 +102,7 @@ func TestLoseLocks(t *testing.T) {
 	})
 }
 
-func TestServerBusy(t *testing.T) {
+func TestServerBusyRefusesSendsAndManagement(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, _ := b.queue("q", nil)
 		b.ServerBusy(time.Minute)
@@ -116,7 +116,7 @@ func TestServerBusy(t *testing.T) {
 	})
 }
 
-func TestThrottle(t *testing.T) {
+func TestThrottleRefusesBeyondCredits(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		b.Throttle(1000)
@@ -136,7 +136,7 @@ func TestThrottle(t *testing.T) {
 	})
 }
 
-func TestUsage(t *testing.T) {
+func TestUsageCountsOperations(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target := b.topic("t", "x", "y")
 		b.ok(b.CreateRule("t", "y", RuleDescription{Name: "second"}))

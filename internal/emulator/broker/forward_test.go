@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestForward(t *testing.T) {
+func TestMessagesAreForwarded(t *testing.T) {
 	inBubble(t, func(b bench) {
 		_, end := b.queue("end", nil)
 		b.topic("hub")
@@ -36,7 +36,7 @@ func TestForward(t *testing.T) {
 	})
 }
 
-func TestForwardFailures(t *testing.T) {
+func TestRefusedForwardsAreDeadLettered(t *testing.T) {
 	for name, spoil := range map[string]func(b bench){
 		"deleted":  func(b bench) { b.ok(b.DeleteQueue("end")) },
 		"disabled": func(b bench) { b.status("end", StatusSendDisabled) },
@@ -71,7 +71,7 @@ func (b bench) status(name string, to Status) {
 	b.ok(b.UpdateQueue(info.QueueDescription))
 }
 
-func TestForwardChain(t *testing.T) {
+func TestForwardingEndsAfterFourHops(t *testing.T) {
 	inBubble(t, func(b bench) {
 		_, last := b.queue("q0", nil)
 		for i := 1; i <= 5; i++ {
@@ -98,7 +98,7 @@ func TestForwardChain(t *testing.T) {
 	})
 }
 
-func TestForwardDeadLetters(t *testing.T) {
+func TestDeadLettersAreForwarded(t *testing.T) {
 	inBubble(t, func(b bench) {
 		_, morgue := b.queue("morgue", nil)
 		target, source := b.queue("q", func(d *QueueDescription) { d.ForwardDeadLetteredMessagesTo = "morgue" })
@@ -120,7 +120,7 @@ func TestForwardDeadLetters(t *testing.T) {
 	})
 }
 
-func TestForwardRerouted(t *testing.T) {
+func TestChangeOfForwardToMovesMessages(t *testing.T) {
 	inBubble(t, func(b bench) {
 		_, end := b.queue("end", nil)
 		target, source := b.queue("q", nil)
@@ -132,7 +132,7 @@ func TestForwardRerouted(t *testing.T) {
 		info.ForwardTo = "end"
 		b.ok(b.UpdateQueue(info.QueueDescription))
 		wait(0)
-		b.wantPeek("what was there goes on", end, "a", "b", "c")
+		b.wantPeek("older messages are forwarded, too", end, "a", "b", "c")
 		info.ForwardTo = ""
 		b.ok(b.UpdateQueue(info.QueueDescription))
 		b.ok(target.Send(msgs("d")))
@@ -140,9 +140,9 @@ func TestForwardRerouted(t *testing.T) {
 	})
 }
 
-// TestForwardStopped has forwarding end while a message is between two entities: it is then in both, and what was
-// still waiting stays.
-func TestForwardStopped(t *testing.T) {
+// TestStoppedForwardingKeepsMessages stops forwarding while a message is between two entities.
+// That message is in both afterwards; the waiting messages stay.
+func TestStoppedForwardingKeepsMessages(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
 	dest, end := b.queue("end", nil)
@@ -161,7 +161,7 @@ func TestForwardStopped(t *testing.T) {
 	}
 	b.ok(b.UpdateQueue(DefaultQueue("q")))
 	dest.mu.Unlock()
-	b.wantPeek("what waited, and what was on its way", source, "a", "b")
+	b.wantPeek("the waiting messages and the one in transfer", source, "a", "b")
 	b.wantTake("and they can be received", b.receiver(source, PeekLock), 5, "a", "b")
 	arrived := func() int {
 		found, err := end.Peek(0, 5, nil)
@@ -170,7 +170,7 @@ func TestForwardStopped(t *testing.T) {
 	}
 	for deadline := time.Now().Add(10 * time.Second); arrived() != 1; runtime.Gosched() {
 		if time.Now().After(deadline) {
-			t.Fatal("what was on its way did not arrive")
+			t.Fatal("the message in transfer did not arrive")
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// world is a queue under random operations, with what the test knows of it.
+// world is a queue under random operations and the model that the test compares it with.
 type world struct {
 	bench
 	*rand.Rand
@@ -20,9 +20,9 @@ type world struct {
 	sent      int
 }
 
-// TestRandomOperations holds that whatever receivers do, the numbers of the queue agree with its contents, and that
-// every message sent is in the end completed, taken or dead.
-func TestRandomOperations(t *testing.T) {
+// TestRandomOperationsMatchModel checks after random operations that the counters of the queue
+// agree with its records, and that every message is completed, taken or dead-lettered in the end.
+func TestRandomOperationsMatchModel(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			inBubble(t, func(b bench) {
@@ -116,7 +116,7 @@ func (w *world) receiverAtRandom() *Receiver {
 	return w.receivers[w.IntN(len(w.receivers))]
 }
 
-// check compares the source's numbers with what it holds.
+// check compares the counters of the source with its records.
 func (w *world) check() {
 	w.Helper()
 	s := w.source
@@ -146,7 +146,7 @@ func (w *world) check() {
 	}
 }
 
-// drain ends the randomness: everything is received and accounted for.
+// drain receives and accounts for all remaining messages.
 func (w *world) drain() {
 	for _, r := range w.receivers {
 		r.Close()
@@ -188,8 +188,9 @@ func (w *world) wantAny(s *Source) []Delivery {
 	}
 }
 
-// TestConcurrentUse has everything happen at once, for the race detector and for deadlocks.
-func TestConcurrentUse(t *testing.T) {
+// TestConcurrentUseLosesNoMessage runs all operations concurrently, for the race detector and
+// against deadlocks.
+func TestConcurrentUseLosesNoMessage(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
 	b.queue("dest", nil)

@@ -14,7 +14,7 @@ func (b bench) sessionQueue() (*Target, *Source) {
 	return b.queue("q", func(d *QueueDescription) { d.RequiresSession = true })
 }
 
-// accept attaches a receiver; id "" with next asks for any session.
+// accept attaches a receiver to the session id, or with next to any session.
 func (b bench) accept(s *Source, id string, next bool) (*Receiver, error) {
 	return s.NewReceiver(ReceiverOptions{Wake: func() {}, Session: &SessionRequest{ID: id, Next: next}})
 }
@@ -26,7 +26,7 @@ func (b bench) wantSession(what string, r *Receiver, want string) {
 	}
 }
 
-func TestSessionsNeedSessions(t *testing.T) {
+func TestSessionReceiversNeedSessionEntities(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.sessionQueue()
 		b.refused("a message without", target.Send(msgs("a")), CodeNotAllowed, "The SessionId was not set on a message")
@@ -41,7 +41,7 @@ func TestSessionsNeedSessions(t *testing.T) {
 	})
 }
 
-func TestSessionReceivers(t *testing.T) {
+func TestSessionReceiversGetOneSessionInOrder(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.sessionQueue()
 		waiting, err := b.accept(source, "", true)
@@ -86,7 +86,7 @@ func TestSessionReceivers(t *testing.T) {
 	})
 }
 
-func TestSessionLocks(t *testing.T) {
+func TestSessionLocksExpireAndRenew(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.sessionQueue()
 		b.ok(target.Send([]*Message{sessionMsg("a", "a1"), sessionMsg("a", "a2")}))
@@ -117,7 +117,7 @@ func TestSessionLocks(t *testing.T) {
 	})
 }
 
-func TestSessionLockEndsBeforeTake(t *testing.T) {
+func TestSessionLockExpiresBeforeTake(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.sessionQueue()
 		b.ok(target.Send([]*Message{sessionMsg("a", "a1"), sessionMsg("a", "a2"), sessionMsg("a", "a3")}))
@@ -137,7 +137,7 @@ func TestSessionLockEndsBeforeTake(t *testing.T) {
 	})
 }
 
-func TestSessionState(t *testing.T) {
+func TestSessionStateNeedsTheLock(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.sessionQueue()
 		_, err := source.SessionState("a")
@@ -186,7 +186,7 @@ func TestSessionState(t *testing.T) {
 	})
 }
 
-func TestSessionDeferred(t *testing.T) {
+func TestDeferredMessagesNeedTheSession(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.sessionQueue()
 		b.ok(target.Send([]*Message{sessionMsg("a", "a1"), sessionMsg("b", "b1")}))
@@ -213,7 +213,7 @@ func TestSessionDeferred(t *testing.T) {
 	})
 }
 
-func TestSubscriptionsWithSessions(t *testing.T) {
+func TestMessagesWithoutSessionAreDeadLettered(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target := b.topic("t")
 		d := DefaultSubscription("t", "s")

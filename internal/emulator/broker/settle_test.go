@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestPeekLock(t *testing.T) {
+func TestPeekLockLocksUntilSettled(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		b.ok(target.Send(msgs("a", "b", "c")))
@@ -63,7 +63,7 @@ func TestLocksExpireAndRenew(t *testing.T) {
 	})
 }
 
-func TestMaxDeliveryCount(t *testing.T) {
+func TestMaxDeliveryCountDeadLetters(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", func(d *QueueDescription) { d.MaxDeliveryCount = 3 })
 		b.ok(target.Send(msgs("a")))
@@ -106,7 +106,7 @@ func TestMaxDeliveryCount(t *testing.T) {
 	})
 }
 
-func TestDeadLetterAndProperties(t *testing.T) {
+func TestDeadLetterSetsReasonAndProperties(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		sent := &Message{ID: "a", Size: 10, Properties: map[string]any{"x": 1, "y": 2}}
@@ -132,7 +132,7 @@ func TestDeadLetterAndProperties(t *testing.T) {
 	})
 }
 
-func TestDefer(t *testing.T) {
+func TestDeferredMessagesAreReceivedByNumber(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", func(d *QueueDescription) { d.DefaultMessageTimeToLive = time.Hour })
 		b.ok(target.Send(msgs("a", "b", "c")))
@@ -172,7 +172,7 @@ func TestDefer(t *testing.T) {
 	})
 }
 
-func TestReceiveAndDelete(t *testing.T) {
+func TestReceiveAndDeleteRemovesOnTake(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		b.ok(target.Send(msgs("a", "b", "c")))
@@ -190,7 +190,7 @@ func TestReceiveAndDelete(t *testing.T) {
 	})
 }
 
-func TestPeekPages(t *testing.T) {
+func TestPeekReturnsPages(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		b.ok(target.Send(msgs(numbers(1, 300)...)))
@@ -209,7 +209,7 @@ func TestPeekPages(t *testing.T) {
 	})
 }
 
-func TestDeleteMessages(t *testing.T) {
+func TestDeleteMessagesSparesLockedAndLate(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", nil)
 		b.ok(target.Send(msgs("a", "b", "c")))

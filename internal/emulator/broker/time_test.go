@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTimeToLive(t *testing.T) {
+func TestMessagesExpire(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", func(d *QueueDescription) { d.DefaultMessageTimeToLive = time.Minute })
 		long, short := msg("long"), msg("short")
@@ -29,7 +29,7 @@ func TestTimeToLive(t *testing.T) {
 	})
 }
 
-func TestExpiryDeadLetters(t *testing.T) {
+func TestExpiredMessagesAreDeadLettered(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", func(d *QueueDescription) {
 			d.DefaultMessageTimeToLive, d.DeadLetteringOnMessageExpiration = time.Minute, true
@@ -47,7 +47,7 @@ func TestExpiryDeadLetters(t *testing.T) {
 	})
 }
 
-func TestSchedule(t *testing.T) {
+func TestScheduledMessagesBecomeActive(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", func(d *QueueDescription) { d.LockDuration = 5 * time.Minute })
 		r := b.receiver(source, PeekLock)
@@ -80,7 +80,7 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
-func TestScheduleToTopic(t *testing.T) {
+func TestScheduledMessagesReachSubscriptions(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target := b.topic("t", "s")
 		m := msg("a")
@@ -104,7 +104,7 @@ func TestScheduleToTopic(t *testing.T) {
 	})
 }
 
-func TestAutoDeleteOnIdle(t *testing.T) {
+func TestIdleSubscriptionIsDeleted(t *testing.T) {
 	const idle = 5 * time.Minute
 	for _, c := range []struct {
 		name string
@@ -157,7 +157,7 @@ func TestAutoDeleteOnIdle(t *testing.T) {
 	}
 }
 
-func TestIdleQueuesAndTopics(t *testing.T) {
+func TestIdleQueuesAndTopicsAreDeleted(t *testing.T) {
 	inBubble(t, func(b bench) {
 		idle := func(d *QueueDescription) { d.AutoDeleteOnIdle = 5 * time.Minute }
 		b.queue("idle", idle)
@@ -189,7 +189,7 @@ func TestIdleQueuesAndTopics(t *testing.T) {
 	})
 }
 
-func TestDuplicateDetection(t *testing.T) {
+func TestDuplicatesAreDroppedWithinWindow(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target, source := b.queue("q", func(d *QueueDescription) {
 			d.RequiresDuplicateDetection, d.DuplicateDetectionHistoryTimeWindow = true, time.Minute

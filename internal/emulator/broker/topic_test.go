@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestFanOut(t *testing.T) {
+func TestSubscriptionsGetCopies(t *testing.T) {
 	inBubble(t, func(b bench) {
 		target := b.topic("t", "first")
 		b.ok(target.Send(msgs("a")))
@@ -66,7 +66,7 @@ func TestTopicTimeToLiveIsACeiling(t *testing.T) {
 	})
 }
 
-func TestRules(t *testing.T) {
+func TestRulesSelectMessages(t *testing.T) {
 	red := func() *Message {
 		return &Message{ID: "red", Size: 1, Subject: "paint", CorrelationID: "c",
 			Properties: map[string]any{"color": "red", "quantity": int32(10)}}
@@ -138,7 +138,7 @@ func TestActionsAreAppliedToACopy(t *testing.T) {
 	})
 }
 
-func TestRuleFailures(t *testing.T) {
+func TestRuleFailuresAreDeadLettered(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		inBubble(t, func(b bench) {
 			target := b.topic("t")
@@ -163,7 +163,7 @@ func TestRuleFailures(t *testing.T) {
 	}
 }
 
-func TestRuleManagement(t *testing.T) {
+func TestRulesAreCreatedUpdatedDeleted(t *testing.T) {
 	inBubble(t, func(b bench) {
 		b.topic("t", "s")
 		counts := func(what string, sql, correlation int) {
@@ -203,7 +203,7 @@ func TestRuleManagement(t *testing.T) {
 	})
 }
 
-func TestRuleLimits(t *testing.T) {
+func TestRulesAreLimited(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
 	b.topic("t", "s")
@@ -236,7 +236,7 @@ func TestRuleLimits(t *testing.T) {
 	}
 }
 
-func TestSystemProperties(t *testing.T) {
+func TestRulesReadAndSetSystemProperties(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	full := &Message{
 		ID: "id", SessionID: "session", HasSession: true, PartitionKey: "key", CorrelationID: "correlation", To: "to",
@@ -293,9 +293,9 @@ func TestSystemProperties(t *testing.T) {
 	}
 }
 
-// TestOrderUnderConcurrency holds what a log over a topic needs: two subscriptions see one order, that of the topic's
-// numbers, and a batch stays together.
-func TestOrderUnderConcurrency(t *testing.T) {
+// TestSubscriptionsAgreeOnOrder checks the guarantees that a log over a topic needs: two
+// subscriptions receive in the order of the topic's numbers, and batches stay contiguous.
+func TestSubscriptionsAgreeOnOrder(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
 	target := b.topic("t", "x", "y")

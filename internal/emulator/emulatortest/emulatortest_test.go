@@ -16,8 +16,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestStart runs emulators side by side: the same names, other messages. It is also how to use the package.
-func TestStart(t *testing.T) {
+// TestEmulatorsRunSideBySide starts several emulators with entities of the same names and checks
+// that each has its own messages. It also shows how to use the package.
+func TestEmulatorsRunSideBySide(t *testing.T) {
 	for i := range 3 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
@@ -55,7 +56,7 @@ func TestStart(t *testing.T) {
 				t.Fatalf("received %d messages, %v, want one with %q", len(got), err, t.Name())
 			}
 			if usage := s.Broker().Usage(); usage.Sent != 1 || usage.Received != 1 {
-				t.Errorf("the meter says %+v, want one message sent and one received", usage)
+				t.Errorf("the meter shows %+v, want one message sent and one received", usage)
 			}
 		})
 	}

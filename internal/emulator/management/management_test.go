@@ -65,7 +65,7 @@ func put(description string) string {
 		`</content></entry>`
 }
 
-func TestHealth(t *testing.T) {
+func TestHealthReportsState(t *testing.T) {
 	healthy := true
 	_, h := newHandler(t, management.Options{Healthy: func() bool { return healthy }})
 	for _, c := range []struct {
@@ -85,8 +85,9 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestElements holds the order of elements that captures of the service show.
-func TestElements(t *testing.T) {
+// TestElementsHaveTheServicesOrder compares the order of elements with that in captures of the
+// service.
+func TestElementsHaveTheServicesOrder(t *testing.T) {
 	b, h := newHandler(t, management.Options{})
 	for _, err := range []error{
 		b.CreateQueue(broker.QueueDescription{Name: "dest"}),
@@ -138,7 +139,8 @@ func TestElements(t *testing.T) {
 	}
 }
 
-// elements lists the names of a document's elements in order, and fails on what is not XML.
+// elements returns the names of a document's elements in order. It fails the test if the document
+// is not XML.
 func elements(t *testing.T, r io.Reader) []string {
 	t.Helper()
 	var names []string
@@ -156,7 +158,7 @@ func elements(t *testing.T, r io.Reader) []string {
 	}
 }
 
-func TestRequests(t *testing.T) {
+func TestRequestsGetTheServicesAnswers(t *testing.T) {
 	b, h := newHandler(t, management.Options{})
 	if err := b.CreateTopic(broker.DefaultTopic("t")); err != nil {
 		t.Fatal(err)
@@ -257,7 +259,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-func TestThrottledManagement(t *testing.T) {
+func TestThrottledRequestsAreRefused(t *testing.T) {
 	b, h := newHandler(t, management.Options{})
 	b.ServerBusy(time.Hour)
 	if w := call(h, "GET", "/t", ""); w.Code != 503 || !strings.Contains(w.Body.String(), "50009") {
@@ -274,7 +276,8 @@ func TestThrottledManagement(t *testing.T) {
 	}
 }
 
-// FuzzPut holds that no body and no path makes the handler panic or answer something that is not XML.
+// FuzzPut checks that no body and no path makes the handler panic or return a document that is not
+// XML.
 func FuzzPut(f *testing.F) {
 	f.Add("/q", put("<QueueDescription><LockDuration>PT1M</LockDuration></QueueDescription>"), "*")
 	f.Add("/t/Subscriptions/new",

@@ -18,10 +18,10 @@ import (
 	"chatapp/internal/emulator/management"
 )
 
-// plain sends what the SDK insists on sending to https by http instead.
-type plain struct{ client *http.Client }
+// httpTransport sends requests for https URLs over http.
+type httpTransport struct{ client *http.Client }
 
-func (p plain) Do(r *http.Request) (*http.Response, error) {
+func (p httpTransport) Do(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.URL.Scheme = "http"
 	return p.client.Do(r)
@@ -41,7 +41,7 @@ func start(t *testing.T, options broker.Options) (*broker.Broker, *httptest.Serv
 		text := fmt.Sprintf("Endpoint=sb://%s/;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true",
 			server.Listener.Addr(), keyName, key)
 		client, err := admin.NewClientFromConnectionString(text,
-			&admin.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: plain{server.Client()}}})
+			&admin.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: httpTransport{server.Client()}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func wantStatus(t *testing.T, what string, err error, status int, text string) {
 	}
 }
 
-func TestSDKQueues(t *testing.T) {
+func TestSDKManagesQueues(t *testing.T) {
 	ctx := t.Context()
 	b, server, connect := start(t, broker.Options{})
 	client := connect(rootKey, rootSecret)
@@ -157,7 +157,7 @@ func TestSDKQueues(t *testing.T) {
 	wantStatus(t, "deleting twice", err, 404, "")
 }
 
-func TestSDKTopicsAndSubscriptions(t *testing.T) {
+func TestSDKManagesTopicsAndSubscriptions(t *testing.T) {
 	ctx := t.Context()
 	b, server, connect := start(t, broker.Options{})
 	client := connect(rootKey, rootSecret)
@@ -246,7 +246,7 @@ func TestSDKTopicsAndSubscriptions(t *testing.T) {
 	}
 }
 
-func TestSDKRules(t *testing.T) {
+func TestSDKManagesRules(t *testing.T) {
 	ctx := t.Context()
 	b, _, connect := start(t, broker.Options{})
 	client := connect(rootKey, rootSecret)
@@ -320,7 +320,7 @@ func TestSDKRules(t *testing.T) {
 	wantStatus(t, "deleting twice", err, 404, "")
 }
 
-func TestSDKLists(t *testing.T) {
+func TestSDKListsInPages(t *testing.T) {
 	ctx := t.Context()
 	b, _, connect := start(t, broker.Options{})
 	client := connect(rootKey, rootSecret)
@@ -366,7 +366,7 @@ func TestSDKLists(t *testing.T) {
 	}
 }
 
-func TestSDKNamespace(t *testing.T) {
+func TestSDKReadsNamespace(t *testing.T) {
 	for tier, units := range map[broker.Tier]*int64{broker.Standard: nil, broker.Premium: ptr(int64(1))} {
 		_, _, connect := start(t, broker.Options{Tier: tier, Namespace: "mine"})
 		got, err := connect(rootKey, rootSecret).GetNamespaceProperties(t.Context(), nil)
@@ -377,7 +377,7 @@ func TestSDKNamespace(t *testing.T) {
 	}
 }
 
-func TestSDKWithoutRights(t *testing.T) {
+func TestSDKIsRefusedWithoutRights(t *testing.T) {
 	ctx := t.Context()
 	b, _, connect := start(t, broker.Options{Keys: []broker.AuthorizationRule{{KeyName: "low", PrimaryKey: "key",
 		Claims: broker.Send | broker.Listen}}})

@@ -47,7 +47,7 @@ func sample() message {
 	}
 }
 
-// conditions and what they are for sample; U is unknown, E an evaluation error.
+// conditions and their values for sample: T, F, U for unknown, E for an evaluation error.
 var conditions = []struct {
 	text string
 	want string
@@ -124,7 +124,7 @@ var conditions = []struct {
 
 var parameters = map[string]any{"@color": "blue", "ten": 10, "@after": noon.Add(time.Minute), "@hour": time.Hour}
 
-func TestMatches(t *testing.T) {
+func TestConditionsEvaluate(t *testing.T) {
 	for _, c := range conditions {
 		f, err := Parse(c.text, parameters)
 		if err != nil {
@@ -168,7 +168,7 @@ var malformed = []struct {
 	{"(a = 1) = 1", 8, "="}, {"a LIKE", 6, ""}, {"a = 1; b = 2", 5, ";"}, {"a = \xff", 4, ""},
 }
 
-func TestParseErrors(t *testing.T) {
+func TestSyntaxErrorsNameTheToken(t *testing.T) {
 	for _, c := range malformed {
 		_, err := Parse(c.text, parameters)
 		syntax, ok := errors.AsType[*SyntaxError](err)
@@ -183,7 +183,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
+func TestExpressionsAreLimited(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		ok   bool
@@ -209,7 +209,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestActions(t *testing.T) {
+func TestActionsChangeProperties(t *testing.T) {
 	for _, c := range []struct {
 		text   string
 		change func(user, system map[string]any)
@@ -267,7 +267,8 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that no text makes parsing or evaluation panic, and that what parses means the same in parentheses.
+// FuzzParse checks that no text makes parsing or evaluation panic, and that a condition means the
+// same in parentheses.
 func FuzzParse(f *testing.F) {
 	for _, c := range conditions {
 		f.Add(c.text)
@@ -317,7 +318,7 @@ func BenchmarkMatches(b *testing.B) {
 	}
 }
 
-// exact looks names up as they are, so that the benchmark measures the filter.
+// exact finds names in their exact letter case, so that the benchmark measures the filter.
 type exact struct{ message }
 
 func (m exact) User(name string) (any, bool) { v, ok := m.user[name]; return v, ok }
