@@ -72,15 +72,6 @@ var codecBans = []string{"net", "net/http", "os", "sync", "sync/atomic", "contex
 // timeAllowed are codecs whose format has a timestamp type, so that they need the package time as a vocabulary.
 var timeAllowed = []string{"internal/emulator/amqp"}
 
-// deterministic are the packages that must behave alike on every instance: the same calls lead to the same state. They
-// import nothing that differs between two machines or two runs.
-var deterministic = []string{"internal/chat/state"}
-
-var deterministicBans = []string{
-	"net", "net/http", "os", "sync", "sync/atomic", "context", "time", "log/slog", "math/rand", "math/rand/v2", "crypto/rand",
-	"runtime", "unsafe",
-}
-
 func TestImports(t *testing.T) {
 	root := ".."
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
@@ -134,8 +125,6 @@ func checkFile(t *testing.T, rel, name string) {
 				continue
 			}
 			t.Errorf("%s imports %s: a codec has no I/O, locks, contexts or clocks", rel, imported)
-		case !isTest && slices.Contains(deterministic, pkg) && slices.Contains(deterministicBans, imported):
-			t.Errorf("%s imports %s: a deterministic package has no I/O, locks, clocks, loggers or random source", rel, imported)
 		}
 	}
 }

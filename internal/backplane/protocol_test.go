@@ -1,0 +1,285 @@
+package backplane
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// simulation drives protocols over a bus in memory, in virtual time, on one goroutine. Everything in it follows from the
+// seed.
+type simulation struct {
+	random *rand.Rand
+	now    time.Time
+	events events
+	nodes  []*simNode
+	trace  []string // every effect, in order
+}
+
+// simNode is the shell of a protocol in a simulation: what Node is in a process.
+type simNode struct {
+	*protocol
+	sim       *simulation
+	state     []string // the state machine: bodies applied, and instances gone
+	queue     []*envelope
+	due       time.Time // when the last of queue is delivered
+	sending   bool
+	cut, dead bool
+}
+
+// event is something that happens at a time. Of two at one time the one scheduled first comes first.
+type event struct {
+	at     time.Time
+	number int
+	run    func()
+}
+
+type events struct {
+	queue []event
+	last  int
+}
+
+func (e *events) Len() int           { return len(e.queue) }
+func (e *events) Swap(i, j int)      { e.queue[i], e.queue[j] = e.queue[j], e.queue[i] }
+func (e *events) Push(x any)         { e.queue = append(e.queue, x.(event)) }
+func (e *events) Less(i, j int) bool { return e.queue[i].before(e.queue[j]) }
+
+func (e *events) Pop() any {
+	last := e.queue[len(e.queue)-1]
+	e.queue = e.queue[:len(e.queue)-1]
+	return last
+}
+
+func (e event) before(other event) bool {
+	return e.at.Before(other.at) || e.at.Equal(other.at) && e.number < other.number
+}
+
+func newSimulation(seed uint64) *simulation {
+	return &simulation{random: rand.New(rand.NewPCG(seed, 3)), now: someTime}
+}
+
+func (s *simulation) after(d time.Duration, run func()) {
+	s.events.last++
+	heap.Push(&s.events, event{at: s.now.Add(d), number: s.events.last, run: run})
+}
+
+// delay is how long a message is on its way to the bus, or from there.
+func (s *simulation) delay() time.Duration {
+	return time.Duration(s.random.Int64N(int64(50 * time.Millisecond)))
+}
+
+// run lets virtual time pass.
+func (s *simulation) run(d time.Duration) {
+	end := s.now.Add(d)
+	for s.events.Len() > 0 && !s.events.queue[0].at.After(end) {
+		e := heap.Pop(&s.events).(event)
+		s.now = e.at
+		e.run()
+	}
+	s.now = end
+}
+
+func (s *simulation) start(name string) *simNode {
+	var o Options
+	o.setDefaults(MinBody)
+	n := &simNode{sim: s, protocol: newProtocol(config{
+		Limits: o.Limits, Timing: o.Timing, instance: name, maxBody: MinBody, evicts: true,
+	})}
+	s.nodes = append(s.nodes, n)
+	n.input(func() { n.protocol.start(s.now, false) })
+	s.after(time.Duration(s.random.Int64N(int64(tickEvery))), n.tickAgain)
+	return n
+}
+
+func (s *simulation) live() []*simNode {
+	return slices.DeleteFunc(slices.Clone(s.nodes), func(n *simNode) bool { return n.dead })
+}
+
+// input gives the protocol an input, executes its effects, and sends what it has to send.
+func (n *simNode) input(give func()) {
+	if n.dead {
+		return
+	}
+	give()
+	for len(n.effects) > 0 {
+		effects := n.effects
+		n.effects = nil
+		for i := range effects {
+			n.execute(&effects[i])
+		}
+	}
+	n.records = nil
+	if _, ok := n.nextEviction(); ok {
+		n.evicted(n.sim.now, n.evictions.queue[0], nil)
+	}
+	n.send()
+}
+
+func (n *simNode) execute(e *effect) {
+	s := n.sim
+	s.trace = append(s.trace, fmt.Sprint(s.now.UnixNano(), n.instance, e.kind, e.entry.Number, string(e.entry.Body), e.instance))
+	switch e.kind {
+	case effectApply:
+		n.state = append(n.state, string(e.entry.Body))
+	case effectGone:
+		n.state = append(n.state, "gone "+e.instance)
+	case effectTakeSnapshot:
+		encoded, err := e.snapshot.encode([]byte(strings.Join(n.state, "\n")))
+		n.snapshotTaken(e.snapshot, encoded, err)
+	case effectRestore:
+		snapshot, err := e.restore.decode()
+		if err == nil {
+			n.state = strings.FieldsFunc(string(snapshot.State), func(r rune) bool { return r == '\n' })
+		}
+		n.restored(s.now, e.restore, snapshot, err)
+	case effectJoined:
+		n.joined(s.now, nil)
+	}
+}
+
+func (n *simNode) tickAgain() {
+	n.input(func() { n.tick(n.sim.now) })
+	if !n.dead {
+		n.sim.after(tickEvery, n.tickAgain)
+	}
+}
+
+// send publishes one message at a time.
+func (n *simNode) send() {
+	if n.sending || n.dead {
+		return
+	}
+	m, ok := n.nextMessage(nil)
+	if !ok {
+		return
+	}
+	n.sending = true
+	n.sim.after(n.sim.delay(), func() {
+		err := errors.New("cut off")
+		if !n.cut && !n.dead {
+			err = nil
+			n.sim.publish(&m)
+		}
+		pause := n.published(n.sim.now, &m, headerRoom, err)
+		n.sim.after(pause, func() {
+			n.sending = false
+			n.send()
+		})
+	})
+}
+
+// publish puts a message into the queue of every node, in one order for all.
+func (s *simulation) publish(m *message) {
+	for _, n := range s.live() {
+		if m.to != "" && m.to != n.instance {
+			continue
+		}
+		n.queue = append(n.queue, &m.envelope)
+		if due := s.now.Add(s.delay()); due.After(n.due) {
+			n.due = due
+		}
+		s.after(n.due.Sub(s.now), n.deliver)
+	}
+}
+
+// deliver hands over the oldest message. Those for a node that is cut off wait.
+func (n *simNode) deliver() {
+	if n.cut || len(n.queue) == 0 {
+		return
+	}
+	e := n.queue[0]
+	n.queue = n.queue[1:]
+	n.input(func() { n.receive(n.sim.now, e, headerRoom) })
+}
+
+func (n *simNode) heal() {
+	n.cut = false
+	for range len(n.queue) {
+		n.deliver()
+	}
+}
+
+// say appends an entry.
+func (n *simNode) say(t *testing.T, text string) {
+	t.Helper()
+	n.input(func() {
+		if err := n.append(n.sim.now, []byte(text)); err != nil {
+			t.Errorf("append(%q) at %s = %v", text, n.instance, err)
+		}
+	})
+}
+
+// runStory takes three instances through join, messages, the loss of one, a partition and its end. It returns what was
+// said.
+func runStory(t *testing.T, s *simulation) (said []string) {
+	a, b, c := s.start("a"), s.start("b"), s.start("c")
+	everybodySays := func(when string) {
+		for i := range 20 {
+			for _, n := range s.live() {
+				text := fmt.Sprintf("%s %d of %s", when, i, n.instance)
+				said = append(said, text)
+				n.say(t, text)
+			}
+			s.run(s.delay())
+		}
+	}
+	everybodySays("joining")
+	s.run(20 * time.Second)
+	everybodySays("together")
+	s.run(5 * time.Second)
+	c.dead = true
+	a.suspect("c")
+	everybodySays("without c")
+	s.run(20 * time.Second)
+	b.cut = true
+	everybodySays("partitioned")
+	s.run(time.Minute)
+	a.suspect("b")
+	s.run(time.Minute)
+	everybodySays("evicted")
+	b.heal()
+	s.run(time.Minute)
+	return said
+}
+
+func TestProtocolsAgreeInSimulation(t *testing.T) {
+	for seed := range uint64(20) {
+		s := newSimulation(seed)
+		said := runStory(t, s)
+		live := s.live()
+		for _, n := range live {
+			if !n.report.status.Ready || len(n.report.status.Members) != len(live) {
+				t.Errorf("seed %d: status of %s is %+v, want it ready with %d members", seed, n.instance, n.report.status, len(live))
+			}
+			if !slices.Equal(n.state, live[0].state) {
+				t.Errorf("seed %d: states of %s and %s differ:\n%q\n%q", seed, n.instance, live[0].instance, n.state, live[0].state)
+			}
+		}
+		count := make(map[string]int)
+		for _, text := range live[0].state {
+			count[text]++
+		}
+		for _, text := range said {
+			if count[text] != 1 {
+				t.Errorf("seed %d: %q was applied %d times, want once", seed, text, count[text])
+			}
+		}
+		if count["gone c"] != 1 || count["gone b"] != 1 {
+			t.Errorf("seed %d: c is gone %d times, b %d times, want once each", seed, count["gone c"], count["gone b"])
+		}
+	}
+}
+
+func TestSimulationFollowsFromItsSeed(t *testing.T) {
+	first, second := newSimulation(1), newSimulation(1)
+	runStory(t, first)
+	runStory(t, second)
+	if len(first.trace) < 100 || !slices.Equal(first.trace, second.trace) {
+		t.Errorf("two runs of one seed have %d and %d effects, want the same ones, and some", len(first.trace), len(second.trace))
+	}
+}
