@@ -38,7 +38,7 @@ param imageName string
 @description('Host name of the Service Bus namespace.')
 param serviceBusHost string
 
-@description('The fewest replicas. With one the chat stops whenever that replica moves; with none it disconnects everybody.')
+@description('The fewest replicas. One stops the chat when its replica moves; none disconnects everybody.')
 @minValue(1)
 param minReplicas int
 
@@ -57,7 +57,7 @@ param settings object
 @description('A domain of your own, whose CNAME and asuid TXT records exist already. Empty: none.')
 param customDomain string
 
-@description('Client id of the Entra application that users sign in to; their names are their nicknames. Empty: no sign-in.')
+@description('Client id of the Entra application for sign-in, whose names become nicknames. Empty: no sign-in.')
 param signInClientId string
 
 var signIn = !empty(signInClientId)

@@ -22,19 +22,16 @@ import (
 	"time"
 )
 
-// instruction is one of a Dockerfile.
 type instruction struct{ name, rest string }
 
 func dockerfile(t *testing.T) []instruction {
 	t.Helper()
 	var all []instruction
-	for line := range strings.Lines(read(t, "../Dockerfile")) {
+	text := regexp.MustCompile(`\\\n\s*`).ReplaceAllString(read(t, "../Dockerfile"), "") // joins continued lines
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
-		}
-		if strings.HasSuffix(line, `\`) {
-			t.Fatalf("the Dockerfile continues %q: this test reads one instruction a line", line)
 		}
 		name, rest, _ := strings.Cut(line, " ")
 		all = append(all, instruction{name, strings.TrimSpace(rest)})
@@ -42,7 +39,7 @@ func dockerfile(t *testing.T) []instruction {
 	return all
 }
 
-// values are the rests of all instructions of a name.
+// values returns the arguments of all instructions with a name.
 func values(all []instruction, name string) []string {
 	var found []string
 	for _, one := range all {
@@ -56,7 +53,7 @@ func values(all []instruction, name string) []string {
 func TestDockerfile(t *testing.T) {
 	all := dockerfile(t)
 	from := values(all, "FROM")
-	if len(from) != 2 || !strings.HasPrefix(from[1], "gcr.io/distroless/static-") || !strings.HasSuffix(from[1], ":nonroot") {
+	if len(from) != 2 || !regexp.MustCompile(`^gcr\.io/distroless/static-.*:nonroot$`).MatchString(from[1]) {
 		t.Fatalf("stages are %q, want a build and a distroless one", from)
 	}
 	builder := find(t, from[0], `^golang:(\d+\.\d+)\.\d+ AS build$`)
@@ -79,12 +76,14 @@ func TestDockerfile(t *testing.T) {
 			t.Errorf("%s %s needs BuildKit, which the registry's builders do not have", one.name, one.rest)
 		}
 	}
-	if !strings.Contains(read(t, "../azure.yaml"), "- VERSION=${CHAT_VERSION}") || !slices.Contains(values(all, "ARG"), "VERSION=") {
-		t.Error("azure.yaml and the Dockerfile do not agree on how the version is told")
+	passed := strings.Contains(read(t, "../azure.yaml"), "- VERSION=${CHAT_VERSION}")
+	if !passed || !slices.Contains(values(all, "ARG"), "VERSION=") {
+		t.Error("azure.yaml and the Dockerfile do not agree on the build argument with the version")
 	}
 }
 
-// uploaded tells whether .dockerignore lets a file into the build's context: the last pattern that matches it or a folder above it decides.
+// uploaded reports whether .dockerignore lets a file into the build's context: the last pattern that matches the file,
+// or a folder above it, decides.
 func uploaded(patterns []string, name string) bool {
 	in := true
 	for _, pattern := range patterns {
@@ -114,15 +113,16 @@ func ignorePatterns(t *testing.T) []string {
 	return patterns
 }
 
-func TestNothingPrivateIsUploaded(t *testing.T) {
+func TestPrivateFilesAreNotUploaded(t *testing.T) {
 	patterns := ignorePatterns(t)
 	for name, want := range map[string]bool{
-		"Dockerfile": true, "go.mod": true, "go.sum": true, "cmd/worker/main.go": true, "internal/worker/config.go": true,
-		"web/page/index.html": true,
-		".azure/chat/.env":    false, "infra/.azure/config.json": false, "internal/.azure/x/.env": false, ".env": false,
-		"web/.env": false, "internal/worker/.env": false, ".git/config": false, "../shared/x": false, "README.md": false,
+		"Dockerfile": true, "go.mod": true, "go.sum": true, "cmd/worker/main.go": true,
+		"internal/worker/config.go": true, "web/page/index.html": true,
+		".azure/chat/.env": false, "infra/.azure/config.json": false, "internal/.azure/x/.env": false, ".env": false,
+		"web/.env": false, "internal/worker/.env": false, ".git/config": false, "README.md": false,
 		"infra/main.bicep": false, "cmd/emulator/main.go": false, "internal/worker/config_test.go": false,
-		"internal/chat/testdata/x.json": false, "web/node_modules/x/index.js": false, ".github/workflows/azure-dev.yml": false,
+		"internal/chat/testdata/x.json": false, "web/node_modules/x/index.js": false,
+		".github/workflows/azure-dev.yml": false,
 	} {
 		if got := uploaded(patterns, name); got != want {
 			t.Errorf("uploaded(%q) = %v, want %v", name, got, want)
@@ -130,7 +130,7 @@ func TestNothingPrivateIsUploaded(t *testing.T) {
 	}
 }
 
-// copyContext copies what the Dockerfile's COPY takes from the context, less what .dockerignore keeps out of it.
+// copyContext copies the files that the Dockerfile's COPY takes from the context and .dockerignore does not exclude.
 func copyContext(t *testing.T, all []instruction, to string) {
 	t.Helper()
 	patterns := ignorePatterns(t)
@@ -165,9 +165,9 @@ func copyContext(t *testing.T, all []instruction, to string) {
 	}
 }
 
-// TestImage builds the worker with the Dockerfile's own commands, from its own context, and runs it as the image does: as the image's
-// user, in a file system with nothing in it but the binary and nothing he may write.
-func TestImage(t *testing.T) {
+// TestImageRuns builds the worker with the Dockerfile's own commands, from its own context, and runs it as the image
+// does: as the image's user, in a file system that holds only the binary and that the user can't write to.
+func TestImageRuns(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		missing(t, "changing the root directory needs Linux and root")
 	}
@@ -240,12 +240,13 @@ func runAlone(t *testing.T, root string) {
 		t.Fatalf("the worker ended with %v without listening, and printed:\n%s", command.Wait(), printed)
 	}
 	if !strings.Contains(printed, `"version":"image-test"`) {
-		t.Errorf("the worker does not tell the version it was built with, it printed:\n%s", printed)
+		t.Errorf("the worker does not log the version it was built with, it printed:\n%s", printed)
 	}
 	if status, body := eventually(t, "http://"+address+"/readyz"); status != http.StatusOK {
 		t.Errorf("GET /readyz answers %d %q, want 200", status, body)
 	}
-	if status, body := eventually(t, "http://"+address+"/"); status != http.StatusOK || !strings.Contains(body, "<html") {
+	status, body := eventually(t, "http://"+address+"/")
+	if status != http.StatusOK || !strings.Contains(body, "<html") {
 		t.Errorf("GET / answers %d and %d bytes, want the page", status, len(body))
 	}
 	if err := command.Process.Signal(syscall.SIGTERM); err != nil {

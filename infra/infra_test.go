@@ -1,4 +1,4 @@
-// Package infra holds the description of the deployment against the worker it deploys.
+// Package infra checks the description of the deployment against the worker that it deploys.
 package infra
 
 import (
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// read is a file of this folder, as text.
+// read returns the text of a file of this folder.
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -44,7 +44,7 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// find is what the pattern's group matches in the text.
+// find returns what the pattern's group matches in the text.
 func find(t *testing.T, text, pattern string) string {
 	t.Helper()
 	match := regexp.MustCompile(pattern).FindStringSubmatch(text)
@@ -54,11 +54,12 @@ func find(t *testing.T, text, pattern string) string {
 	return match[1]
 }
 
-// blocks are a document's fenced blocks of a language.
+// blocks returns a document's fenced blocks of a language.
 func blocks(t *testing.T, file, language string) []string {
 	t.Helper()
 	var found []string
-	for _, match := range regexp.MustCompile("(?s)\n```"+language+"\n(.*?)```").FindAllStringSubmatch(read(t, file), -1) {
+	block := regexp.MustCompile("(?s)\n```" + language + "\n(.*?)```")
+	for _, match := range block.FindAllStringSubmatch(read(t, file), -1) {
 		found = append(found, match[1])
 	}
 	if len(found) == 0 {
@@ -76,8 +77,9 @@ func missing(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// bicepCompiler returns the path of Microsoft's Bicep compiler, from $BICEP, the PATH or a folder beside the repository.
-// Nothing that the tests may install has it, so its absence skips the test even where all other tools are required.
+// bicepCompiler returns the path of Microsoft's Bicep compiler, which is looked for in $BICEP, on the PATH and
+// beside the repository. No package that the tests may install has it, so its absence skips the test even where all
+// other tools are required.
 func bicepCompiler(t *testing.T) string {
 	t.Helper()
 	beside, err := filepath.Abs("../../shared/tools/bicep/bicep")
@@ -115,15 +117,15 @@ func TestBicepCompiles(t *testing.T) {
 	}
 }
 
-// The worker is told nothing it does not read.
-func TestEnvironmentNames(t *testing.T) {
-	// Those that are read by what the worker is made of, or by the platform around it.
+func TestBicepSetsOnlyVariablesThatAreRead(t *testing.T) {
+	// Read by libraries of the worker, or by the platform around it.
 	known := []string{
 		"AZURE_CLIENT_ID", "AZURE_TOKEN_CREDENTIALS", // azidentity
 		"GOMEMLIMIT", // Go's runtime
-		"WEBSITES_CONTAINER_START_TIME_LIMIT", "WEBSITES_CONTAINER_STOP_TIME_LIMIT", "WEBSITES_ENABLE_APP_SERVICE_STORAGE",
-		"WEBSITES_PORT", "WEBSITE_HEALTHCHECK_MAXPINGFAILURES", "WEBSITE_PROACTIVE_AUTOHEAL_ENABLED", "WEBSITE_WARMUP_PATH",
-		"WEBSITE_WARMUP_STATUSES", // App Service
+		// App Service.
+		"WEBSITES_CONTAINER_START_TIME_LIMIT", "WEBSITES_CONTAINER_STOP_TIME_LIMIT", "WEBSITES_PORT",
+		"WEBSITES_ENABLE_APP_SERVICE_STORAGE", "WEBSITE_HEALTHCHECK_MAXPINGFAILURES",
+		"WEBSITE_PROACTIVE_AUTOHEAL_ENABLED", "WEBSITE_WARMUP_PATH", "WEBSITE_WARMUP_STATUSES",
 	}
 	_, err := worker.LoadConfig(func(name string) string {
 		known = append(known, name)
@@ -140,13 +142,13 @@ func TestEnvironmentNames(t *testing.T) {
 		}
 		for _, match := range found {
 			if !slices.Contains(known, match[1]) {
-				t.Errorf("%s sets %s, which neither the worker nor what surrounds it reads", file, match[1])
+				t.Errorf("%s sets %s, which neither the worker nor the platform reads", file, match[1])
 			}
 		}
 	}
 }
 
-// bicepEnvironment is what worker.bicep tells every worker on Azure.
+// bicepEnvironment returns the variables that worker.bicep sets for every worker on Azure.
 func bicepEnvironment(t *testing.T) map[string]string {
 	t.Helper()
 	text := read(t, "worker.bicep")
@@ -173,7 +175,7 @@ func bicepConfig(t *testing.T) worker.Config {
 	return config
 }
 
-func TestContract(t *testing.T) {
+func TestWorkerKeepsTheContract(t *testing.T) {
 	contract, config := read(t, "worker.bicep"), bicepConfig(t)
 	if want := find(t, contract, `var port = (\d+)`); strconv.Itoa(config.Port) != want {
 		t.Errorf("the worker serves port %d, the ingress sends to %s", config.Port, want)
@@ -182,14 +184,17 @@ func TestContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := find(t, contract, `var topicName = '(.*)'`); config.ServiceBusTopic != want || standard.ServiceBusTopic != want {
-		t.Errorf("the topic is %q and the worker's own default %q, want %q", config.ServiceBusTopic, standard.ServiceBusTopic, want)
+	topic := find(t, contract, `var topicName = '(.*)'`)
+	for _, got := range []string{config.ServiceBusTopic, standard.ServiceBusTopic} {
+		if got != topic {
+			t.Errorf("the worker's topic is %q, want %q", got, topic)
+		}
 	}
-	// Released clients, then the last flush, the goodbye and the deletion of the subscription.
+	// After the drain come the last flush, the leave entry and the deletion of the subscription.
 	const rest = 20 * time.Second
 	seconds, _ := strconv.Atoi(find(t, contract, `var terminationSeconds = (\d+)`))
 	if grace := time.Duration(seconds) * time.Second; grace < config.DrainTimeout+rest {
-		t.Errorf("the platform kills after %v; draining takes %v and the rest up to %v", grace, config.DrainTimeout, rest)
+		t.Errorf("the platform kills after %v; the drain takes %v and the rest %v", grace, config.DrainTimeout, rest)
 	}
 	if config.MetricsLogInterval != time.Minute {
 		t.Errorf("metrics are logged every %v, want every 1m0s, as the charts' units say", config.MetricsLogInterval)
@@ -202,18 +207,19 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// Both hosts take all of the contract.
 func TestHostsKeepTheContract(t *testing.T) {
 	for file, wants := range map[string][]string{
 		"chat.bicep": {
-			"targetPort: port", "httpGet: { path: livenessPath, port: port }", "httpGet: { path: readinessPath, port: port }",
-			"terminationGracePeriodSeconds: terminationSeconds", "activeRevisionsMode: 'Single'", "affinity: 'sticky'",
-			"transport: 'auto'", "NICKNAME_HEADER: signedInNameHeader",
+			"targetPort: port", "httpGet: { path: livenessPath, port: port }",
+			"httpGet: { path: readinessPath, port: port }", "terminationGracePeriodSeconds: terminationSeconds",
+			"activeRevisionsMode: 'Single'", "affinity: 'sticky'", "transport: 'auto'",
+			"NICKNAME_HEADER: signedInNameHeader",
 		},
 		"modules/appservice.bicep": {
 			"WEBSITES_PORT: string(port)", "WEBSITES_CONTAINER_STOP_TIME_LIMIT: string(terminationSeconds)",
-			"healthCheckPath: readinessPath", "WEBSITE_WARMUP_PATH: livenessPath", "webSocketsEnabled: true", "alwaysOn: true",
-			"clientAffinityEnabled: true", "acrUseManagedIdentityCreds: true", "NICKNAME_HEADER: signedInNameHeader",
+			"healthCheckPath: readinessPath", "WEBSITE_WARMUP_PATH: livenessPath", "webSocketsEnabled: true",
+			"alwaysOn: true", "clientAffinityEnabled: true", "acrUseManagedIdentityCreds: true",
+			"NICKNAME_HEADER: signedInNameHeader",
 		},
 		"modules/servicebus.bicep": {
 			"name: topicName", "supportOrdering: true", "enablePartitioning: false", "disableLocalAuth: true",
@@ -233,15 +239,14 @@ func TestHostsKeepTheContract(t *testing.T) {
 	}
 }
 
-// The paths the platform probes are routes of the worker, which answers there as the platform expects.
-func TestProbes(t *testing.T) {
+func TestWorkerAnswersProbes(t *testing.T) {
 	contract := read(t, "worker.bicep")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := bicepConfig(t)
-	config.DrainTimeout = 0 // nobody to release
+	config.DrainTimeout = 0 // there are no clients to move
 	w, err := worker.New(config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +258,7 @@ func TestProbes(t *testing.T) {
 		path := find(t, contract, `var `+name+` = '(.*)'`)
 		status, body := eventually(t, "http://"+listener.Addr().String()+path)
 		if status != http.StatusOK || strings.Contains(body, "<html") {
-			t.Errorf("GET %s answers %d %q, want 200 and a word, not a page", path, status, body)
+			t.Errorf("GET %s answers %d %q, want 200 and a short text, not a page", path, status, body)
 		}
 	}
 	cancel()
@@ -262,7 +267,7 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// eventually gets a page until it is 200, or the last answer after ten seconds.
+// eventually requests a page until the status is 200, and returns the last answer after ten seconds.
 func eventually(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
@@ -282,8 +287,7 @@ func eventually(t *testing.T, url string) (status int, body string) {
 	}
 }
 
-// Charts and alerts ask for metrics that the worker has.
-func TestMetricNames(t *testing.T) {
+func TestChartsAskForExistingMetrics(t *testing.T) {
 	config, err := worker.LoadConfig(func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
@@ -307,13 +311,13 @@ func TestMetricNames(t *testing.T) {
 				}
 			}
 			if !slices.Contains(names, name) {
-				t.Errorf("%s asks for %s, which the worker does not tell", file, match[1])
+				t.Errorf("%s asks for %s, which the worker does not have", file, match[1])
 			}
 		}
 	}
 }
 
-func TestPanels(t *testing.T) {
+func TestPanelsAreComplete(t *testing.T) {
 	var panels []struct{ Title, Chart, Query string }
 	if err := json.Unmarshal([]byte(read(t, "monitoring/panels.json")), &panels); err != nil {
 		t.Fatal(err)

@@ -24,10 +24,10 @@ import (
 	"chatapp/internal/emulator/emulatortest"
 )
 
-// identity stands in for the endpoint where the platform hands out tokens of the managed identity.
+// identity stands in for the endpoint at which the platform issues tokens of the managed identity.
 type identity struct {
 	clientID, secret string
-	granted          atomic.Bool // the role has arrived: before, tokens are refused by the namespace
+	granted          atomic.Bool // the role has taken effect: until then the namespace refuses the tokens
 	asked            atomic.Int32
 	wrong            atomic.Value // what was wrong with a request
 }
@@ -47,7 +47,7 @@ func (i *identity) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	expires := time.Now().Add(time.Hour)
 	claims := map[string]any{"aud": "https://servicebus.azure.net", "exp": expires.Unix()}
 	if !i.granted.Load() {
-		expires = time.Now().Add(time.Second) // asked for again soon
+		expires = time.Now().Add(time.Second) // the worker soon requests another one
 		claims["exp"] = time.Now().Add(-time.Hour).Unix()
 	}
 	part := func(v any) string {
@@ -60,15 +60,15 @@ func (i *identity) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	token := part(map[string]string{"alg": "none", "typ": "JWT"}) + "." + part(claims) + ".c2lnbmF0dXJl"
 	rw.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(rw).Encode(map[string]string{
-		"access_token": token, "expires_on": fmt.Sprint(expires.Unix()), "token_type": "Bearer", "resource": query.Get("resource"),
-		"client_id": i.clientID,
+		"access_token": token, "expires_on": fmt.Sprint(expires.Unix()), "token_type": "Bearer",
+		"resource": query.Get("resource"), "client_id": i.clientID,
 	}); err != nil {
 		i.wrong.Store(err.Error())
 	}
 }
 
-// TestWorkerJoinsByIdentity starts the worker with what Bicep tells it and nothing else, against a namespace with TLS that refuses its
-// identity at first, as Azure does until a new role assignment has spread.
+// TestWorkerJoinsByIdentity starts the worker with only the variables that Bicep sets, against a namespace with TLS
+// that first refuses the worker's identity, as Azure does until a new role assignment takes effect.
 func TestWorkerJoinsByIdentity(t *testing.T) {
 	bus := emulatortest.Start(t, emulatortest.WithTLS())
 	bus.Topic("chat")
@@ -87,15 +87,15 @@ func TestWorkerJoinsByIdentity(t *testing.T) {
 	}
 	environment := bicepEnvironment(t)
 	maps.Copy(environment, map[string]string{
-		// What chat.bicep adds.
+		// Set by chat.bicep.
 		"AZURE_CLIENT_ID":                          platform.clientID,
 		"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE": net.JoinHostPort("localhost", port),
 		"GOMEMLIMIT":                               "920MiB",
-		// What the platform adds.
+		// Set by the platform.
 		"CONTAINER_APP_REPLICA_NAME": "ca-chat--0000001-7c9d5b6f8-abcde",
 		"IDENTITY_ENDPOINT":          endpoint.URL + "/msi/token",
 		"IDENTITY_HEADER":            platform.secret,
-		// What is otherwise here.
+		// Set for this test.
 		"PORT":          "0",
 		"DRAIN_TIMEOUT": "0s",
 		"SSL_CERT_FILE": authority,
@@ -127,13 +127,14 @@ func TestWorkerJoinsByIdentity(t *testing.T) {
 	}
 	address := "127.0.0.1:" + port
 	if status, body := eventually(t, "http://"+address+"/healthz"); status != http.StatusOK {
-		t.Errorf("without the role GET /healthz answers %d %q, want 200: a restart would not mend it", status, body)
+		t.Errorf("without the role GET /healthz answers %d %q, want 200: a restart would not repair it", status, body)
 	}
 	const role = "Azure Service Bus Data Owner"
 	if !within(30*time.Second, func() bool { return strings.Contains(logs.String(), role) }) {
 		t.Errorf("without the role the log does not name %q; it says:\n%s", role, logs)
 	}
-	if response, err := http.Get("http://" + address + "/readyz"); err != nil || response.StatusCode != http.StatusServiceUnavailable {
+	response, err := http.Get("http://" + address + "/readyz")
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("without the role GET /readyz answers %v (%v), want 503", response, err)
 	} else {
 		response.Body.Close()

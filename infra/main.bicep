@@ -49,7 +49,7 @@ param messagingUnits int = 1
 
 // Options, off by default.
 
-@description('Only the application\'s virtual network reaches Service Bus. Implies Premium. Choose before the first deployment.')
+@description('Only the chat\'s own network reaches Service Bus. Implies Premium. Choose before the first deployment.')
 param privateNetworking bool = false
 
 @description('Spreads the instances over the region\'s zones. Choose before the first deployment.')
@@ -58,7 +58,7 @@ param zoneRedundant bool = false
 @description('App Service: your own domain; its CNAME and asuid TXT records exist. (Container Apps: see chat.bicep.)')
 param customDomain string = ''
 
-@description('App Service: client id of the Entra application for sign-in. Empty: no sign-in. (Container Apps: see chat.bicep.)')
+@description('App Service: client id of the Entra application for sign-in, or empty. (Container Apps: see chat.bicep.)')
 param signInClientId string = ''
 
 // Monitoring.
@@ -66,11 +66,11 @@ param signInClientId string = ''
 @description('Mail address for alerts. Empty: no alerts.')
 param alertEmail string = ''
 
-@description('Monthly budget in the subscription\'s currency; alertEmail gets a mail when the forecast exceeds it. 0: none.')
+@description('Monthly budget in the subscription\'s currency. A forecast above it sends a mail to alertEmail. 0: none.')
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('First day of the budget\'s first month, such as 2026-11-01: this month or later. Azure never changes it again.')
+@description('First day of the budget\'s first month, such as 2026-11-01: this month or later. It can\'t change later.')
 param budgetStart string = ''
 
 @description('Gigabytes of logs accepted a day, as a bound on their cost. -1: no bound.')

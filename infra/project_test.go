@@ -19,8 +19,7 @@ var (
 	asked       = regexp.MustCompile(`readEnvironmentVariable\('([A-Z_]+)'`)
 )
 
-// Every parameter and output says what it is.
-func TestDescriptions(t *testing.T) {
+func TestParametersAndOutputsAreDescribed(t *testing.T) {
 	files, err := filepath.Glob("modules/*.bicep")
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +36,7 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
-// settings are the variables of the azd environment that people may set.
+// settings returns the names of the azd environment's variables that users may set.
 func settings(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -49,7 +48,8 @@ func settings(t *testing.T) []string {
 	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
-		return strings.HasPrefix(name, "AZURE_") || strings.HasPrefix(name, "SERVICE_") || slices.Contains(outputs(t), name)
+		return strings.HasPrefix(name, "AZURE_") || strings.HasPrefix(name, "SERVICE_") ||
+			slices.Contains(outputs(t), name)
 	})
 }
 
@@ -64,20 +64,18 @@ func outputs(t *testing.T) []string {
 	return names
 }
 
-// What main.bicep tells is read by somebody.
-func TestOutputs(t *testing.T) {
+func TestEveryOutputHasAReader(t *testing.T) {
 	readers := []string{"AZURE_RESOURCE_GROUP", "AZURE_CONTAINER_REGISTRY_ENDPOINT"} // azd itself
 	for _, match := range asked.FindAllStringSubmatch(read(t, "chat.bicepparam"), -1) {
 		readers = append(readers, match[1])
 	}
 	for _, name := range outputs(t) {
 		if !slices.Contains(readers, name) {
-			t.Errorf("nobody reads the output %s of main.bicep", name)
+			t.Errorf("nothing reads the output %s of main.bicep", name)
 		}
 	}
 }
 
-// The table of settings in README.md is whole, and has nothing else.
 func TestSettingsAreDocumented(t *testing.T) {
 	text := read(t, "README.md")
 	_, text, _ = strings.Cut(text, "## Settings")
@@ -94,8 +92,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 }
 
-// A pipeline gets every setting.
-func TestPipelineVariables(t *testing.T) {
+func TestPipelineGetsEverySetting(t *testing.T) {
 	_, list, _ := strings.Cut(read(t, "../azure.yaml"), "\n  variables:")
 	var names []string
 	for _, match := range regexp.MustCompile(`(?m)^    - ([A-Z_]+)$`).FindAllStringSubmatch(list, -1) {
@@ -106,8 +103,7 @@ func TestPipelineVariables(t *testing.T) {
 	}
 }
 
-// The hook tells azd which commit is deployed, and nothing where there is none.
-func TestPredeployHook(t *testing.T) {
+func TestPredeployHookPassesTheCommit(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows runs predeploy.ps1")
 	}
@@ -128,7 +124,8 @@ func TestPredeployHook(t *testing.T) {
 		command := exec.Command(name, args...)
 		command.Dir = in
 		command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "GIT_CEILING_DIRECTORIES="+dir,
-			"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
+			"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com",
+			"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
 		out, err := command.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
@@ -165,8 +162,7 @@ func TestPredeployHook(t *testing.T) {
 	}
 }
 
-// The configuration for Microsoft's emulator is one that an emulator takes, and has the topic that the worker uses.
-func TestLocalEmulator(t *testing.T) {
+func TestLocalEmulatorConfigHasTheTopic(t *testing.T) {
 	file, err := os.Open("local/config.json")
 	if err != nil {
 		t.Fatal(err)
@@ -194,8 +190,8 @@ func TestLocalEmulator(t *testing.T) {
 	}
 }
 
-// The commands of README.md are ones a shell reads, and those by hand give chat.bicep what it asks for.
-func TestReadmeCommands(t *testing.T) {
+// A shell parses the commands of README.md, and those for a deployment by hand set every parameter of chat.bicep.
+func TestReadmeCommandsAreComplete(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		missing(t, "no shell: "+err.Error())
 	}
@@ -218,6 +214,6 @@ func TestReadmeCommands(t *testing.T) {
 	slices.Sort(given)
 	slices.Sort(wanted)
 	if !slices.Equal(given, wanted) {
-		t.Errorf("README.md gives chat.bicep %v, which asks for %v", given, wanted)
+		t.Errorf("README.md sets the parameters %v of chat.bicep, which has %v", given, wanted)
 	}
 }

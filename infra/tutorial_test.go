@@ -26,8 +26,8 @@ import (
 
 const english, korean = "tutorial/TUTORIAL.md", "tutorial/TUTORIAL.ko.md"
 
-// Both languages say the same where it can be compared: commands, calculations, old cmdlets, steps, links.
-func TestTutorialLanguages(t *testing.T) {
+// The two languages have the same commands, calculations, cmdlets, steps and links.
+func TestTutorialLanguagesAgree(t *testing.T) {
 	if a, b := blocks(t, english, "sh"), blocks(t, korean, "sh"); !slices.Equal(a, b) {
 		t.Errorf("the commands differ:\n%q\n%q", a, b)
 	}
@@ -46,7 +46,7 @@ func TestTutorialLanguages(t *testing.T) {
 	}
 }
 
-// sums are the lines of the calculations, without their labels.
+// sums returns the lines of the calculations, without their labels.
 func sums(t *testing.T, file string) []string {
 	t.Helper()
 	var found []string
@@ -62,8 +62,7 @@ func sums(t *testing.T, file string) []string {
 	return found
 }
 
-// The costs add up.
-func TestTutorialCosts(t *testing.T) {
+func TestTutorialCostsAddUp(t *testing.T) {
 	decimals := func(text string) int {
 		_, fraction, _ := strings.Cut(text, ".")
 		return len(fraction)
@@ -83,13 +82,13 @@ func TestTutorialCosts(t *testing.T) {
 		}
 		value, _ := constant.Float64Val(result.Value)
 		if got := fmt.Sprintf("%.*f", decimals(want), value); got != want {
-			t.Errorf("%q: it is %s", sum, got)
+			t.Errorf("%q: the result is %s", sum, got)
 		}
 	}
 }
 
-// TestTutorial does what the tutorial says, on this machine.
-func TestTutorial(t *testing.T) {
+// TestTutorialRuns runs the tutorial's commands on this machine.
+func TestTutorialRuns(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		missing(t, "no git: "+err.Error())
 	}
@@ -123,13 +122,14 @@ func TestTutorial(t *testing.T) {
 	}
 }
 
-// failedRun is the line in which go run tells that its program failed.
+// failedRun matches the line that go run prints when its program fails.
 var failedRun = regexp.MustCompile(`(?m)^(exit status|signal:)`)
 
 // serveUntilInterrupted starts a command that serves the chat, opens the page, and ends it as Ctrl-C does.
 func serveUntilInterrupted(t *testing.T, command *exec.Cmd) {
 	t.Helper()
-	output := &watched{pattern: regexp.MustCompile(`"addr":"[^"]*:(\d+)"|http://(?:localhost|127\.0\.0\.1):(\d+)`), found: make(chan string, 1)}
+	address := regexp.MustCompile(`"addr":"[^"]*:(\d+)"|http://(?:localhost|127\.0\.0\.1):(\d+)`)
+	output := &watched{pattern: address, found: make(chan string, 1)}
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what a terminal's Ctrl-C reaches
 	if err := command.Start(); err != nil {
@@ -145,8 +145,9 @@ func serveUntilInterrupted(t *testing.T, command *exec.Cmd) {
 	})
 	select {
 	case port := <-output.found:
-		if status, body := eventually(t, "http://127.0.0.1:"+port+"/"); status != http.StatusOK || !strings.Contains(body, "<html") {
-			t.Errorf("the page answers %d and %d bytes, want the page", status, len(body))
+		status, body := eventually(t, "http://127.0.0.1:"+port+"/")
+		if status != http.StatusOK || !strings.Contains(body, "<html") {
+			t.Errorf("GET / answers %d and %d bytes, want the page", status, len(body))
 		}
 		if status, body := eventually(t, "http://127.0.0.1:"+port+"/readyz"); status != http.StatusOK {
 			t.Errorf("GET /readyz answers %d %q, want 200", status, body)
@@ -155,7 +156,7 @@ func serveUntilInterrupted(t *testing.T, command *exec.Cmd) {
 	case err := <-ended:
 		t.Fatalf("it ended with %v before it served, and printed:\n%s", err, output)
 	case <-time.After(5 * time.Minute):
-		t.Fatalf("it told no address, and printed:\n%s", output)
+		t.Fatalf("it printed no address, only:\n%s", output)
 	}
 	if err := syscall.Kill(-command.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -171,7 +172,7 @@ func serveUntilInterrupted(t *testing.T, command *exec.Cmd) {
 	}
 }
 
-// frame is a message of the plain WebSocket door.
+// frame is a message of the raw WebSocket at /ws.
 type frame struct {
 	Event string `json:"event,omitempty"`
 	Args  []any  `json:"args"`
@@ -179,7 +180,7 @@ type frame struct {
 	Ack   int    `json:"ack,omitempty"`
 }
 
-// twoPeopleTalk opens two windows, as it were: both choose a nickname, and one reads what the other says.
+// twoPeopleTalk connects two clients that choose nicknames, and checks that one receives the other's message.
 func twoPeopleTalk(t *testing.T, url string) {
 	t.Helper()
 	enter := func(nickname string) *websocket.Conn {
@@ -194,7 +195,9 @@ func twoPeopleTalk(t *testing.T, url string) {
 		if err := conn.WriteJSON(frame{Event: "nickname", Args: []any{nickname}, ID: 1}); err != nil {
 			t.Fatal(err)
 		}
-		await(t, conn, nickname+" has a name", func(f frame) bool { return f.Ack == 1 && len(f.Args) > 0 && f.Args[0] == false })
+		await(t, conn, nickname+" has a name", func(f frame) bool {
+			return f.Ack == 1 && len(f.Args) > 0 && f.Args[0] == false
+		})
 		return conn
 	}
 	ann, bob := enter("ann"), enter("bob")
@@ -208,7 +211,7 @@ func twoPeopleTalk(t *testing.T, url string) {
 	})
 }
 
-// leaveOpen goes on reading as an open window does, so that the far end's goodbye is answered.
+// leaveOpen goes on reading as an open window does, so that the server's close frame is answered.
 func leaveOpen(t *testing.T, conn *websocket.Conn) {
 	gone := make(chan struct{})
 	t.Cleanup(func() { <-gone }) // before the connection is closed, and at its read deadline at the latest
@@ -222,7 +225,7 @@ func leaveOpen(t *testing.T, conn *websocket.Conn) {
 	}()
 }
 
-// await reads until a frame is the wanted one.
+// await reads frames until one is the wanted one.
 func await(t *testing.T, conn *websocket.Conn, what string, wanted func(frame) bool) {
 	t.Helper()
 	var all []frame
@@ -238,12 +241,12 @@ func await(t *testing.T, conn *websocket.Conn, what string, wanted func(frame) b
 	}
 }
 
-// watched is output in which something is waited for.
+// watched collects output and reports the first match of a pattern.
 type watched struct {
 	pattern *regexp.Regexp
-	found   chan string // gets the pattern's first group that matched, once
+	found   chan string // receives the pattern's first group that matched, once
 
-	mu    sync.Mutex // guards what is below
+	mu    sync.Mutex // guards the fields below
 	text  bytes.Buffer
 	ready bool
 }
@@ -268,8 +271,9 @@ func (w *watched) String() string {
 // azdOffline are the commands that need no subscription to succeed.
 var azdOffline = []string{"azd env new", "azd env set"}
 
-// TestTutorialOnAzure follows the tutorial's azd as far as it goes without a subscription: environments are made and set, of the
-// others the command and its flags have to exist. Settings have to be ones the deployment reads.
+// TestTutorialOnAzure runs the tutorial's azd commands as far as that works without a subscription: it creates and sets
+// environments; of the other commands it checks that they and their flags exist. Settings have to be ones that the
+// deployment reads.
 func TestTutorialOnAzure(t *testing.T) {
 	var lines []string
 	for _, block := range blocks(t, english, "sh") {
@@ -295,7 +299,8 @@ func TestTutorialOnAzure(t *testing.T) {
 		defer cancel()
 		command := exec.CommandContext(ctx, "azd", args...)
 		command.Dir = dir
-		command.Env = append(os.Environ(), "AZD_CONFIG_DIR="+filepath.Join(dir, "config"), "AZURE_DEV_COLLECT_TELEMETRY=no", "AZD_SKIP_UPDATE_CHECK=true")
+		command.Env = append(os.Environ(), "AZD_CONFIG_DIR="+filepath.Join(dir, "config"),
+			"AZURE_DEV_COLLECT_TELEMETRY=no", "AZD_SKIP_UPDATE_CHECK=true")
 		out, err := command.CombinedOutput()
 		return string(out), err
 	}
@@ -315,17 +320,20 @@ func TestTutorialOnAzure(t *testing.T) {
 			}
 			continue
 		}
-		help, err := azd(append(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "mychatapp") }), "--help")...)
+		subcommand := slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
+			return strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "mychatapp")
+		})
+		help, err := azd(append(subcommand, "--help")...)
 		if err != nil {
-			t.Errorf("%s: there is no such command: %v\n%s", line, err, help)
+			t.Errorf("%s: azd has no such command: %v\n%s", line, err, help)
 		}
 		for _, arg := range args {
 			if strings.HasPrefix(arg, "-") && !strings.Contains(help, arg) {
-				t.Errorf("%s: it has no %s", line, arg)
+				t.Errorf("%s: the command has no flag %s", line, arg)
 			}
 		}
 	}
-	// The environment is App Service's by now, and the project one that azd accepts.
+	// The last environment set is the one for App Service. azd has to accept the project with it.
 	for _, args := range [][]string{{"show"}, {"restore", "chat-appservice"}, {"hooks", "run", "predeploy"}} {
 		if out, err := azd(append(args, "--no-prompt")...); err != nil {
 			t.Errorf("azd %v: %v\n%s", args, err, out)

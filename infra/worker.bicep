@@ -1,5 +1,5 @@
-// The contract between the worker and its host. Both hosts import it, and infra_test.go checks the worker's configuration,
-// routes and drain against it.
+// The contract between the worker and its host. Both hosts import it, and infra_test.go checks the worker's
+// configuration, routes and drain against it.
 
 @export()
 @description('The TCP port the worker serves, and the port the ingress sends to.')
@@ -10,7 +10,7 @@ var port = 8080
 var topicName = 'chat'
 
 @export()
-@description('Answers 200 as long as the process works, whatever the state of Service Bus, which a restart would not repair.')
+@description('Answers 200 while the process works, whatever the state of Service Bus: a restart would not repair that.')
 var livenessPath = '/healthz'
 
 @export()
@@ -18,7 +18,7 @@ var livenessPath = '/healthz'
 var readinessPath = '/readyz'
 
 @export()
-@description('Seconds from SIGTERM to SIGKILL: DRAIN_TIMEOUT, the last flush, the leave entry, the deletion of the subscription.')
+@description('Seconds from SIGTERM to SIGKILL: DRAIN_TIMEOUT, the last flush, the leave entry, the clean-up.')
 var terminationSeconds = 60
 
 @export()
@@ -26,11 +26,11 @@ var terminationSeconds = 60
 var startSeconds = 600
 
 @export()
-@description('The header in which the platform\'s sign-in passes the user\'s name. The platform removes it from what clients send.')
+@description('The header in which the platform\'s sign-in passes the user\'s name. Clients can\'t send it.')
 var signedInNameHeader = 'X-MS-CLIENT-PRINCIPAL-NAME'
 
 @export()
-@description('Settings of every worker on Azure. Only the platform\'s proxies reach a container, so private addresses are trusted.')
+@description('Settings of every worker. Only the platform\'s proxies, at private addresses, reach a container.')
 var environmentVariables = {
   AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential'
   DRAIN_TIMEOUT: '20s'

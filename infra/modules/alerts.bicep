@@ -1,4 +1,4 @@
-// What somebody should be told: instances out of step, Service Bus busy, messages nobody reads.
+// Alert rules: instances out of sync, Service Bus busy, unread messages. They send mail.
 
 @description('Azure region.')
 param location string
@@ -6,10 +6,10 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 param token string
 
-@description('Where the mail goes.')
+@description('Mail address of the operator.')
 param email string
 
 @description('The Service Bus namespace to watch.')
@@ -23,7 +23,7 @@ var metrics = loadTextContent('../monitoring/metrics.kql')
 var busAlerts = [
   {
     name: 'server-busy'
-    text: 'Service Bus throttled the chat. It goes on, in larger batches; if this lasts, use fewer instances or Premium.'
+    text: 'Service Bus throttled the chat, which goes on with larger batches. If it lasts, use Premium.'
     metric: 'ThrottledRequests'
     aggregation: 'Total'
     threshold: 0
@@ -39,7 +39,7 @@ var busAlerts = [
   }
   {
     name: 'unread'
-    text: 'Messages wait in the topic although instances read at once: a subscription has lost its instance and nobody deleted it.'
+    text: 'Messages stay unread although instances read at once: a subscription without an instance was not deleted.'
     metric: 'ActiveMessages'
     aggregation: 'Minimum'
     threshold: 100
@@ -50,12 +50,12 @@ var busAlerts = [
 var logAlerts = [
   {
     name: 'not-ready'
-    text: 'An instance has been out of step with the others for five minutes of the last fifteen.'
+    text: 'An instance was out of sync with the others for five of the last fifteen minutes.'
     query: 'metrics | summarize Minutes = countif(toint(M["chat.ready"]) == 0) by Instance | where Minutes >= 5'
   }
   {
     name: 'silent'
-    text: 'No instance has said anything for fifteen minutes.'
+    text: 'No instance has written a log line for fifteen minutes.'
     query: 'metrics | summarize Lines = count() | where Lines == 0'
   }
 ]

@@ -16,7 +16,7 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 param token string
 
 @description('Size of the plan.')
@@ -52,10 +52,10 @@ param settings object
 @description('A domain of your own. Empty: none.')
 param customDomain string
 
-@description('Client id of the Entra application that users sign in to. Empty: anybody may chat.')
+@description('Client id of the Entra application for sign-in. Empty: no sign-in.')
 param signInClientId string
 
-@description('The Log Analytics workspace that gets the instances\' logs.')
+@description('The Log Analytics workspace for the instances\' logs.')
 param workspaceName string
 
 var signIn = !empty(signInClientId)
@@ -63,8 +63,8 @@ var largestPlan = 30
 var fewest = min(largestPlan, zoneRedundant ? max(2, minReplicas) : minReplicas)
 var most = min(largestPlan, max(fewest, maxReplicas))
 
-// Easy Auth takes this name to mean: prove the application's identity by the managed identity's, not by a secret. What it holds
-// is a client id, which is public.
+// Easy Auth takes this name to mean: prove the application's identity by the managed identity, not by a secret. The
+// setting holds a client id, which is public.
 var assertionSetting = 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
 
 var variables = union(
@@ -78,8 +78,8 @@ var variables = union(
     WEBSITES_CONTAINER_STOP_TIME_LIMIT: string(terminationSeconds)
     WEBSITES_ENABLE_APP_SERVICE_STORAGE: 'false'
     WEBSITES_PORT: string(port)
-    WEBSITE_HEALTHCHECK_MAXPINGFAILURES: '2' // a minute each: out of step for two minutes, and no new users come
-    WEBSITE_PROACTIVE_AUTOHEAL_ENABLED: 'false' // it takes long-polling for requests that hang
+    WEBSITE_HEALTHCHECK_MAXPINGFAILURES: '2' // a minute each: an instance out of sync for two minutes gets no new users
+    WEBSITE_PROACTIVE_AUTOHEAL_ENABLED: 'false' // it mistakes long-polling for requests that hang
     WEBSITE_WARMUP_PATH: livenessPath
     WEBSITE_WARMUP_STATUSES: '200'
   },
@@ -119,7 +119,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
-    clientAffinityEnabled: true // long-polling asks the same instance again and again
+    clientAffinityEnabled: true // a long-polling session lives at one instance
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
       linuxFxVersion: 'DOCKER|${empty(imageName) ? 'mcr.microsoft.com/appsvc/staticsite:latest' : imageName}'
@@ -157,7 +157,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-// Publishing with a password, off.
+// Turns off publishing with a password.
 resource publishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [for kind in ['ftp', 'scm']: {
   parent: site
   name: kind

@@ -18,7 +18,7 @@ param domain string
 resource site 'Microsoft.Web/sites@2024-11-01' existing = {
   name: siteName
 
-  // App Service certifies only what is bound already.
+  // App Service issues a certificate only for a bound domain.
   resource binding 'hostNameBindings' = {
     name: domain
     properties: {
@@ -37,7 +37,7 @@ resource certificate 'Microsoft.Web/certificates@2024-11-01' = {
   dependsOn: [site::binding]
 }
 
-// One file may not write a resource twice, so the second writing is a module.
+// A file can't declare a resource twice, so the second declaration is a module.
 module secure 'appservicetls.bicep' = {
   name: 'tls'
   params: { siteName: siteName, domain: domain, thumbprint: certificate.properties.thumbprint }

@@ -6,7 +6,7 @@ param siteName string
 @description('The domain, bound already.')
 param domain string
 
-@description('Of the domain\'s certificate.')
+@description('Thumbprint of the domain\'s certificate.')
 param thumbprint string
 
 resource site 'Microsoft.Web/sites@2024-11-01' existing = {

@@ -1,15 +1,15 @@
-// A mail before the money is spent.
+// A monthly budget, and a mail when the forecast exceeds it.
 
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 param token string
 
-@description('Monthly, in the subscription\'s currency.')
+@description('Amount a month, in the subscription\'s currency.')
 param amount int
 
 @description('First day of the month the budget begins in.')
 param start string
 
-@description('Where the mail goes.')
+@description('Mail address of the operator.')
 param email string
 
 resource budget 'Microsoft.Consumption/budgets@2023-11-01' = {

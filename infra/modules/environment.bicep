@@ -6,7 +6,7 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 param token string
 
 @description('Whether replicas are spread over zones; needs a subnet.')

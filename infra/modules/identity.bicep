@@ -1,4 +1,5 @@
-// Who the instances are: one identity, made before the application, so that its roles are there before the first pull.
+// The one identity of all instances. It is created before the application, so that its roles exist before the first
+// pull.
 
 @description('Azure region.')
 param location string
@@ -6,7 +7,7 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 param token string
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {

@@ -1,4 +1,4 @@
-// Where logs and metrics go. Nothing authenticates to it with a key: platform logs arrive by diagnostic settings.
+// The workspace for logs and metrics. Nothing needs its key: diagnostic settings send the platform's logs.
 
 @description('Azure region.')
 param location string
@@ -6,7 +6,7 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 param token string
 
 @description('Gigabytes accepted a day; -1 for no bound.')

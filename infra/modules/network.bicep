@@ -6,7 +6,7 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 param token string
 
 @description('The service that puts the instances into the network.')

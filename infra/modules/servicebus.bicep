@@ -8,7 +8,7 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 param token string
 
 @description('Standard or Premium.')
@@ -27,7 +27,7 @@ param identityName string
 @description('The Log Analytics workspace that gets the namespace\'s metrics and operational logs.')
 param workspaceName string
 
-// Data Owner, because each instance makes and deletes its own subscription, and of the built-in roles only this one may. The
+// Data Owner, because each instance creates and deletes its own subscription, and only this built-in role may. The
 // namespace holds nothing but this topic, so the role reaches no further than it must.
 var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 
@@ -54,9 +54,9 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
     publicNetworkAccess: publicNetworkAccess ? 'Enabled' : 'Disabled'
   }
 
-  // The topic is the log of the chat: one order for all subscriptions, hence no partitions. Instances repeat what they do not
-  // see come back and drop repeats themselves, hence no duplicate detection. What nobody read in ten minutes is in a
-  // snapshot by then, hence the short time to live.
+  // The topic is the log of the chat. It has no partitions, so that all subscriptions share one order. It has no
+  // duplicate detection, because instances send again what does not come back, and drop repeats themselves. Its time to
+  // live is short, because a snapshot holds whatever was not read within ten minutes.
   resource topic 'topics' = {
     name: topicName
     properties: {

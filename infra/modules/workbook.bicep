@@ -1,4 +1,4 @@
-// What an operator looks at: the chat's own metrics beside Service Bus's. The panels are in monitoring/panels.json.
+// The operator's workbook: the chat's own metrics beside those of Service Bus. monitoring/panels.json has the panels.
 
 @description('Azure region.')
 param location string
@@ -6,7 +6,7 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('The Log Analytics workspace the panels ask.')
+@description('The Log Analytics workspace that the panels query.')
 param workspaceName string
 
 var metrics = loadTextContent('../monitoring/metrics.kql')
@@ -16,7 +16,8 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existin
   name: workspaceName
 }
 
-// The numbers are the workbook format's: a text is 1, a log query 3, parameters 9; a time range is 4; logs are asked as 0.
+// Numbers of the workbook format: item type 1 is a text, 3 a query, 9 parameters; parameter type 4 is a time range;
+// query type 0 asks logs.
 var introduction = {
   type: 1
   name: 'introduction'
