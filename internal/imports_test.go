@@ -34,7 +34,7 @@ var table = map[string]rule{
 			"github.com/prometheus/client_golang"},
 	},
 	"internal/engineio":                  {outside: []string{"github.com/gorilla/websocket"}},
-	"internal/socketio":                  {ours: []string{"internal/engineio"}},
+	"internal/socketio":                  {ours: []string{"internal/engineio", "internal/timerheap"}},
 	"internal/socketio/echoserver":       {ours: []string{"internal/engineio", "internal/socketio"}},
 	"internal/socketio/socketiotest":     {ours: []string{"internal/engineio", "internal/socketio"}, outside: []string{"github.com/gorilla/websocket"}},
 	"internal/chat":                      {ours: []string{"internal/socketio"}, outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"}},

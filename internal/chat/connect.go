@@ -9,9 +9,7 @@ import (
 
 // Recovery returns the connection state recovery of Socket.IO, which finds its sessions in the replicated state: a
 // client may come back to any instance. It belongs into the options of the server whose namespace is attached.
-func (c *Chat) Recovery() socketio.Recovery { return recovery{c} }
-
-type recovery struct{ chat *Chat }
+func (c *Chat) Recovery() socketio.Recovery { return c.restore }
 
 // returning is what is known of a client that is recovered.
 type returning struct {
@@ -21,13 +19,9 @@ type returning struct {
 	dialect dialect
 }
 
-// Keep implements socketio.Recovery. There is nothing to keep: the log has been told by disconnect.
-func (recovery) Keep(socketio.Session) {}
-
-// Restore implements socketio.Recovery. It finds a session whose user is known and whose missed lines are all kept. What was
-// missed is sent by connect, under the lock that Apply holds as well.
-func (r recovery) Restore(nsp, pid, offset string) (socketio.Restored, bool) {
-	c := r.chat
+// restore is a socketio.Recovery. It finds the socket of a known user whose missed lines are all kept; connect sends these
+// lines, under the lock that Apply holds as well.
+func (c *Chat) restore(nsp, pid, offset string) (socketio.Restored, bool) {
 	since, err := parsePosition(offset)
 	if c.nsp == nil || nsp != c.nsp.Name() || err != nil {
 		return socketio.Restored{}, false
@@ -41,7 +35,7 @@ func (r recovery) Restore(nsp, pid, offset string) (socketio.Restored, bool) {
 	if _, whole := c.state.missedBy(u.rooms, since); !whole {
 		return socketio.Restored{}, false
 	}
-	return socketio.Restored{Session: socketio.Session{Namespace: nsp, SID: u.sid, PID: pid, Data: u.returning()}}, true
+	return socketio.Restored{SID: u.sid, Data: u.returning()}, true
 }
 
 func (u *user) returning() *returning {

@@ -37,13 +37,13 @@ func settle(t *testing.T, before int) {
 	}
 }
 
-// TestTinyPackets has a client send a million packets that mean nothing, and one that does.
-func TestTinyPackets(t *testing.T) {
+// TestIgnoredPacketsCostNoMemory sends a million packets without effect, and one with an effect.
+func TestIgnoredPacketsCostNoMemory(t *testing.T) {
 	server := newEcho(socketio.Options{})
 	host := socketiotest.Serve(t, server, engineio.Options{})
 	for _, row := range []struct{ name, packet string }{
-		{"events nobody handles", `2["a"]`},
-		{"acknowledgements nobody waits for", `39007199254740991[]`},
+		{"events without a handler", `2["a"]`},
+		{"acknowledgements that the server did not ask for", `39007199254740991[]`},
 		{"events of a namespace the server has ended", `2/ended,["a"]`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestTinyPackets(t *testing.T) {
 	}
 }
 
-// TestNamespaceFlood has a client ask for namespaces that do not exist, and for all that do.
+// TestNamespaceFlood joins namespaces that do not exist, and all that do.
 func TestNamespaceFlood(t *testing.T) {
 	server := newEcho(socketio.Options{})
 	for i := range 100 {
@@ -93,8 +93,8 @@ func TestNamespaceFlood(t *testing.T) {
 	}
 }
 
-// TestSlowReader broadcasts to clients of which one reads nothing: it alone is closed, and the others miss nothing.
-func TestSlowReader(t *testing.T) {
+// TestSlowReaderIsClosed broadcasts to a client that reads and one that does not. The first one misses nothing.
+func TestSlowReaderIsClosed(t *testing.T) {
 	const events = 20_000 // of a kilobyte: more than sockets and queue hold
 	server := socketio.NewServer(socketio.Options{})
 	ns := server.Of("/")
@@ -132,13 +132,10 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// TestManyClients has clients come and go, in every way there is, and looks what they leave behind.
-func TestManyClients(t *testing.T) {
+// TestClosedClientsCostNoMemory ends clients in every way, and compares memory and goroutines.
+func TestClosedClientsCostNoMemory(t *testing.T) {
 	server := newEcho(socketio.Options{})
-	server.Of("/").OnConnect(func(s *socketio.Socket) {
-		s.Join("room", s.ID())
-		_ = s.EmitWithAck(time.Hour, func(*socketio.Args, error) {}, "question")
-	})
+	server.Of("/").OnConnect(func(s *socketio.Socket) { s.Join("room", s.ID()) })
 	host := socketiotest.Serve(t, server, engineio.Options{})
 	round := func(n int) {
 		for i := range n {

@@ -6,40 +6,29 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// Broadcast is a choice of a namespace's sockets. It is a value: its methods that narrow or widen the choice return
-// another. Who is in it is found out when it is used.
+// Broadcast selects sockets of a namespace as the receivers of an event. It is a value: To, Except and Volatile return
+// another. The receivers are looked up when an event is emitted, not when the Broadcast is made.
 //
-// To and Except take rooms and ids of sockets alike. A socket is reached once, however many of its rooms are named.
+// To and Except accept names of rooms and ids of sockets. A socket receives an event once, however many of its rooms are
+// named.
 type Broadcast struct {
 	nsp      *Namespace
 	rooms    []string
 	except   []string
-	sender   *Socket // left out, if not nil
-	all      bool    // everybody, and rooms is empty
+	all      bool // every socket, and rooms is empty
 	volatile bool
 }
 
-// All chooses every socket of the namespace.
+// All selects every socket of the namespace.
 func (n *Namespace) All() Broadcast { return Broadcast{nsp: n, all: true} }
 
-// To chooses the sockets in any of the rooms; none where no room is named.
+// To selects the sockets in any of the rooms; none if no room is named.
 func (n *Namespace) To(rooms ...string) Broadcast { return Broadcast{nsp: n, rooms: rooms} }
 
-// Except chooses every socket but those in any of the rooms.
-func (n *Namespace) Except(rooms ...string) Broadcast { return n.All().Except(rooms...) }
-
-// Emit sends an event to every socket of the namespace.
+// Emit broadcasts an event to every socket of the namespace.
 func (n *Namespace) Emit(event string, args ...any) error { return n.All().Emit(event, args...) }
 
-// Broadcast chooses every other socket of the namespace.
-func (s *Socket) Broadcast() Broadcast { return Broadcast{nsp: s.nsp, all: true, sender: s} }
-
-// To chooses the other sockets in any of the rooms.
-func (s *Socket) To(rooms ...string) Broadcast {
-	return Broadcast{nsp: s.nsp, rooms: rooms, sender: s}
-}
-
-// To adds the sockets in any of the rooms. Of everybody it leaves those.
+// To adds the sockets in any of the rooms. If every socket was selected, only those in the rooms remain.
 func (b Broadcast) To(rooms ...string) Broadcast {
 	b.rooms = slices.Concat(b.rooms, rooms)
 	b.all = false
@@ -52,14 +41,14 @@ func (b Broadcast) Except(rooms ...string) Broadcast {
 	return b
 }
 
-// Volatile makes events worthless later: a client that does not keep up misses them, and they are not recovered.
+// Volatile drops the event for a client that has others queued.
 func (b Broadcast) Volatile() Broadcast {
 	b.volatile = true
 	return b
 }
 
-// Emit sends an event to the chosen sockets, with arguments as for [Socket.Emit]; an error means that they cannot be
-// encoded. It is encoded once for each door and then only pointed to.
+// Emit broadcasts an event, with arguments as for [Socket.Emit]; an error means that they can't be encoded. Each protocol's
+// encoding is made once and shared by all receivers.
 func (b Broadcast) Emit(event string, args ...any) error {
 	p, err := b.nsp.Prepare(event, args...)
 	if err != nil {
@@ -69,43 +58,29 @@ func (b Broadcast) Emit(event string, args ...any) error {
 	return nil
 }
 
-// EmitPrepared sends an event that is encoded already. It allocates nothing for a receiver, and waits for none. It panics
-// if the event was prepared by another namespace.
+// EmitPrepared broadcasts an event that is encoded already. It allocates nothing per receiver, and waits for none. It
+// panics if another namespace prepared the event.
 func (b Broadcast) EmitPrepared(p *Prepared) {
 	n := b.nsp
 	n.mustOwn(p)
-	if n.server.recorder == nil || b.volatile {
-		n.mu.RLock()
-		defer n.mu.RUnlock()
-		b.sendLocked(p)
-		return
-	}
-	// Alone, so that every socket gets events in the order they were recorded.
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	emission := Emission{Event: p, Rooms: b.rooms, Except: b.except, All: b.all}
-	if b.sender != nil {
-		emission.Except = append(slices.Clone(b.except), b.sender.id)
-	}
-	if offset := n.server.recorder.Record(emission); offset != "" {
-		p = p.WithOffset(offset)
-	}
-	b.sendLocked(p)
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	b.queueLocked(p)
 }
 
-// sendLocked queues p for every chosen socket. The caller holds the namespace's lock, at least for reading.
-func (b *Broadcast) sendLocked(p *Prepared) {
-	var packet, bare *engineio.Prepared
+// queueLocked queues p for every receiver. A read lock of the namespace is enough.
+func (b *Broadcast) queueLocked(p *Prepared) {
+	var packet, raw *engineio.Prepared
 	var queued uint64
 	b.visitLocked(func(s *Socket) {
 		form := &packet
-		if s.client.bare() {
-			form = &bare
+		if s.client.isRaw() {
+			form = &raw
 		}
 		if *form == nil {
-			*form = p.form(s.client.bare())
+			*form = p.form(s.client.isRaw())
 		}
-		// An error means that the session is over, and its sockets end.
+		// An error means that the session is over, which also ends its sockets.
 		if b.volatile {
 			if s.client.session.SendVolatile(*form) {
 				queued++
@@ -117,7 +92,39 @@ func (b *Broadcast) sendLocked(p *Prepared) {
 	b.nsp.server.counters.deliveries.Add(queued)
 }
 
-// targets are rooms and single sockets that names stand for.
+// visitLocked calls visit once with each receiver. A read lock of the namespace is enough.
+func (b *Broadcast) visitLocked(visit func(*Socket)) {
+	n := b.nsp
+	except := n.targetsLocked(b.except)
+	offer := func(s *Socket) {
+		if !except.hasLocked(s) {
+			visit(s)
+		}
+	}
+	if b.all {
+		for _, s := range n.all {
+			offer(s)
+		}
+		return
+	}
+	to := n.targetsLocked(b.rooms)
+	for i, r := range to.rooms {
+		earlier := targets{rooms: to.rooms[:i]}
+		for _, s := range r.members {
+			if i == 0 || !earlier.hasLocked(s) {
+				offer(s)
+			}
+		}
+	}
+	for i, s := range to.sockets {
+		earlier := targets{to.rooms, to.sockets[:i]}
+		if !earlier.hasLocked(s) {
+			offer(s)
+		}
+	}
+}
+
+// targets are the rooms and sockets that a list of names refers to.
 type targets struct {
 	rooms   []*room
 	sockets []*Socket
@@ -135,86 +142,8 @@ func (n *Namespace) targetsLocked(names []string) (t targets) {
 	return t
 }
 
-// has tells whether s is among the targets.
-func (t *targets) has(s *Socket) bool {
+// hasLocked reports whether s is one of the sockets or in one of the rooms.
+func (t *targets) hasLocked(s *Socket) bool {
 	return slices.Contains(t.sockets, s) ||
 		slices.ContainsFunc(t.rooms, func(r *room) bool { return s.membershipLocked(r) >= 0 })
-}
-
-// visitLocked calls visit with each chosen socket, once. The caller holds the namespace's lock, at least for reading.
-func (b *Broadcast) visitLocked(visit func(*Socket)) {
-	n := b.nsp
-	except := n.targetsLocked(b.except)
-	offer := func(s *Socket) {
-		if s != b.sender && !except.has(s) {
-			visit(s)
-		}
-	}
-	if b.all {
-		for _, s := range n.all {
-			offer(s)
-		}
-		return
-	}
-	to := n.targetsLocked(b.rooms)
-	for i, r := range to.rooms {
-		earlier := targets{rooms: to.rooms[:i]}
-		for _, s := range r.members {
-			if i == 0 || !earlier.has(s) {
-				offer(s)
-			}
-		}
-	}
-	for i, s := range to.sockets {
-		earlier := targets{to.rooms, to.sockets[:i]}
-		if !earlier.has(s) {
-			offer(s)
-		}
-	}
-}
-
-// Sockets returns the sockets chosen at this moment, in no order.
-func (b Broadcast) Sockets() []*Socket {
-	b.nsp.mu.RLock()
-	defer b.nsp.mu.RUnlock()
-	var sockets []*Socket
-	b.visitLocked(func(s *Socket) { sockets = append(sockets, s) })
-	return sockets
-}
-
-// Len returns how many sockets are chosen at this moment.
-func (b Broadcast) Len() int {
-	b.nsp.mu.RLock()
-	defer b.nsp.mu.RUnlock()
-	n := 0
-	b.visitLocked(func(*Socket) { n++ })
-	return n
-}
-
-// Join adds the chosen sockets to rooms.
-func (b Broadcast) Join(rooms ...string) {
-	for _, s := range b.Sockets() {
-		s.Join(rooms...)
-	}
-}
-
-// Leave removes the chosen sockets from rooms.
-func (b Broadcast) Leave(rooms ...string) {
-	for _, s := range b.Sockets() {
-		s.Leave(rooms...)
-	}
-}
-
-// Disconnect disconnects the chosen sockets, see [Socket.Disconnect].
-func (b Broadcast) Disconnect() {
-	for _, s := range b.Sockets() {
-		s.Disconnect()
-	}
-}
-
-// CloseConnections closes the connections of the chosen sockets, see [Socket.CloseConnection].
-func (b Broadcast) CloseConnections() {
-	for _, s := range b.Sockets() {
-		s.CloseConnection()
-	}
 }

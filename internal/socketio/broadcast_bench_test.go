@@ -16,7 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// audience is many clients that only count the bytes they get.
+// audience is a number of clients that only count the bytes they receive.
 type audience struct {
 	received atomic.Int64
 	wake     chan struct{} // size 1: received has changed
@@ -24,17 +24,17 @@ type audience struct {
 	readers  sync.WaitGroup
 }
 
-// seat connects n clients, every second one at the plain door if both is true.
+// seat connects n clients, every second one as a raw WebSocket if both is true.
 func seat(tb testing.TB, host *socketiotest.Host, n int, both bool) *audience {
 	tb.Helper()
 	a := &audience{wake: make(chan struct{}, 1)}
 	tb.Cleanup(a.leave)
 	for i := range n {
-		door, answers := "/socket.io/?EIO=4&transport=websocket", 1
+		path, answers := "/socket.io/?EIO=4&transport=websocket", 1
 		if both && i%2 == 1 {
-			door, answers = "/ws", 0
+			path, answers = "/ws", 0
 		}
-		conn, _, err := websocket.DefaultDialer.Dial("ws://"+host.Address()+door, nil)
+		conn, _, err := websocket.DefaultDialer.Dial("ws://"+host.Address()+path, nil)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func (a *audience) read(conn *websocket.Conn) {
 	}
 }
 
-// wait returns when all together have received so many bytes.
+// wait returns when the clients have received so many bytes in all.
 func (a *audience) wait(bytes int64) {
 	for a.received.Load() < bytes {
 		<-a.wake
@@ -83,7 +83,7 @@ func (a *audience) leave() {
 	a.readers.Wait()
 }
 
-// BenchmarkBroadcast sends one event to everybody, over TCP; a round is over when the last one has it.
+// BenchmarkBroadcast sends one event to every client, over TCP; a round is over when the last one has it.
 func BenchmarkBroadcast(b *testing.B) {
 	for _, n := range []int{100, 1000, 5000} {
 		for _, both := range []bool{false, true} {
@@ -95,10 +95,10 @@ func BenchmarkBroadcast(b *testing.B) {
 				waitForSockets(b, ns, n)
 				text := strings.Repeat("x", 64)
 				packet := int64(len(`42["user message","User1",""]`) + len(text) + 2) // and a frame's header
-				bare := int64(len(`{"event":"user message","args":["User1",""]}`) + len(text) + 2)
+				raw := int64(len(`{"event":"user message","args":["User1",""]}`) + len(text) + 2)
 				round := packet * int64(n)
 				if both {
-					round = packet*int64((n+1)/2) + bare*int64(n/2)
+					round = packet*int64((n+1)/2) + raw*int64(n/2)
 				}
 				a.received.Store(0)
 				total := int64(0)
@@ -116,7 +116,7 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 }
 
-// BenchmarkBroadcastStream lets up to 32 events be under way, as a busy room has them, so that writes can gather.
+// BenchmarkBroadcastStream lets up to 32 events be under way, as a busy room has them, so that one write can carry several.
 func BenchmarkBroadcastStream(b *testing.B) {
 	for _, n := range []int{100, 1000} {
 		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
@@ -143,8 +143,8 @@ func BenchmarkBroadcastStream(b *testing.B) {
 	}
 }
 
-// TestBroadcastAllocations broadcasts to many and to few: what is allocated must not depend on how many.
-func TestBroadcastAllocations(t *testing.T) {
+// TestBroadcastAllocatesNothingPerReceiver compares the allocations of broadcasts to few and to many.
+func TestBroadcastAllocatesNothingPerReceiver(t *testing.T) {
 	const few, many = 10, 210
 	counts := map[int]float64{}
 	for _, n := range []int{few, many} {
@@ -169,7 +169,7 @@ func TestBroadcastAllocations(t *testing.T) {
 	}
 }
 
-// waitForSockets waits until n clients are let in: at the plain door nobody tells them.
+// waitForSockets waits until n clients have joined: raw WebSockets get no answer.
 func waitForSockets(tb testing.TB, ns *socketio.Namespace, n int) {
 	tb.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ns.All().Len() < n; runtime.Gosched() {

@@ -3,7 +3,6 @@ package socketio
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net/url"
 	"slices"
 	"sync"
@@ -14,62 +13,46 @@ import (
 // WebSocket close codes, RFC 6455 section 7.4.1.
 const (
 	closePolicyViolation = 1008
-	closeInternalError   = 1011 // "internal error"
+	closeInternalError   = 1011
 )
 
 const errNotJoined = packetError("namespace not joined")
 const errJoined = packetError("namespace joined already")
 
-// client is one session and its sockets, at most one to a namespace.
+// client is one session and its sockets, at most one in each namespace.
 type client struct {
 	server  *Server
 	session *engineio.Session
 
 	// Owned by the session's calls, which never overlap.
-	decoder decoder
-	struck  bool // it has been told of a mistake at the plain door
-	asked   bool // to be let in, at the plain door
+	decoder  decoder
+	rawState rawState
 
 	mu sync.Mutex
 	// mu guards
-	sockets []*Socket // also those that the server has ended, until the client joins their namespace anew
-	timeout *deadline // to join the first namespace; nil once it has
-	joined  bool      // some namespace, at some time
+	sockets []*Socket       // including those the server has disconnected, until the client joins their namespace again
+	timeout *connectTimeout // to join the first namespace; nil once it has
+	joined  bool            // some namespace, at some time
 }
 
-func (c *client) bare() bool { return c.session.Protocol() == engineio.Raw }
-func (c *client) v3() bool   { return c.session.Protocol() == engineio.V3 }
+func (c *client) isRaw() bool { return c.session.Protocol() == engineio.Raw }
+func (c *client) isV3() bool  { return c.session.Protocol() == engineio.V3 }
 
-// open joins the main namespace where the protocol lets clients in without asking, and sets the connect time-out else.
+// open joins the main namespace for clients whose protocol does not ask, and sets the connect time-out for all others.
 func (c *client) open() {
 	switch {
-	case c.v3():
+	case c.isV3():
 		// Socket.IO v5, "Difference between v5 and v4": clients used to be in the main namespace without asking.
 		c.connect(nil, nil)
-	case c.bare() && !c.session.Handshake().Query().Has("connect"):
+	case c.isRaw() && !c.session.Handshake().Query().Has("connect"):
 		c.connect(nil, nil)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.joined {
-		// A busy server is late with its own answers, too: that is not the client's fault.
+		// The extra time makes up for a busy server's own delay, which is not the client's fault.
 		grace := c.server.options.ConnectTimeout / 8
-		c.timeout = c.server.deadlines.add(c.server.options.ConnectTimeout+grace, c.giveUp)
-	}
-}
-
-// giveUp closes a client that has joined no namespace in time.
-func (c *client) giveUp() {
-	c.mu.Lock()
-	joined := c.joined
-	c.mu.Unlock()
-	switch {
-	case joined:
-	case c.bare():
-		c.session.Close(errors.Join(ErrConnectTimeout,
-			&engineio.ProtocolError{Code: closePolicyViolation, Reason: ErrConnectTimeout.Error()}))
-	default:
-		c.session.Close(ErrConnectTimeout)
+		c.timeout = c.server.timeouts.add(c, c.server.options.ConnectTimeout+grace)
 	}
 }
 
@@ -80,7 +63,7 @@ func (c *client) receive(m engineio.Message, in *incoming) error {
 		return err
 	}
 	p := &in.packet
-	if c.v3() {
+	if c.isV3() {
 		p.cutQuery()
 	}
 	socket := c.find(p.namespace)
@@ -92,7 +75,7 @@ func (c *client) receive(m engineio.Message, in *incoming) error {
 		c.connect(p.namespace, p.payload)
 		return nil
 	case packetConnectError:
-		return errPacketType // only a server says that
+		return errPacketType // only a server sends it
 	}
 	if socket == nil {
 		return errNotJoined
@@ -103,32 +86,32 @@ func (c *client) receive(m engineio.Message, in *incoming) error {
 	case packetEvent, packetBinaryEvent:
 		in.event.name = p.args[0].of(p.payload)
 		in.event.spans = p.args[1:]
-		in.event.id, in.event.wanted = p.id, p.hasID
-		socket.dispatch(&in.event)
+		in.event.id, in.event.wantsAck = p.id, p.hasID
+		socket.handle(&in.event)
 	case packetAck, packetBinaryAck:
-		socket.acked(p.id, &in.event.Args)
+		// The server asks for no acknowledgements. The reference implementation ignores unexpected ones, too.
 	}
 	return nil
 }
 
-// cutQuery takes the query string off the namespace, where clients of Socket.IO 2 put what is the CONNECT packet's payload
-// today.
+// cutQuery takes the query string off the namespace. Clients of Socket.IO 2 put there what later clients put into the
+// payload of the CONNECT packet.
 func (p *packet) cutQuery() {
 	namespace, query, ok := bytes.Cut(p.namespace, []byte{'?'})
 	p.namespace = namespace
 	if !ok || p.kind != packetConnect {
 		return
 	}
-	values, _ := url.ParseQuery(string(query)) // what is malformed in it is left out
+	values, _ := url.ParseQuery(string(query)) // malformed parts are left out
 	auth := make(map[string]string, len(values))
 	for name := range values {
 		auth[name] = values.Get(name)
 	}
-	p.payload, _ = json.Marshal(auth) // strings always can be
+	p.payload, _ = json.Marshal(auth) // can't fail for strings
 }
 
-// find returns the client's socket in a namespace, which may have been ended by the server: what was under way then is
-// dropped, where the reference implementation closes the whole connection.
+// find returns the client's socket in a namespace. The server may have disconnected it: packets that were under way then
+// are dropped, where the reference implementation closes the whole connection.
 func (c *client) find(namespace []byte) *Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,7 +123,7 @@ func (c *client) find(namespace []byte) *Socket {
 	return nil
 }
 
-// leave is the client leaving a namespace.
+// leave ends a socket on its client's request.
 func (c *client) leave(socket *Socket) {
 	c.mu.Lock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(s *Socket) bool { return s == socket })
@@ -156,16 +139,21 @@ func (c *client) close(reason error) {
 	timeout := c.timeout
 	c.mu.Unlock()
 	if timeout != nil {
-		c.server.deadlines.remove(timeout)
+		c.server.timeouts.remove(timeout)
 	}
 	for _, socket := range sockets {
 		socket.end(reason)
 	}
 }
 
-// violate closes a client whose packet was refused.
-func (c *client) violate(err error) {
+// closeMalformed closes the connection of a client whose packet was refused.
+func (c *client) closeMalformed(err error) {
 	c.server.counters.protocolErrors.Add(1)
 	c.server.log.Debug("packet refused", "remote", c.session.Handshake().RemoteAddr, "err", err)
 	c.session.Close(&engineio.ProtocolError{Code: closePolicyViolation, Reason: err.Error()})
 }
+
+// send queues a message. An error means that the session is over, and Closed follows.
+func (c *client) send(m engineio.Message) { _ = c.session.Send(m) }
+
+func text(b []byte) engineio.Message { return engineio.Message{Data: b} }

@@ -18,7 +18,7 @@ import (
 	"chatapp/internal/socketio"
 )
 
-// clientsDir has the official JavaScript clients and what they say.
+// clientsDir holds the official JavaScript clients and the conversations that they have.
 const clientsDir = "testdata/clients"
 
 // requireNode skips the test where Node or the clients' packages are missing, unless everything optional is required.
@@ -36,55 +36,47 @@ func requireNode(t *testing.T) {
 	}
 }
 
-// application is what the clients talk to.
-func application(o socketio.Options) *socketio.Server {
+// application returns the server of the conversations. log is nil for one without recovery.
+func application(log *newsLog) *socketio.Server {
+	var o socketio.Options
+	if log != nil {
+		o.Recovery = log.restore
+	}
 	server := socketio.NewServer(o)
 	ns := server.Of("/")
+	if log != nil {
+		log.attach(server)
+	}
 	ns.OnConnect(func(s *socketio.Socket) {
-		_ = s.Emit("auth", socketio.Raw(s.Auth()), s.Handshake().Query().Get("room"), nil)
+		_ = s.Emit("auth", json.RawMessage(s.Auth()), s.Handshake().Query().Get("room"), nil)
 	})
 	ns.On("message", func(s *socketio.Socket, e *socketio.Event) { _ = s.Emit("message-back", e.Values()...) })
 	ns.On("message-with-ack", func(_ *socketio.Socket, e *socketio.Event) { _ = e.Ack(e.Values()...) })
-	ns.On("ask me", func(s *socketio.Socket, e *socketio.Event) {
-		timeout := 30 * time.Second
-		if s, _ := e.String(0); s == "no answer" {
-			timeout = 50 * time.Millisecond
-		}
-		_ = s.EmitWithAck(timeout, func(args *socketio.Args, err error) {
-			if err != nil {
-				_ = s.Emit("answered", err.Error(), nil)
-				return
-			}
-			_ = s.Emit("answered", append([]any{nil}, args.Values()...)...)
-		}, "question", e.Value(0), []byte{9})
-	})
 	ns.On("join", func(s *socketio.Socket, e *socketio.Event) {
 		room, _ := e.String(0)
-		s.Join(room)
+		if log != nil {
+			log.join(s, room)
+		} else {
+			s.Join(room)
+		}
 		_ = e.Ack()
 	})
-	ns.On("tell", func(s *socketio.Socket, e *socketio.Event) {
+	ns.On("to others", func(s *socketio.Socket, e *socketio.Event) {
 		room, _ := e.String(0)
-		_ = s.To(room).Emit("news", e.Value(1))
+		_ = ns.To(room).Except(s.ID()).Emit("news", e.Values()[1])
 	})
-	ns.On("tell everybody", func(s *socketio.Socket, e *socketio.Event) {
+	ns.On("to all", func(s *socketio.Socket, e *socketio.Event) {
 		room, _ := e.String(0)
-		_ = ns.To(room).Emit("news", e.Value(1))
-		_ = s.Emit("told", nil)
+		text, _ := e.String(1)
+		log.publish(room, text)
+		_ = s.Emit("sent", nil)
 	})
 	ns.On("is there", func(_ *socketio.Socket, e *socketio.Event) {
 		id, _ := e.String(0)
 		_ = e.Ack(ns.Socket(id) != nil)
 	})
 	ns.On("disconnect me", func(s *socketio.Socket, _ *socketio.Event) { s.Disconnect() })
-	ns.On("close me", func(s *socketio.Socket, _ *socketio.Event) { s.CloseConnection() })
-	server.Of("guarded").Use(func(s *socketio.Socket) error {
-		var auth struct{ Token string }
-		if err := json.Unmarshal(s.Auth(), &auth); err != nil || auth.Token != "right" {
-			return &socketio.ConnectError{Message: "not authorized", Data: map[string]int{"code": 401}}
-		}
-		return nil
-	})
+	server.Of("other").OnConnect(func(s *socketio.Socket) { _ = s.Emit("auth", json.RawMessage(s.Auth())) })
 	return server
 }
 
@@ -96,13 +88,13 @@ type serving struct {
 	web     *http.Server
 }
 
-func serve(t *testing.T, address string, o socketio.Options, engineOptions engineio.Options) *serving {
+func serve(t *testing.T, address string, log *newsLog, engineOptions engineio.Options) *serving {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sockets := application(o)
+	sockets := application(log)
 	engine := engineio.NewServer(sockets, engineOptions)
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", engine)
@@ -118,13 +110,12 @@ func (s *serving) stop(t *testing.T) {
 	if err := s.engine.Shutdown(ctx); err != nil {
 		t.Errorf("shut down: %v", err)
 	}
-	_ = s.sockets.Close()
+	s.sockets.Close()
 	_ = s.web.Close()
 }
 
-// talk runs the conversations of a mode and makes each a subtest. It hands lines that are not a conversation's end to
-// control.
-func talk(t *testing.T, mode, address string, control func(line map[string]string, stdin io.Writer)) {
+// converse runs the conversations of a mode, each as a subtest. It passes lines that do not end a conversation to control.
+func converse(t *testing.T, mode, address string, control func(line map[string]string, stdin io.Writer)) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", "clients.mjs", mode, "http://"+address)
@@ -145,7 +136,7 @@ func talk(t *testing.T, mode, address string, control func(line map[string]strin
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		line := map[string]string{}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Errorf("the clients say %q", lines.Text())
+			t.Errorf("the clients print %q", lines.Text())
 			continue
 		}
 		if line["name"] == "" {
@@ -164,42 +155,42 @@ func talk(t *testing.T, mode, address string, control func(line map[string]strin
 	}
 }
 
-func TestClients(t *testing.T) {
+func TestOfficialClients(t *testing.T) {
 	requireNode(t)
-	s := serve(t, "127.0.0.1:0", socketio.Options{}, engineio.Options{})
+	s := serve(t, "127.0.0.1:0", nil, engineio.Options{})
 	defer s.stop(t)
-	talk(t, "version4", s.address, nil)
+	converse(t, "version4", s.address, nil)
 }
 
-func TestClientsRecover(t *testing.T) {
+func TestOfficialClientsRecover(t *testing.T) {
 	requireNode(t)
-	s := serve(t, "127.0.0.1:0", socketio.Options{Recovery: socketio.NewMemoryRecovery(0, 0)}, engineio.Options{})
+	s := serve(t, "127.0.0.1:0", &newsLog{}, engineio.Options{})
 	defer s.stop(t)
-	talk(t, "recovery", s.address, nil)
+	converse(t, "recovery", s.address, nil)
 }
 
-func TestClientsOfVersion2(t *testing.T) {
+func TestOfficialClientsOfVersion2(t *testing.T) {
 	requireNode(t)
 	t.Run("let in", func(t *testing.T) {
-		s := serve(t, "127.0.0.1:0", socketio.Options{}, engineio.Options{Protocol3: true})
+		s := serve(t, "127.0.0.1:0", nil, engineio.Options{Protocol3: true})
 		defer s.stop(t)
-		talk(t, "version2", s.address, nil)
+		converse(t, "version2", s.address, nil)
 	})
 	t.Run("refused", func(t *testing.T) {
-		s := serve(t, "127.0.0.1:0", socketio.Options{}, engineio.Options{})
+		s := serve(t, "127.0.0.1:0", nil, engineio.Options{})
 		defer s.stop(t)
-		talk(t, "refused", s.address, nil)
+		converse(t, "refused", s.address, nil)
 	})
 }
 
-func TestClientsReconnectAfterRestart(t *testing.T) {
+func TestOfficialClientsReconnectAfterRestart(t *testing.T) {
 	requireNode(t)
-	s := serve(t, "127.0.0.1:0", socketio.Options{Recovery: socketio.NewMemoryRecovery(0, 0)}, engineio.Options{})
-	talk(t, "restart", s.address, func(_ map[string]string, stdin io.Writer) {
+	s := serve(t, "127.0.0.1:0", &newsLog{}, engineio.Options{})
+	converse(t, "restart", s.address, func(_ map[string]string, stdin io.Writer) {
 		s.stop(t)
-		s = serve(t, s.address, socketio.Options{Recovery: socketio.NewMemoryRecovery(0, 0)}, engineio.Options{})
+		s = serve(t, s.address, &newsLog{}, engineio.Options{})
 		if _, err := fmt.Fprintln(stdin, "restarted"); err != nil {
-			t.Errorf("tell the clients: %v", err)
+			t.Errorf("notify the clients: %v", err)
 		}
 	})
 	s.stop(t)

@@ -6,28 +6,28 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// incoming is a packet on its way from decoding to its handler. It is used again for the next.
+// incoming holds one packet from its decoding until its handler returns. A pool reuses it.
 type incoming struct {
 	packet packet
-	bare   bareMessage
+	raw    rawMessage
 	event  Event
 }
 
-// decoder puts together packets that come in several messages: the text first, then its attachments. The zero value is
-// ready. It belongs to the goroutine that reads.
+// decoder assembles packets that arrive in several messages: the text first, then its attachments. The zero value is
+// ready. The goroutine that reads owns it.
 type decoder struct {
 	waiting *partial
 }
 
-// partial is a binary packet whose attachments are not all in.
+// partial is a binary packet that lacks attachments.
 type partial struct {
-	packet packet // its slices are its own
-	holes  []placeholder
-	in     [][]byte
-	bytes  int
+	packet       packet // owns its slices
+	placeholders []placeholder
+	attachments  [][]byte
+	bytes        int // of the text and the attachments
 }
 
-// add decodes one message of a session into in. It returns false where attachments of the packet are still to come.
+// add decodes one message of a session into in, and reports whether the packet is complete with its attachments.
 func (d *decoder) add(m engineio.Message, in *incoming, lim *limits) (complete bool, err error) {
 	if m.Binary {
 		return d.addAttachment(m.Data, in, lim)
@@ -46,7 +46,7 @@ func (d *decoder) add(m engineio.Message, in *incoming, lim *limits) (complete b
 	if len(m.Data) > lim.packetBytes {
 		return false, errPacketSize
 	}
-	holes, err := findPlaceholders(p.payload, p.attachments, nil)
+	placeholders, err := findPlaceholders(p.payload, p.attachments, nil)
 	if err != nil {
 		return false, err
 	}
@@ -54,7 +54,7 @@ func (d *decoder) add(m engineio.Message, in *incoming, lim *limits) (complete b
 	kept.namespace = bytes.Clone(p.namespace)
 	kept.payload = bytes.Clone(p.payload)
 	kept.args = append([]span(nil), p.args...)
-	d.waiting = &partial{packet: kept, holes: holes, bytes: len(m.Data)}
+	d.waiting = &partial{packet: kept, placeholders: placeholders, bytes: len(m.Data)}
 	return false, nil
 }
 
@@ -66,16 +66,17 @@ func (d *decoder) addAttachment(data []byte, in *incoming, lim *limits) (complet
 	if w.bytes += len(data); w.bytes > lim.packetBytes {
 		return false, errPacketSize
 	}
-	last := len(w.in) == w.packet.attachments-1
+	last := len(w.attachments) == w.packet.attachments-1
 	if !last {
 		data = bytes.Clone(data)
 	}
-	w.in = append(w.in, data)
+	w.attachments = append(w.attachments, data)
 	if !last {
 		return false, nil
 	}
 	d.waiting = nil
 	in.packet = w.packet
-	in.event.Args = Args{text: w.packet.payload, spans: w.packet.args, holes: w.holes, attachments: w.in}
+	in.event.Args = Args{text: w.packet.payload, spans: w.packet.args, placeholders: w.placeholders,
+		attachments: w.attachments}
 	return true, nil
 }

@@ -80,7 +80,7 @@ func FuzzDecoder(f *testing.F) {
 			t.Fatalf("%q has %d attachments, passed on %d", text, len(args.attachments), len(out.attachments))
 		}
 		var again incoming
-		complete, err = d.add(engineio.Message{Data: out.appendPacket(nil, packetEvent, "/", 0, false)}, &again, &testLimits)
+		complete, err = d.add(engineio.Message{Data: out.appendPacket(nil, packetEvent, "/", 0)}, &again, &testLimits)
 		for _, data := range out.attachments {
 			if err != nil {
 				break

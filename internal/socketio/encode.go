@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -10,19 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// Raw is an argument that is JSON text already. Emit checks it; it is sent as it is.
-type Raw []byte
-
-// body is the part of an event or acknowledgement that is the same for every client: its JSON, cut where the doors
-// differ. The text lacks its closing bracket, so that an offset can still be added.
+// body is the part of an event or acknowledgement that all protocols share. The text lacks the closing bracket, because
+// the arguments end differently on a raw WebSocket.
 type body struct {
-	text        []byte        // `["name",1,{"_placeholder":true,"num":0}`, or for an acknowledgement `[1`
-	nameEnd     int           // where the arguments start: behind the name, or behind the bracket
-	holes       []placeholder // in order; each is one attachment, num is its own index
-	attachments [][]byte
+	text         []byte        // `["name",1,{"_placeholder":true,"num":0}`, or for an acknowledgement `[1`
+	nameEnd      int           // where the arguments start: behind the name, or behind the bracket
+	placeholders []placeholder // in order; each has one attachment, and num is its own index
+	attachments  [][]byte
 }
 
-// encodeEvent fills b with an event.
 func (b *body) encodeEvent(event string, args []any) error {
 	if isReserved(event) {
 		return fmt.Errorf("encode event %q: %w", event, ErrReservedEvent)
@@ -35,7 +30,6 @@ func (b *body) encodeEvent(event string, args []any) error {
 	return nil
 }
 
-// encodeAck fills b with the arguments of an acknowledgement.
 func (b *body) encodeAck(args []any) error {
 	b.text = append(b.text, '[')
 	b.nameEnd = len(b.text)
@@ -45,19 +39,19 @@ func (b *body) encodeAck(args []any) error {
 	return nil
 }
 
-// reset empties b, keeping its room, and lets go of the attachments.
+// reset empties b, keeps its capacity, and drops the references to the attachments.
 func (b *body) reset() {
 	clear(b.attachments)
-	*b = body{text: b.text[:0], holes: b.holes[:0], attachments: b.attachments[:0]}
+	*b = body{text: b.text[:0], placeholders: b.placeholders[:0], attachments: b.attachments[:0]}
 }
 
-// clone returns a copy that shares nothing with b but the attachments' bytes.
+// clone returns a copy that shares only the attachments' bytes with b.
 func (b *body) clone() body {
 	return body{
-		text:        bytes.Clone(b.text),
-		nameEnd:     b.nameEnd,
-		holes:       append([]placeholder(nil), b.holes...),
-		attachments: append([][]byte(nil), b.attachments...),
+		text:         bytes.Clone(b.text),
+		nameEnd:      b.nameEnd,
+		placeholders: append([]placeholder(nil), b.placeholders...),
+		attachments:  append([][]byte(nil), b.attachments...),
 	}
 }
 
@@ -76,11 +70,11 @@ func (b *body) appendArgs(args []any) error {
 	return b.checkPlaceholders()
 }
 
-// checkPlaceholders finds JSON among the arguments that would be taken for one of our own placeholders: the receiver's
-// parser would put an attachment in its stead, or refuse the packet and close the receiver.
+// checkPlaceholders returns an error if JSON among the arguments looks like a placeholder. The receiver's parser would
+// replace it with an attachment, or refuse the packet and close the connection.
 func (b *body) checkPlaceholders() error {
 	found, err := findPlaceholders(append(bytes.Clone(b.text), ']'), len(b.attachments), nil)
-	if err == nil && len(found) != len(b.holes) {
+	if err == nil && len(found) != len(b.placeholders) {
 		err = errPlaceholder
 	}
 	return err
@@ -104,50 +98,48 @@ func (b *body) appendArg(arg any) error {
 		b.attach(bytes.Clone(arg))
 	case Value:
 		b.appendValue(arg)
-	case Raw:
-		return b.appendRaw(arg)
 	case json.RawMessage:
-		return b.appendRaw(arg)
+		return b.appendJSON(arg)
 	default:
 		return b.marshal(arg)
 	}
 	return nil
 }
 
-// attach appends data as an attachment and its placeholder to the text. data belongs to b from now on.
+// attach takes data over as an attachment and appends its placeholder to the text.
 func (b *body) attach(data []byte) {
-	hole := placeholder{num: len(b.attachments)}
-	hole.start = uint32(len(b.text))
+	p := placeholder{num: len(b.attachments)}
+	p.start = uint32(len(b.text))
 	b.text = append(b.text, `{"_placeholder":true,"num":`...)
-	b.text = strconv.AppendInt(b.text, int64(hole.num), 10)
+	b.text = strconv.AppendInt(b.text, int64(p.num), 10)
 	b.text = append(b.text, '}')
-	hole.end = uint32(len(b.text))
-	b.holes = append(b.holes, hole)
+	p.end = uint32(len(b.text))
+	b.placeholders = append(b.placeholders, p)
 	b.attachments = append(b.attachments, data)
 }
 
-// appendValue passes on an argument that was received, its attachments under numbers of this packet.
+// appendValue appends an argument that was received, and numbers its attachments as this packet's.
 func (b *body) appendValue(v Value) {
 	if v.args == nil {
 		b.text = append(b.text, "null"...)
 		return
 	}
 	from := v.at.start
-	for _, hole := range v.args.holes {
-		if hole.start < v.at.start || hole.end > v.at.end {
+	for _, p := range v.args.placeholders {
+		if p.start < v.at.start || p.end > v.at.end {
 			continue
 		}
-		b.text = append(b.text, v.args.text[from:hole.start]...)
-		b.attach(bytes.Clone(v.args.attachments[hole.num]))
-		from = hole.end
+		b.text = append(b.text, v.args.text[from:p.start]...)
+		b.attach(bytes.Clone(v.args.attachments[p.num]))
+		from = p.end
 	}
 	b.text = append(b.text, v.args.text[from:v.at.end]...)
 }
 
-// trusted are the limits for JSON that the application made: it may be as large as it likes.
+// trusted are the limits for JSON from the application, which bounds only the depth that the scanner can handle.
 var trusted = limits{depth: deepest, arguments: math.MaxInt, attachments: math.MaxInt, namespace: math.MaxInt}
 
-func (b *body) appendRaw(raw []byte) error {
+func (b *body) appendJSON(raw []byte) error {
 	if err := scanDocument(raw, &trusted); err != nil {
 		return err
 	}
@@ -158,7 +150,7 @@ func (b *body) appendRaw(raw []byte) error {
 	return nil
 }
 
-// marshal appends what encoding/json makes of arg, leaving <, > and & as they are.
+// marshal appends arg as encoding/json encodes it, but leaves <, > and & as they are.
 func (b *body) marshal(arg any) error {
 	buffer := bytes.NewBuffer(b.text)
 	encoder := json.NewEncoder(buffer)
@@ -209,43 +201,14 @@ func appendString(dst []byte, s string) []byte {
 	return append(append(dst, s[clean:]...), '"')
 }
 
-// appendPacket appends the Socket.IO packet of an event or acknowledgement; the attachments follow it as messages of
-// their own. kind is packetEvent or packetAck.
-func (b *body) appendPacket(dst []byte, kind packetType, nsp string, id uint64, hasID bool) []byte {
+// appendPacket appends the Socket.IO packet of an event, or the acknowledgement of the client's event id. The attachments
+// follow it as messages of their own.
+func (b *body) appendPacket(dst []byte, kind packetType, nsp string, id uint64) []byte {
+	isAck := kind == packetAck
 	if len(b.attachments) > 0 {
 		kind += packetBinaryEvent - packetEvent // the binary types follow in the same order
 	}
-	dst = appendHeader(dst, kind, len(b.attachments), nsp, id, hasID)
+	dst = appendHeader(dst, kind, len(b.attachments), nsp, id, isAck)
 	dst = append(dst, b.text...)
 	return append(dst, ']')
-}
-
-// appendBare appends the object that is an event or acknowledgement at the plain WebSocket's door.
-func (b *body) appendBare(dst []byte, kind packetType, id uint64, hasID bool) []byte {
-	if kind == packetAck {
-		dst = append(dst, `{"ack":`...)
-		dst = strconv.AppendUint(dst, id, 10)
-	} else {
-		dst = append(dst, `{"event":`...)
-		dst = append(dst, b.text[1:b.nameEnd]...)
-	}
-	dst = append(dst, `,"args":[`...)
-	from := b.nameEnd
-	if from < len(b.text) && b.text[from] == ',' {
-		from++
-	}
-	for _, hole := range b.holes {
-		dst = append(dst, b.text[from:hole.start]...)
-		dst = append(dst, `{"base64":"`...)
-		dst = base64.StdEncoding.AppendEncode(dst, b.attachments[hole.num])
-		dst = append(dst, `"}`...)
-		from = int(hole.end)
-	}
-	dst = append(dst, b.text[from:]...)
-	dst = append(dst, ']')
-	if kind == packetEvent && hasID {
-		dst = append(dst, `,"id":`...)
-		dst = strconv.AppendUint(dst, id, 10)
-	}
-	return append(dst, '}')
 }

@@ -10,21 +10,15 @@ var (
 	// ErrReservedEvent is returned for event names that the official clients keep for themselves: connect,
 	// connect_error, disconnect, disconnecting, newListener, removeListener.
 	ErrReservedEvent = errors.New("reserved event name")
-	// ErrDisconnected is returned by a socket that has left its namespace, and given to those who wait for its
-	// acknowledgements.
+	// ErrDisconnected is returned by methods of a socket that has left its namespace.
 	ErrDisconnected = errors.New("socket is disconnected")
-	// ErrAckTimeout is given to those who wait for an acknowledgement that did not come in time.
-	ErrAckTimeout = errors.New("acknowledgement timed out")
 	// ErrAcked is returned when an event is acknowledged a second time.
 	ErrAcked = errors.New("event is acknowledged already")
-	// ErrTooManyAcks is returned when a socket owes more acknowledgements than Options.MaxPendingAcks.
-	ErrTooManyAcks = errors.New("too many acknowledgements outstanding")
 	// ErrClientDisconnect is the reason of a socket's end when its client left the namespace.
 	ErrClientDisconnect = errors.New("client left the namespace")
-	// ErrServerDisconnect is the reason of a socket's end when Disconnect or CloseConnection was called.
-	ErrServerDisconnect = errors.New("server ended the socket")
-	// ErrSuperseded is the reason of a socket's end when its client has come back, and been recovered, over another
-	// connection.
+	// ErrServerDisconnect is the reason of a socket's end when Disconnect was called.
+	ErrServerDisconnect = errors.New("server disconnected the socket")
+	// ErrSuperseded is the reason of a socket's end when its client has recovered it over another connection.
 	ErrSuperseded = errors.New("another connection took the socket over")
 	// ErrPanic is the reason of a socket's end when a handler panicked.
 	ErrPanic = errors.New("handler panicked")
@@ -32,11 +26,12 @@ var (
 	ErrConnectTimeout = errors.New("no namespace joined in time")
 )
 
-// Lost tells whether a socket that ended with this reason has lost its connection, so that its client may come back to it.
-// It has not where either side left on purpose, or the client broke the protocol.
+// Lost reports whether a socket that ended for this reason has lost its connection, so that its client may come back and
+// recover it. It is false if either side left on purpose, or the client broke the protocol.
 func Lost(reason error) bool {
-	for _, meant := range []error{ErrClientDisconnect, ErrServerDisconnect, ErrSuperseded, ErrPanic, ErrConnectTimeout} {
-		if errors.Is(reason, meant) {
+	deliberate := []error{ErrClientDisconnect, ErrServerDisconnect, ErrSuperseded, ErrPanic, ErrConnectTimeout}
+	for _, err := range deliberate {
+		if errors.Is(reason, err) {
 			return false
 		}
 	}

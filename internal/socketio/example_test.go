@@ -9,23 +9,22 @@ import (
 	"chatapp/internal/socketio"
 )
 
-// A chat of one room, at both doors: clients join with {"name":"..."}, say something with an acknowledgement if they like,
-// and hear what the others say.
+// A chat of one room, for Socket.IO clients and raw WebSockets: clients join with {"name":"..."}, send messages, and ask
+// for an acknowledgement if they like.
 func Example() {
-	server := socketio.NewServer(socketio.Options{Recovery: socketio.NewMemoryRecovery(0, 0)})
+	server := socketio.NewServer(socketio.Options{})
 	chat := server.Of("/")
 
-	chat.Use(func(s *socketio.Socket) error {
+	chat.OnConnect(func(s *socketio.Socket) {
 		var auth struct{ Name string }
 		if err := json.Unmarshal(s.Auth(), &auth); err != nil || auth.Name == "" {
-			return &socketio.ConnectError{Message: "who are you?", Data: map[string]string{"missing": "name"}}
+			s.Disconnect()
+			return
 		}
 		s.SetData(auth.Name)
-		return nil
-	})
-	chat.OnConnect(func(s *socketio.Socket) {
 		s.Join("lobby")
-		_ = s.To("lobby").Emit("announcement", s.Data().(string)+" connected", nil) // an error: it cannot be encoded
+		// Emit returns an error if the arguments can't be encoded; strings always can.
+		_ = chat.To("lobby").Except(s.ID()).Emit("announcement", auth.Name+" connected", nil)
 	})
 	chat.On("user message", func(s *socketio.Socket, e *socketio.Event) {
 		text, ok := e.String(0)
@@ -33,12 +32,12 @@ func Example() {
 			_ = e.Ack("a message is a string")
 			return
 		}
-		_ = s.To("lobby").Emit("user message", s.Data(), text, nil)
+		_ = chat.To("lobby").Except(s.ID()).Emit("user message", s.Data(), text, nil)
 		_ = e.Ack(nil)
 	})
-	chat.OnDisconnect(func(s *socketio.Socket, reason error) {
-		if !socketio.Lost(reason) { // a lost client may come back
-			_ = chat.To("lobby").Emit("announcement", s.Data().(string)+" disconnected", nil)
+	chat.OnDisconnect(func(s *socketio.Socket, _ error) {
+		if name, ok := s.Data().(string); ok {
+			_ = chat.To("lobby").Emit("announcement", name+" disconnected", nil)
 		}
 	})
 

@@ -2,10 +2,10 @@ package socketio
 
 import "encoding/json"
 
-// JSON is passed through as the text it came in, so it is checked and never rebuilt: one pass over the bytes, no
-// recursion, nothing allocated. The grammar is RFC 8259's, to the letter: what JSON.parse refuses is refused.
+// This file checks JSON text in one pass, without recursion or allocation. Arguments are passed on as the text they
+// arrived in, so nothing builds values from them. The grammar is RFC 8259's: the scanner refuses all that JSON.parse does.
 
-// deepest is the greatest nesting any limit can allow: the scanner remembers with one bit per level what it is in.
+// deepest is the greatest nesting that a limit can allow. The scanner keeps one bit per level.
 const deepest = 1024
 
 const (
@@ -15,7 +15,7 @@ const (
 	errManyArguments = packetError("too many arguments")
 )
 
-// span is a part of a text, from its first byte to the one after its last.
+// span is a part of a text, from the index of its first byte to the one after its last.
 type span struct{ start, end uint32 }
 
 func (s span) of(text []byte) []byte { return text[s.start:s.end] }
@@ -37,7 +37,7 @@ func scanObject(text []byte, lim *limits) error {
 	return scanDocument(text, lim)
 }
 
-// scanArray checks that text is one JSON array and nothing else, and appends where its elements are to args.
+// scanArray checks that text is one JSON array and nothing else, and appends the spans of its elements to args.
 func scanArray(text []byte, lim *limits, args []span) ([]span, error) {
 	if len(text) == 0 || text[0] != '[' {
 		return args, errPayload
@@ -56,7 +56,7 @@ func scanEnd(text []byte, i int) error {
 	return nil
 }
 
-// scanElements checks the array that starts at text[i], appends its elements' places to args and returns where it ends.
+// scanElements checks the array at text[i], appends the spans of its elements to args and returns the index of its end.
 func scanElements(text []byte, i int, lim *limits, args []span) ([]span, int, error) {
 	i = skipSpace(text, i+1)
 	if i < len(text) && text[i] == ']' {
@@ -86,7 +86,7 @@ func scanElements(text []byte, i int, lim *limits, args []span) ([]span, int, er
 	}
 }
 
-// nesting remembers of every level above whether it is an object, one bit each.
+// nesting records for every open level whether it is an object, in one bit each.
 type nesting struct {
 	levels  int
 	objects [deepest / 64]uint64
@@ -107,7 +107,7 @@ func (n *nesting) inObject() bool {
 	return n.objects[top/64]&(1<<(top%64)) != 0
 }
 
-// scanValue checks the JSON value that starts at text[i], nested at most depth levels, and returns where it ends.
+// scanValue checks the JSON value at text[i], nested at most depth levels, and returns the index of its end.
 func scanValue(text []byte, i, depth int) (int, error) {
 	if i < len(text) && (text[i] == '{' || text[i] == '[') {
 		return scanNested(text, i, depth)
@@ -126,7 +126,7 @@ func scanValue(text []byte, i, depth int) (int, error) {
 func scanNested(text []byte, i, depth int) (int, error) {
 	var in nesting
 	for {
-		// A value is due at i.
+		// A value starts at i.
 		if i >= len(text) {
 			return 0, errJSON
 		}
@@ -154,7 +154,7 @@ func scanNested(text []byte, i, depth int) (int, error) {
 				return 0, errJSON
 			}
 		}
-		// A value ends at i: close what ends with it, up to the next value.
+		// A value ends at i. Close the levels that end with it, and go on to the next value.
 		var err error
 		if i, err = scanAfter(text, i, &in); err != nil || in.levels == 0 {
 			return i, err
@@ -162,8 +162,8 @@ func scanNested(text []byte, i, depth int) (int, error) {
 	}
 }
 
-// scanAfter reads what follows a value that ends at text[i]: closing brackets, then a comma and the key of an object's
-// next member. It returns where the next value starts, or the end of it all when no level is left.
+// scanAfter reads on from a value that ends at text[i]: closing brackets, then a comma and the key of an object's next
+// member. It returns the index of the next value, or that of the end when no level is left.
 func scanAfter(text []byte, i int, in *nesting) (int, error) {
 	for in.levels > 0 {
 		i = skipSpace(text, i)
@@ -188,7 +188,7 @@ func scanAfter(text []byte, i int, in *nesting) (int, error) {
 	return i, nil
 }
 
-// scanKey checks the name and colon of an object's member at text[i] and returns where its value starts.
+// scanKey checks the name and colon of an object's member at text[i] and returns the index of its value.
 func scanKey(text []byte, i int) (int, error) {
 	if i >= len(text) || text[i] != '"' {
 		return 0, errJSON
@@ -203,7 +203,7 @@ func scanKey(text []byte, i int) (int, error) {
 	return skipSpace(text, i+1), nil
 }
 
-// scanScalar returns where the string, number or literal at text[i] ends, or -1 if there is none.
+// scanScalar returns the index of the end of the string, number or literal at text[i], or -1 if there is none.
 func scanScalar(text []byte, i int) int {
 	switch c := text[i]; {
 	case c == '"':
@@ -244,7 +244,7 @@ func scanString(text []byte, i int) int {
 	return -1
 }
 
-// scanEscape returns the last byte of the escape sequence that the backslash at text[i] starts, or -1.
+// scanEscape returns the index of the last byte of the escape sequence at text[i], or -1 if it is malformed.
 func scanEscape(text []byte, i int) int {
 	i++
 	if i >= len(text) {
@@ -300,7 +300,7 @@ func scanNumber(text []byte, i int) int {
 	return i
 }
 
-// scanDigits returns where the digits at text[i] end, or -1 if there is not one.
+// scanDigits returns the index of the end of the digits at text[i], or -1 if there is none.
 func scanDigits(text []byte, i int) int {
 	start := i
 	for i < len(text) && text[i] >= '0' && text[i] <= '9' {
@@ -319,7 +319,7 @@ func skipSpace(text []byte, i int) int {
 	return i
 }
 
-// unquote is the string that the JSON text raw stands for; false if it stands for something else.
+// unquote decodes raw if it is a JSON string, and reports whether it is.
 func unquote(raw []byte) (string, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", false

@@ -5,31 +5,29 @@ import (
 	"time"
 )
 
-// Options bound what a client may do. The zero value works: where a field's comment names a default, zero means it.
+// Options bound what a client may do. The zero value works: a zero field means the default that its comment names.
 type Options struct {
-	// ConnectTimeout is how long a client may take to join its first namespace; 45 s. Its connection is closed an eighth of
-	// that later.
+	// ConnectTimeout is the time in which a client must join its first namespace; default 45 s. The server closes the
+	// connection an eighth later than that.
 	ConnectTimeout time.Duration
-	// MaxDepth bounds how deep the JSON of a packet may be nested; 128, and at most 1,024.
+	// MaxDepth bounds the nesting of a packet's JSON; default 128, at most 1,024.
 	MaxDepth int
-	// MaxArguments bounds the elements of an event's or acknowledgement's array, the event's name included; 1,000.
+	// MaxArguments bounds the elements of an event's or acknowledgement's array, including the event's name; default 1,000.
 	MaxArguments int
-	// MaxAttachments bounds the binary attachments of a packet; 10.
+	// MaxAttachments bounds the binary attachments of a packet; default 10.
 	MaxAttachments int
-	// MaxPacketBytes bounds the text and the attachments of one binary packet together, which wait in memory until the last
-	// is in; 4,000,000. Packets of text alone are bounded by what Engine.IO lets through.
+	// MaxPacketBytes bounds the sum of a binary packet's text and attachments, which stay in memory until the last has
+	// arrived; default 4,000,000. The Engine.IO server bounds packets without attachments.
 	MaxPacketBytes int
-	// MaxNamespaceLength bounds the name of a namespace, in bytes, up to a question mark; 128.
+	// MaxNamespaceLength bounds the bytes of a namespace's name, without a query string; default 128.
 	MaxNamespaceLength int
-	// MaxNamespaces bounds the namespaces that one client is in at once; 16. Further ones are refused.
+	// MaxNamespaces bounds the namespaces that one client is in at the same time; default 16.
 	MaxNamespaces int
-	// MaxPendingAcks bounds the acknowledgements that one socket owes; 1,000. EmitWithAck then returns ErrTooManyAcks.
-	MaxPendingAcks int
-	// Recovery lets clients of Socket.IO 4.6 and later come back after a lost connection as the socket they were, with what
-	// they missed. nil: every connection is a new socket.
+	// Recovery lets clients of Socket.IO 4.6 and later, and raw WebSockets, continue with the socket they had after their
+	// connection was lost. nil: every connection is a new socket.
 	Recovery Recovery
-	// Logger takes panics of handlers (error), refusals by a middleware that are not a ConnectError (warn), and who joins
-	// and leaves (debug); nil discards them.
+	// Logger receives panics of handlers (error), and sockets that join and leave and refused packets (debug); nil
+	// discards them.
 	Logger *slog.Logger
 }
 
@@ -42,7 +40,6 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxPacketBytes, 4_000_000)
 	setDefault(&o.MaxNamespaceLength, 128)
 	setDefault(&o.MaxNamespaces, 16)
-	setDefault(&o.MaxPendingAcks, 1000)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

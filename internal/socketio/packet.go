@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// packetType is the first byte of a packet. Socket.IO v5, "Exchange protocol".
+// packetType is the first byte of a packet: Socket.IO v5, "Exchange protocol".
 type packetType byte
 
 const (
@@ -18,13 +18,13 @@ const (
 	packetBinaryAck    packetType = '6'
 )
 
-// maxID is the greatest acknowledgement id that a JavaScript client can tell from its neighbours: 2^53 - 1.
+// maxID is the greatest integer that JavaScript represents exactly: 2^53 - 1.
 const maxID = 1<<53 - 1
 
-// rootNamespace is the namespace that is not spelled out on the wire.
+// rootNamespace is the main namespace, whose name is left out on the wire.
 const rootNamespace = "/"
 
-// packetError says why a packet is refused. Its text reaches the client as the reason of the close.
+// packetError is the reason to refuse a packet. Its text reaches the client as the reason of the close.
 type packetError string
 
 func (e packetError) Error() string { return string(e) }
@@ -44,15 +44,15 @@ const (
 	errUnannouncedBinary = packetError("attachment that was not announced")
 )
 
-// limits are the bounds that decoding keeps; Options has them with their defaults.
+// limits bound what is decoded; Options documents them.
 type limits struct {
 	depth, arguments, attachments, packetBytes, namespace int
 }
 
-// packet is one decoded text packet. Its slices alias the text it was decoded from; args is reused by the next parse.
+// packet is one decoded text packet. Its slices alias the text; the next parse reuses the capacity of args.
 type packet struct {
 	kind        packetType
-	attachments int    // to come, for binary packets
+	attachments int    // that follow a binary packet
 	namespace   []byte // nil for the main one, "/"
 	id          uint64
 	hasID       bool
@@ -60,7 +60,7 @@ type packet struct {
 	args        []span // the elements of an event's or ack's payload, the event's name included
 }
 
-// parse decodes the text of one packet whole: header, and the payload checked as JSON of the shape its type demands.
+// parse decodes the text of one packet, and checks that the payload is JSON of the shape that its type demands.
 // Socket.IO v5, "Packet encoding":
 //
 //	<packet type>[<# of binary attachments>-][<namespace>,][<acknowledgment id>][JSON-stringified payload without binary]
@@ -134,7 +134,7 @@ func (p *packet) parseID(text []byte) ([]byte, error) {
 	return rest, nil
 }
 
-// parsePayload checks the payload against what Socket.IO v5 says of each packet type.
+// parsePayload checks the payload against the rules of Socket.IO v5 for each packet type.
 func (p *packet) parsePayload(lim *limits) error {
 	switch p.kind {
 	case packetConnect:
@@ -151,7 +151,7 @@ func (p *packet) parsePayload(lim *limits) error {
 		}
 		return nil
 	case packetConnectError:
-		// Only a server sends it; its payload is a string for clients of Socket.IO 2 and an object else.
+		// Only a server sends it. Its payload is a string for clients of Socket.IO 2 and an object for all others.
 		if p.payload == nil || p.hasID {
 			return errPayload
 		}
@@ -194,8 +194,8 @@ func cutNumber(text []byte) (n uint64, rest []byte, ok bool) {
 	return n, text[i:], true
 }
 
-// checkEventName tells whether the JSON text of an event's first element may name it. The reference implementation lets
-// numbers name events; as there, 1 and "1" are the same event.
+// checkEventName returns an error unless the JSON text of an event's first element may be its name. As in the reference
+// implementation a number may be one, and 1 and "1" are the same event.
 func checkEventName(raw []byte) error {
 	if raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9') {
 		return nil
@@ -216,7 +216,8 @@ func checkEventName(raw []byte) error {
 	return nil
 }
 
-// isReserved tells names that the official client and server give to events of their own, and refuse on the wire.
+// isReserved reports whether the official client and server use the name for events of their own, and refuse it on the
+// wire.
 func isReserved(name string) bool {
 	switch name {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
@@ -225,8 +226,8 @@ func isReserved(name string) bool {
 	return false
 }
 
-// appendHeader appends everything of a packet that stands before its payload. attachments is written for binary types
-// alone, the namespace unless it is the main one, the id if hasID.
+// appendHeader appends the part of a packet before its payload. It writes attachments for binary types only, the namespace
+// unless it is the main one, and the id if hasID.
 func appendHeader(dst []byte, kind packetType, attachments int, nsp string, id uint64, hasID bool) []byte {
 	dst = append(dst, byte(kind))
 	if kind == packetBinaryEvent || kind == packetBinaryAck {

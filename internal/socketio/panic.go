@@ -8,29 +8,15 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// Every call of the application's functions for one client is made with recovered deferred: what panics there costs that
-// client its connection, and nobody else anything.
-
-// recovered closes the client whose handler panicked.
-func (c *client) recovered() {
-	if cause := recover(); cause != nil {
-		c.panicked(cause)
+// recoverPanic is deferred around every call of the application's functions. A panic closes the client that the function
+// was called for, and affects no other.
+func (c *client) recoverPanic() {
+	cause := recover()
+	if cause == nil {
+		return
 	}
-}
-
-func (c *client) panicked(cause any) {
-	c.server.panicked(cause, c.session.Handshake().RemoteAddr)
+	c.server.counters.panics.Add(1)
+	c.server.log.Error("handler panicked", "remote", c.session.Handshake().RemoteAddr,
+		"err", fmt.Sprint(cause), "stack", string(debug.Stack()))
 	c.session.Close(errors.Join(ErrPanic, &engineio.ProtocolError{Code: closeInternalError, Reason: "internal error"}))
-}
-
-// recovered is for functions that belong to no client in particular.
-func (s *Server) recovered() {
-	if cause := recover(); cause != nil {
-		s.panicked(cause, "")
-	}
-}
-
-func (s *Server) panicked(cause any, remote string) {
-	s.counters.panics.Add(1)
-	s.log.Error("handler panicked", "remote", remote, "err", fmt.Sprint(cause), "stack", string(debug.Stack()))
 }

@@ -5,31 +5,31 @@ import (
 	"slices"
 )
 
-// placeholder is the place in an event's JSON where an attachment belongs: {"_placeholder":true,"num":0}.
+// placeholder is the span of {"_placeholder":true,"num":0} in an event's JSON, which stands for an attachment.
 type placeholder struct {
 	span
-	num int // which attachment
+	num int // index of the attachment
 }
 
-// object is an object or array that findPlaceholders is inside of.
+// object is an object or array that is open at findPlaceholders' position.
 type object struct {
 	start  int
-	inner  int // how many placeholders were found before it started
+	before int // how many placeholders were found before it started
 	marked bool
 	num    int // -1: none that could be one
 }
 
-// findPlaceholders appends to found, in their order, the placeholders in text, JSON that has been checked before. As in
-// the reference implementation any object whose "_placeholder" is true is one, whatever else it holds; its "num" must
-// then be the number of an attachment. The last of several members of one name counts, as for JSON.parse. Two for one
-// attachment, which no encoder makes, are refused: passed on, a packet could be many times the size it came in.
+// findPlaceholders appends the placeholders in text to found, in their order. The caller has checked that text is JSON. As
+// in the reference implementation any object whose "_placeholder" is true is one, whatever else it holds; its "num" must
+// then be the index of an attachment. The last of several members of one name counts, as for JSON.parse. Two placeholders
+// for one attachment, which no encoder makes, are an error: passed on, the packet could become many times as large.
 func findPlaceholders(text []byte, attachments int, found []placeholder) ([]placeholder, error) {
 	var few [16]object
 	open := few[:0]
 	for i := 0; i < len(text); {
 		switch text[i] {
 		case '{', '[':
-			open = append(open, object{start: i, inner: len(found), num: -1})
+			open = append(open, object{start: i, before: len(found), num: -1})
 			i++
 		case '"':
 			end := scanString(text, i)
@@ -49,8 +49,8 @@ func findPlaceholders(text []byte, attachments int, found []placeholder) ([]plac
 			if top.num < 0 || top.num >= attachments {
 				return found, errPlaceholder
 			}
-			// What a placeholder holds besides is replaced with it.
-			found = found[:top.inner]
+			// Placeholders inside a placeholder are replaced with it.
+			found = found[:top.before]
 			if slices.ContainsFunc(found, func(p placeholder) bool { return p.num == top.num }) {
 				return found, errPlaceholder
 			}
@@ -62,7 +62,7 @@ func findPlaceholders(text []byte, attachments int, found []placeholder) ([]plac
 	return found, nil
 }
 
-// member notes one member of the object if it is one of a placeholder's. value starts with the member's value.
+// member stores one member of the object if it is a placeholder's. value starts with the member's value.
 func (o *object) member(key, value []byte) {
 	switch name, _ := unquote(key); name {
 	case "_placeholder":

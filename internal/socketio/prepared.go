@@ -7,14 +7,12 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// Prepared is an event encoded once, to be sent to any sockets of its namespace at either door, any number of times. It
-// never changes.
+// Prepared is an event that is encoded once and can be sent to any sockets of its namespace, whichever protocol they
+// speak, any number of times. It is immutable and safe for concurrent use.
 type Prepared struct {
-	nsp          *Namespace
-	body         body
-	id           uint64 // of the acknowledgement wanted, if hasID
-	hasID        bool
-	packet, bare atomic.Pointer[engineio.Prepared] // made when first needed
+	nsp         *Namespace
+	body        body
+	packet, raw atomic.Pointer[engineio.Prepared] // encoded when first needed
 }
 
 // Prepare encodes an event, with arguments as for [Socket.Emit].
@@ -27,36 +25,27 @@ func (n *Namespace) Prepare(event string, args ...any) (*Prepared, error) {
 	return &Prepared{nsp: n, body: b.clone()}, nil
 }
 
-// form returns the encoding for one of the doors.
-func (p *Prepared) form(bare bool) *engineio.Prepared {
-	made := &p.packet
-	if bare {
-		made = &p.bare
+// form returns the encoding for Socket.IO clients or for raw WebSockets.
+func (p *Prepared) form(raw bool) *engineio.Prepared {
+	encoded := &p.packet
+	if raw {
+		encoded = &p.raw
 	}
-	if ready := made.Load(); ready != nil {
+	if ready := encoded.Load(); ready != nil {
 		return ready
 	}
-	made.CompareAndSwap(nil, engineio.Prepare(p.body.messages(bare, packetEvent, p.nsp.name, p.id, p.hasID)...))
-	return made.Load()
+	encoded.CompareAndSwap(nil, engineio.Prepare(p.body.messages(raw, packetEvent, p.nsp.name, 0)...))
+	return encoded.Load()
 }
 
-// WithOffset returns the event with offset as one more argument.
-func (p *Prepared) WithOffset(offset string) *Prepared {
-	body := p.body
-	body.text = make([]byte, 0, len(p.body.text)+len(offset)+3)
-	body.text = append(append(body.text, p.body.text...), ',')
-	body.text = appendString(body.text, offset)
-	return &Prepared{nsp: p.nsp, body: body}
-}
-
-// messages are what a session has to send for b.
-func (b *body) messages(bare bool, kind packetType, nsp string, id uint64, hasID bool) []engineio.Message {
-	if bare {
+// messages returns the messages that carry b in a session: one, and one for each attachment of a packet.
+func (b *body) messages(raw bool, kind packetType, nsp string, id uint64) []engineio.Message {
+	if raw {
 		dst := make([]byte, 0, len(b.text)+48)
-		return []engineio.Message{text(b.appendBare(dst, kind, id, hasID))}
+		return []engineio.Message{text(b.appendRawMessage(dst, kind, id))}
 	}
 	messages := make([]engineio.Message, 1, 1+len(b.attachments))
-	messages[0] = text(b.appendPacket(make([]byte, 0, len(b.text)+len(nsp)+24), kind, nsp, id, hasID))
+	messages[0] = text(b.appendPacket(make([]byte, 0, len(b.text)+len(nsp)+24), kind, nsp, id))
 	for _, attachment := range b.attachments {
 		messages = append(messages, engineio.Message{Data: attachment, Binary: true})
 	}
@@ -69,19 +58,11 @@ func (n *Namespace) mustOwn(p *Prepared) {
 	}
 }
 
-// Namespace returns the name of the namespace the event was prepared for.
-func (p *Prepared) Namespace() string { return p.nsp.name }
-
-// Size returns about how many bytes the event holds.
+// Size returns about how many bytes the event holds, without the encodings that EmitPrepared keeps.
 func (p *Prepared) Size() int {
 	size := len(p.body.text)
 	for _, attachment := range p.body.attachments {
 		size += len(attachment)
 	}
 	return size
-}
-
-// withAck returns p as an event to be acknowledged under id.
-func (p *Prepared) withAck(id uint64) *Prepared {
-	return &Prepared{nsp: p.nsp, body: p.body, id: id, hasID: true}
 }

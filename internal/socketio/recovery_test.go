@@ -3,246 +3,201 @@ package socketio_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
 	"chatapp/internal/socketio/socketiotest"
 )
 
-// greeting is the payload of the answer to a CONNECT packet.
-type greeting struct {
-	SID, PID  string
-	Recovered bool
+// newsLog is a log as an application has it that supports recovery: the application appends the offset of each event, and
+// emits what a recovered client missed.
+type newsLog struct {
+	nsp *socketio.Namespace
+
+	mu sync.Mutex
+	// mu guards
+	news []news
+	lost map[string]*lostSocket // by pid
 }
+
+type news struct{ room, text string }
+
+type lostSocket struct {
+	sid   string
+	rooms []string
+}
+
+// restore is a socketio.Recovery. The data of a recovered socket is its lostSocket.
+func (l *newsLog) restore(_, pid, offset string) (socketio.Restored, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lost := l.lost[pid]
+	if n, err := strconv.Atoi(offset); lost == nil || err != nil || n < 0 || n > len(l.news) {
+		return socketio.Restored{}, false
+	}
+	delete(l.lost, pid)
+	return socketio.Restored{SID: lost.sid, Data: lost}, true
+}
+
+// attach makes the log serve the server's main namespace. join is the rooms that a new socket joins.
+func (l *newsLog) attach(server *socketio.Server, join ...string) {
+	l.nsp, l.lost = server.Of("/"), make(map[string]*lostSocket)
+	l.nsp.OnConnect(func(s *socketio.Socket) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		lost, _ := s.Data().(*lostSocket)
+		if lost == nil {
+			lost = &lostSocket{sid: s.ID()}
+			l.joinLocked(s, lost, join...)
+			s.SetData(lost)
+			return
+		}
+		s.Join(lost.rooms...)
+		first, _ := strconv.Atoi(s.Offset())
+		for i, n := range l.news[first:] {
+			for _, room := range lost.rooms {
+				if n.room == room {
+					_ = s.Emit("news", n.text, strconv.Itoa(first+i+1))
+				}
+			}
+		}
+	})
+	l.nsp.OnDisconnect(func(s *socketio.Socket, reason error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if socketio.Lost(reason) {
+			l.lost[s.PrivateID()] = s.Data().(*lostSocket)
+		}
+	})
+}
+
+func (l *newsLog) join(s *socketio.Socket, room string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.joinLocked(s, s.Data().(*lostSocket), room)
+}
+
+func (l *newsLog) joinLocked(s *socketio.Socket, lost *lostSocket, rooms ...string) {
+	s.Join(rooms...)
+	lost.rooms = append(lost.rooms, rooms...)
+}
+
+func (l *newsLog) publish(room, text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.news = append(l.news, news{room, text})
+	_ = l.nsp.To(room).Emit("news", text, strconv.Itoa(len(l.news)))
+}
+
+// identity is the part of a CONNECT answer that a client needs to come back.
+type identity struct{ SID, PID string }
 
 // join joins the main namespace and returns the answer.
-func join(t *testing.T, c *socketiotest.Client, auth string) (g greeting) {
+func join(t *testing.T, c *socketiotest.Client, auth string) (id identity) {
 	t.Helper()
 	c.Send(`0` + auth)
-	text := c.Next("the client is let in")
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(text, "0")), &g); err != nil || g.SID == "" || g.PID == "" {
-		t.Fatalf("joining is answered by %q, want sid and pid", text)
+	text := c.Next("the server answers")
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(text, "0")), &id); err != nil || id.SID == "" || id.PID == "" {
+		t.Fatalf("the answer to CONNECT is %q, want sid and pid", text)
 	}
-	return g
+	return id
 }
 
-// offset returns the last argument of an event.
-func offset(t *testing.T, packet string) string {
-	t.Helper()
-	var args []any
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(packet, "2")), &args); err != nil || len(args) < 2 {
-		t.Fatalf("%q is not an event with an offset", packet)
-	}
-	s, _ := args[len(args)-1].(string)
-	if s == "" {
-		t.Fatalf("%q does not end in an offset", packet)
-	}
-	return s
-}
-
-func TestRecovery(t *testing.T) {
+func TestRecoveredClientGetsWhatItMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := socketio.NewServer(socketio.Options{Recovery: socketio.NewMemoryRecovery(2*time.Minute, 1<<20)})
-		ns := server.Of("/")
-		var recovered []string
-		ns.OnConnect(func(s *socketio.Socket) {
-			recovered = append(recovered, fmt.Sprint(s.Recovered(), " ", s.Data(), " ", len(s.Rooms()), " ", s.Offset() != ""))
-			if !s.Recovered() {
-				s.Join("room", "other")
-				s.SetData("data")
-			}
-		})
+		log := &newsLog{}
+		server := socketio.NewServer(socketio.Options{Recovery: log.restore})
+		log.attach(server, "room")
 		host := socketiotest.Pipe(t, server, engineio.Options{})
-		watcher := host.Dial("")
-		join(t, watcher, "")
 		c := host.Dial("")
-		first := join(t, c, `{"token":"t"}`)
+		first := join(t, c, "")
 		synctest.Wait()
-		_ = ns.Emit("seen", 1)
-		seen := offset(t, c.Next("an event with its offset"))
+		log.publish("room", "one")
+		c.Want("an event with its offset", `2["news","one","1"]`)
 		c.Close()
 		synctest.Wait()
-		if ns.Socket(first.SID) != nil {
-			t.Fatal("the socket is still there")
-		}
-
-		_ = ns.To("room").Emit("missed", 1)
-		_ = ns.To("elsewhere").Emit("not for it")
-		_ = ns.To(first.SID).Emit("missed", "two")
-		_ = ns.Except("other").Emit("not for it")
-		_ = ns.All().Volatile().Emit("not kept")
-		_ = ns.All().EmitWithAck(time.Second, func(socketio.Answers) {}, "not kept")
-		_ = ns.Emit("missed", []byte{3})
+		log.publish("elsewhere", "not for it")
+		log.publish("room", "two")
 
 		c = host.Dial("")
-		second := join(t, c, fmt.Sprintf(`{"token":"t","pid":%q,"offset":%q}`, first.PID, seen))
-		if second.SID != first.SID || second.PID != first.PID {
+		second := join(t, c, fmt.Sprintf(`{"pid":%q,"offset":"1"}`, first.PID))
+		if second != first {
 			t.Errorf("recovered as %+v, want %+v", second, first)
 		}
-		c.Want("what it missed, in order", `2["missed",1,"*"]`)
-		c.Want("what it missed, in order", `2["missed","two","*"]`)
-		c.Want("what it missed, in order", `51-["missed",{"_placeholder":true,"num":0},"*"]`)
-		c.WantBinary("with attachments", []byte{3})
-		_ = ns.To("other").Emit("now", 4)
-		c.Want("and what comes, its rooms being restored", `2["now",4,"*"]`)
-		socket := ns.Socket(first.SID)
-		_ = socket.Emit("to it alone", 5)
-		last := offset(t, c.Next("an event for it alone"))
+		c.Want("the missed event", `2["news","two","3"]`)
+		log.publish("room", "three")
+		c.Want("a new event, because its rooms are restored", `2["news","three","4"]`)
 
-		// Nothing is recovered after leaving on purpose, with a wrong pid or offset, or too late.
+		back := func(pid, offset string) string { return fmt.Sprintf(`{"pid":%s,"offset":%s}`, pid, offset) }
 		for _, row := range []struct {
-			name  string
-			leave func()
-			auth  func() string
+			name         string
+			deliberately bool
+			auth         func(pid string) string
 		}{
-			{"left on purpose", func() { c.Send(`1`) }, func() string { return fmt.Sprintf(`{"pid":%q,"offset":%q}`, second.PID, last) }},
-			{"wrong pid", func() { c.Close() }, func() string { return fmt.Sprintf(`{"pid":"guessed","offset":%q}`, last) }},
-			{"wrong offset", func() { c.Close() }, func() string { return fmt.Sprintf(`{"pid":%q,"offset":"AAAAAAAA0"}`, second.PID) }},
-			{"offset to come", func() { c.Close() }, func() string { return fmt.Sprintf(`{"pid":%q,"offset":%q}`, second.PID, last[:8]+"zzzz") }},
-			{"no offset", func() { c.Close() }, func() string { return fmt.Sprintf(`{"pid":%q}`, second.PID) }},
-			{"not strings", func() { c.Close() }, func() string { return `{"pid":1,"offset":{}}` }},
-			{"too late", func() { c.Close(); time.Sleep(121 * time.Second) }, func() string { return fmt.Sprintf(`{"pid":%q,"offset":%q}`, second.PID, last) }},
+			{"after leaving on purpose", true, func(pid string) string { return back(strconv.Quote(pid), `"4"`) }},
+			{"with a wrong pid", false, func(string) string { return back(`"guessed"`, `"4"`) }},
+			{"with an unknown offset", false, func(pid string) string { return back(strconv.Quote(pid), `"9"`) }},
+			{"without an offset", false, func(pid string) string { return fmt.Sprintf(`{"pid":%q}`, pid) }},
+			{"with values that are no strings", false, func(string) string { return back(`1`, `{}`) }},
 		} {
-			row.leave()
-			synctest.Wait()
+			if row.deliberately {
+				c.Send(`1`)
+				synctest.Wait()
+			}
 			c.Close()
-			c = host.Dial("")
-			next := join(t, c, row.auth())
-			if next.SID == second.SID || next.PID == second.PID {
-				t.Errorf("%s: recovered as %+v", row.name, next)
-			}
 			synctest.Wait()
-			_ = ns.Emit("event")
-			last = offset(t, c.Next("an event with its offset"))
-			second = next
-		}
-		if recovered[2] != "true data 2 true" {
-			t.Errorf("OnConnect sees %q, want a recovered socket with data and two rooms", recovered[2])
-		}
-	})
-}
-
-// A client that comes back with a token that is too old gets a new one, and then is the socket it was.
-func TestRecoveryAfterRefusal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := socketio.NewServer(socketio.Options{Recovery: socketio.NewMemoryRecovery(0, 0)})
-		ns := server.Of("/")
-		ns.Use(func(s *socketio.Socket) error {
-			if strings.Contains(string(s.Auth()), "too old") {
-				return &socketio.ConnectError{Message: "not authorized"}
+			c = host.Dial("")
+			next := join(t, c, row.auth(second.PID))
+			if next.SID == second.SID || next.PID == second.PID {
+				t.Errorf("%s: recovered as %+v, want a new socket", row.name, next)
 			}
-			return nil
-		})
-		ns.OnConnect(func(s *socketio.Socket) { s.Join("room") })
-		host := socketiotest.Pipe(t, server, engineio.Options{})
-		c := host.Dial("")
-		first := join(t, c, `{"token":"new"}`)
-		synctest.Wait()
-		_ = ns.Emit("seen")
-		seen := offset(t, c.Next("an event with its offset"))
-		c.Close()
-		synctest.Wait()
-		_ = ns.To("room").Emit("missed")
-		c = host.Dial("")
-		c.Send(fmt.Sprintf(`0{"token":"too old","pid":%q,"offset":%q}`, first.PID, seen))
-		c.Want("refused", `4{"message":"not authorized"}`)
-		second := join(t, c, fmt.Sprintf(`{"token":"new","pid":%q,"offset":%q}`, first.PID, seen))
-		if second.SID != first.SID {
-			t.Errorf("recovered as %+v, want %+v", second, first)
+			second = next
+			synctest.Wait()
 		}
-		c.Want("what it missed", `2["missed","*"]`)
 	})
 }
 
-func TestRecoveryBounds(t *testing.T) {
-	server := socketio.NewServer(socketio.Options{})
-	ns := server.Of("/")
-	event, err := ns.Prepare("event", strings.Repeat("x", 1000))
-	if err != nil {
-		t.Fatal(err)
+func TestRecoveringClientSupersedesItsOldConnection(t *testing.T) {
+	var known identity
+	recovery := func(_, pid, _ string) (socketio.Restored, bool) {
+		return socketio.Restored{SID: known.SID}, pid == known.PID
 	}
-	r := socketio.NewMemoryRecovery(time.Minute, 10_000)
-	r.Keep(socketio.Session{Namespace: "/", SID: "early", PID: "early"})
-	first := r.Record(socketio.Emission{Event: event, All: true})
-	var last string
-	for range 20 {
-		last = r.Record(socketio.Emission{Event: event, All: true})
-	}
-	if _, ok := r.Restore("/", "early", first); ok {
-		t.Error("restored though what was missed is gone")
-	}
-	restored, ok := r.Restore("/", "early", last)
-	if !ok || len(restored.Missed()) != 0 || restored.SID != "early" {
-		t.Errorf("Restore of a client that has everything = %+v, %v", restored, ok)
-	}
-	if _, ok := r.Restore("/", "early", last); ok {
-		t.Error("a session is restored twice")
-	}
-	for i := range 1000 {
-		r.Keep(socketio.Session{Namespace: "/", SID: fmt.Sprint(i), PID: fmt.Sprint(i), Rooms: []string{"room"}})
-	}
-	kept := 0
-	last = r.Record(socketio.Emission{Event: event, All: true})
-	for i := range 1000 {
-		if _, ok := r.Restore("/", fmt.Sprint(i), last); ok {
-			kept++
-		}
-		if _, ok := r.Restore("/elsewhere", fmt.Sprint(i), last); ok {
-			t.Fatal("restored in another namespace")
-		}
-	}
-	if kept == 0 || kept > 40 {
-		t.Errorf("%d sessions fit in 10,000 bytes, want some and at most 40", kept)
-	}
-}
-
-// stateRecovery is a Recovery without a Recorder, as an application with a log of its own has it: offsets are appended by
-// the application, and what was missed is sent again in OnConnect.
-type stateRecovery struct{ session socketio.Session }
-
-func (r *stateRecovery) Keep(socketio.Session) {}
-
-func (r *stateRecovery) Restore(_, pid, _ string) (socketio.Restored, bool) {
-	return socketio.Restored{Session: r.session}, pid == r.session.PID
-}
-
-func TestRecoveryByApplication(t *testing.T) {
-	recovery := &stateRecovery{}
 	server := socketio.NewServer(socketio.Options{Recovery: recovery})
 	ns := server.Of("/")
 	reasons := make(chan error, 4) // so that handlers return
 	ns.OnDisconnect(func(_ *socketio.Socket, err error) { reasons <- err })
 	ns.OnConnect(func(s *socketio.Socket) {
 		if s.Recovered() {
+			s.Join("room")
 			_ = s.Emit("missed after "+s.Offset(), "entry-2")
 		}
 	})
 	host := socketiotest.Serve(t, server, engineio.Options{})
 	old := host.Dial("")
-	g := join(t, old, "")
+	known = join(t, old, "")
 	_ = ns.Emit("news", "entry-1")
 	old.Want("nothing is appended", `2["news","entry-1"]`)
-	recovery.session = socketio.Session{Namespace: "/", SID: g.SID, PID: g.PID, Rooms: []string{"room"}}
 
-	// The client comes back, by the other door, before the server knows that its connection is lost.
+	// The client comes back, as a raw WebSocket, before the server notices that its connection is lost.
 	c := host.DialBare("connect")
-	c.Send(fmt.Sprintf(`{"connect":{"pid":%q,"offset":"entry-1"}}`, g.PID))
-	c.Want("recovered", fmt.Sprintf(`{"connect":{"sid":%q,"pid":%q,"recovered":true}}`, g.SID, g.PID))
-	c.Want("what it missed", `{"event":"missed after entry-1","args":["entry-2"]}`)
-	old.WantClose("its place is taken", 1000)
+	c.Send(fmt.Sprintf(`{"connect":{"pid":%q,"offset":"entry-1"}}`, known.PID))
+	c.Want("recovered", fmt.Sprintf(`{"connect":{"sid":%q,"pid":%q,"recovered":true}}`, known.SID, known.PID))
+	c.Want("the missed event", `{"event":"missed after entry-1","args":["entry-2"]}`)
+	old.WantClose("the new connection supersedes it", 1000)
 	if err := <-reasons; err != socketio.ErrSuperseded || socketio.Lost(err) {
 		t.Errorf("the old socket ends with %v, want %v", err, socketio.ErrSuperseded)
 	}
 	_ = ns.To("room").Emit("news", "entry-3")
-	c.Want("its rooms are the socket's", `{"event":"news","args":["entry-3"]}`)
+	c.Want("the new connection is in the room", `{"event":"news","args":["entry-3"]}`)
 	if n := ns.All().Len(); n != 1 || server.Stats().Sockets != 1 {
 		t.Errorf("%d sockets, want 1; stats %+v", n, server.Stats())
 	}
 	fresh := host.DialBare("connect")
 	fresh.Send(`{"connect":{}}`)
-	fresh.Want("a fresh socket says so", `{"connect":{"sid":"*","pid":"*","recovered":false}}`)
+	fresh.Want("a new socket is not recovered", `{"connect":{"sid":"*","pid":"*","recovered":false}}`)
 }

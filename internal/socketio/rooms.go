@@ -2,20 +2,20 @@ package socketio
 
 import "slices"
 
-// room is a set of a namespace's sockets. It exists while it has members.
+// room is a set of a namespace's sockets. A room without members does not exist.
 type room struct {
 	name    string
 	members []*Socket
 }
 
-// membership is a socket's place in a room.
+// membership links a socket to a room and to its slot there.
 type membership struct {
 	room  *room
 	index int // in room.members
 }
 
-// Join adds the socket to rooms. Joining costs time in proportion to the rooms the socket is in: it is meant for up to
-// some hundred. A socket that has left its namespace joins nothing.
+// Join adds the socket to rooms. Its time grows with the rooms that the socket is in, so it suits up to some hundred
+// rooms a socket. It does nothing once the socket has left its namespace.
 func (s *Socket) Join(rooms ...string) {
 	s.nsp.mu.Lock()
 	defer s.nsp.mu.Unlock()
@@ -24,7 +24,7 @@ func (s *Socket) Join(rooms ...string) {
 	}
 }
 
-// Leave removes the socket from rooms, where it is in them.
+// Leave removes the socket from rooms. It ignores rooms that the socket is not in.
 func (s *Socket) Leave(rooms ...string) {
 	s.nsp.mu.Lock()
 	defer s.nsp.mu.Unlock()
@@ -35,22 +35,7 @@ func (s *Socket) Leave(rooms ...string) {
 	}
 }
 
-// Rooms returns the rooms the socket is in, in no order.
-func (s *Socket) Rooms() []string {
-	s.nsp.mu.RLock()
-	defer s.nsp.mu.RUnlock()
-	return s.roomNamesLocked()
-}
-
-func (s *Socket) roomNamesLocked() []string {
-	names := make([]string, len(s.rooms))
-	for i, m := range s.rooms {
-		names[i] = m.room.name
-	}
-	return names
-}
-
-// membershipLocked returns which of the socket's memberships is r's, or -1.
+// membershipLocked returns the index in s.rooms of the membership in r, or -1.
 func (s *Socket) membershipLocked(r *room) int {
 	if r == nil {
 		return -1
@@ -74,7 +59,7 @@ func (n *Namespace) joinLocked(s *Socket, name string) {
 	r.members = append(r.members, s)
 }
 
-// leaveLocked ends the socket's i-th membership. The room's last member takes the socket's place in it.
+// leaveLocked ends the socket's i-th membership. The room's last member moves to the socket's slot.
 func (n *Namespace) leaveLocked(s *Socket, i int) {
 	m := s.rooms[i]
 	s.rooms = slices.Delete(s.rooms, i, i+1)

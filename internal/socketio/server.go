@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"chatapp/internal/engineio"
 )
@@ -15,12 +14,11 @@ import (
 //	engine := engineio.NewServer(server, engineio.Options{})
 type Server struct {
 	// Immutable.
-	options  Options
-	limits   limits
-	log      *slog.Logger
-	recorder Recorder // options.Recovery if it is one
+	options Options
+	limits  limits
+	log     *slog.Logger
 
-	deadlines deadlines
+	timeouts  *connectTimeouts
 	bodies    sync.Pool // of *body
 	incomings sync.Pool // of *incoming
 	counters  counters
@@ -29,24 +27,24 @@ type Server struct {
 	namespaces map[string]*Namespace // guarded by mu
 }
 
-// counters are what Stats tells, as they grow.
-type counters struct {
-	clients, sockets                                                atomic.Int64
-	events, acks, deliveries, connectErrors, protocolErrors, panics atomic.Uint64
-}
-
 // NewServer returns a server with the main namespace, "/", and no other.
 func NewServer(o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{options: o, limits: o.limits(), log: o.Logger, namespaces: make(map[string]*Namespace)}
-	s.recorder, _ = o.Recovery.(Recorder)
+	s := &Server{
+		options:    o,
+		limits:     o.limits(),
+		log:        o.Logger,
+		timeouts:   newConnectTimeouts(),
+		namespaces: make(map[string]*Namespace),
+	}
 	s.bodies.New = func() any { return new(body) }
 	s.incomings.New = func() any { return new(incoming) }
 	s.Of(rootNamespace)
 	return s
 }
 
-// Of returns the namespace called name, which exists from then on. "custom" and "/custom" are the same.
+// Of returns the namespace with this name, and creates it if it does not exist. "custom" and "/custom" are the same.
+// Clients can join only namespaces that the application has created so.
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -61,7 +59,7 @@ func (s *Server) Of(name string) *Namespace {
 	return n
 }
 
-// lookup returns the namespace called name, or nil if Of has never named it.
+// lookup returns the namespace with this name, or nil if Of has not created it.
 func (s *Server) lookup(name []byte) *Namespace {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -71,41 +69,11 @@ func (s *Server) lookup(name []byte) *Namespace {
 	return s.namespaces[string(name)]
 }
 
-// Close stops the server's timers and waits for those that are being served: no acknowledgement times out any more. It
-// belongs behind the Shutdown of the Engine.IO server, which ends the sockets.
-func (s *Server) Close() error {
-	s.deadlines.close()
-	return nil
-}
+// Close stops the timer of the connect time-outs and waits for those that are expiring. Call it after the Shutdown of the
+// Engine.IO server, which ends the sockets.
+func (s *Server) Close() { s.timeouts.close() }
 
-// Stats are counts since the server was made, but for Clients and Sockets, which are there now.
-type Stats struct {
-	Clients        int64  // connections
-	Sockets        int64  // clients times the namespaces each is in
-	Events         uint64 // received
-	Acks           uint64 // received, and waited for
-	Deliveries     uint64 // events queued for a socket
-	ConnectErrors  uint64 // clients refused by a namespace
-	ProtocolErrors uint64 // packets refused
-	Panics         uint64 // of handlers
-}
-
-// Stats returns the counts as they are.
-func (s *Server) Stats() Stats {
-	c := &s.counters
-	return Stats{
-		Clients:        c.clients.Load(),
-		Sockets:        c.sockets.Load(),
-		Events:         c.events.Load(),
-		Acks:           c.acks.Load(),
-		Deliveries:     c.deliveries.Load(),
-		ConnectErrors:  c.connectErrors.Load(),
-		ProtocolErrors: c.protocolErrors.Load(),
-		Panics:         c.panics.Load(),
-	}
-}
-
-// Opened is the Engine.IO server telling of a new session.
+// Opened implements [engineio.Handler].
 func (s *Server) Opened(session *engineio.Session) {
 	s.counters.clients.Add(1)
 	c := &client{server: s, session: session}
@@ -113,20 +81,20 @@ func (s *Server) Opened(session *engineio.Session) {
 	c.open()
 }
 
-// Received is the Engine.IO server handing over a message.
+// Received implements [engineio.Handler]. It runs the application's handlers before it returns.
 func (s *Server) Received(session *engineio.Session, m engineio.Message) {
 	c := session.Value().(*client)
 	in := s.incomings.Get().(*incoming)
-	if session.Protocol() == engineio.Raw {
-		c.receiveBare(m, in)
+	if c.isRaw() {
+		c.receiveRaw(m, in)
 	} else if err := c.receive(m, in); err != nil {
-		c.violate(err)
+		c.closeMalformed(err)
 	}
 	in.release()
 	s.incomings.Put(in)
 }
 
-// Closed is the Engine.IO server telling of a session's end.
+// Closed implements [engineio.Handler].
 func (s *Server) Closed(session *engineio.Session, reason error) {
 	session.Value().(*client).close(reason)
 	s.counters.clients.Add(-1)
@@ -134,7 +102,7 @@ func (s *Server) Closed(session *engineio.Session, reason error) {
 
 func (s *Server) borrowBody() *body { return s.bodies.Get().(*body) }
 
-// maxPooled bounds what a pooled buffer may hold on to.
+// maxPooled bounds the capacity in bytes of a buffer that goes back to a pool.
 const maxPooled = 64 << 10
 
 func (s *Server) returnBody(b *body) {
@@ -145,9 +113,9 @@ func (s *Server) returnBody(b *body) {
 	s.bodies.Put(b)
 }
 
-// release lets go of the packet's data.
+// release drops all references to the packet's data and keeps the capacity of its slices.
 func (in *incoming) release() {
 	in.packet = packet{args: in.packet.args[:0]}
-	in.bare = bareMessage{args: in.bare.args[:0]}
+	in.raw = rawMessage{args: in.raw.args[:0]}
 	in.event = Event{}
 }

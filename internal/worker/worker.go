@@ -188,7 +188,8 @@ const shutdownGrace = 8 * time.Second
 func (w *Worker) shutdown(server *http.Server, leaveCluster func(), clustered <-chan error) error {
 	close(w.draining)
 	w.release()
-	err := errors.Join(within(shutdownGrace, w.engine.Shutdown), w.sockets.Close())
+	err := within(shutdownGrace, w.engine.Shutdown)
+	w.sockets.Close()
 	leaveCluster() // flushes what is left, and says goodbye
 	err = errors.Join(err, <-clustered)
 	w.chat.Close()

@@ -1,12 +1,14 @@
-// Command echoserver is the test application that the official protocol suites of Engine.IO 4 and Socket.IO 5 are run
-// against: an Engine.IO echo at /engine.io/, a Socket.IO echo at /socket.io/ and, for plain WebSockets, at /ws.
+// Command echoserver is the application that the official protocol suites of Engine.IO 4 and Socket.IO 5 test: an Engine.IO
+// echo at /engine.io/, a Socket.IO echo at /socket.io/ and, for raw WebSockets, at /ws.
 //
-// It serves on PORT, 3000 if that is not set, of the loopback interface; its defaults are what the suites expect.
+// It listens on the loopback interface, on the port in the variable PORT, by default 3000. The defaults of its flags are
+// the values that the suites expect.
 package main
 
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -34,26 +36,21 @@ func run(args []string, port string) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	engine := engineio.Options{Logger: log}
 	options := socketio.Options{Logger: log}
-	recovery := false
 	flags := flag.NewFlagSet("echoserver", flag.ContinueOnError)
 	flags.DurationVar(&engine.PingInterval, "ping-interval", 300*time.Millisecond, "time between pings")
 	flags.DurationVar(&engine.PingTimeout, "ping-timeout", 200*time.Millisecond, "time a client has to answer a ping")
 	flags.DurationVar(&options.ConnectTimeout, "connect-timeout", time.Second, "time a client has to join a namespace")
 	flags.IntVar(&engine.MaxMessageSize, "max-payload", 1_000_000, "bytes of the largest message")
-	flags.BoolVar(&engine.Protocol3, "protocol3", false, "let clients of Socket.IO 2 in")
-	flags.BoolVar(&recovery, "recovery", false, "let clients recover from a lost connection")
-	origins := flags.String("origins", "*", "origins let in besides the own one, separated by commas; * is any")
+	flags.BoolVar(&engine.Protocol3, "protocol3", false, "accept clients of Socket.IO 2")
+	origins := flags.String("origins", "*", "origins accepted besides the server's own, separated by commas; * is any")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	engine.AllowedOrigins = strings.Split(*origins, ",")
-	if recovery {
-		options.Recovery = socketio.NewMemoryRecovery(0, 0)
-	}
 	if port == "" {
 		port = "3000"
 	}
-	// The suites connect to localhost, which may be either.
+	// The suites connect to localhost, which is an address of either kind.
 	listeners, err := listenLoopback(port)
 	if err != nil {
 		return err
@@ -70,13 +67,15 @@ func listenLoopback(port string) ([]net.Listener, error) {
 	}
 	second, err := net.Listen("tcp6", net.JoinHostPort("::1", port))
 	if err != nil {
-		return []net.Listener{first}, nil // no IPv6 here
+		return []net.Listener{first}, nil // the machine has no IPv6
 	}
 	return []net.Listener{first, second}, nil
 }
 
-// serve answers until ctx ends.
-func serve(ctx context.Context, listeners []net.Listener, engineOptions engineio.Options, options socketio.Options) error {
+// serve serves both echoes until ctx ends, and then shuts them down.
+func serve(
+	ctx context.Context, listeners []net.Listener, engineOptions engineio.Options, options socketio.Options,
+) error {
 	sockets := newSocketEcho(options)
 	socketEngine := engineio.NewServer(sockets, engineOptions)
 	engine := engineio.NewServer(engineEcho{}, engineOptions)
@@ -86,7 +85,7 @@ func serve(ctx context.Context, listeners []net.Listener, engineOptions engineio
 	mux.Handle("/ws", socketEngine.WebSocketHandler())
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 
-	failed := make(chan error, len(listeners)) // so that each Serve can return, whoever listens
+	failed := make(chan error, len(listeners)) // so that each Serve can return
 	for _, listener := range listeners {
 		fmt.Fprintf(os.Stderr, "echoserver: listening on http://%s\n", listener.Addr())
 		go func() { failed <- server.Serve(listener) }()
@@ -98,10 +97,12 @@ func serve(ctx context.Context, listeners []net.Listener, engineOptions engineio
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(err, engine.Shutdown(end), socketEngine.Shutdown(end), sockets.Close(), server.Shutdown(end))
+	err = errors.Join(err, engine.Shutdown(end), socketEngine.Shutdown(end))
+	sockets.Close()
+	return errors.Join(err, server.Shutdown(end))
 }
 
-// engineEcho sends every message back as it came.
+// engineEcho sends every message back unchanged.
 type engineEcho struct{}
 
 func (engineEcho) Opened(*engineio.Session)        {}
@@ -112,14 +113,14 @@ func (engineEcho) Received(s *engineio.Session, m engineio.Message) {
 	_ = s.Send(engineio.Message{Data: bytes.Clone(m.Data), Binary: m.Binary})
 }
 
-// newSocketEcho has the namespaces "/" and "/custom", which tell every client the payload it joined with; in the main one
-// it echoes the arguments of two events.
+// newSocketEcho returns a server with the namespaces "/" and "/custom", which emit to every client the payload it joined
+// with. The main namespace echoes the arguments of two events.
 func newSocketEcho(options socketio.Options) *socketio.Server {
 	server := socketio.NewServer(options)
 	log := options.Logger
 	for _, name := range []string{"/", "/custom"} {
 		server.Of(name).OnConnect(func(s *socketio.Socket) {
-			if err := s.Emit("auth", socketio.Raw(s.Auth())); err != nil {
+			if err := s.Emit("auth", json.RawMessage(s.Auth())); err != nil {
 				log.Warn("auth not sent", "err", err)
 			}
 		})

@@ -1,5 +1,5 @@
-// Conversations of the official clients with the server of clients_test.go. Called with a mode and an address; prints a
-// line of JSON for each conversation: its name, and what went wrong, if anything.
+// Conversations of the official clients with the server of clients_test.go. The arguments are a mode and an address. It
+// prints a line of JSON for each conversation: its name, and the error, if any.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -67,21 +67,12 @@ const conversations = {
     await next(socket, "connect");
     const answers = await Promise.all([1, 2, 3].map((i) => within("ack", socket.emitWithAck("message-with-ack", i))));
     assert.deepEqual(answers, [1, 2, 3]);
-    socket.on("question", (n, bytes, ack) => ack({ n }, bytes));
-    socket.emit("ask me", 42);
-    const [error, answer, bytes] = await next(socket, "answered");
-    assert.equal(error, null);
-    assert.deepEqual(answer, { n: 42 });
-    assert.deepEqual([...bytes], [9]);
   },
 
   async "acks that do not come"({ open }) {
     const socket = open();
     await next(socket, "connect");
-    await assert.rejects(socket.timeout(50).emitWithAck("nobody handles this"), /timed out/);
-    socket.emit("ask me", "no answer");
-    const [error] = await next(socket, "answered");
-    assert.match(error, /timed out/);
+    await assert.rejects(socket.timeout(50).emitWithAck("without a handler"), /timed out/);
   },
 
   async auth({ open }) {
@@ -94,24 +85,20 @@ const conversations = {
   },
 
   async refusal({ open }) {
-    const [error] = await next(open("/guarded", { auth: { token: "wrong" } }), "connect_error");
-    assert.equal(error.message, "not authorized");
-    assert.deepEqual(error.data, { code: 401 });
     const [unknown] = await next(open("/nowhere"), "connect_error");
     assert.equal(unknown.message, "Invalid namespace");
-    await next(open("/guarded", { auth: { token: "right" } }), "connect");
   },
 
   async namespaces({ open }) {
     const main = open();
     await next(main, "connect");
-    const guarded = main.io.socket("/guarded", { auth: { token: "right" } });
-    await next(guarded, "connect");
-    assert.notEqual(guarded.id, main.id);
-    guarded.disconnect();
+    const other = main.io.socket("/other", { auth: { token: "right" } });
+    assert.deepEqual(await next(other, "auth"), [{ token: "right" }]);
+    assert.notEqual(other.id, main.id);
+    other.disconnect();
     assert.equal(await within("ack", main.emitWithAck("message-with-ack", "still here")), "still here");
-    guarded.connect();
-    await next(guarded, "connect");
+    other.connect();
+    await next(other, "connect");
   },
 
   async rooms({ open }) {
@@ -123,7 +110,7 @@ const conversations = {
     c.on("news", () => assert.fail("news for others"));
     a.on("news", () => assert.fail("one's own news"));
     const heard = next(b, "news");
-    a.emit("tell", room, "hello");
+    a.emit("to others", room, "hello");
     assert.deepEqual(await heard, ["hello"]);
     await within("ack", c.emitWithAck("message-with-ack"));
   },
@@ -149,10 +136,6 @@ const conversations = {
     await next(socket, "connect");
     socket.emit("disconnect me");
     assert.deepEqual((await next(socket, "disconnect"))[0], "io server disconnect");
-    socket.connect();
-    await next(socket, "connect");
-    socket.emit("close me");
-    assert.deepEqual((await next(socket, "disconnect"))[0], "io server disconnect");
   },
 
   async "malformed packet"({ open }) {
@@ -174,23 +157,23 @@ const withRecovery = {
     await within("ack", socket.emitWithAck("join", room));
     const news = [];
     socket.on("news", (text) => news.push(text));
-    socket.emit("tell everybody", room, "before");
-    await next(socket, "told");
+    socket.emit("to all", room, "before");
+    await next(socket, "sent");
     const other = open();
     await next(other, "connect");
     const lost = next(socket, "disconnect");
     const back = next(socket, "connect");
     socket.io.engine.close();
     await lost;
-    // Only when the server has noticed does it keep what comes for a client.
+    // The server keeps events for a client only once it has noticed that the client is gone.
     while (await within("ack", other.emitWithAck("is there", id))) {}
-    other.emit("tell everybody", room, "missed 1");
-    other.emit("tell everybody", room, "missed 2");
+    other.emit("to all", room, "missed 1");
+    other.emit("to all", room, "missed 2");
     await back;
     assert.equal(socket.recovered, true);
     assert.equal(socket.id, id);
-    socket.emit("tell everybody", room, "after");
-    await next(socket, "told");
+    socket.emit("to all", room, "after");
+    await next(socket, "sent");
     assert.deepEqual(news, ["before", "missed 1", "missed 2", "after"]);
     // A client that left on purpose is a new one.
     socket.disconnect().connect();
@@ -219,10 +202,7 @@ const version2 = {
   },
 
   async namespaces({ open }) {
-    const socket = open("/guarded?token=right");
-    await next(socket, "connect");
-    const refused = open("/guarded?token=wrong");
-    assert.deepEqual(await next(refused, "error"), [{ code: 401 }]);
+    assert.deepEqual(await next(open("/other?token=right"), "auth"), [{ token: "right" }]);
     assert.deepEqual(await next(open("/nowhere"), "error"), ["Invalid namespace"]);
   },
 
@@ -246,7 +226,7 @@ function openerOfVersion2(transports) {
   };
 }
 
-async function tell(name, conversation, client) {
+async function converse(name, conversation, client) {
   let error = "";
   try {
     await conversation(client);
@@ -263,10 +243,10 @@ const modes = {
   async version4() {
     for (const [way, transports] of Object.entries(ways)) {
       for (const [name, conversation] of Object.entries(conversations)) {
-        await tell(`${way}/${name}`, conversation, opener(transports));
+        await converse(`${way}/${name}`, conversation, opener(transports));
       }
     }
-    await tell("upgrade/takes place", async ({ open }) => {
+    await converse("upgrade/takes place", async ({ open }) => {
       const socket = open();
       await next(socket, "connect");
       if (socket.io.engine.transport.name !== "websocket") await within("upgrade", once(socket.io.engine, "upgrade"));
@@ -278,7 +258,7 @@ const modes = {
   async recovery() {
     for (const [way, transports] of Object.entries(ways)) {
       for (const [name, conversation] of Object.entries(withRecovery)) {
-        await tell(`${way}/${name}`, conversation, opener(transports));
+        await converse(`${way}/${name}`, conversation, opener(transports));
       }
     }
   },
@@ -286,14 +266,14 @@ const modes = {
   async version2() {
     for (const [way, transports] of Object.entries(ways)) {
       for (const [name, conversation] of Object.entries(version2)) {
-        await tell(`${way}/${name}`, conversation, openerOfVersion2(transports));
+        await converse(`${way}/${name}`, conversation, openerOfVersion2(transports));
       }
     }
   },
 
   async refused() {
     for (const [way, transports] of Object.entries(ways)) {
-      await tell(way, async ({ open }) => {
+      await converse(way, async ({ open }) => {
         const socket = open("/");
         socket.on("connect", () => assert.fail("let in"));
         await next(socket, "connect_error");
@@ -305,7 +285,7 @@ const modes = {
   async restart() {
     const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
     for (const [way, transports] of Object.entries(ways)) {
-      await tell(way, async ({ open }) => {
+      await converse(way, async ({ open }) => {
         const socket = open("/", { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100 });
         await next(socket, "connect");
         const [lost, back] = [next(socket, "disconnect"), next(socket, "connect")];

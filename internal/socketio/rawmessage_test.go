@@ -9,28 +9,28 @@ import (
 	"testing"
 )
 
-// describe writes a message as one line, for tables.
-func (m *bareMessage) describe(text []byte) string {
+// describe formats a message as one line.
+func (m *rawMessage) describe(text []byte) string {
 	var args []string
 	for _, at := range m.args {
 		args = append(args, string(at.of(text)))
 	}
 	switch m.kind {
-	case bareEvent:
+	case rawEvent:
 		if m.hasID {
 			return fmt.Sprintf("event %s %v id %d", m.event, args, m.id)
 		}
 		return fmt.Sprintf("event %s %v", m.event, args)
-	case bareAck:
+	case rawAck:
 		return fmt.Sprintf("ack %d %v", m.id, args)
-	case bareConnect:
+	case rawConnect:
 		return fmt.Sprintf("connect %s", m.payload)
 	default:
 		return "disconnect"
 	}
 }
 
-var bareMessages = []struct{ wire, want string }{
+var rawMessages = []struct{ wire, want string }{
 	{`{"event":"user message","args":["hi"],"id":7}`, `event "user message" ["hi"] id 7`},
 	{`{"event":"user message","args":["hi"]}`, `event "user message" ["hi"]`},
 	{`{"event":"typing"}`, `event "typing" []`},
@@ -44,9 +44,9 @@ var bareMessages = []struct{ wire, want string }{
 	{`{"disconnect":{}}`, `disconnect`},
 }
 
-func TestBareMessage(t *testing.T) {
-	for _, row := range bareMessages {
-		var m bareMessage
+func TestRawMessageDecodes(t *testing.T) {
+	for _, row := range rawMessages {
+		var m rawMessage
 		if err := m.parse([]byte(row.wire), &testLimits); err != nil {
 			t.Errorf("parse(%s): %v", row.wire, err)
 			continue
@@ -57,25 +57,25 @@ func TestBareMessage(t *testing.T) {
 	}
 }
 
-var malformedBare = []struct {
+var malformedRaw = []struct {
 	wire string
 	want error
 }{
 	{``, errJSON},
 	{`hello`, errJSON},
 	{`42["a"]`, errJSONTrailing},
-	{`[]`, errBareShape},
-	{`null`, errBareShape},
-	{`{}`, errBareShape},
-	{`{"args":[1]}`, errBareShape},
-	{`{"id":1}`, errBareShape},
-	{`{"event":"a","ack":1}`, errBareShape},
-	{`{"ack":1,"id":1}`, errBareShape},
-	{`{"connect":{},"args":[]}`, errBareShape},
-	{`{"connect":{},"event":"a"}`, errBareShape},
-	{`{"event":"a","event":"b"}`, errBareKey},
-	{`{"event":"a","more":1}`, errBareKey},
-	{`{"Event":"a"}`, errBareKey},
+	{`[]`, errRawShape},
+	{`null`, errRawShape},
+	{`{}`, errRawShape},
+	{`{"args":[1]}`, errRawShape},
+	{`{"id":1}`, errRawShape},
+	{`{"event":"a","ack":1}`, errRawShape},
+	{`{"ack":1,"id":1}`, errRawShape},
+	{`{"connect":{},"args":[]}`, errRawShape},
+	{`{"connect":{},"event":"a"}`, errRawShape},
+	{`{"event":"a","event":"b"}`, errRawKey},
+	{`{"event":"a","more":1}`, errRawKey},
+	{`{"Event":"a"}`, errRawKey},
 	{`{"event":1}`, errEventName},
 	{`{"event":null}`, errEventName},
 	{`{"event":"disconnect"}`, errEventName},
@@ -100,16 +100,16 @@ var malformedBare = []struct {
 	{`{"connect":` + strings.Repeat(`{"a":`, 100_000), errJSONDepth},
 }
 
-func TestBareMalformed(t *testing.T) {
-	for _, row := range malformedBare {
-		var m bareMessage
+func TestMalformedRawMessageIsRefused(t *testing.T) {
+	for _, row := range malformedRaw {
+		var m rawMessage
 		if err := m.parse([]byte(row.wire), &testLimits); !errors.Is(err, row.want) {
 			t.Errorf("parse(%.60s) = %v, want %v", row.wire, err, row.want)
 		}
 	}
 }
 
-func TestBareBinary(t *testing.T) {
+func TestBase64ArgumentIsBinary(t *testing.T) {
 	for _, row := range []struct {
 		raw  string
 		want []byte // nil: not binary
@@ -126,27 +126,27 @@ func TestBareBinary(t *testing.T) {
 		{`"base64"`, nil},
 		{`["base64"]`, nil},
 	} {
-		got, ok := bareBinary([]byte(row.raw))
+		got, ok := base64Argument([]byte(row.raw))
 		if ok != (row.want != nil) || !bytes.Equal(got, row.want) {
-			t.Errorf("bareBinary(%s) = %v, %v, want %v", row.raw, got, ok, row.want)
+			t.Errorf("base64Argument(%s) = %v, %v, want %v", row.raw, got, ok, row.want)
 		}
 	}
 }
 
-// FuzzBare checks that what is accepted is a JSON object, that its parts are what encoding/json finds in it, and that
-// the arguments come out of appendBare as they went in.
-func FuzzBare(f *testing.F) {
-	for _, row := range bareMessages {
+// FuzzRawMessage checks that what is accepted is a JSON object, that its parts are what encoding/json finds in it, and that
+// the arguments come out of appendRawMessage unchanged.
+func FuzzRawMessage(f *testing.F) {
+	for _, row := range rawMessages {
 		f.Add([]byte(row.wire))
 	}
-	for _, row := range malformedBare {
+	for _, row := range malformedRaw {
 		if len(row.wire) < 1000 {
 			f.Add([]byte(row.wire))
 		}
 	}
 	f.Add([]byte(`{"event":"a","args":[{"base64":"AQID"}]}`))
 	f.Fuzz(func(t *testing.T, wire []byte) {
-		var m bareMessage
+		var m rawMessage
 		if err := m.parse(wire, &testLimits); err != nil {
 			return
 		}
@@ -161,22 +161,22 @@ func FuzzBare(f *testing.F) {
 			t.Fatalf("parse(%q) has %d arguments, want %d", wire, len(m.args), len(object.Args))
 		}
 		args := Args{text: wire, spans: m.args}
-		if err := args.appendBinary(&testLimits); err != nil {
+		if err := args.decodeBase64(&testLimits); err != nil {
 			return
 		}
-		if m.kind != bareEvent || isReserved(*object.Event) {
+		if m.kind != rawEvent || isReserved(*object.Event) {
 			return
 		}
 		var b body
 		if err := b.encodeEvent(*object.Event, args.Values()); err != nil {
 			return // an argument that looks like a placeholder beside an attachment
 		}
-		again := b.appendBare(nil, packetEvent, m.id, m.hasID)
-		var n bareMessage
+		again := b.appendRawMessage(nil, packetEvent, 0)
+		var n rawMessage
 		if err := n.parse(again, &testLimits); err != nil {
 			t.Fatalf("parse(%q) of what %q encodes to: %v", again, wire, err)
 		}
-		if len(n.args) != len(m.args) || n.id != m.id || n.hasID != m.hasID {
+		if len(n.args) != len(m.args) || n.hasID {
 			t.Fatalf("parse(%q) encodes to %q", wire, again)
 		}
 	})

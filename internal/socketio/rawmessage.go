@@ -3,40 +3,41 @@ package socketio
 import (
 	"bytes"
 	"encoding/base64"
+	"strconv"
 )
 
-// bareKind is what an object at the plain WebSocket's door means.
-type bareKind byte
+// rawKind is the type of a message on a raw WebSocket.
+type rawKind byte
 
 const (
-	bareEvent bareKind = iota
-	bareAck
-	bareConnect
-	bareDisconnect
+	rawEvent rawKind = iota
+	rawAck
+	rawConnect
+	rawDisconnect
 )
 
 const (
-	errBareShape  = packetError(`not an object with "event", "ack", "connect" or "disconnect"`)
-	errBareKey    = packetError("unknown or repeated key")
-	errBareBinary = packetError("binary message")
+	errRawShape  = packetError(`not an object with "event", "ack", "connect" or "disconnect"`)
+	errRawKey    = packetError("unknown or repeated key")
+	errRawBinary = packetError("binary message")
 )
 
-// bareMessage is one decoded message of the plain WebSocket's door. Its slices alias the text; args' room is reused by
-// the next parse.
-type bareMessage struct {
-	kind    bareKind
+// rawMessage is one decoded message of a raw WebSocket. Its slices alias the text; the next parse reuses the capacity of
+// args.
+type rawMessage struct {
+	kind    rawKind
 	event   []byte // JSON text of the name
 	id      uint64 // of the event, or of the event that is acknowledged
 	hasID   bool
 	payload []byte // of connect: JSON text of an object
 	args    []span
-	seen    bareKeys
+	seen    rawKeys
 }
 
-type bareKeys byte
+type rawKeys byte
 
 const (
-	keyEvent bareKeys = 1 << iota
+	keyEvent rawKeys = 1 << iota
 	keyAck
 	keyConnect
 	keyDisconnect
@@ -50,14 +51,14 @@ const (
 //	{"ack":7,"args":[...]}                 args may be missing
 //	{"connect":{...}}
 //	{"disconnect":{}}
-func (m *bareMessage) parse(text []byte, lim *limits) error {
-	*m = bareMessage{args: m.args[:0]}
+func (m *rawMessage) parse(text []byte, lim *limits) error {
+	*m = rawMessage{args: m.args[:0]}
 	i := skipSpace(text, 0)
 	if i >= len(text) || text[i] != '{' {
 		if err := scanDocument(text, lim); err != nil {
 			return err
 		}
-		return errBareShape
+		return errRawShape
 	}
 	i = skipSpace(text, i+1)
 	for closed := i < len(text) && text[i] == '}'; !closed; {
@@ -88,14 +89,14 @@ func (m *bareMessage) parse(text []byte, lim *limits) error {
 	return m.checkShape()
 }
 
-// keyLength is the length of the quoted key that text starts with, which has been checked.
+// keyLength returns the length of the quoted key at the start of text, which has been checked.
 func keyLength(text []byte) int { return scanString(text, 0) }
 
-// parseMember checks the value at text[i] of the member called key, notes it, and returns where it ends.
-func (m *bareMessage) parseMember(key string, text []byte, i int, lim *limits) (int, error) {
+// parseMember checks and stores the value at text[i] of the member called key, and returns the index of its end.
+func (m *rawMessage) parseMember(key string, text []byte, i int, lim *limits) (int, error) {
 	bit := keyBit(key)
 	if bit == 0 || m.seen&bit != 0 {
-		return 0, errBareKey
+		return 0, errRawKey
 	}
 	m.seen |= bit
 	if bit == keyArgs {
@@ -114,18 +115,18 @@ func (m *bareMessage) parseMember(key string, text []byte, i int, lim *limits) (
 	raw := text[i:end]
 	switch bit {
 	case keyEvent:
-		m.kind, m.event = bareEvent, raw
+		m.kind, m.event = rawEvent, raw
 		if raw[0] != '"' {
 			return 0, errEventName
 		}
 		return end, checkEventName(raw)
 	case keyConnect:
-		m.kind, m.payload = bareConnect, raw
+		m.kind, m.payload = rawConnect, raw
 	case keyDisconnect:
-		m.kind = bareDisconnect
+		m.kind = rawDisconnect
 	default: // keyAck, keyID
 		if bit == keyAck {
-			m.kind = bareAck
+			m.kind = rawAck
 		}
 		n, rest, ok := cutNumber(raw)
 		if !ok || len(rest) > 0 {
@@ -140,7 +141,7 @@ func (m *bareMessage) parseMember(key string, text []byte, i int, lim *limits) (
 	return end, nil
 }
 
-func keyBit(key string) bareKeys {
+func keyBit(key string) rawKeys {
 	switch key {
 	case "event":
 		return keyEvent
@@ -158,9 +159,9 @@ func keyBit(key string) bareKeys {
 	return 0
 }
 
-// checkShape tells whether the keys seen make one of the four messages.
-func (m *bareMessage) checkShape() error {
-	optional := bareKeys(0)
+// checkShape returns an error unless the keys seen make one of the four messages.
+func (m *rawMessage) checkShape() error {
+	optional := rawKeys(0)
 	switch m.seen & (keyEvent | keyAck | keyConnect | keyDisconnect) {
 	case keyEvent:
 		optional = keyArgs | keyID
@@ -168,33 +169,33 @@ func (m *bareMessage) checkShape() error {
 		optional = keyArgs
 	case keyConnect, keyDisconnect:
 	default:
-		return errBareShape
+		return errRawShape
 	}
 	if m.seen&(keyArgs|keyID)&^optional != 0 {
-		return errBareShape
+		return errRawShape
 	}
 	return nil
 }
 
-// appendBinary finds the arguments that are binary data, {"base64":"..."} and nothing else, and adds them to a as
-// attachments; a's text and spans are set already.
-func (a *Args) appendBinary(lim *limits) error {
+// decodeBase64 makes attachments of the arguments that are {"base64":"..."} and nothing else. The caller has set a's text
+// and spans.
+func (a *Args) decodeBase64(lim *limits) error {
 	for _, at := range a.spans {
-		data, ok := bareBinary(at.of(a.text))
+		data, ok := base64Argument(at.of(a.text))
 		if !ok {
 			continue
 		}
 		if len(a.attachments) == lim.attachments {
 			return errManyAttachments
 		}
-		a.holes = append(a.holes, placeholder{at, len(a.attachments)})
+		a.placeholders = append(a.placeholders, placeholder{at, len(a.attachments)})
 		a.attachments = append(a.attachments, data)
 	}
 	return nil
 }
 
-// bareBinary is the data that the JSON text raw stands for, if it stands for data.
-func bareBinary(raw []byte) ([]byte, bool) {
+// base64Argument returns the data of the JSON text raw if it is {"base64":"..."} and nothing else.
+func base64Argument(raw []byte) ([]byte, bool) {
 	if raw[0] != '{' {
 		return nil, false
 	}
@@ -221,4 +222,29 @@ func bareBinary(raw []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return data, true
+}
+
+// appendRawMessage appends an event, or the acknowledgement of the client's event id, as a raw WebSocket gets it.
+func (b *body) appendRawMessage(dst []byte, kind packetType, id uint64) []byte {
+	if kind == packetAck {
+		dst = append(dst, `{"ack":`...)
+		dst = strconv.AppendUint(dst, id, 10)
+	} else {
+		dst = append(dst, `{"event":`...)
+		dst = append(dst, b.text[1:b.nameEnd]...)
+	}
+	dst = append(dst, `,"args":[`...)
+	from := b.nameEnd
+	if from < len(b.text) && b.text[from] == ',' {
+		from++
+	}
+	for _, p := range b.placeholders {
+		dst = append(dst, b.text[from:p.start]...)
+		dst = append(dst, `{"base64":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, b.attachments[p.num])
+		dst = append(dst, `"}`...)
+		from = int(p.end)
+	}
+	dst = append(dst, b.text[from:]...)
+	return append(dst, ']', '}')
 }
