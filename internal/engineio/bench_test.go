@@ -32,7 +32,7 @@ func benchHost(b *testing.B, count int) (sessions []*Session, got chan int) {
 }
 
 func serveBench(b *testing.B, t *testing.T) *host {
-	h := newHost(t, Options{CloseTimeout: quickly})
+	h := newHost(t, Options{CloseTimeout: shortClose})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -47,8 +47,9 @@ func serveBench(b *testing.B, t *testing.T) *host {
 	return h
 }
 
-// BenchmarkBroadcast sends one message to all sessions and waits until every client has it: what a delivery costs with nothing to
-// gather. With burst=32 so many messages wait at a time, as on a busy server.
+// BenchmarkBroadcast sends one message to all sessions and waits until every client has it: what a
+// delivery costs with one message in a queue. With burst=32 so many messages share a write, as on a
+// busy server.
 func BenchmarkBroadcast(b *testing.B) {
 	for _, count := range []int{1, 100, 1000} {
 		for _, burst := range []int{1, 32} {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// sendPongs keeps a session alive without reading, until the connection ends or for ten minutes. It returns how long that took.
+// sendPongs keeps a session alive without reading, until the connection ends or for ten minutes. It
+// returns how long that took.
 func (s *socket) sendPongs() time.Duration {
 	_ = s.conn.SetDeadline(time.Time{})
 	start := time.Now()
@@ -52,7 +53,8 @@ func TestClosingClientThatReadsNothingIsCutAfterCloseTimeout(t *testing.T) {
 	})
 }
 
-// A deadline that stayed behind would fail the first write after a silence that is longer than a heartbeat.
+// A deadline that stayed behind would fail the first write after a silence that is longer than a
+// heartbeat.
 func TestWriteDeadlineEndsWithTheWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, end := pipes(t, Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second})

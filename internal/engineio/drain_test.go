@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// Clients of a server that goes away connect to others: in every second of a drain as many as in any other.
+// Clients of a server that goes away connect to others: in every second of a drain as many as in
+// any other.
 func TestDrainClosesAsManyClientsInEverySecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, end := pipes(t, Options{CloseTimeout: quickly})
+		h, end := pipes(t, Options{CloseTimeout: shortClose})
 		defer end()
 		const clients, seconds = 100, 10
 		start := time.Now()
@@ -32,7 +33,8 @@ func TestDrainClosesAsManyClientsInEverySecond(t *testing.T) {
 		}
 		synctest.Wait()
 		h.server.Drain(t.Context(), seconds*time.Second)
-		h.want("no new session is opened", "GET", pollingURL, "", 503, `{"code":4,"message":"No more sessions accepted"}`)
+		h.want("no new session is opened", "GET", pollingURL, "", 503,
+			`{"code":4,"message":"No more sessions accepted"}`)
 		var perSecond [seconds]int
 		for range clients {
 			at := <-ended
@@ -48,7 +50,7 @@ func TestDrainClosesAsManyClientsInEverySecond(t *testing.T) {
 
 func TestDrainReturnsWhenNobodyIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, end := pipes(t, Options{CloseTimeout: quickly})
+		h, end := pipes(t, Options{CloseTimeout: shortClose})
 		defer end()
 		var sockets []*socket
 		for range 4 {
@@ -70,7 +72,7 @@ func TestDrainReturnsWhenNobodyIsLeft(t *testing.T) {
 
 func TestDrainEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, end := pipes(t, Options{CloseTimeout: quickly})
+		h, end := pipes(t, Options{CloseTimeout: shortClose})
 		defer end()
 		for range 4 {
 			s := h.webSocket(webSocketURL)

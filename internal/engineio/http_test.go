@@ -7,8 +7,8 @@ import (
 )
 
 // Engine.IO v4, "Handshake", and the codes of the reference server.
-func TestRefusals(t *testing.T) {
-	h := serve(t, Options{CloseTimeout: quickly})
+func TestRefusalsCarryTheProtocolsCodes(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: shortClose})
 	_, target := h.openPolling()
 	ws := h.webSocket(webSocketURL)
 	for _, row := range []struct {
@@ -17,7 +17,8 @@ func TestRefusals(t *testing.T) {
 		body                string
 	}{
 		{"no transport", "GET", "/engine.io/?EIO=4", 400, `{"code":0,"message":"Transport unknown"}`},
-		{"unknown transport", "GET", "/engine.io/?EIO=4&transport=abc", 400, `{"code":0,"message":"Transport unknown"}`},
+		{"unknown transport", "GET", "/engine.io/?EIO=4&transport=abc", 400,
+			`{"code":0,"message":"Transport unknown"}`},
 		{"unknown sid", "GET", pollingURL + "&sid=none", 400, `{"code":1,"message":"Session ID unknown"}`},
 		{"unknown sid, posting", "POST", pollingURL + "&sid=none", 400, `{"code":1,"message":"Session ID unknown"}`},
 		{"handshake by POST", "POST", pollingURL, 400, `{"code":2,"message":"Bad handshake method"}`},
@@ -26,12 +27,17 @@ func TestRefusals(t *testing.T) {
 		{"session by PUT", "PUT", target, 400, `{"code":3,"message":"Bad request"}`},
 		{"session by DELETE", "DELETE", target, 400, `{"code":3,"message":"Bad request"}`},
 		{"websocket without upgrade", "GET", webSocketURL, 400, `{"code":3,"message":"Bad request"}`},
-		{"polling a WebSocket's session", "GET", pollingURL + "&sid=" + ws.sid, 400, `{"code":3,"message":"Bad request"}`},
-		{"posting to a WebSocket's session", "POST", pollingURL + "&sid=" + ws.sid, 400, `{"code":3,"message":"Bad request"}`},
+		{"polling a WebSocket's session", "GET", pollingURL + "&sid=" + ws.sid, 400,
+			`{"code":3,"message":"Bad request"}`},
+		{"posting to a WebSocket's session", "POST", pollingURL + "&sid=" + ws.sid, 400,
+			`{"code":3,"message":"Bad request"}`},
 		{"malformed query", "GET", "/engine.io/?EIO=4;transport=polling", 400, `{"code":3,"message":"Bad request"}`},
-		{"no version", "GET", "/engine.io/?transport=polling", 400, `{"code":5,"message":"Unsupported protocol version"}`},
-		{"unknown version", "GET", "/engine.io/?EIO=abc&transport=polling", 400, `{"code":5,"message":"Unsupported protocol version"}`},
-		{"protocol 3 while off", "GET", "/engine.io/?EIO=3&transport=polling", 400, `{"code":5,"message":"Unsupported protocol version"}`},
+		{"no version", "GET", "/engine.io/?transport=polling", 400,
+			`{"code":5,"message":"Unsupported protocol version"}`},
+		{"unknown version", "GET", "/engine.io/?EIO=abc&transport=polling", 400,
+			`{"code":5,"message":"Unsupported protocol version"}`},
+		{"protocol 3 while off", "GET", "/engine.io/?EIO=3&transport=polling", 400,
+			`{"code":5,"message":"Unsupported protocol version"}`},
 	} {
 		h.want(row.why, row.method, row.target, "", row.status, row.body)
 	}
@@ -41,12 +47,14 @@ func TestRefusals(t *testing.T) {
 	ws.hangUp()
 }
 
-func TestOpenPacket(t *testing.T) {
-	h := serve(t, Options{CloseTimeout: quickly})
+func TestOpenPacketListsUpgradesAndLimits(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: shortClose})
 	a := h.get(pollingURL)
 	sid := sidOf(t, a.body)
-	want := `0{"sid":"` + sid + `","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
-	if a.body != want || a.header.Get("Content-Type") != "text/plain; charset=UTF-8" || a.header.Get("Cache-Control") != "no-store" {
+	want := `0{"sid":"` + sid +
+		`","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
+	if a.body != want || a.header.Get("Content-Type") != "text/plain; charset=UTF-8" ||
+		a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("handshake = %q %v, want %q", a.body, a.header, want)
 	}
 	s := h.rawWebSocket(webSocketURL)
@@ -67,7 +75,7 @@ func TestSessionIDsCannotBeGuessed(t *testing.T) {
 	}
 }
 
-func TestOrigins(t *testing.T) {
+func TestOnlyAllowedOriginsAreLetIn(t *testing.T) {
 	for _, row := range []struct {
 		allowed []string
 		origin  string
@@ -85,7 +93,7 @@ func TestOrigins(t *testing.T) {
 		{[]string{"https://app.test"}, "http://chat.test", 200, ""},
 		{[]string{"*"}, "https://evil.test", 200, "*"},
 	} {
-		h := serve(t, Options{AllowedOrigins: row.allowed, CloseTimeout: quickly})
+		h := serve(t, Options{AllowedOrigins: row.allowed, CloseTimeout: shortClose})
 		var header []string
 		if row.origin != "" {
 			header = []string{"Origin", row.origin}
@@ -95,19 +103,22 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("allowed %q, Origin %q: %d, CORS %q, want %d, %q", row.allowed, row.origin, a.status,
 				a.header.Get("Access-Control-Allow-Origin"), row.status, row.cors)
 		}
-		upgrade := append(header, "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "x")
+		upgrade := append(header, "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+			"Sec-WebSocket-Key", "x")
 		for _, target := range []string{webSocketURL, "/ws"} {
 			// The key is wrong, so that one let in is answered 400 and no session is left open.
 			want := map[int]int{200: 400, 403: 403}[row.status]
 			if a := h.request(t.Context(), "GET", target, "", upgrade...); a.status != want {
-				t.Errorf("allowed %q, Origin %q, upgrade of %s: %d, want %d", row.allowed, row.origin, target, a.status, want)
+				t.Errorf("allowed %q, Origin %q, upgrade of %s: %d, want %d", row.allowed, row.origin, target,
+					a.status, want)
 			}
 		}
 	}
 }
 
-// Behind two proxies the host that the browser's origin is held against is the one it addressed, and from a stranger it is not believed.
-func TestOriginBehindProxies(t *testing.T) {
+// The browser's origin is compared with the host that it addressed, as trusted proxies forward it;
+// other peers are not believed.
+func TestForwardedHostCountsFromTrustedProxiesOnly(t *testing.T) {
 	server := NewServer(nil, Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	for _, row := range []struct {
 		remote, forwarded string
@@ -128,7 +139,7 @@ func TestOriginBehindProxies(t *testing.T) {
 	}
 }
 
-func TestPreflight(t *testing.T) {
+func TestPreflightIsAnsweredToAllowedOrigins(t *testing.T) {
 	h := serve(t, Options{AllowedOrigins: []string{"https://app.test"}})
 	a := h.request(t.Context(), "OPTIONS", pollingURL, "", "Origin", "https://app.test",
 		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type,x-custom")
@@ -147,8 +158,11 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-func TestLimitsOfSessions(t *testing.T) {
-	h := serve(t, Options{CloseTimeout: quickly, MaxSessionsPerAddress: 2, MaxSessions: 3, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+func TestSessionsAboveTheLimitsAreRefused(t *testing.T) {
+	h := serve(t, Options{
+		CloseTimeout: shortClose, MaxSessionsPerAddress: 2, MaxSessions: 3,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	})
 	from := func(address string) int {
 		return h.request(t.Context(), "GET", pollingURL, "", "X-Forwarded-For", address).status
 	}
@@ -169,8 +183,8 @@ func TestLimitsOfSessions(t *testing.T) {
 	}
 }
 
-// Whoever has one IPv6 address has 2^64 of them.
-func TestAddressesOfOneHolder(t *testing.T) {
+// A client with one IPv6 address can use 2^64 of them.
+func TestIPv6SubnetCountsAsOneAddress(t *testing.T) {
 	for _, row := range []struct{ address, want string }{
 		{"192.0.2.1", "192.0.2.1"},
 		{"::ffff:192.0.2.1", "192.0.2.1"},
@@ -184,12 +198,16 @@ func TestAddressesOfOneHolder(t *testing.T) {
 			t.Errorf("limitedAddress(%s) = %s, want %s", row.address, got, row.want)
 		}
 	}
-	h := serve(t, Options{CloseTimeout: quickly, MaxSessionsPerAddress: 2, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	h := serve(t, Options{
+		CloseTimeout: shortClose, MaxSessionsPerAddress: 2,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	})
 	for _, row := range []struct {
 		address string
 		status  int
 	}{{"2001:db8::1", 200}, {"2001:db8::2", 200}, {"2001:db8::3", 429}, {"2001:db8:0:1::1", 200}} {
-		if got := h.request(t.Context(), "GET", pollingURL, "", "X-Forwarded-For", row.address).status; got != row.status {
+		got := h.request(t.Context(), "GET", pollingURL, "", "X-Forwarded-For", row.address).status
+		if got != row.status {
 			t.Errorf("session from %s = %d, want %d", row.address, got, row.status)
 		}
 	}
@@ -203,7 +221,7 @@ func TestAddressesOfOneHolder(t *testing.T) {
 	}
 }
 
-func TestClientAddress(t *testing.T) {
+func TestClientAddressIsForwardedByTrustedProxiesOnly(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	for _, row := range []struct {
 		remote, forwarded string
@@ -232,12 +250,14 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-func TestHandshakeTellsOfTheRequest(t *testing.T) {
+func TestHandshakeDescribesTheRequest(t *testing.T) {
 	h := serve(t, Options{})
 	s := h.webSocket(webSocketURL+"&room=a%20b", "X-Custom", "one", "Cookie", "c=1")
 	got := h.session().Handshake()
-	if got.Query().Get("room") != "a b" || got.Header().Get("X-Custom") != "one" || got.Header().Get("Cookie") != "c=1" ||
-		got.Header().Get("Sec-Websocket-Key") != "" || got.RemoteAddr != "127.0.0.1" {
+	if got.Query().Get("room") != "a b" || got.Header().Get("X-Custom") != "one" ||
+		got.Header().Get("Cookie") != "c=1" ||
+		got.Header().Get("Sec-Websocket-Key") != "" ||
+		got.RemoteAddr != "127.0.0.1" {
 		t.Errorf("handshake = %+v, header %v", got, got.Header())
 	}
 	s.hangUp()

@@ -26,7 +26,7 @@ var packetRows = []struct {
 	{"empty binary", packet{kind: packetMessage, binary: true}, "b"},
 }
 
-func TestPacketBothWays(t *testing.T) {
+func TestPacketsEncodeAndDecode(t *testing.T) {
 	for _, row := range packetRows {
 		if got := string(appendPolled(nil, row.p)); got != row.wire {
 			t.Errorf("%s: appendPolled = %q, want %q", row.name, got, row.wire)
@@ -38,7 +38,7 @@ func TestPacketBothWays(t *testing.T) {
 	}
 }
 
-func TestPacketMalformed(t *testing.T) {
+func TestMalformedPacketsAreRefused(t *testing.T) {
 	for wire, want := range map[string]error{
 		"":       errEmptyPacket,
 		"7":      errPacketType,
@@ -68,7 +68,7 @@ func collect(seq func(func(packet, error) bool)) (all []packet, err error) {
 	return all, nil
 }
 
-func TestPayloadBothWays(t *testing.T) {
+func TestPayloadsEncodeAndDecode(t *testing.T) {
 	// Engine.IO v4, "Packet encoding", HTTP long-polling.
 	const wire = "4hello\x1e2\x1e4world\x1ebAQIDBA=="
 	want := []packet{packetRows[5].p, packetRows[2].p, {kind: packetMessage, data: []byte("world")}, packetRows[10].p}
@@ -88,7 +88,7 @@ func TestPayloadBothWays(t *testing.T) {
 	}
 }
 
-func TestPayloadMalformed(t *testing.T) {
+func TestMalformedPayloadsAreRefused(t *testing.T) {
 	for _, wire := range []string{"", "\x1e", "4a\x1e", "4a\x1e\x1e4b", "4a\x1exyz"} {
 		if all, err := collect(packets([]byte(wire))); err == nil {
 			t.Errorf("packets(%q) = %v, want an error", wire, all)
@@ -104,14 +104,29 @@ var payload3Rows = []struct {
 	binary  string
 }{
 	{"one", []packet{{kind: packetMessage, data: []byte("hello")}}, "6:4hello", "\x00\x06\xff4hello"},
-	{"two", []packet{{kind: packetMessage, data: []byte("hello")}, {kind: packetPing}}, "6:4hello1:2", "\x00\x06\xff4hello\x00\x01\xff2"},
+	{
+		"two",
+		[]packet{{kind: packetMessage, data: []byte("hello")}, {kind: packetPing}},
+		"6:4hello1:2",
+		"\x00\x06\xff4hello\x00\x01\xff2",
+	},
 	{"a character of three bytes", []packet{{kind: packetMessage, data: []byte("€")}}, "2:4€", "\x00\x04\xff4€"},
-	{"a character of two code units", []packet{{kind: packetMessage, data: []byte("😀")}}, "3:4😀", "\x00\x05\xff4😀"},
-	{"binary", []packet{{kind: packetMessage, binary: true, data: []byte{1, 2, 3, 4}}}, "10:b4AQIDBA==", "\x01\x05\xff\x04\x01\x02\x03\x04"},
-	{"eleven bytes", []packet{{kind: packetMessage, data: []byte("0123456789")}}, "11:40123456789", "\x00\x01\x01\xff40123456789"},
+	{"two code units", []packet{{kind: packetMessage, data: []byte("😀")}}, "3:4😀", "\x00\x05\xff4😀"},
+	{
+		"binary",
+		[]packet{{kind: packetMessage, binary: true, data: []byte{1, 2, 3, 4}}},
+		"10:b4AQIDBA==",
+		"\x01\x05\xff\x04\x01\x02\x03\x04",
+	},
+	{
+		"eleven bytes",
+		[]packet{{kind: packetMessage, data: []byte("0123456789")}},
+		"11:40123456789",
+		"\x00\x01\x01\xff40123456789",
+	},
 }
 
-func TestPayload3BothWays(t *testing.T) {
+func TestProtocol3PayloadsEncodeAndDecode(t *testing.T) {
 	for _, row := range payload3Rows {
 		var text, binary []byte
 		for _, p := range row.packets {
@@ -139,21 +154,24 @@ func checkPackets(t *testing.T, name string, seq func(func(packet, error) bool),
 	}
 }
 
-func TestPayload3Malformed(t *testing.T) {
+func TestMalformedProtocol3PayloadsAreRefused(t *testing.T) {
 	for _, wire := range []string{"", ":", "x:4a", "5:4a", "99999999999:4", "-1:4", "2:4😀", "0:", "3:b4!", "1:9"} {
 		if all, err := collect(packetsV3([]byte(wire), false)); err == nil {
 			t.Errorf("packetsV3(%q) as text = %v, want an error", wire, all)
 		}
 	}
-	for _, wire := range []string{"", "\x00", "\x00\xff", "\x02\x01\xff4", "\x00\x09\xff4", "\x00\x0b\xff4", "\x01\x01\xff\x09", "\x01\x00\xff",
-		"\x00\x02\xff4\xff", "\x01\x04\x02\x09\x04\x09\x06\x07\x02\x09\x05\xff4", "\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\xff4"} {
+	for _, wire := range []string{"", "\x00", "\x00\xff", "\x02\x01\xff4", "\x00\x09\xff4", "\x00\x0b\xff4",
+		"\x01\x01\xff\x09", "\x01\x00\xff",
+		"\x00\x02\xff4\xff", "\x01\x04\x02\x09\x04\x09\x06\x07\x02\x09\x05\xff4",
+		"\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\xff4"} {
 		if all, err := collect(packetsV3([]byte(wire), true)); err == nil {
 			t.Errorf("packetsV3(%q) as bytes = %v, want an error", wire, all)
 		}
 	}
 }
 
-// FuzzPayload holds the decoders of all payloads to what they promise: no panic, and what decodes encodes to what decodes equal.
+// FuzzPayload checks the decoders of all payloads: no panic, and decoded packets encode to a
+// payload that decodes to the same.
 func FuzzPayload(f *testing.F) {
 	for _, row := range packetRows {
 		f.Add([]byte(row.wire), uint8(0))
@@ -191,7 +209,7 @@ func FuzzPayload(f *testing.F) {
 	})
 }
 
-func TestFrameHeader(t *testing.T) {
+func TestFrameHeadersFitTheirLength(t *testing.T) {
 	for _, row := range []struct {
 		size int
 		want []byte
@@ -209,7 +227,7 @@ func TestFrameHeader(t *testing.T) {
 	}
 }
 
-func TestCloseFrameReasonFits(t *testing.T) {
+func TestCloseFrameReasonIsCutBetweenCharacters(t *testing.T) {
 	reason := string(bytes.Repeat([]byte("가"), 100))
 	frame := appendCloseFrame(nil, 1000, reason)
 	if len(frame) > 127 || frame[1] > 125 || !bytes.HasSuffix(frame, []byte("가")) {

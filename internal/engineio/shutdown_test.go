@@ -13,40 +13,106 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"chatapp/internal/waittest"
 )
 
-// patience is how long a test waits for what should come at once.
-const patience = 20 * time.Second
+func TestShutdownReachesEveryTransport(t *testing.T) {
+	h := serve(t, Options{})
+	ws, raw := h.webSocket(webSocketURL), h.webSocket("/ws")
+	_, target := h.openPolling()
+	polling := h.session()
+	poll := h.poll(target)
+	waittest.Until(h.t, "the poll waits", func() bool {
+		polling.mu.Lock()
+		defer polling.mu.Unlock()
+		return polling.polling.poll != nil
+	})
+	done := make(chan error, 1)
+	go func() { done <- h.server.Shutdown(t.Context()) }()
+	h.wantAnswer("a poll receives the close", poll, 200, "1")
+	ws.wantClose("so does a WebSocket", closeGoingAway)
+	raw.wantClose("and a raw one", closeGoingAway)
+	if err := <-done; err != nil {
+		t.Errorf("Shutdown = %v", err)
+	}
+	h.wantClosed(ws.sid, ErrServerClosed)
+	h.want("nobody is let in any more", "GET", pollingURL, "", 503, `{"code":4,"message":"No more sessions accepted"}`)
+}
 
-// reluctant is a connection whose Close waits, as that of TLS does for a peer who takes nothing.
-type reluctant struct {
+// A client that never answers the closing handshake does not hold up a server that has no time.
+func TestShutdownCutsClientsWhenItsContextEnds(t *testing.T) {
+	h := serve(t, Options{CloseTimeout: time.Hour})
+	s := h.webSocket(webSocketURL)
+	h.openPolling()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := h.server.Shutdown(ctx); err != context.DeadlineExceeded {
+		t.Errorf("Shutdown = %v, want %v", err, context.DeadlineExceeded)
+	}
+	_ = s.conn.Close()
+}
+
+// A session that Shutdown finds while it is being opened must not be left with the heartbeat, which
+// Shutdown waits for.
+func TestShutdownDuringHandshakeLeavesNothingScheduled(t *testing.T) {
+	h := newHost(t, Options{PingInterval: time.Hour})
+	defer h.shutdown()
+	beat := h.server.heartbeat
+	for range 100 {
+		beat.mu.Lock() // holds the new session up where it is known and not watched yet
+		opened := make(chan *Session)
+		go func() {
+			s, _ := h.server.newSession(V4, stateOpening, Handshake{})
+			opened <- s
+		}()
+		waittest.Until(h.t, "the session is known", func() bool { return !h.server.empty() })
+		known := h.server.all()[0]
+		beat.mu.Unlock()
+		known.Close(ErrServerClosed)
+		h.server.discard(<-opened, ErrServerClosed)
+		beat.mu.Lock()
+		waiting := beat.waiting
+		beat.mu.Unlock()
+		if waiting > 0 {
+			h.server.heartbeat.forget(known)
+			t.Fatal("the session is over and is to be looked at in an hour")
+		}
+	}
+}
+
+// testLimit is far longer than anything takes that a test waits for.
+const testLimit = 20 * time.Second
+
+// slowCloser is a connection whose Close waits, as that of TLS does for a peer that reads nothing.
+type slowCloser struct {
 	net.Conn
 	once    sync.Once
 	closing chan struct{} // closed when Close is called
 	release chan struct{}
 }
 
-func (c *reluctant) Close() error {
+func (c *slowCloser) Close() error {
 	c.once.Do(func() { close(c.closing) })
 	<-c.release
 	return c.Conn.Close()
 }
 
-// hijackable is the response to a request that came over a connection of the test's.
-type hijackable struct {
+// hijackableResponse is the response to a request that came over a connection of the test's.
+type hijackableResponse struct {
 	http.ResponseWriter
 	conn     net.Conn
 	hijacked func()
 }
 
-func (h *hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (h *hijackableResponse) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.hijacked()
 	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
 }
 
 // open has the server open a WebSocket on its end of a pipe, and returns the client's.
 func (h *host) open(server net.Conn, client net.Conn, hijacked func()) *socket {
-	h.server.WebSocketHandler().ServeHTTP(&hijackable{conn: server, hijacked: hijacked}, upgradeRequest(h.t))
+	h.server.WebSocketHandler().ServeHTTP(&hijackableResponse{conn: server, hijacked: hijacked}, upgradeRequest(h.t))
 	return &socket{t: h.t, conn: client, r: bufio.NewReader(client)}
 }
 
@@ -55,8 +121,9 @@ func upgradeRequest(t *testing.T) *http.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-		"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
+	for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket",
+		"Sec-WebSocket-Version": "13",
+		"Sec-WebSocket-Key":     "AAAAAAAAAAAAAAAAAAAAAA=="} {
 		request.Header.Set(name, value)
 	}
 	return request
@@ -64,7 +131,7 @@ func upgradeRequest(t *testing.T) *http.Request {
 
 func (s *socket) readHandshake() {
 	s.t.Helper()
-	_ = s.conn.SetDeadline(time.Now().Add(patience))
+	_ = s.conn.SetDeadline(time.Now().Add(testLimit))
 	response, err := http.ReadResponse(s.r, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 		s.t.Fatalf("handshake = %v, %v, want 101", response, err)
@@ -82,19 +149,19 @@ func within(t *testing.T, what string, f func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(patience):
-		t.Fatalf("%s takes for ever", what)
+	case <-time.After(testLimit):
+		t.Fatalf("%s does not return", what)
 	}
 }
 
-// A connection that takes its time to close holds nobody up but who closes it.
-func TestCloseOfConnectionHoldsNoLock(t *testing.T) {
+// A connection that closes slowly delays only the goroutine that closes it.
+func TestSlowCloseOfAConnectionHoldsNoLock(t *testing.T) {
 	h := newHost(t, Options{})
 	server, client := net.Pipe()
-	slow := &reluctant{Conn: server, closing: make(chan struct{}), release: make(chan struct{})}
+	slow := &slowCloser{Conn: server, closing: make(chan struct{}), release: make(chan struct{})}
 	s := h.open(slow, client, func() {})
 	s.readHandshake()
-	h.waitFor("the handler is told", func() bool { return h.openedCount() == 1 })
+	waittest.Until(h.t, "Opened is called", func() bool { return h.openedCount() == 1 })
 	_ = client.Close()
 	<-slow.closing
 	within(t, "a send while the connection closes", func() {
@@ -107,7 +174,7 @@ func TestCloseOfConnectionHoldsNoLock(t *testing.T) {
 	h.shutdown()
 }
 
-// block sends to the last client, who does not read, until its socket takes no more.
+// block sends to the last client, which does not read, until its socket is full.
 func (h *host) block() *Session {
 	h.t.Helper()
 	session := h.session()
@@ -117,7 +184,7 @@ func (h *host) block() *Session {
 			h.t.Fatal(err)
 		}
 	}
-	h.waitFor("the socket is full", func() bool {
+	waittest.Until(h.t, "the socket is full", func() bool {
 		session.mu.Lock()
 		defer session.mu.Unlock()
 		return session.output.blocked
@@ -125,7 +192,8 @@ func (h *host) block() *Session {
 	return session
 }
 
-// A write that waits for a client who is gone, and does not take its rest either, is cut with everything else.
+// The end of Shutdown's context cuts a write that waits for a client which has closed its side and
+// reads nothing.
 func TestShutdownCutsBlockedWriter(t *testing.T) {
 	h := serve(t, Options{MaxQueueBytes: 64 << 20, CloseTimeout: time.Hour})
 	s := h.webSocket("/ws")
@@ -134,7 +202,7 @@ func TestShutdownCutsBlockedWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.wantClosed(session.ID(), ErrTransportClosed)
-	h.waitFor("its reader has ended", func() bool { return !stackHas("engineio.(*Session).run(") })
+	waittest.Until(h.t, "its reader has ended", func() bool { return !stackHas("engineio.(*Session).run(") })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	within(t, "Shutdown", func() {
@@ -145,7 +213,8 @@ func TestShutdownCutsBlockedWriter(t *testing.T) {
 	_ = s.conn.Close()
 }
 
-// A WebSocket that opens while the server shuts down is told so, for which the request does not wait, and Shutdown does.
+// A WebSocket that opens while the server shuts down receives a close frame. Shutdown waits for
+// that, the request does not.
 func TestShutdownWaitsForRefusal(t *testing.T) {
 	for _, cut := range []bool{false, true} {
 		h := newHost(t, Options{CloseTimeout: time.Hour})
@@ -156,12 +225,12 @@ func TestShutdownWaitsForRefusal(t *testing.T) {
 		within(t, "the request", func() {
 			s = h.open(server, client, func() {
 				go func() { down <- h.server.Shutdown(ctx) }()
-				h.waitFor("the session is over", func() bool { return h.server.empty() })
+				waittest.Until(h.t, "the session is over", func() bool { return h.server.empty() })
 			})
 		})
 		select {
 		case err := <-down:
-			t.Errorf("Shutdown = %v before the client has been told", err)
+			t.Errorf("Shutdown = %v before the client has received the close frame", err)
 		default:
 		}
 		if cut {
@@ -174,7 +243,8 @@ func TestShutdownWaitsForRefusal(t *testing.T) {
 			}
 		} else {
 			s.readHandshake()
-			if first, payload, err := s.readFrame(); err != nil || first != frameClose || int(binary.BigEndian.Uint16(payload)) != closeGoingAway {
+			first, payload, err := s.readFrame()
+			if err != nil || first != frameClose || int(binary.BigEndian.Uint16(payload)) != closeGoingAway {
 				t.Errorf("read frame %#x % x, %v, want close %d", first, payload, err, closeGoingAway)
 			}
 			_ = client.Close()
@@ -183,15 +253,16 @@ func TestShutdownWaitsForRefusal(t *testing.T) {
 			}
 		}
 		if h.openedCount() != 0 {
-			t.Error("the handler is told of a session that never opened")
+			t.Error("the handler was called for a session that never opened")
 		}
 		cancel()
 		_ = client.Close()
 	}
 }
 
-// Through TLS, where closing is one more write, sessions end as they do without, and a client who takes nothing holds nobody up.
-func TestEndsThroughTLS(t *testing.T) {
+// Through TLS, where closing is one more write, sessions end as without, and a client that reads
+// nothing delays nobody.
+func TestSessionsEndThroughTLS(t *testing.T) {
 	h := newHost(t, Options{MaxQueueBytes: 64 << 20, CloseTimeout: time.Hour})
 	server := httptest.NewTLSServer(h.mux())
 	defer server.Close()
@@ -202,7 +273,7 @@ func TestEndsThroughTLS(t *testing.T) {
 	polite.send("hello")
 	polite.want("an echo", "hello")
 	h.session().Close(&ProtocolError{Code: 4001, Reason: "go away"})
-	polite.wantClose("told why", 4001)
+	polite.wantClose("the reason", 4001)
 
 	stuck := h.webSocket("/ws")
 	h.block()

@@ -5,11 +5,36 @@ import (
 	"testing"
 )
 
-var stateNames = [states]string{"opening", "polling", "upgrading", "webSocket", "lingering", "awaitingClose", "flushing",
-	"explaining", "awaitingEOF", "closed"}
+var stateNames = [states]string{
+	"opening",
+	"polling",
+	"upgrading",
+	"webSocket",
+	"lingering",
+	"awaitingClose",
+	"flushing",
+	"explaining",
+	"awaitingEOF",
+	"closed",
+}
 
-var eventNames = [events]string{"attach", "probe", "probe failed", "upgrade", "close", "close unheard", "close dropping",
-	"read stopped", "connection lost", "queue empty", "write failed", "write timeout", "last packet", "expired", "EOF"}
+var eventNames = [events]string{
+	"attach",
+	"probe",
+	"probe failed",
+	"upgrade",
+	"close",
+	"close unheard",
+	"close dropping",
+	"read stopped",
+	"connection lost",
+	"queue empty",
+	"write failed",
+	"write timeout",
+	"last packet",
+	"expired",
+	"EOF",
+}
 
 // transitions lists every pair of state and event that does something. All others must do nothing.
 var transitions = map[state]map[event]struct {
@@ -29,11 +54,17 @@ var transitions = map[state]map[event]struct {
 		eventCloseDropping: {stateLingering, effectEnd | effectDropQueue | effectLinger | effectWakePoll},
 	},
 	stateUpgrading: {
-		eventProbeFailed:   {statePolling, 0},
-		eventUpgrade:       {stateWebSocket, 0},
-		eventClose:         {stateLingering, effectEnd | effectLinger | effectWakePoll | effectHurryProbe},
-		eventCloseUnheard:  {stateClosed, effectEnd | effectDropQueue | effectForget | effectWakePoll | effectHurryProbe},
-		eventCloseDropping: {stateLingering, effectEnd | effectDropQueue | effectLinger | effectWakePoll | effectHurryProbe},
+		eventProbeFailed: {statePolling, 0},
+		eventUpgrade:     {stateWebSocket, 0},
+		eventClose:       {stateLingering, effectEnd | effectLinger | effectWakePoll | effectHurryProbe},
+		eventCloseUnheard: {
+			stateClosed,
+			effectEnd | effectDropQueue | effectForget | effectWakePoll | effectHurryProbe,
+		},
+		eventCloseDropping: {
+			stateLingering,
+			effectEnd | effectDropQueue | effectLinger | effectWakePoll | effectHurryProbe,
+		},
 	},
 	stateWebSocket: {
 		eventClose:          {stateAwaitingClose, effectEnd | effectForget | effectCloseFrame},
@@ -79,14 +110,15 @@ func TestEveryTransition(t *testing.T) {
 				want.next = s
 			}
 			if next != want.next || fx != want.fx {
-				t.Errorf("%s, %s: next %s with effects %b, want %s with %b", stateNames[s], eventNames[e], stateNames[next], fx,
-					stateNames[want.next], want.fx)
+				t.Errorf("%s, %s: next %s with effects %b, want %s with %b", stateNames[s], eventNames[e],
+					stateNames[next], fx, stateNames[want.next], want.fx)
 			}
 		}
 	}
 }
 
-// The handler receives one end, the sid is freed once, and no WebSocket stays open, whatever happens in whatever order.
+// The handler receives one end, the sid is freed once, and no WebSocket stays open, whatever
+// happens in whatever order.
 func TestEveryPathEndsOnce(t *testing.T) {
 	type visit struct {
 		state state
@@ -107,12 +139,14 @@ func TestEveryPathEndsOnce(t *testing.T) {
 			next, fx := s.next(e)
 			switch path := append(slices.Clip(path), eventNames[e]); {
 			case fx.has(effectEnd) != (!s.over() && next.over()):
-				t.Errorf("%s to %s ends the session: %v, after %q", stateNames[s], stateNames[next], fx.has(effectEnd), path)
+				t.Errorf("%s to %s ends the session: %v, after %q", stateNames[s], stateNames[next],
+					fx.has(effectEnd), path)
 			case s.over() && !next.over():
 				t.Errorf("%s to %s opens a session again, after %q", stateNames[s], stateNames[next], path)
 			case fx&seen&(effectEnd|effectForget) != 0:
 				t.Errorf("effects %b a second time, after %q", fx&seen, path)
-			case next == stateClosed && s != stateClosed && (s == stateWebSocket || s > stateLingering) && fx&webSocketEnd == 0:
+			case next == stateClosed && s != stateClosed && (s == stateWebSocket || s > stateLingering) &&
+				fx&webSocketEnd == 0:
 				t.Errorf("%s to closed leaves its connection open, after %q", stateNames[s], path)
 			case s == stateClosed && (next != s || fx != 0):
 				t.Errorf("closed is left for %s with %b, after %q", stateNames[next], fx, path)
@@ -125,7 +159,8 @@ func TestEveryPathEndsOnce(t *testing.T) {
 	walk(statePolling, 0, nil)
 }
 
-// Every state of a closing session is left when the client stays silent: by the heartbeat, the reader's deadline or the writer's.
+// Every state of a closing session is left when the client stays silent: by the heartbeat, the
+// reader's deadline or the writer's.
 func TestSilenceClosesEveryState(t *testing.T) {
 	onSilence := []event{eventExpired, eventConnectionLost, eventWriteTimeout, eventEOF, eventQueueEmpty}
 	for s := stateLingering; s < states; s++ {

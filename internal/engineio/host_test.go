@@ -1,12 +1,9 @@
 package engineio
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,17 +12,11 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
-// A handler that leaves a request unread has net/http keep the connection half open for a moment, which no server waits for.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
-}
-
-// quickly is a CloseTimeout for tests that leave polling sessions behind, whose end nobody fetches.
-const quickly = 40 * time.Millisecond
+// shortClose is a CloseTimeout for tests that leave polling sessions behind, whose last packet no
+// poll takes.
+const shortClose = 40 * time.Millisecond
 
 // host serves a Server whose handler echoes every message, or does what the test sets.
 type host struct {
@@ -94,7 +85,7 @@ func (h *host) session() *Session {
 // errAnyMistake stands for any *ProtocolError.
 var errAnyMistake = errors.New("a protocol error")
 
-// wantClosed waits until a session has ended, and holds the reason against want.
+// wantClosed waits until a session has ended, and checks the reason.
 func (h *host) wantClosed(sid string, want error) {
 	h.t.Helper()
 	deadline := time.After(time.Minute)
@@ -143,7 +134,8 @@ func serve(t *testing.T, o Options) *host {
 	return h
 }
 
-// pipes serves over net.Pipe, for synctest bubbles. The caller defers the returned function within the bubble.
+// pipes serves over net.Pipe, for synctest bubbles. The caller defers the returned function within
+// the bubble.
 func pipes(t *testing.T, o Options) (*host, func()) {
 	h := newHost(t, o)
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
@@ -197,7 +189,7 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-// answer is what an HTTP request got.
+// answer is the response to an HTTP request.
 type answer struct {
 	status int
 	header http.Header
@@ -241,7 +233,8 @@ func (h *host) get(target string) answer {
 	return h.request(h.t.Context(), "GET", target, "")
 }
 
-// want requests, and holds status and body against what is wanted; `*` at the end of body stands for anything.
+// want makes a request and checks the answer's status and body. A `*` at the end of body matches
+// the rest.
 func (h *host) want(why, method, target, body string, status int, answered string) {
 	h.t.Helper()
 	a := h.request(h.t.Context(), method, target, body)
@@ -271,157 +264,31 @@ func sidOf(t *testing.T, open string) string {
 	return sid
 }
 
-// socket is a WebSocket client that writes any bytes, right or wrong.
-type socket struct {
-	t    *testing.T
-	conn net.Conn
-	r    *bufio.Reader
-	sid  string
-}
-
-// webSocket opens a WebSocket session, reads its open packet, if it has one, and waits until the handler has been told.
-func (h *host) webSocket(target string, header ...string) *socket {
-	h.t.Helper()
-	before := h.openedCount()
-	s := h.rawWebSocket(target, header...)
-	h.waitFor("the handler is told", func() bool { return h.openedCount() > before })
-	if !strings.HasPrefix(target, "/ws") {
-		s.sid = sidOf(h.t, s.readText())
-	}
-	return s
-}
-
-const webSocketURL = "/engine.io/?EIO=4&transport=websocket"
-
-func (h *host) rawWebSocket(target string, header ...string) *socket {
-	h.t.Helper()
-	c, err := h.dial()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_ = c.SetDeadline(time.Now().Add(time.Minute))
-	s := &socket{t: h.t, conn: c, r: bufio.NewReader(c)}
-	var extra strings.Builder
-	for i := 0; i < len(header); i += 2 {
-		fmt.Fprintf(&extra, "%s: %s\r\n", header[i], header[i+1])
-	}
-	s.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: chat.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%s\r\n", target, extra.String()))
-	response, err := http.ReadResponse(s.r, nil)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		h.t.Fatalf("GET %s = %s, want 101", target, response.Status)
-	}
-	return s
-}
-
-func (s *socket) write(b []byte) {
-	s.t.Helper()
-	if _, err := s.conn.Write(b); err != nil {
-		s.t.Fatalf("write: %v", err)
-	}
-}
-
-// clientFrame is a masked frame; first and size are as given, right or wrong.
-func clientFrame(first byte, payload []byte) []byte {
-	b := []byte{first}
-	switch n := len(payload); {
-	case n < 126:
-		b = append(b, 0x80|byte(n))
-	case n <= 0xffff:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
-	}
-	mask := [4]byte{1, 2, 3, 4}
-	b = append(b, mask[:]...)
-	for i, c := range payload {
-		b = append(b, c^mask[i%4])
-	}
-	return b
-}
-
-func (s *socket) send(text string) { s.t.Helper(); s.write(clientFrame(frameText, []byte(text))) }
-
-// readFrame reads a frame of the server's.
-func (s *socket) readFrame() (first byte, payload []byte, err error) {
-	var head [2]byte
-	if _, err := io.ReadFull(s.r, head[:]); err != nil {
-		return 0, nil, err
-	}
-	size := uint64(head[1])
-	switch size {
-	case 126:
-		var b [2]byte
-		_, err = io.ReadFull(s.r, b[:])
-		size = uint64(binary.BigEndian.Uint16(b[:]))
-	case 127:
-		var b [8]byte
-		_, err = io.ReadFull(s.r, b[:])
-		size = binary.BigEndian.Uint64(b[:])
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	payload = make([]byte, size)
-	_, err = io.ReadFull(s.r, payload)
-	return head[0], payload, err
-}
-
-func (s *socket) readText() string {
-	s.t.Helper()
-	first, payload, err := s.readFrame()
-	if err != nil || first != frameText {
-		s.t.Fatalf("read frame %#x %q, %v, want text", first, payload, err)
-	}
-	return string(payload)
-}
-
-// want reads the next text message.
-func (s *socket) want(why, text string) {
-	s.t.Helper()
-	if got := s.readText(); got != text {
-		s.t.Fatalf("%s: got %q, want %q", why, got, text)
-	}
-}
-
-// wantClose reads a close frame with the code, answers it, and wants the end of the connection.
-func (s *socket) wantClose(why string, code int) {
-	s.t.Helper()
-	for {
-		first, payload, err := s.readFrame()
-		if err != nil {
-			s.t.Fatalf("%s: read %v, want close frame %d", why, err, code)
-		}
-		if first != frameClose {
-			continue
-		}
-		if len(payload) < 2 || int(binary.BigEndian.Uint16(payload)) != code {
-			s.t.Fatalf("%s: close frame % x, want code %d", why, payload, code)
-		}
-		break
-	}
-	_, _ = s.conn.Write(clientFrame(frameClose, []byte{0x03, 0xe8})) // the server may have closed already
-	if _, err := io.Copy(io.Discard, s.r); err != nil && !errors.Is(err, io.ErrClosedPipe) && !isReset(err) {
-		s.t.Fatalf("%s: after the closing handshake read %v, want EOF", why, err)
-	}
-	_ = s.conn.Close()
-}
-
-func isReset(err error) bool { return strings.Contains(err.Error(), "reset") }
-
-// hangUp closes in the protocol's way and waits for the server to do so.
-func (s *socket) hangUp() {
-	s.t.Helper()
-	s.write(clientFrame(frameClose, []byte{0x03, 0xe8}))
-	_, _ = io.Copy(io.Discard, s.r)
-	_ = s.conn.Close()
-}
-
 // httpServer has a WriteTimeout, which is for other pages than ours.
 func httpServer(h *host) *http.Server {
 	return &http.Server{Handler: h.mux(), WriteTimeout: 10 * time.Second}
+}
+
+// poll polls in the background; bubbles know when it waits.
+func (h *host) poll(target string) <-chan answer {
+	answered := make(chan answer, 1)
+	go func() {
+		a, err := h.tryRequest(h.t.Context(), "GET", target, "")
+		if err != nil {
+			a.body = err.Error()
+		}
+		answered <- a
+	}()
+	return answered
+}
+
+func (h *host) wantAnswer(why string, answered <-chan answer, status int, body string) {
+	h.t.Helper()
+	if a := <-answered; a.status != status || a.body != body {
+		h.t.Errorf("%s: poll answered %d %q, want %d %q", why, a.status, a.body, status, body)
+	}
+}
+
+func newRequest(remote string) *http.Request {
+	return &http.Request{Method: "GET", RemoteAddr: remote, Header: http.Header{}, Host: "chat.test"}
 }

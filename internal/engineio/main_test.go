@@ -1,0 +1,9 @@
+package engineio
+
+import (
+	"testing"
+
+	"chatapp/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
