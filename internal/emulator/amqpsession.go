@@ -188,12 +188,9 @@ func (s *amqpSession) writeFlow(f amqp.Flow) {
 	s.write(&f)
 }
 
-// handleTransfer checks a transfer of the client against the window and passes it to its link.
+// handleTransfer passes a transfer of the client to its link. It renews the window when half of it
+// is used, so that the client can't use it up.
 func (s *amqpSession) handleTransfer(t *amqp.Transfer) {
-	if s.window == 0 {
-		s.end(amqp.Errorf(amqp.CondWindowViolation, "a transfer beyond the window of %d", incomingWindow))
-		return
-	}
 	s.window--
 	s.nextIncomingID++
 	if s.window <= incomingWindow/2 {

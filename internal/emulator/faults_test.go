@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	codec "chatapp/internal/emulator/amqp"
 	"chatapp/internal/emulator/broker"
 	"chatapp/internal/emulator/emulatortest"
+	"chatapp/internal/waittest"
 )
 
 // quick makes the SDK retry almost at once.
@@ -385,13 +385,9 @@ func TestFaultEndpointActivatesFaults(t *testing.T) {
 	if status, _ := faultRequest(t, s, "POST", "/faults/restart-empty", "application/json", ""); status != 202 {
 		t.Errorf("restart: %d, want 202", status)
 	}
-	deadline := time.Now().Add(testTimeout)
-	for s.Broker().Exists("topic") || !listening(s) {
-		if time.Now().After(deadline) {
-			t.Fatal("the namespace does not restart")
-		}
-		runtime.Gosched()
-	}
+	waittest.Until(t, "the emulator has restarted empty", func() bool {
+		return !s.Broker().Exists("topic") && listening(s)
+	})
 }
 
 // listening reports whether the management port accepts connections, which it does not during a

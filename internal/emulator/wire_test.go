@@ -445,6 +445,26 @@ func TestProtocolViolationsAreAnswered(t *testing.T) {
 	}
 }
 
+// TestTransferWithoutCreditDetaches sends on a link to which the server has given no credit.
+func TestTransferWithoutCreditDetaches(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	s.StallCredit(time.Minute)
+	w := opened(t, s, 100)
+	w.attachSender(0, "queue")
+	if f := want[*amqp.Flow](w); f.LinkCredit.Value != 0 {
+		t.Fatalf("credit %d while credit is stalled, want 0", f.LinkCredit.Value)
+	}
+	w.transfer(message(0, 0, "x"))
+	if d := want[*amqp.Detach](w); d.Error == nil || d.Error.Condition != amqp.CondTransferLimitExceeded {
+		t.Errorf("detached with %+v, want %s", d, amqp.CondTransferLimitExceeded)
+	}
+	if info, err := s.Broker().Queue("queue"); err != nil || info.Active != 0 {
+		t.Errorf("the queue holds %d messages, %v, want none", info.Active, err)
+	}
+}
+
 // TestOtherProtocolsAreAnsweredWithHeader sends headers of other protocols and versions, and
 // invalid handshakes.
 func TestOtherProtocolsAreAnsweredWithHeader(t *testing.T) {

@@ -36,7 +36,6 @@ const (
 	CondIllegalState          Symbol = "amqp:illegal-state"
 	CondConnectionForced      Symbol = "amqp:connection:forced"
 	CondFramingError          Symbol = "amqp:connection:framing-error"
-	CondWindowViolation       Symbol = "amqp:session:window-violation"
 	CondHandleInUse           Symbol = "amqp:session:handle-in-use"
 	CondUnattachedHandle      Symbol = "amqp:session:unattached-handle"
 	CondDetachForced          Symbol = "amqp:link:detach-forced"

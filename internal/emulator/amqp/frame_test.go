@@ -66,7 +66,7 @@ var performatives = []Performative{
 	&Detach{Handle: 1, Closed: true, Error: &Error{Condition: CondDetachForced}},
 	&Detach{},
 	&End{},
-	&End{Error: &Error{Condition: CondWindowViolation, Description: "w"}},
+	&End{Error: &Error{Condition: CondHandleInUse, Description: "w"}},
 	&Close{Error: &Error{Condition: CondConnectionForced}},
 	&SASLMechanisms{Mechanisms: []Symbol{"MSSBCBS", "ANONYMOUS"}},
 	&SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00u\x00p"), Hostname: "h"},

@@ -2,9 +2,10 @@ package broker
 
 import (
 	"fmt"
-	"runtime"
 	"testing"
 	"time"
+
+	"chatapp/internal/waittest"
 )
 
 func TestMessagesAreForwarded(t *testing.T) {
@@ -154,11 +155,7 @@ func TestStoppedForwardingKeepsMessages(t *testing.T) {
 		defer source.mu.Unlock()
 		return len(source.outbox)
 	}
-	for deadline := time.Now().Add(10 * time.Second); waiting() != 1; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatal("forwarding did not start")
-		}
-	}
+	waittest.Until(t, "the first message is being forwarded", func() bool { return waiting() == 1 })
 	b.ok(b.UpdateQueue(DefaultQueue("q")))
 	dest.mu.Unlock()
 	b.wantPeek("the waiting messages and the one in transfer", source, "a", "b")
@@ -168,9 +165,5 @@ func TestStoppedForwardingKeepsMessages(t *testing.T) {
 		b.ok(err)
 		return len(found)
 	}
-	for deadline := time.Now().Add(10 * time.Second); arrived() != 1; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatal("the message in transfer did not arrive")
-		}
-	}
+	waittest.Until(t, "the message in transfer has arrived", func() bool { return arrived() == 1 })
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
-	"go.uber.org/goleak"
 
 	"chatapp/internal/emulator/emulatortest"
+	"chatapp/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // TestEmulatorsRunSideBySide starts several emulators with entities of the same names and checks
 // that each has its own messages. It also shows how to use the package.

@@ -14,17 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"chatapp/internal/emulator/broker"
 	"chatapp/internal/emulator/management"
+	"chatapp/internal/leaktest"
 )
 
-func TestMain(m *testing.M) {
-	// A handler that leaves a request unread has net/http keep the connection half open for a
-	// moment, which no server waits for.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
-}
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // rootToken is a namespace-wide token, as the SDKs make it.
 func rootToken() string {
