@@ -13,7 +13,7 @@ import (
 	"chatapp/internal/backplane/inprocess"
 )
 
-// counting is a state machine that only counts.
+// counting is a state machine that counts its entries.
 type counting struct{ applied atomic.Int64 }
 
 func (s *counting) Apply(backplane.Entry)        { s.applied.Add(1) }
@@ -35,7 +35,7 @@ func BenchmarkEntries(b *testing.B) {
 func benchmarkEntries(b *testing.B, instances, size int) {
 	hub := inprocess.NewHub(inprocess.Options{})
 	ctx, cancel := context.WithCancel(b.Context())
-	done := make(chan error, instances) // so that all end though they are asked one after another
+	done := make(chan error, instances) // so that all end at once
 	nodes, states := make([]*backplane.Node, instances), make([]*counting, instances)
 	for i := range nodes {
 		bus := hub.Join(fmt.Sprintf("i%d", i))
@@ -59,7 +59,7 @@ func benchmarkEntries(b *testing.B, instances, size int) {
 		if appended++; appended%4096 != 0 {
 			continue
 		}
-		for _, s := range states { // an instance far behind would lose the backlog
+		for _, s := range states { // an instance far behind would lose messages
 			for behind(s, 32768) {
 				runtime.Gosched()
 			}
@@ -102,7 +102,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	<-done
 }
 
-// signalling is a state machine that tells of each entry.
+// signalling is a state machine that signals each entry.
 type signalling struct {
 	counting
 	back chan struct{}

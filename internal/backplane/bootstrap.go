@@ -8,14 +8,15 @@ import (
 // bootstrapAfter is how long no instance may be heard before this one bootstraps the cluster.
 func (p *protocol) bootstrapAfter() time.Duration { return max(p.BootstrapAfter, 3*p.join.roundTrip) }
 
-// donorHeard reports whether an instance was heard of late that can send a snapshot, or is to bootstrap before this one.
+// donorHeard reports whether an instance was heard of late that can send a snapshot, or is to bootstrap
+// before this one.
 func (p *protocol) donorHeard(now time.Time) bool {
 	heard := p.join.donorAt
 	return !heard.IsZero() && now.Sub(heard) < p.bootstrapAfter()
 }
 
-// otherRequest takes the join request of another instance that is out of sync, too. Of the two, the one that has more of
-// the log bootstraps.
+// otherRequest takes the join request of another instance that is out of sync, too. Of the two, the one
+// that has more of the log bootstraps.
 func (p *protocol) otherRequest(now time.Time, it *item) {
 	j := p.join
 	request, err := decodeControl(it.Body)
@@ -32,8 +33,8 @@ func (p *protocol) otherRequest(now time.Time, it *item) {
 	j.donorAt = now
 }
 
-// compareState compares how much of the log the requesting instance has with l, which is nil for nothing. The result is
-// negative if the requester has less, positive if it has more.
+// compareState compares how much of the log the requesting instance has with l, which is nil for
+// nothing. The result is negative if the requester has less, positive if it has more.
 func (c *control) compareState(l *logState) int {
 	switch {
 	case l == nil:

@@ -5,26 +5,28 @@ import (
 	"errors"
 )
 
-// Bus carries bodies between the instances. A bus belongs to one instance: it is made under that instance's name,
-// and from then on, before Receive is first called, it keeps for it what is published.
+// Bus carries bodies between the instances. A Bus belongs to one instance. It is made under that
+// instance's name, and from then on, even before the first call of Receive, it keeps for the instance
+// what is published.
 //
 // The contract, which backplanetest.Run checks:
 //
-//   - Order. There is one order of messages, the topic's, and every instance is given them in it, those it published
-//     itself included. Of two Publish calls of one instance, the first having returned before the second began, the
-//     first comes first.
-//   - At least once. A message whose Publish returned nil is delivered to every instance that was there, at least
-//     once. It may be repeated, later too. A Publish that returned an error may have been delivered or not.
-//   - A hole is told. When messages are lost to this instance (its subscription was deleted, or overflowed, or
-//     messages expired unread), Receive returns an error that wraps ErrGap, if it can know. Node finds the holes
-//     that a bus can't know of.
-//   - Addressed messages. A message with To set reaches the instance of that name; a bus without filters may
-//     deliver it to others too, where Node ignores it.
+//   - Order. There is one order of messages, the topic's, and every instance receives them in it, its own
+//     included. If one Publish call of an instance has returned before another began, its message comes first.
+//   - At least once. A message whose Publish returned nil is delivered to every instance that was
+//     there, at least once. It may be repeated, later too. A Publish that returned an error may have
+//     been delivered or not.
+//   - Reported gaps. When messages are lost to this instance (its subscription was deleted, or
+//     overflowed, or messages expired unread), Receive returns an error that wraps ErrGap, if the bus
+//     can know. Node detects the gaps that a bus can't know of.
+//   - Unicast. A message with To set reaches the instance of that name. A bus without filters may deliver it to
+//     others too, where Node ignores it.
 //
-// All methods may be called concurrently with each other, except that Receive is called by one goroutine at a time.
+// All methods may be called concurrently with each other, except that Receive is called by one
+// goroutine at a time.
 type Bus interface {
-	// Instance is the name under which this instance is addressed, at most MaxInstanceName bytes. It is unique among the
-	// processes that live; one that is restarted under the same name must not find the clock set back.
+	// Instance is the name of this instance, at most MaxInstanceName bytes. It is unique among the live
+	// processes. A process that is restarted under the same name must not find the clock set back.
 	Instance() string
 
 	// MaxBody is the length in bytes of the largest body that Publish takes; at least MinBody.
@@ -35,37 +37,42 @@ type Bus interface {
 	// honours ctx.
 	Publish(ctx context.Context, m Message) error
 
-	// Receive calls deliver with one body after another on the calling goroutine or another, never two at once, and
-	// not after it has returned. deliver may block, and holds up this instance's delivery alone; it doesn't modify
-	// the body, and may keep it.
+	// Receive calls deliver with one body after another on the calling goroutine or another, never two
+	// at once, and not after it has returned. deliver may block, and holds up this instance's delivery
+	// alone; it doesn't modify the body, and may keep it.
 	//
-	// deliver returns an error for a body that is not of its protocol. Receive goes on with the next body. A bus with a
-	// dead-letter queue puts the message there, with the error as the reason; others drop it.
+	// deliver returns an error for a body that is not of its protocol. Receive goes on with the next
+	// body. A bus with a dead-letter queue puts the message there, with the error as the reason; others
+	// drop it.
 	//
-	// Receive blocks until ctx ends, and then returns ctx's error, or until delivery can't go on. It may be called
-	// again and resumes then where it stopped, repeating some perhaps, on a connection made afresh: that is also how
-	// Node treats a bus gone silent. After ErrGap it goes on behind the hole: what is published once Receive has
-	// returned is delivered by the next call.
+	// Receive blocks until ctx ends, and then returns ctx's error, or until delivery can't go on. It
+	// may be called again. It then makes a new connection, and resumes where it stopped, possibly with
+	// repeats. Node does so too when the bus has gone silent. After ErrGap, the next call delivers what
+	// is published from the return of this one on.
 	Receive(ctx context.Context, deliver func(body []byte) error) error
 }
 
-// Message is what travels on a Bus.
+// Message travels on a Bus.
 type Message struct {
-	To   string // name of the only instance to reach; empty: all, oneself included
+	To   string // name of the only instance to reach; empty: all, the sender included
 	Body []byte // not modified by anybody once published
 }
 
-// Evictor is a Bus that keeps something for each instance, such as a subscription, which outlives it when it dies.
+// Evictor is a Bus that keeps something for each instance, such as a subscription, which outlives a
+// dead instance.
 type Evictor interface {
-	// Evict removes what is kept for an instance that the others have evicted. It is called by one survivor. Removing
-	// what is gone already is no error. Should the instance be alive after all, its Receive returns ErrGap.
+	// Evict removes what the bus keeps for an instance that the cluster has evicted. One survivor calls
+	// it. If nothing is left to remove, that is no error. Should the instance be alive after all, its
+	// Receive returns ErrGap.
 	Evict(ctx context.Context, instance string) error
 }
 
-// LoneChecker is a Bus that can report that no other instance uses it. The first instance then bootstraps without waiting.
+// LoneChecker is a Bus that can report that no other instance uses it. The first instance then
+// bootstraps without waiting.
 type LoneChecker interface {
-	// Alone reports that this instance's was the only subscription at a moment after it was made. If two
-	// instances start at once, at most one may be told true. False is always safe.
+	// Alone reports whether this instance's subscription was the only one at a moment after it was
+	// made. If several instances start at once, it reports true to one of them at most. False is always
+	// safe.
 	Alone(ctx context.Context) (bool, error)
 }
 
@@ -76,10 +83,11 @@ const (
 )
 
 var (
-	// ErrBusy is wrapped by the error of a Publish that the bus refused because too much is asked of it: Service Bus
-	// calls it server-busy. Node sends less often and larger batches.
+	// ErrBusy is wrapped by the error of a Publish that the bus refused because it has too much to do.
+	// Service Bus calls it server-busy. Node sends less often and larger batches.
 	ErrBusy = errors.New("backplane: bus is busy")
 
-	// ErrGap is wrapped by the error of a Receive that lost messages or can't exclude it. Node joins again by snapshot.
+	// ErrGap is wrapped by the error of a Receive that lost messages or can't exclude it. Node joins
+	// again by snapshot.
 	ErrGap = errors.New("backplane: messages were lost to this instance")
 )

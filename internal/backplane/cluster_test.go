@@ -13,7 +13,7 @@ import (
 	"chatapp/internal/backplane/backplanetest"
 )
 
-// cluster is some instances on one topic, in a synctest bubble.
+// cluster has instances on one topic, in a synctest bubble.
 type cluster struct {
 	t         *testing.T
 	topic     *backplanetest.Topic
@@ -24,15 +24,15 @@ type cluster struct {
 type instance struct {
 	name      string
 	node      *backplane.Node
-	toy       *toy
+	machine   *fakeMachine
 	bus       *backplanetest.Bus
 	stop      context.CancelFunc
 	done      chan error // gets Run's error
 	dead      bool
-	impaired  bool      // by the test: stalled, cut
-	healed    time.Time // when it was last so no more
-	lossAfter uint64    // Counters.Joins when the test took its subscription
-	said      int
+	impaired  bool      // the test has stalled or cut it
+	healed    time.Time // when impaired last ended
+	lossAfter uint64    // Counters.Joins when the test deleted its subscription
+	said      int       // texts appended by say
 }
 
 func newCluster(t *testing.T, seed uint64, names ...string) *cluster {
@@ -47,15 +47,15 @@ func newCluster(t *testing.T, seed uint64, names ...string) *cluster {
 	return c
 }
 
-// start runs one more instance.
+// start runs another instance.
 func (c *cluster) start(name string) *instance {
-	i := &instance{name: name, toy: newToy(name), bus: c.topic.Join(name), done: make(chan error, 1)}
+	i := &instance{name: name, machine: newFakeMachine(name), bus: c.topic.Join(name), done: make(chan error, 1)}
 	options := c.options
-	options.Local = i.toy
+	options.Local = i.machine
 	if options.Logger != nil {
 		options.Logger = options.Logger.With("at", name)
 	}
-	i.node = backplane.New(i.bus, i.toy, options)
+	i.node = backplane.New(i.bus, i.machine, options)
 	ctx, stop := context.WithCancel(context.Background())
 	i.stop = stop
 	go func() { i.done <- i.node.Run(ctx) }()
@@ -63,7 +63,7 @@ func (c *cluster) start(name string) *instance {
 	return i
 }
 
-// kill ends an instance without a goodbye, as kill -9 does.
+// kill ends an instance without a leave entry, as kill -9 does.
 func (c *cluster) kill(i *instance) {
 	i.dead = true
 	i.bus.Stall(false)
@@ -100,14 +100,14 @@ func (c *cluster) live() []*instance {
 	return live
 }
 
-// say appends a text that is like no other.
+// say appends a text that is different from all others.
 func (i *instance) say() (string, error) {
 	i.said++
 	text := fmt.Sprintf("%s says %d", i.name, i.said)
 	return text, i.node.Append([]byte(text))
 }
 
-// sleep lets virtual time pass, and then all that is due happen.
+// sleep lets virtual time pass, and waits for what is due then.
 func sleep(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -139,11 +139,11 @@ func (c *cluster) wantAlike() []string {
 	c.t.Helper()
 	live := c.live()
 	for _, i := range live[1:] {
-		if got, want := i.toy.encoded(), live[0].toy.encoded(); got != want {
+		if got, want := i.machine.encoded(), live[0].machine.encoded(); got != want {
 			c.t.Errorf("%s and %s have different states:\n%s\n%s", i.name, live[0].name, got, want)
 		}
 	}
-	return live[0].toy.texts()
+	return live[0].machine.texts()
 }
 
 // wantEachOnce checks that each text is in the history once.

@@ -26,8 +26,8 @@ func (p *protocol) rejoin(reason string) {
 	}
 }
 
-// checkSender compares the sender's log state, as of when it sealed the envelope, with the own one. r is the sender's
-// record, or nil.
+// checkSender compares the sender's log state, as of when it sealed the envelope, with the own one. r
+// is the sender's record, or nil.
 func (p *protocol) checkSender(now time.Time, e *envelope, r *record) {
 	switch {
 	case e.Cluster != p.log.cluster:
@@ -50,8 +50,8 @@ func (p *protocol) checkSender(now time.Time, e *envelope, r *record) {
 	}
 }
 
-// sendCompare appends the own version vector, so that an instance that has missed something learns it; once a second at
-// most.
+// sendCompare appends the own version vector, so that an instance that has missed something learns it;
+// once a second at most.
 func (p *protocol) sendCompare(now time.Time) {
 	if now.Sub(p.consistency.comparedAt) < time.Second {
 		return
@@ -60,9 +60,9 @@ func (p *protocol) sendCompare(now time.Time) {
 	p.appendControl(now, entryCompare, &control{Vector: p.log.vector(p.maxBody - headerRoom)})
 }
 
-// compare resolves a difference between two log states. An instance that lacks an entry which the other has joins again.
-// If neither does, only the order differs, and the younger one joins again, but not before the other has seen its
-// version vector.
+// compare resolves a difference between two log states. An instance that lacks an entry which the other
+// has joins again. If neither does, only the order differs, and the younger one joins again, but not
+// before the other has seen its version vector.
 func (p *protocol) compare(now time.Time, e *envelope, number uint64, r *record, c *control) {
 	if e.From == p.instance {
 		p.consistency.compareNumber = number
@@ -91,9 +91,10 @@ func (p *protocol) compare(now time.Time, e *envelope, number uint64, r *record,
 	p.sendCompare(now)
 }
 
-// unexpected is called for entries of an instance that is not in the cluster, or no longer in that epoch. If it believes
-// to be in sync, it has missed its own eviction. It learns of it from the version vector of the oldest instance. If
-// that doesn't help, neither knows the other, since much was lost. Then the one with the shorter log joins again.
+// unexpected is called for entries of an instance that is not in the cluster, or no longer in that
+// epoch. If it believes to be in sync, it has missed its own eviction. It learns of it from the version
+// vector of the oldest instance. If that doesn't help, neither knows the other, since much was lost.
+// Then the one with the shorter log joins again.
 func (p *protocol) unexpected(now time.Time, e *envelope, r *record) {
 	if e.Index == 0 || e.From == p.instance || e.Cluster != p.log.cluster || r != nil && e.Epoch < r.Epoch {
 		return

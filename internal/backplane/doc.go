@@ -1,60 +1,70 @@
-// Package backplane makes one system of many instances. Everything that happens is an entry in one log; the log is what
-// a Bus delivers, in one order to all; every instance applies it to its own copy of the state. Node is one
-// instance's part: it numbers, batches and publishes what is appended here, follows the log, and keeps the membership.
+// Package backplane makes one cluster of many instances. Everything that happens is an entry in one
+// log. A Bus delivers the log to all instances in one order, and every instance applies it to its own
+// copy of the state. Node is one instance's part: it numbers, batches and publishes what is appended
+// here, follows the log, and keeps the membership.
 //
-// # What holds
+// # Guarantees
 //
-// Every instance in step applies the same entries in the same order, each once, whatever the bus repeats, refuses or
-// delays. An entry that has come back is in the log for all. Entries of one instance keep their order. What the bus
-// loses, against its contract, is found out and repaired.
+// Every instance in sync applies the same entries in the same order, each once, whatever the bus
+// repeats, refuses or delays. An entry that has come back is in the log for all. Entries of one
+// instance keep their order. Node detects and repairs what the bus loses against its contract.
 //
-// There is no database: the state is in the memory of the instances in step. An entry that was acknowledged survives
-// so long as at any time one instance that has applied it lives and can follow the log. When none is left, who
-// has followed the log furthest begins anew with the state that it has, and every instance publishes again the last of
-// its own entries that this state lacks.
+// There is no database: the state is in the memory of the instances in sync. An acknowledged entry
+// survives as long as at any time one instance that has applied it lives and can follow the log. If no
+// such instance is left, the one that has followed the log furthest bootstraps it again with the state
+// that it has. Every instance then publishes again the last of its own entries that this state lacks.
 //
-// # How
+// # Protocol
 //
-// Numbers. An instance's entries are numbered in its present epoch. An entry is accepted only if its number is the next
-// one: repeats are dropped, and so are entries whose predecessor is missing, which come again. This is decided by
-// the log alone, so all decide alike. An entry that doesn't come back is published again under its number. A second
-// number, Seq, counts in the life of the process; it makes the entry's lasting name, and by it an entry published
-// again in a later epoch is known.
+// Numbers. An instance numbers its entries in its current epoch. Instances accept an entry only if its
+// number is the next one. They drop repeats, and entries whose predecessor is missing, which come
+// again. The log alone decides this, so all instances decide alike. If an entry doesn't come back, its
+// instance publishes it again under the same number. A second number, Seq, counts in the life of the
+// process. It makes the entry's lasting name, and identifies an entry that is published again in a
+// later epoch.
 //
-// Joining. Whoever is not in step opens a new epoch by an ask, an entry that is nobody's state yet: it waits for it to
-// come back, holds what follows, and is sent the state as it was at the ask by one who is in step. Which one follows
-// from the log: the most senior at the first attempt, the next one at the second, and so on. If
-// nobody answers and nobody in step is heard, it founds the cluster by an entry that, if somebody is in step after
-// all, is an ask like any other. Of two who found at once the first in the log has founded; who has state of an earlier
-// time goes before who has none. Clusters that were founded apart, because no one could be heard, merge when they
-// hear of each other: the members of the younger ask anew.
+// Joining. An instance that is out of sync opens a new epoch with a join request, an entry that changes
+// no state. It waits until the request comes back, and buffers the log behind it. An instance in sync,
+// the donor, sends it the state as it was at the log index of the request. The log determines the
+// donor: the oldest instance for the first attempt, the next one for the second, and so on. If no
+// instance answers, and none in sync is heard, the requester bootstraps the cluster by an entry of
+// another kind. If an instance is in sync after all, that entry is a join request like any other. Of
+// two instances that bootstrap at once, the first one in the log wins. An instance that has state of an
+// earlier time goes before one that has none. Clusters that were bootstrapped apart, because no message
+// got through, merge when they hear of each other: the members of the younger one join the older one.
 //
-// Checking. A batch says how many entries its sender has accepted and a hash over them. Who had fewer when
-// the batch arrives, or others, has missed something and asks anew; if it isn't plain who, both put their
-// account in the log, and whoever lacks something, or else is junior, asks anew.
+// Consistency checks. A batch says how many entries its sender has accepted, its log index, and a hash
+// over them. An instance that had accepted fewer when the batch arrived, or others, has missed
+// something and joins again. If it isn't clear which one has, both append their version vectors. Then
+// the one that lacks an entry, or else the younger one, joins again.
 //
-// Membership. Anything heard is a sign of life; who says nothing for a minute beats. Who is silent for longer, or
-// suspected by Suspect, is asked for a sign of life by an entry of the log, which shows the asker that the log
-// itself is alive, and evicted by another if it owes it; void, if it has said more meanwhile. The evicted,
-// if alive, finds that in the log, and asks anew.
+// Membership. Anything heard is a sign of life. An instance that has published nothing for a minute
+// appends a heartbeat. An instance that is silent for longer, or suspected by Suspect, is probed by an
+// entry of the log. That this entry comes back shows the prober that the log itself is alive. Another
+// entry evicts the instance if it gives no sign of life. The eviction is void if the log had more of
+// the instance than its evictor knew. An evicted instance that lives finds the eviction in the log, and
+// joins again.
 //
-// Batching. While one message is on its way to the bus entries gather, and the next one takes all of them, up to
-// the bus's limit, or, where a rate of sends is set, until the next is allowed. After the bus was busy there are pauses between them, which double and shrink again.
+// Batching. While one message is on its way to the bus, entries collect in the outbox. The next message
+// takes all of them, up to the bus's limit. Where a rate of sends is set, the next message waits until
+// the rate allows it. After the bus was busy there are pauses between messages, which double with each
+// refusal and shrink with each success.
 //
-// # Bounds, and what happens at them
+// # Limits
 //
-//   - Entries not yet back, by number and bytes: Append refuses with ErrFull.
-//   - Log held while the snapshot is awaited: let go, and asked anew.
-//   - A snapshot's bytes: not sent, with an error in the log of the program; not taken.
-//   - Messages to single instances: the newest is dropped; whoever misses it asks again.
-//   - Own entries kept after they came back, to be published again for a cluster that lacks them: the oldest is let go.
-//   - Records of instances gone: the one longest gone is forgotten, and should it come back, what it published but
+//   - Entries not yet back, by number and bytes: Append returns ErrFull.
+//   - Log buffered while a snapshot is awaited: dropped, and the snapshot requested again.
+//   - Size of a snapshot: a larger one is neither sent, which is logged as an error, nor taken.
+//   - Messages to single instances: the newest is dropped, and the instance that misses it asks again.
+//   - Own entries kept after they came back, to publish them again for a cluster that lacks them: the
+//     oldest is dropped.
+//   - Records of instances that left: the first to leave is dropped. Should it come back, what it published but
 //     never saw again may be applied twice.
 //
 // # Format
 //
-// A message's body is an envelope: a CBOR map (RFC 8949, core deterministic encoding; definite lengths and no tags) from
-// small integers:
+// A message's body is an envelope: a CBOR map (RFC 8949, core deterministic encoding; definite lengths
+// and no tags) from small integers:
 //
 //	1  version that the sender writes           uint
 //	2  least version that a reader must know    uint
@@ -63,29 +73,39 @@
 //	5  sender's epoch                           uint
 //	6  number of the first item; kind 3: of the first entry missed
 //	7  items of kind 1: array of [kind, seq, time, body]
-//	8  cluster: [founder's epoch, founder's name]
-//	9  place: entries accepted by the sender; absent if it isn't in step
+//	8  cluster: [epoch, name] of the instance that bootstrapped it
+//	9  log index: entries accepted by the sender; absent if it is out of sync
 //	10 hash over the names of these
-//	11 part of kind 2: {1: asker's epoch, 2: index, 3: count, 4: bytes}
-//	12 addressee of kinds 2 and 3
+//	11 part of kind 2: {1: requester's epoch, 2: index, 3: count, 4: bytes}
+//	12 receiver of kinds 2 and 3
 //
-// An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque; 1 beat, 2 ask, 3 found,
-// 4 joined, 5 probe, 6 evict, 7 goodbye, 8 compare are Node's own, with a map as body (type control) or none. Parts of a
-// snapshot add up to a map (type snapshot). Numbers in an epoch begin with 1, the ask; epochs are Unix
-// milliseconds, or one more than the one before.
+// An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque.
+// Control entries are of kind 1 heartbeat, 2 join request, 3 bootstrap, 4 joined, 5 probe, 6 evict, 7
+// leave, 8 compare, with a map as body (type control) or none. The parts of a snapshot add up to a map
+// (type snapshot). Numbers in an epoch begin with 1, the join request. An epoch is the time of the join
+// request in Unix milliseconds, or one more than the epoch before.
 //
-// Unknown keys and item kinds are ignored; an item of an unknown kind takes its number all the same. So a newer
-// version may add those and say that version 1 suffices to read it. What needs more it may write only once the asks of
-// all members have said that they read it; an older program that meets it ends with ErrVersion, for it could not stay in
-// step by skipping it. Bodies that are no envelope are counted and ignored.
+// Readers ignore unknown keys and item kinds; an item of an unknown kind takes its number all the same.
+// So a newer version may add keys and kinds, and say that version 1 suffices to read them. What needs
+// more it may write only once the join requests of all members have said that they read it. An older
+// program that meets such an envelope ends with ErrVersion, because it would get out of sync by
+// skipping it. Bodies that are no envelope are counted and ignored.
+//
+// # Code
+//
+// protocol decides everything and does nothing else: its inputs take the present time, and its effects
+// are values. Its files import no clock, lock, logger or random source, which a test enforces, so that
+// it can be simulated. Node is its shell: node.go, execute.go, receiver.go, sender.go and evictor.go.
 //
 // # Concurrency
 //
-//	goroutine  started by        owns alone                               ends when; who waits
-//	loop       is Run's own      order, membership, calls of the state    Run's context, after a flush; Run's caller
-//	receiver   Run               the call of Bus.Receive, decoding        loop's end; Run
-//	sender     Run               the one send under way, encoding         loop's end; Run
-//	evictor    Run               the call of Evictor.Evict                loop's end; Run
+//	goroutine  started by        owns alone                                  ends when; who waits
+//	loop       is Run's own      inputs with effects, and their execution:   Run's context, after a flush; Run's caller
+//	                             all calls of StateMachine and Local
+//	receiver   Run               the call of Bus.Receive, decoding           loop's end; Run
+//	sender     Run               the one message under way, encoding         loop's end; Run
+//	evictor    Run               the call of Evictor.Evict                   loop's end; Run
 //
-// Append and the rest share with them what Node.mu guards.
+// Node.mu guards the protocol. It is released before effects are executed, so StateMachine and Local
+// may call Append.
 package backplane

@@ -42,7 +42,8 @@ const (
 	levelError
 )
 
-// logRecord is a line for the program's own log. Unlike effects, records may be written at any time and by any goroutine.
+// logRecord is a line for the program's own log. Unlike effects, records may be written at any time and
+// by any goroutine.
 type logRecord struct {
 	level   logLevel
 	message string

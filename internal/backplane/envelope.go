@@ -57,8 +57,9 @@ func (c clusterID) olderThan(other clusterID) bool {
 	return c.Founder < other.Founder
 }
 
-// item is an entry as it travels. Its number in the sender's epoch follows from the envelope's first. Seq is its number
-// in the life of the sender's process. An entry that is published again in a later epoch keeps it.
+// item is an entry as it travels. Its number in the sender's epoch follows from the envelope's first.
+// Seq is its number in the life of the sender's process. An entry that is published again in a later
+// epoch keeps it.
 type item struct {
 	_    struct{} `cbor:",toarray"`
 	Kind uint8
@@ -131,8 +132,9 @@ type snapshot struct {
 }
 
 var (
-	// ErrVersion is wrapped by the error of Run when the log holds an envelope that only a newer version of this program
-	// can read. A newer version writes such envelopes only after all older instances have left the cluster.
+	// ErrVersion is wrapped by the error of Run when the log holds an envelope that only a newer
+	// version of this program can read. A newer version writes such envelopes only after all older
+	// instances have left the cluster.
 	ErrVersion   = errors.New("backplane: log needs a newer version of this program")
 	errMalformed = errors.New("backplane: malformed envelope")
 )
@@ -173,8 +175,9 @@ func (e *envelope) encode() ([]byte, error) {
 	return body, nil
 }
 
-// decodeEnvelope returns an error that wraps ErrVersion for an envelope that needs a newer reader, and one that wraps
-// errMalformed for any other body that is no envelope. The result shares no memory with body.
+// decodeEnvelope returns an error that wraps ErrVersion for an envelope that needs a newer reader, and
+// one that wraps errMalformed for any other body that is no envelope. The result shares no memory with
+// body.
 func decodeEnvelope(body []byte) (*envelope, error) {
 	e := new(envelope)
 	if err := envelopeDecoder.Unmarshal(body, e); err != nil {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// formats are examples of all that travels, by the name of their golden file below testdata/v1, which every later version
-// must go on reading.
+// formats are examples of all that travels, by the name of their golden file below testdata/v1, which
+// every later version must go on reading.
 var formats = []struct {
 	name  string
 	value any
@@ -25,7 +25,7 @@ var formats = []struct {
 		},
 		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41, Hash: 0xfedcba9876543210,
 	}},
-	{"ask", &envelope{
+	{"joinrequest", &envelope{
 		Version: 1, Needs: 1, Kind: kindLog, From: "worker-1", Epoch: 1795305600000, First: 1,
 		Items: []item{{Kind: entryJoinRequest, Time: 1795305600000, Body: (&control{
 			Start: 1795300000000, Base: 1795300000001, BaseNext: 12, Attempt: 2, Reads: 1,
@@ -41,12 +41,22 @@ var formats = []struct {
 	}},
 	{"probe", &control{Instance: "worker-2", Epoch: 1795300000002}},
 	{"evict", &control{Instance: "worker-2", Epoch: 1795300000002, Next: 99}},
-	{"compare", &control{Vector: []vectorEntry{{Instance: "worker-0", Epoch: 1795300000000, Next: 3}, {Instance: "worker-1", Epoch: 1795305600000, Next: 8}}}},
+	{"compare", &control{Vector: []vectorEntry{
+		{Instance: "worker-0", Epoch: 1795300000000, Next: 3},
+		{Instance: "worker-1", Epoch: 1795305600000, Next: 8},
+	}}},
 	{"snapshot", &snapshot{
-		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41, Hash: 0x0123456789abcdef, State: []byte("state"),
+		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41, Hash: 0x0123456789abcdef,
+		State: []byte("state"),
 		Records: []record{
-			{Instance: "worker-0", Start: 1795300000000, Epoch: 1795300000000, Next: 3, Seen: []span{{First: 1, Last: 1}}, Rank: 1, InSync: true, Reads: 1},
-			{Instance: "worker-2", Start: 1795300000000, Epoch: 1795300000002, Next: 9, Seen: []span{{First: 1, Last: 5}, {First: 8, Last: 9}}, Rank: 2, Gone: true, Reads: 1, GoneIndex: 40},
+			{
+				Instance: "worker-0", Start: 1795300000000, Epoch: 1795300000000, Next: 3,
+				Seen: []span{{First: 1, Last: 1}}, Rank: 1, InSync: true, Reads: 1,
+			},
+			{
+				Instance: "worker-2", Start: 1795300000000, Epoch: 1795300000002, Next: 9,
+				Seen: []span{{First: 1, Last: 5}, {First: 8, Last: 9}}, Rank: 2, Gone: true, Reads: 1, GoneIndex: 40,
+			},
 		},
 	}},
 }
@@ -95,7 +105,9 @@ func TestFormatIsGolden(t *testing.T) {
 // with encodes an envelope changed by some keys.
 func with(t *testing.T, changes map[int]any) []byte {
 	t.Helper()
-	fields := map[int]any{1: 1, 2: 1, 3: kindLog, 4: "a", 5: 1, 6: 1, 7: []any{[]any{0, 1, 0, []byte("x")}}, 8: []any{0, ""}}
+	fields := map[int]any{
+		1: 1, 2: 1, 3: kindLog, 4: "a", 5: 1, 6: 1, 7: []any{[]any{0, 1, 0, []byte("x")}}, 8: []any{0, ""},
+	}
 	for key, value := range changes {
 		if fields[key] = value; value == nil {
 			delete(fields, key)
@@ -106,6 +118,12 @@ func with(t *testing.T, changes map[int]any) []byte {
 		t.Fatal(err)
 	}
 	return body
+}
+
+// withChunk encodes an envelope with a part of a snapshot.
+func withChunk(t *testing.T, index, count int) []byte {
+	t.Helper()
+	return with(t, map[int]any{3: kindChunk, 11: map[int]any{1: 1, 2: index, 3: count, 4: []byte("x")}})
 }
 
 func TestDecodeEnvelopeRefuses(t *testing.T) {
@@ -127,7 +145,7 @@ func TestDecodeEnvelopeRefuses(t *testing.T) {
 		{"no name", with(t, map[int]any{4: nil}), errMalformed},
 		{"a long name", with(t, map[int]any{4: long}), errMalformed},
 		{"a long founder's name", with(t, map[int]any{8: []any{1, long}}), errMalformed},
-		{"a long addressee", with(t, map[int]any{12: long}), errMalformed},
+		{"a long receiver's name", with(t, map[int]any{12: long}), errMalformed},
 		{"a name that is no text", with(t, map[int]any{4: []byte("a")}), errMalformed},
 		{"a name that is not UTF-8", bytes.Replace(with(t, nil), []byte("\x61a"), []byte("\x61\xff"), 1), errMalformed},
 		{"no epoch", with(t, map[int]any{5: nil}), errMalformed},
@@ -137,8 +155,8 @@ func TestDecodeEnvelopeRefuses(t *testing.T) {
 		{"an item of three", with(t, map[int]any{7: []any{[]any{0, 1, 0}}}), errMalformed},
 		{"a negative number", with(t, map[int]any{6: -1}), errMalformed},
 		{"a part without content", with(t, map[int]any{3: kindChunk}), errMalformed},
-		{"a part beyond its count", with(t, map[int]any{3: kindChunk, 11: map[int]any{1: 1, 2: 3, 3: 3, 4: []byte("x")}}), errMalformed},
-		{"too many parts", with(t, map[int]any{3: kindChunk, 11: map[int]any{1: 1, 2: 0, 3: maxChunks + 1, 4: []byte("x")}}), errMalformed},
+		{"a part beyond its count", withChunk(t, 3, 3), errMalformed},
+		{"too many parts", withChunk(t, 0, maxChunks+1), errMalformed},
 		{"a version that must be known", with(t, map[int]any{1: 3, 2: 2}), ErrVersion},
 		{"one that looks otherwise, too", with(t, map[int]any{1: 3, 2: 2, 4: 17, 7: "items"}), ErrVersion},
 	} {

@@ -12,16 +12,16 @@ import (
 	"chatapp/internal/backplane/backplanetest"
 )
 
-// evictor is a bus that keeps something for every instance.
+// evictor is a bus with an Evict that fails as the test says.
 type evictor struct {
 	*backplanetest.Bus
 	answers chan error // of Evict, one after the other; nil once it is empty
-	silent  bool       // Evict answers only when it is told to stop
-	asked   chan string
+	silent  bool       // Evict blocks until its context ends
+	calls   chan string
 }
 
 func (b evictor) Evict(ctx context.Context, instance string) error {
-	b.asked <- instance
+	b.calls <- instance
 	if b.silent {
 		<-ctx.Done()
 		return ctx.Err()
@@ -34,45 +34,49 @@ func (b evictor) Evict(ctx context.Context, instance string) error {
 	}
 }
 
-// evicts has an instance evict others that were killed, on a bus that answers so, and tells what the bus was asked to remove. meanwhile is
-// called when it has been asked for the first time.
-func evicts(t *testing.T, silent bool, answers []error, meanwhile func(c *cluster, survivor *backplane.Node)) (asked []string) {
+// evicts has an instance evict one that was killed, on a bus whose Evict gives the answers. It calls
+// then after the first call of Evict, and returns the arguments of all calls.
+func evicts(
+	t *testing.T, silent bool, answers []error, then func(c *cluster, survivor *backplane.Node),
+) (evicted []string) {
 	c := newCluster(t, 1, "a", "b")
 	killed := c.instances[1]
 	c.wantReady(30 * time.Second)
-	bus := evictor{Bus: c.topic.Join("d"), answers: make(chan error, 100), asked: make(chan string, 100), silent: silent}
+	bus := evictor{
+		Bus: c.topic.Join("d"), answers: make(chan error, 100), calls: make(chan string, 100), silent: silent,
+	}
 	for _, err := range answers {
 		bus.answers <- err
 	}
-	node := backplane.New(bus, newToy("d"), backplane.Options{})
+	node := backplane.New(bus, newFakeMachine("d"), backplane.Options{})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- node.Run(ctx) }()
 	sleep(10 * time.Second)
 	c.kill(killed)
 	node.Suspect("b")
-	asked = append(asked, <-bus.asked)
-	meanwhile(c, node)
+	evicted = append(evicted, <-bus.calls)
+	then(c, node)
 	sleep(2 * time.Minute)
 	stop()
 	<-done
-	close(bus.asked)
-	for name := range bus.asked {
-		asked = append(asked, name)
+	close(bus.calls)
+	for name := range bus.calls {
+		evicted = append(evicted, name)
 	}
-	return asked
+	return evicted
 }
 
-func TestSurvivorRemovesWhatTheBusKeeps(t *testing.T) {
+func TestSurvivorEvictsFromTheBus(t *testing.T) {
 	broken := errors.New("broken")
 	for _, test := range []struct {
 		name    string
 		answers []error
-		want    int // times that the bus is asked
+		want    int // calls of Evict
 	}{
 		{"at once", nil, 1},
 		{"when the bus is busy, or fails", []error{backplane.ErrBusy, broken, broken}, 4},
-		{"not for ever", slices.Repeat([]error{broken}, 50), 10},
+		{"ten times at most", slices.Repeat([]error{broken}, 50), 10},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -85,11 +89,11 @@ func TestSurvivorRemovesWhatTheBusKeeps(t *testing.T) {
 	}
 }
 
-// What the bus keeps may take long to remove. Nobody waits for that.
-func TestEntriesDoNotWaitForTheRemoval(t *testing.T) {
+// Entries are published while a call of Evict is under way.
+func TestEntriesDoNotWaitForEvict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		evicts(t, true, nil, func(_ *cluster, survivor *backplane.Node) {
-			if err := survivor.Append([]byte("said meanwhile")); err != nil {
+			if err := survivor.Append([]byte("during Evict")); err != nil {
 				t.Fatal(err)
 			}
 			sleep(time.Second)
@@ -100,15 +104,15 @@ func TestEntriesDoNotWaitForTheRemoval(t *testing.T) {
 	})
 }
 
-// Who was taken for dead and is back needs what the bus keeps for him.
-func TestNothingIsRemovedOfWhoIsBack(t *testing.T) {
+// An instance that was evicted and is back needs its subscription.
+func TestReturnedInstanceIsNotEvictedFromTheBus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		got := evicts(t, false, slices.Repeat([]error{errors.New("broken")}, 50), func(c *cluster, _ *backplane.Node) {
 			c.start("b")
 			c.wantReady(30 * time.Second)
 		})
 		if len(got) == 0 || len(got) >= 10 {
-			t.Errorf("the bus was asked %d times to remove what is needed again, want a few", len(got))
+			t.Errorf("Evict was called %d times for an instance that is back, want a few", len(got))
 		}
 	})
 }

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// maxEvictTries is how often the bus is asked to remove the subscription of an evicted instance. No other instance
-// asks.
+// maxEvictTries is how often the bus is asked to remove the subscription of an evicted instance. No
+// other instance asks.
 const maxEvictTries = 10
 
-// evictions are the instances whose orphaned subscriptions the bus has to remove. That may take long, so it has a
-// goroutine of its own in the shell, and entries don't wait for it.
+// evictions are the instances whose orphaned subscriptions the bus has to remove. That may take long,
+// so it has a goroutine of its own in the shell, and entries don't wait for it.
 type evictions struct {
 	queue []string // the first is under way
 	last  string
@@ -25,7 +25,8 @@ func (q *evictions) add(instance string) {
 	}
 }
 
-// remove takes an instance out of the queue: it is evicted from the bus, or has joined again and needs its subscription.
+// remove takes an instance out of the queue: it is evicted from the bus, or has joined again and needs
+// its subscription.
 func (q *evictions) remove(instance string) {
 	q.queue = slices.DeleteFunc(q.queue, func(name string) bool { return name == instance })
 }

@@ -8,8 +8,8 @@ import (
 // maxIdleEffects bounds the room for effects that a node keeps.
 const maxIdleEffects = 4096
 
-// execute releases the lock, which the caller holds, and executes the protocol's effects in order, those included that
-// its answers add. It returns an error if Run is to end.
+// execute releases the lock, which the caller holds, and executes the protocol's effects in order,
+// those included that its answers add. It returns an error if Run is to end.
 func (n *Node) execute() error {
 	for {
 		effects := n.protocol.effects

@@ -2,8 +2,8 @@ package backplane
 
 import "time"
 
-// follow applies an envelope of the log while in sync. Its effect on log state and state machine depends on the log
-// alone.
+// follow applies an envelope of the log while in sync. Its effect on log state and state machine
+// depends on the log alone.
 func (p *protocol) follow(now time.Time, e *envelope) {
 	own := e.From == p.instance
 	r := p.log.records[e.From]

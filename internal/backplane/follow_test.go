@@ -28,7 +28,7 @@ func appendedKinds(p *protocol) []uint8 {
 	return kinds
 }
 
-// gone are the instances that the state machine is to be told about, oldest first.
+// gone are the instances in effects that call StateMachine.Gone, oldest first.
 func gone(p *protocol) []string {
 	var names []string
 	for _, e := range p.effects {

@@ -12,19 +12,19 @@ import (
 	"chatapp/internal/backplane/inprocess"
 )
 
-// blocking is a toy whose Apply can be held up, as by a paused process.
+// blocking is a state machine whose Apply blocks until gate is closed, as in a paused process.
 type blocking struct {
-	*toy
-	gate chan struct{} // closed: Apply passes
+	*fakeMachine
+	gate chan struct{}
 }
 
 func (s blocking) Apply(e backplane.Entry) {
 	<-s.gate
-	s.toy.Apply(e)
+	s.fakeMachine.Apply(e)
 }
 
-// An instance that falls behind further than the hub keeps for it gets the state anew.
-func TestInstanceFarBehindOnHub(t *testing.T) {
+// An instance that falls further behind than the hub's backlog joins again by snapshot.
+func TestInstanceFarBehindJoinsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := inprocess.NewHub(inprocess.Options{MaxBody: backplane.MinBody, MaxBacklog: 400_000})
 		ctx, stop := context.WithCancel(t.Context())
@@ -38,11 +38,11 @@ func TestInstanceFarBehindOnHub(t *testing.T) {
 		}
 		open := make(chan struct{})
 		close(open)
-		fast, slow := blocking{newToy("fast"), open}, blocking{newToy("slow"), make(chan struct{})}
+		fast, slow := blocking{newFakeMachine("fast"), open}, blocking{newFakeMachine("slow"), make(chan struct{})}
 		first := run("fast", fast)
 		synctest.Wait()
 		if joins := first.Counters().Joins; joins != 1 {
-			t.Errorf("the only instance has joined %d times at once, want that it need not wait", joins)
+			t.Errorf("the only instance has joined %d times, want once, without waiting", joins)
 		}
 		second := run("slow", slow)
 		sleep(time.Second)
@@ -60,10 +60,10 @@ func TestInstanceFarBehindOnHub(t *testing.T) {
 		close(slow.gate)
 		sleep(10 * time.Second)
 		if got, want := slow.encoded(), fast.encoded(); got != want {
-			t.Errorf("the slow one has %d bytes of state, want the %d of the fast one", len(got), len(want))
+			t.Errorf("the slow instance has %d bytes of state, the fast one %d; want equal states", len(got), len(want))
 		}
 		if got := second.Counters(); got.Joins != 2 || got.Gaps == 0 {
-			t.Errorf("Counters() of the slow one = %+v, want a gap and a second join", got)
+			t.Errorf("Counters() of the slow instance = %+v, want a gap and a second join", got)
 		}
 		if got := len(slow.texts()); got != 100 {
 			t.Errorf("history has %d entries, want 100", got)
@@ -82,15 +82,15 @@ func TestConcurrentUse(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	var nodes []*backplane.Node
-	var toys []*toy
+	var machines []*fakeMachine
 	for n := range 3 {
 		bus := hub.Join(fmt.Sprintf("i%d", n))
 		t.Cleanup(bus.Close)
-		state := newToy(bus.Instance())
+		state := newFakeMachine(bus.Instance())
 		node := backplane.New(bus, state, backplane.Options{Local: state})
 		go func() { done <- node.Run(ctx) }()
 		waitFor(t, "ready", func() bool { return node.Status().Ready })
-		nodes, toys = append(nodes, node), append(toys, state)
+		nodes, machines = append(nodes, node), append(machines, state)
 	}
 	const appenders, each = 8, 200
 	var group sync.WaitGroup
@@ -108,10 +108,10 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
-	for _, s := range toys {
+	for _, s := range machines {
 		waitFor(t, "all entries", func() bool { return len(s.texts()) == appenders*each })
-		if s.encoded() != toys[0].encoded() {
-			t.Errorf("%s and %s have different states", s.instance, toys[0].instance)
+		if s.encoded() != machines[0].encoded() {
+			t.Errorf("%s and %s have different states", s.instance, machines[0].instance)
 		}
 	}
 	stop()

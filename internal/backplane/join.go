@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// An attempt to join ends when it has made no progress for snapshotTimeout. The timeout doubles after every fourth
-// attempt, up to maxSnapshotTimeout, while another instance is heard that could answer.
+// An attempt to join ends when it has made no progress for snapshotTimeout. The timeout doubles after
+// every fourth attempt, up to maxSnapshotTimeout, while another instance is heard that could answer.
 const (
 	snapshotTimeout    = 2 * time.Second
 	maxSnapshotTimeout = 32 * time.Second
 )
 
-// joinAttempt is one attempt to get in sync. The join request goes out and comes back, which fixes its log index. From
-// there on the attempt buffers the log, until the snapshot of the state at that index is complete.
+// joinAttempt is one attempt to get in sync. The join request goes out and comes back, which fixes its
+// log index. From there on the attempt buffers the log, until the snapshot of the state at that index
+// is complete.
 type joinAttempt struct {
 	reason      string
 	kind        uint8 // of the request: entryJoinRequest or entryBootstrap
@@ -37,7 +38,8 @@ func (j *joinAttempt) why(now time.Time) string {
 	return fmt.Sprintf("joining the cluster (%s): requested a snapshot %d times", j.reason, j.attempt)
 }
 
-// requestJoin publishes a join request. It opens an epoch for it, so that an answer names the request it answers.
+// requestJoin publishes a join request. It opens an epoch for it, so that an answer names the request
+// it answers.
 func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason string) {
 	j := &joinAttempt{reason: reason, kind: kind, attempt: attempt, requestedAt: now, loggedAt: now}
 	if last := p.join; last != nil {
@@ -63,7 +65,8 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	p.wakeups.sender = true
 }
 
-// leaveSync stops following the log and joins again. State and log state stay, in case that no other instance has any.
+// leaveSync stops following the log and joins again. State and log state stay, in case that no other
+// instance has any.
 func (p *protocol) leaveSync(now time.Time, reason string) {
 	p.consistency.rejoinReason = ""
 	if p.join != nil {

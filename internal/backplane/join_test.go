@@ -12,24 +12,24 @@ import (
 	"chatapp/internal/backplane/backplanetest"
 )
 
-func TestFirstInstanceFounds(t *testing.T) {
+func TestFirstInstanceBootstraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		a := c.start("a")
 		text := a.mustSay(t) // before it has joined
 		sleep(time.Second)
 		if status := a.node.Status(); status.Ready || !strings.Contains(status.Why, "starting") {
-			t.Errorf("Status() = %+v, want not ready with a reason while somebody may answer", status)
+			t.Errorf("Status() = %+v, want not ready with a reason while an instance may answer", status)
 		}
 		c.wantReady(5 * time.Second)
 		sleep(time.Second)
-		if got := a.toy.texts(); !slices.Equal(got, []string{text}) {
-			t.Errorf("history is %q, want what was appended before", got)
+		if got := a.machine.texts(); !slices.Equal(got, []string{text}) {
+			t.Errorf("history is %q, want what was appended before the join", got)
 		}
 	})
 }
 
-func TestNewcomersFoundOneCluster(t *testing.T) {
+func TestNewInstancesBootstrapOneCluster(t *testing.T) {
 	for seed := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCluster(t, seed)
@@ -51,7 +51,7 @@ func TestNewcomersFoundOneCluster(t *testing.T) {
 	}
 }
 
-func TestNewcomerGetsTheStateInParts(t *testing.T) {
+func TestSnapshotArrivesInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		a := c.start("a")
@@ -74,7 +74,7 @@ func TestNewcomerGetsTheStateInParts(t *testing.T) {
 			t.Errorf("history has %d entries, want 350", got)
 		}
 		if got := b.node.Counters(); got.Joins != 1 || got.Applied > 60 {
-			t.Errorf("Counters() of the newcomer = %+v, want one join by a snapshot and what followed", got)
+			t.Errorf("Counters() of the new instance = %+v, want one join by a snapshot and what followed", got)
 		}
 		if got := a.node.Counters().Snapshots; got != 1 {
 			t.Errorf("a made %d snapshots, want 1", got)
@@ -82,7 +82,7 @@ func TestNewcomerGetsTheStateInParts(t *testing.T) {
 	})
 }
 
-func TestNextResponderAnswersForADeadOne(t *testing.T) {
+func TestNextDonorAnswersForADeadOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		a := c.start("a")
@@ -91,39 +91,39 @@ func TestNextResponderAnswersForADeadOne(t *testing.T) {
 		c.wantReady(30 * time.Second)
 		text := b.mustSay(t)
 		sleep(time.Second)
-		c.kill(a) // the senior, whose turn it would be
+		c.kill(a) // the oldest, the donor of the first attempt
 		start := time.Now()
 		d := c.start("d")
 		c.wantReady(10 * time.Second)
 		if took := time.Since(start); took > 4*time.Second {
-			t.Errorf("the newcomer was ready after %v, want the second to answer the second attempt", took)
+			t.Errorf("the new instance was ready after %v, want the second donor to answer the second attempt", took)
 		}
-		if got := d.toy.texts(); !slices.Contains(got, text) {
-			t.Errorf("history of the newcomer is %q, want %q in it", got, text)
+		if got := d.machine.texts(); !slices.Contains(got, text) {
+			t.Errorf("history of the new instance is %q, want %q in it", got, text)
 		}
 		sleep(10 * time.Second)
-		if got := b.toy.texts(); !slices.Contains(got, "gone a") {
-			t.Errorf("history is %q, want the one who owed the answer gone within seconds", got)
+		if got := b.machine.texts(); !slices.Contains(got, "gone a") {
+			t.Errorf("history is %q, want the dead donor evicted within seconds", got)
 		}
 		c.wantAlike()
 	})
 }
 
-func TestUnusableSnapshotIsAskedForAgain(t *testing.T) {
+func TestUnusableSnapshotIsRequestedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a")
 		c.wantReady(30 * time.Second)
 		text := c.instances[0].mustSay(t)
 		c.topic.SetFaults(backplanetest.Faults{DeliverTime: time.Second})
 		b := c.start("b")
-		b.toy.look(func(s *toy) { s.broken = errors.New("broken") })
+		b.machine.look(func(s *fakeMachine) { s.broken = errors.New("broken") })
 		synctest.Wait()
 		c.topic.SetFaults(backplanetest.Faults{})
 		sleep(20 * time.Second)
 		if status := b.node.Status(); status.Ready || !strings.Contains(status.Why, "snapshot") {
-			t.Errorf("Status() = %+v, want not ready, for want of a snapshot", status)
+			t.Errorf("Status() = %+v, want not ready without a snapshot", status)
 		}
-		b.toy.look(func(s *toy) { s.broken = nil })
+		b.machine.look(func(s *fakeMachine) { s.broken = nil })
 		sleep(10 * time.Second)
 		c.wantReady(0)
 		c.wantEachOnce(c.wantAlike(), []string{text})
@@ -141,20 +141,20 @@ func TestLostSubscriptionIsRepaired(t *testing.T) {
 		a.bus.LoseSubscription()
 		c.topic.SetFaults(backplanetest.Faults{})
 		said := []string{own, b.mustSay(t)}
-		a.toy.look(func(s *toy) { s.first = [][]byte{[]byte("first")} })
+		a.machine.look(func(s *fakeMachine) { s.first = [][]byte{[]byte("first")} })
 		sleep(10 * time.Second)
 		c.wantReady(0)
 		c.wantEachOnce(c.wantAlike(), append(said, "first"))
-		if got := a.toy.ackedTexts(); !slices.Contains(got, own) {
-			t.Errorf("acknowledged are %q, want %q told by Committed, since the snapshot has it", got, own)
+		if got := a.machine.ackedTexts(); !slices.Contains(got, own) {
+			t.Errorf("acknowledged are %q, want %q given to Committed, since the snapshot contains it", got, own)
 		}
-		if got := b.toy.texts(); slices.Contains(got, "gone a") {
-			t.Errorf("history is %q, want nobody gone by joining again", got)
+		if got := b.machine.texts(); slices.Contains(got, "gone a") {
+			t.Errorf("history is %q, want nobody gone because of the second join", got)
 		}
 	})
 }
 
-// Two clusters that came into being because one could not be heard become one, and nothing said in either is lost.
+// Two clusters that bootstrapped apart, because one was cut off, merge without losing an entry of either.
 func TestClustersMerge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a")
@@ -182,8 +182,8 @@ func TestClustersMerge(t *testing.T) {
 	})
 }
 
-// Whoever is left when nobody in step is keeps the state for all.
-func TestLastOneBeginsAnewWithItsState(t *testing.T) {
+// The last instance that has the state bootstraps with it when none is in sync.
+func TestLastInstanceBootstrapsWithItsState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
 		a, b := c.instances[0], c.instances[1]
@@ -200,7 +200,7 @@ func TestLastOneBeginsAnewWithItsState(t *testing.T) {
 	})
 }
 
-func TestManyFallOutAtOnce(t *testing.T) {
+func TestAllInstancesOutOfSyncRecover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
 		c.wantReady(30 * time.Second)
@@ -221,7 +221,7 @@ func TestManyFallOutAtOnce(t *testing.T) {
 	})
 }
 
-func TestNewcomerJoinsOverASlowBus(t *testing.T) {
+func TestInstanceJoinsOverASlowBus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a")
 		c.wantReady(30 * time.Second)
@@ -233,7 +233,7 @@ func TestNewcomerJoinsOverASlowBus(t *testing.T) {
 			sleep(20 * time.Second)
 		}
 		if got := b.node.Counters().Joins; got != 1 {
-			t.Errorf("the newcomer has joined %d times in 200 s, want once although every message takes up to 25 s", got)
+			t.Errorf("the new instance has joined %d times in 200 s, want once on a bus this slow", got)
 		}
 		c.topic.SetFaults(backplanetest.Faults{})
 		sleep(30 * time.Second)

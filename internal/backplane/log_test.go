@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// logged is where a logger writes while a test reads.
+// logged collects what a logger writes.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -29,8 +29,8 @@ func (l *logged) lines(text string) int {
 	return strings.Count(l.text.String(), text)
 }
 
-// Trouble that lasts is told now and then, neither once nor at every attempt.
-func TestLastingTroubleIsToldOf(t *testing.T) {
+// A failure that lasts is logged every half minute, not once and not at every attempt.
+func TestLastingFailureIsLoggedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logged
 		c := newCluster(t, 1)
@@ -39,23 +39,24 @@ func TestLastingTroubleIsToldOf(t *testing.T) {
 		c.wantReady(30 * time.Second)
 		a.bus.Cut(true)
 		sleep(10 * time.Minute)
-		// Two goroutines meet the bus, each every half minute; the sender only where there is something to send.
+		// Two goroutines meet the bus, each every half minute; the sender only where there is something
+		// to send.
 		if n := log.lines("bus operation failed"); n < 10 || n > 50 {
-			t.Errorf("the log was told %d times in ten minutes that the bus fails, want it now and then", n)
+			t.Errorf("the failure of the bus was logged %d times in ten minutes, want every half minute", n)
 		}
 		a.bus.Cut(false)
 		sleep(time.Minute)
-		told := log.lines("bus operation failed")
+		before := log.lines("bus operation failed")
 		sleep(time.Hour)
-		if n := log.lines("bus operation failed"); n != told {
-			t.Errorf("the log was told %d times more that the bus fails, which works", n-told)
+		if n := log.lines("bus operation failed"); n != before {
+			t.Errorf("a failure of the bus was logged %d times though the bus works", n-before)
 		}
 
 		b := c.start("b")
 		b.bus.Stall(true)
 		sleep(10 * time.Minute)
 		if n := log.lines("not in sync yet"); n < 10 || n > 20 {
-			t.Errorf("the log was told %d times in ten minutes that b is not in step, want it now and then", n)
+			t.Errorf("it was logged %d times in ten minutes that b is not in sync, want every half minute", n)
 		}
 		b.bus.Stall(false)
 	})

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// maxGone bounds the records kept of instances that left. They tell an instance that comes back which of its entries
-	// were accepted.
+	// maxGone bounds the records kept of instances that left. They tell an instance that comes back
+	// which of its entries were accepted.
 	maxGone = 1024
 	// checkpointsKept bounds how far back the checkpoints of others can be compared with the own ones.
 	checkpointsKept = 4096
@@ -21,8 +21,9 @@ type checkpoint struct {
 	index, hash uint64
 }
 
-// logState is what the log says of itself: which instances are in the cluster, and how far the entries of each were
-// accepted. It is a function of the log, like the state machine's state, and is part of each snapshot.
+// logState is what the log says of itself: which instances are in the cluster, and how far the entries
+// of each were accepted. It is a function of the log, like the state machine's state, and is part of
+// each snapshot.
 type logState struct {
 	cluster clusterID
 	checkpoint
@@ -34,7 +35,8 @@ func newLogState(cluster clusterID) *logState {
 	return &logState{cluster: cluster, records: make(map[string]*record)}
 }
 
-// entryClass says what becomes of an entry. It depends on the log alone, so that it is the same on every instance.
+// entryClass says what becomes of an entry. It depends on the log alone, so that it is the same on
+// every instance.
 type entryClass int
 
 const (
@@ -117,8 +119,8 @@ type admission struct {
 	restarted bool // another process of that name was a member until now: it is gone
 }
 
-// admit opens an epoch for the instance that requests to join. It reports false if it has admitted that epoch, or a later
-// one, before.
+// admit opens an epoch for the instance that requests to join. It reports false if it has admitted that
+// epoch, or a later one, before.
 func (l *logState) admit(instance string, epoch uint64, request *control) (admission, bool) {
 	r := l.records[instance]
 	if r != nil && epoch <= r.Epoch || epoch > maxEpoch {
@@ -173,7 +175,8 @@ func (l *logState) members() []*record {
 	return members
 }
 
-// donors are the names of the instances in sync except one, by rank: the order in which they answer its join requests.
+// donors are the names of the instances in sync except one, by rank: the order in which they answer its
+// join requests.
 func (l *logState) donors(except string) []string {
 	var names []string
 	for _, r := range l.members() {
@@ -204,8 +207,8 @@ func (l *logState) version() uint {
 	return max(version, oldestVersion)
 }
 
-// vector is the version vector: how far each member was followed. It names as many of the oldest members as fit room
-// bytes.
+// vector is the version vector: how far each member was followed. It names as many of the oldest
+// members as fit room bytes.
 func (l *logState) vector(room int) []vectorEntry {
 	var vector []vectorEntry
 	for _, r := range l.members() {

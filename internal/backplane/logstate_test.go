@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// testLogState has the members named, all in step, each with epoch 10.
+// testLogState has the named members, all in sync, each with epoch 10.
 func testLogState(names ...string) *logState {
 	l := newLogState(clusterID{Stamp: 1, Founder: "x"})
 	for _, name := range names {
@@ -22,7 +22,7 @@ func testLogState(names ...string) *logState {
 	return l
 }
 
-func TestClassify(t *testing.T) {
+func TestClassifyFollowsFromTheLog(t *testing.T) {
 	l := testLogState("a", "gone")
 	l.leave(l.records["gone"])
 	for _, step := range []struct {
@@ -51,19 +51,19 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-func TestAdmit(t *testing.T) {
+func TestAdmitOpensAnEpoch(t *testing.T) {
 	l := testLogState("a", "b")
 	l.classify(l.records["a"], 10, 2)
 	l.records["a"].saw(1)
 	if _, ok := l.admit("a", 10, &control{Start: 10}); ok {
-		t.Error("an ask is admitted again, want it to be a repeat")
+		t.Error("a join request is admitted twice, want it to be a repeat")
 	}
 	if _, ok := l.admit("a", 9, &control{Start: 10}); ok {
-		t.Error("an older ask is admitted, want only newer ones")
+		t.Error("an older join request is admitted, want only newer ones")
 	}
 	again, ok := l.admit("a", 11, &control{Start: 10})
 	if !ok || again.restarted || again.Next != 2 || !again.hasSeen(1) || again.InSync {
-		t.Errorf("the same process is admitted as %+v, %v; want its entries known, and not in step", again, ok)
+		t.Errorf("the same process is admitted as %+v, %v; want its entries known, and not in sync", again, ok)
 	}
 	if names := l.donors(""); !slices.Equal(names, []string{"b"}) {
 		t.Errorf("donors are %q, want b alone", names)
@@ -74,11 +74,11 @@ func TestAdmit(t *testing.T) {
 	}
 	l.leave(l.records["a"])
 	if back, ok := l.admit("a", 13, &control{Start: 13}); !ok || back.restarted || back.Gone {
-		t.Errorf("one that was gone is admitted as %+v, %v; want no second leaving", back, ok)
+		t.Errorf("an instance that was gone is admitted as %+v, %v; want no second leave", back, ok)
 	}
 }
 
-func TestResponder(t *testing.T) {
+func TestDonorFollowsFromTheAttempt(t *testing.T) {
 	l := testLogState("a", "b", "c")
 	l.admit("new", 20, &control{Start: 20})
 	var got []string
@@ -86,10 +86,10 @@ func TestResponder(t *testing.T) {
 		got = append(got, l.donor("new", attempt))
 	}
 	if want := []string{"a", "a", "b", "c", "a"}; !slices.Equal(got, want) {
-		t.Errorf("responders to attempts 0 to 4 are %q, want %q", got, want)
+		t.Errorf("donors for attempts 0 to 4 are %q, want %q", got, want)
 	}
 	if got := testLogState("a").donor("a", 1); got != "" {
-		t.Errorf("responder where nobody else is = %q, want none", got)
+		t.Errorf("donor without another instance = %q, want none", got)
 	}
 }
 
@@ -114,7 +114,7 @@ func TestCompareCheckpoints(t *testing.T) {
 		{"another order", otherFirst, differs},
 		{"another order, all there", otherSecond, differs},
 		{"more than there is", checkpoint{index: second.index + 1}, ahead},
-		{"before the beginning", checkpoint{index: 0}, unknown},
+		{"before the first entry", checkpoint{index: 0}, unknown},
 	} {
 		if got := l.compare(test.index, test.hash); got != test.want {
 			t.Errorf("compare(%s) = %v, want %v", test.name, got, test.want)
@@ -124,14 +124,14 @@ func TestCompareCheckpoints(t *testing.T) {
 		seal(l, "a", n)
 	}
 	if got := l.compare(first.index, first.hash); got != unknown {
-		t.Errorf("compare(one long past) = %v, want no evidence", got)
+		t.Errorf("compare(an old one) = %v, want no evidence", got)
 	}
 	if len(l.past) > 2*checkpointsKept {
 		t.Errorf("%d checkpoints are kept, want %d at most", len(l.past), 2*checkpointsKept)
 	}
 }
 
-func TestLacks(t *testing.T) {
+func TestLacksComparesVersionVectors(t *testing.T) {
 	l := testLogState("a", "b", "gone")
 	l.leave(l.records["gone"])
 	for _, test := range []struct {
@@ -144,8 +144,8 @@ func TestLacks(t *testing.T) {
 		{"more", []vectorEntry{{Instance: "a", Epoch: 10, Next: 3}}, true},
 		{"a later epoch", []vectorEntry{{Instance: "a", Epoch: 11, Next: 2}}, true},
 		{"an earlier epoch", []vectorEntry{{Instance: "a", Epoch: 9, Next: 20}}, false},
-		{"somebody else", []vectorEntry{{Instance: "c", Epoch: 10, Next: 2}}, true},
-		{"what one said after it was gone", []vectorEntry{{Instance: "gone", Epoch: 10, Next: 9}}, false},
+		{"an unknown instance", []vectorEntry{{Instance: "c", Epoch: 10, Next: 2}}, true},
+		{"what an instance published after it was gone", []vectorEntry{{Instance: "gone", Epoch: 10, Next: 9}}, false},
 	} {
 		if got := l.lacks(test.vector); got != test.want {
 			t.Errorf("lacks(%s) = %v, want %v", test.name, got, test.want)
@@ -164,11 +164,11 @@ func TestVectorFits(t *testing.T) {
 		t.Errorf("vector of %d members takes %d bytes, want as many as fit into 1,000", len(vector), len(body))
 	}
 	if vector[0].Instance != names[0] {
-		t.Errorf("vector begins with %+v, want the senior", vector[0])
+		t.Errorf("vector begins with %+v, want the oldest member", vector[0])
 	}
 }
 
-func TestGoneAreForgottenAtLast(t *testing.T) {
+func TestInstancesThatLeftFirstAreForgotten(t *testing.T) {
 	l := testLogState("a")
 	for n := range maxGone + 10 {
 		a, _ := l.admit(fmt.Sprintf("i%d", n), 20, &control{Start: 20})
@@ -182,7 +182,7 @@ func TestGoneAreForgottenAtLast(t *testing.T) {
 	}
 }
 
-func TestVersionIsTheOldestMembers(t *testing.T) {
+func TestVersionIsTheOneAllMembersRead(t *testing.T) {
 	l := testLogState("a", "b")
 	l.records["a"].Reads = 7
 	if got := l.version(); got != 1 {
@@ -194,7 +194,7 @@ func TestVersionIsTheOldestMembers(t *testing.T) {
 	}
 }
 
-func TestLedgerTravels(t *testing.T) {
+func TestSnapshotRestoresLogState(t *testing.T) {
 	l := testLogState("a", "b", "c")
 	l.classify(l.records["a"], 10, 2)
 	l.records["a"].saw(1)
@@ -212,7 +212,7 @@ func TestLedgerTravels(t *testing.T) {
 	}
 	restored := restoreLogState(s)
 	if restored.compare(l.index, l.hash) != agrees {
-		t.Error("the restored ledger does not agree with the one it came from")
+		t.Error("the restored log state does not agree with the original")
 	}
 	restored.past, l.past = nil, nil
 	if !reflect.DeepEqual(restored, l) || string(s.State) != "state" {
@@ -220,8 +220,8 @@ func TestLedgerTravels(t *testing.T) {
 	}
 }
 
-// TestSeen holds spans against a set.
-func TestSeen(t *testing.T) {
+// The spans of a record contain the same numbers as a set.
+func TestSeenAgreesWithASet(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 200 {
 		var r record
@@ -249,6 +249,6 @@ func TestSeen(t *testing.T) {
 		r.saw(seq)
 	}
 	if len(r.Seen) != maxSpans || !r.hasSeen(198) || r.hasSeen(197) {
-		t.Errorf("%d spans after 99 holes, want the %d newest kept apart", len(r.Seen), maxSpans)
+		t.Errorf("%d spans after 99 gaps, want the %d newest kept apart", len(r.Seen), maxSpans)
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// A suspected instance is probed once it has been silent for suspicionAfter: what it published before it died may still
-// be on its way. An instance that is heard suspicionLasts after it was suspected can't have been dead.
+// A suspected instance is probed once it has been silent for suspicionAfter: what it published before
+// it died may still be on its way. An instance that is heard suspicionLasts after it was suspected
+// can't have been dead.
 const (
 	suspicionAfter = time.Second
 	suspicionLasts = 10 * time.Second
@@ -99,8 +100,8 @@ func (p *protocol) memberTick(now time.Time) {
 	if len(members) == 1 {
 		interval = p.AloneHeartbeatAfter
 	}
-	// A process that was stopped, or a machine that slept, may have been evicted, and its receiver may have lost its link
-	// without an error. A heartbeat finds that out, since it has to come back.
+	// A process that was stopped, or a machine that slept, may have been evicted, and its receiver may
+	// have lost its link without an error. A heartbeat finds that out, since it has to come back.
 	stopped := !m.tickedAt.IsZero() && now.Sub(m.tickedAt) >= p.AnswerTimeout
 	m.tickedAt = now
 	if stopped || now.Sub(p.outgoing.lastBatchAt) >= interval && now.Sub(m.heartbeatAt) >= interval {
@@ -113,7 +114,8 @@ func (p *protocol) memberTick(now time.Time) {
 	}
 }
 
-// heartbeat tells the others that this instance lives, and which log index it has reached; once a second at most.
+// heartbeat tells the others that this instance lives, and which log index it has reached; once a
+// second at most.
 func (p *protocol) heartbeat(now time.Time) {
 	if now.Sub(p.membership.heartbeatAt) < time.Second {
 		return
@@ -122,8 +124,8 @@ func (p *protocol) heartbeat(now time.Time) {
 	p.appendControl(now, entryHeartbeat, nil)
 }
 
-// watch looks after one other member. Of several instances that miss it the oldest acts first, and each next one
-// an AnswerTimeout later, so that as a rule only one does.
+// watch looks after one other member. Of several instances that miss it the oldest acts first, and each
+// next one an AnswerTimeout later, so that as a rule only one does.
 func (p *protocol) watch(now time.Time, r *record, suspected bool) {
 	peer := p.membership.peer(now, r.Instance)
 	if !peer.gapSince.IsZero() && now.Sub(peer.gapSince) >= p.AnswerTimeout {
@@ -165,8 +167,9 @@ func (p *protocol) turn(silent string) int {
 	return len(names)
 }
 
-// probed applies a probe, at the same log index on every instance. A probe is an entry, not a unicast, for two reasons.
-// That it comes back proves to the prober that the log is alive, and another instance can go on if the prober dies.
+// probed applies a probe, at the same log index on every instance. A probe is an entry, not a unicast,
+// for two reasons. That it comes back proves to the prober that the log is alive, and another instance
+// can go on if the prober dies.
 func (p *protocol) probed(now time.Time, by string, c *control) {
 	r := p.log.records[c.Instance]
 	if r == nil || r.Gone || r.Epoch != c.Epoch {
@@ -184,8 +187,8 @@ func (p *protocol) probed(now time.Time, by string, c *control) {
 	}
 }
 
-// admit applies the join request of another instance. All members admit it at the same log index, and one donates a
-// snapshot.
+// admit applies the join request of another instance. All members admit it at the same log index, and
+// one donates a snapshot.
 func (p *protocol) admit(now time.Time, e *envelope, it *item) {
 	request, err := decodeControl(it.Body)
 	if err != nil {
@@ -226,7 +229,8 @@ func (p *protocol) admit(now time.Time, e *envelope, it *item) {
 	p.donate(e.From, e.Epoch)
 }
 
-// evict applies an eviction. It is void if more has been accepted of the instance than its evictor knew: it lives.
+// evict applies an eviction. It is void if more has been accepted of the instance than its evictor
+// knew: it lives.
 func (p *protocol) evict(at Entry, c *control) {
 	r := p.log.records[c.Instance]
 	if r == nil || r.Gone || r.Epoch != c.Epoch || r.Next > c.Next {

@@ -9,7 +9,7 @@ import (
 	"chatapp/internal/backplane/backplanetest"
 )
 
-// count says how often text is in texts.
+// count returns how often text is in texts.
 func count(texts []string, text string) int {
 	n := 0
 	for _, t := range texts {
@@ -23,12 +23,12 @@ func count(texts []string, text string) int {
 func TestKilledInstanceIsEvicted(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		after   time.Duration // it has said something
+		after   time.Duration // after its last entry
 		suspect bool
 		within  time.Duration
 	}{
 		{"when suspected, in seconds", 2 * time.Second, true, 7 * time.Second},
-		{"when suspected before its silence can mean anything", 500 * time.Millisecond, true, 8 * time.Second},
+		{"when suspected while it was heard a moment ago", 500 * time.Millisecond, true, 8 * time.Second},
 		{"when silent, in minutes", 2 * time.Second, false, 3 * time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestKilledInstanceIsEvicted(t *testing.T) {
 				sleep(test.within)
 				history := c.wantAlike()
 				if !slices.Equal(history, []string{said, "gone c"}) {
-					t.Errorf("history is %q, want what it said and that it is gone, once", history)
+					t.Errorf("history is %q, want its entry and that it is gone, once", history)
 				}
 				if members := a.node.Status().Members; len(members) != 2 {
 					t.Errorf("members are %+v, want the two that live", members)
@@ -73,7 +73,7 @@ func TestSuspectedInstanceThatLivesStays(t *testing.T) {
 		}
 		for _, m := range a.node.Status().Members {
 			if m.Instance == "b" && time.Since(m.Heard) > 11*time.Second {
-				t.Errorf("b was heard %v ago, want its sign of life", time.Since(m.Heard))
+				t.Errorf("b was heard %v ago, want a sign of life", time.Since(m.Heard))
 			}
 		}
 		if got := b.node.Counters().Joins; got != 1 {
@@ -82,7 +82,7 @@ func TestSuspectedInstanceThatLivesStays(t *testing.T) {
 	})
 }
 
-// An instance that was paused without being missed goes on as if nothing had been.
+// An instance that was paused, but not evicted, continues without joining again.
 func TestPausedInstanceGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
@@ -106,27 +106,27 @@ func TestPausedInstanceGoesOn(t *testing.T) {
 	})
 }
 
-// An instance that stood still finds out at once whether it is still connected, and does not wait for its next beat.
-func TestStoppedInstanceSpeaks(t *testing.T) {
+// An instance whose process stood still sends a heartbeat at once, to find out whether it is still connected.
+func TestStoppedInstanceSendsHeartbeatAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
 		a, b := c.instances[0], c.instances[1]
 		c.wantReady(30 * time.Second)
 		sleep(10 * time.Second)
-		b.toy.mu.Lock()
-		b.toy.hold = func() { time.Sleep(20 * time.Second) }
-		b.toy.mu.Unlock()
+		b.machine.mu.Lock()
+		b.machine.hold = func() { time.Sleep(20 * time.Second) }
+		b.machine.mu.Unlock()
 		before := b.node.Counters().Batches
 		a.mustSay(t)
 		sleep(22 * time.Second)
 		if got := b.node.Counters().Batches; got == before {
-			t.Error("b has said nothing since it stood still")
+			t.Error("b has published nothing since it stood still")
 		}
 		c.wantReady(0)
 	})
 }
 
-// One that was evicted while paused comes back: with what waited, and behind what its owner puts first.
+// An instance that was evicted while paused publishes first what Joined returns, then the entries that waited.
 func TestEvictedInstanceComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
@@ -139,11 +139,11 @@ func TestEvictedInstanceComesBack(t *testing.T) {
 		sleep(2 * time.Second)
 		a.node.Suspect("b")
 		sleep(10 * time.Second)
-		if got := a.toy.texts(); count(got, "gone b") != 1 {
+		if got := a.machine.texts(); count(got, "gone b") != 1 {
 			t.Fatalf("history is %q, want b gone", got)
 		}
 		a.node.Append([]byte("claim name/a-1"))
-		b.toy.look(func(s *toy) { s.first = [][]byte{[]byte("claim name/b-2"), []byte("claim other/b-2")} })
+		b.machine.look(func(s *fakeMachine) { s.first = [][]byte{[]byte("claim name/b-2"), []byte("claim other/b-2")} })
 		sleep(time.Second)
 		b.bus.Stall(false)
 		sleep(20 * time.Second)
@@ -153,9 +153,9 @@ func TestEvictedInstanceComesBack(t *testing.T) {
 		if slices.Index(history, "claim other/b-2") > slices.Index(history, waiting) {
 			t.Errorf("history is %q, want what Joined returned ahead of what waited", history)
 		}
-		a.toy.look(func(s *toy) {
+		a.machine.look(func(s *fakeMachine) {
 			if got := s.state.Holders; got["name"] != "a-1" || got["other"] != "b-2" {
-				t.Errorf("holders are %v, want a-1, who came first after b was gone, and b-2", got)
+				t.Errorf("holders are %v, want a-1, the first after b was gone, and b-2", got)
 			}
 		})
 		if got := b.node.Counters().Joins; got != 2 {
@@ -164,8 +164,8 @@ func TestEvictedInstanceComesBack(t *testing.T) {
 	})
 }
 
-// One that lost even the news of its eviction is told.
-func TestEvictedInstanceThatMissedItIsTold(t *testing.T) {
+// An instance that lost the eviction too learns of it from the others.
+func TestInstanceThatMissedItsEvictionJoinsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
 		a, b := c.instances[0], c.instances[1]
@@ -183,7 +183,7 @@ func TestEvictedInstanceThatMissedItIsTold(t *testing.T) {
 	})
 }
 
-func TestRestartUnderTheSameName(t *testing.T) {
+func TestRestartUnderTheSameNameIsAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
 		b := c.instances[1]
@@ -198,9 +198,9 @@ func TestRestartUnderTheSameName(t *testing.T) {
 		history := c.wantAlike()
 		c.wantEachOnce(history, []string{"b says 1", "gone b"}[1:])
 		if count(history, "b says 1") != 2 || history[1] != "gone b" {
-			t.Errorf("history is %q, want %q of the first process, gone, the same of the second", history, said[0])
+			t.Errorf("history is %q, want %q twice, of two processes", history, said[0])
 		}
-		again.toy.look(func(s *toy) {
+		again.machine.look(func(s *fakeMachine) {
 			if first, second := s.state.History[0], s.state.History[2]; first.Epoch >= second.Epoch {
 				t.Errorf("epochs are %d and %d, want the second process's greater", first.Epoch, second.Epoch)
 			}
@@ -208,8 +208,8 @@ func TestRestartUnderTheSameName(t *testing.T) {
 	})
 }
 
-// Cut from each other, neither of two may evict the other as soon as the bus is back: both live.
-func TestNobodyIsEvictedByASlowBus(t *testing.T) {
+// Of two instances that were both cut off, neither evicts the other once the bus is back.
+func TestSlowBusEvictsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
 		a, b := c.instances[0], c.instances[1]
@@ -230,8 +230,8 @@ func TestNobodyIsEvictedByASlowBus(t *testing.T) {
 	})
 }
 
-// An hour without the bus leaves nothing to catch up with: nobody has been asked for signs of life that could not come.
-func TestNobodyIsAskedWithoutTheBus(t *testing.T) {
+// In an hour without the bus no instance appends probes that could not be answered.
+func TestProbesDoNotPileUpWithoutTheBus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
 		c.wantReady(30 * time.Second)
@@ -249,7 +249,7 @@ func TestNobodyIsAskedWithoutTheBus(t *testing.T) {
 		c.wantReady(0)
 		for _, i := range c.instances {
 			if got := i.node.Counters().BatchBytes - before[i.name]; got > 8<<10 {
-				t.Errorf("%s has sent %d bytes once the bus was there again, want a few beats", i.name, got)
+				t.Errorf("%s has sent %d bytes once the bus was there again, want a few heartbeats", i.name, got)
 			}
 		}
 		if history := c.wantAlike(); len(history) != 0 {
@@ -258,7 +258,7 @@ func TestNobodyIsAskedWithoutTheBus(t *testing.T) {
 	})
 }
 
-// On a bus that is slow all the time, so that own entries are always late, the dead are found all the same.
+// A dead instance is evicted even on a bus that is so slow that own entries are always late.
 func TestKilledInstanceIsEvictedOnASlowBus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
@@ -278,7 +278,7 @@ func TestKilledInstanceIsEvictedOnASlowBus(t *testing.T) {
 			}
 		}
 		if cut < 200 {
-			t.Errorf("own entries were late at %d moments of 300, want them late nearly always", cut)
+			t.Errorf("own entries were late at %d of 300 moments, want nearly always", cut)
 		}
 		if members := b.node.Status().Members; len(members) != 2 {
 			t.Errorf("members are %+v, want the two that live", members)

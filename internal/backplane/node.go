@@ -13,8 +13,8 @@ import (
 const tickEvery = 250 * time.Millisecond
 
 var (
-	// ErrFull is returned by Append when too many entries wait to come back from the log. The entry is not taken; the
-	// caller may try again later, or refuse its user.
+	// ErrFull is returned by Append when too many entries wait to come back from the log. The entry is
+	// not taken; the caller may try again later, or refuse its user.
 	ErrFull = errors.New("backplane: too many entries wait for the bus")
 	// ErrTooLarge is returned by Append for a body above Limits.MaxEntry.
 	ErrTooLarge = errors.New("backplane: entry is too large")
@@ -22,11 +22,12 @@ var (
 	ErrClosed = errors.New("backplane: node is shut down")
 )
 
-// Node makes one instance of a cluster: it appends entries to the log that all instances share, and applies the log to
-// this instance's state. See the package comment for how. All methods may be called concurrently.
+// Node makes one instance of a cluster: it appends entries to the log that all instances share, and
+// applies the log to this instance's state. See the package comment for how. All methods may be called
+// concurrently.
 //
-// A Node is the shell of a protocol, which decides everything. The Node has the goroutines, the clock, the lock and the
-// bus: it gives the protocol its inputs and executes its effects.
+// A Node is the shell of a protocol, which decides everything. The Node has the goroutines, the clock,
+// the lock and the bus: it gives the protocol its inputs and executes its effects.
 type Node struct {
 	// Immutable.
 	bus      Bus
@@ -52,8 +53,8 @@ type received struct {
 	err      error // wraps ErrGap, ErrVersion or errMalformed
 }
 
-// New returns a node that drives state from the log on bus. It starts nothing: Run does. Entries may be appended from
-// now on and leave once Run has joined the cluster.
+// New returns a node that drives state from the log on bus. It starts nothing: Run does. Entries may be
+// appended from now on and leave once Run has joined the cluster.
 func New(bus Bus, state StateMachine, options Options) *Node {
 	options.setDefaults(bus.MaxBody())
 	evictor, evicts := bus.(Evictor)
@@ -80,10 +81,10 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 // Instance is this instance's name, as in Entry.Instance.
 func (n *Node) Instance() string { return n.bus.Instance() }
 
-// Append puts an entry on its way to the log. It queues and never waits for the network. The body belongs to Node
-// afterwards and must not be modified. Nil means that the entry is queued. It is in the log when Apply, or
-// Local.Committed, is called with it. Entries of one instance keep the order in which they were appended. An entry is
-// lost only with the process, before it has come back.
+// Append puts an entry on its way to the log. It queues and never waits for the network. The body
+// belongs to Node afterwards and must not be modified. Nil means that the entry is queued. It is in the
+// log when Apply, or Local.Committed, is called with it. Entries of one instance keep the order in
+// which they were appended. An entry is lost only with the process, before it has come back.
 //
 // Errors are ErrFull, ErrTooLarge and ErrClosed.
 func (n *Node) Append(body []byte) error {
@@ -92,9 +93,10 @@ func (n *Node) Append(body []byte) error {
 	return n.protocol.append(time.Now(), body)
 }
 
-// Suspect says that an instance may be dead, for instance because one of its users has turned up here. As soon as it
-// has been silent for a second it is probed. If it gives no sign of life within Timing.AnswerTimeout, it is evicted.
-// Suspecting this instance, or one that is no member, does nothing.
+// Suspect says that an instance may be dead, for instance because one of its users has turned up here.
+// As soon as it has been silent for a second it is probed. If it gives no sign of life within
+// Timing.AnswerTimeout, it is evicted. Suspecting this instance, or one that is no member, does
+// nothing.
 func (n *Node) Suspect(instance string) {
 	n.mu.Lock()
 	defer n.unlock()
@@ -117,11 +119,11 @@ func (n *Node) Counters() Counters {
 	return n.protocol.counters
 }
 
-// Run joins the cluster and keeps the instance in it until ctx ends. All calls of StateMachine and Local are made
-// while it runs, on one goroutine. When ctx ends it sends what waits and a leave entry, for Timing.FlushTimeout at most.
-// It then returns nil, or an error with the number of entries that did not reach the log. It returns early only with
-// ErrVersion, since it retries every failure of the bus. It is called once. The bus stays open: its owner closes it
-// afterwards.
+// Run joins the cluster and keeps the instance in it until ctx ends. All calls of StateMachine and
+// Local are made while it runs, on one goroutine. When ctx ends it sends what waits and a leave entry,
+// for Timing.FlushTimeout at most. It then returns nil, or an error with the number of entries that did
+// not reach the log. It returns early only with ErrVersion, since it retries every failure of the bus.
+// It is called once. The bus stays open: its owner closes it afterwards.
 func (n *Node) Run(ctx context.Context) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
@@ -228,7 +230,8 @@ func (n *Node) unsent() error {
 	return nil
 }
 
-// unlock releases the lock, wakes the goroutines that the protocol has something for, and writes its log records.
+// unlock releases the lock, wakes the goroutines that the protocol has something for, and writes its
+// log records.
 func (n *Node) unlock() {
 	p := n.protocol
 	records, due := p.records, p.wakeups

@@ -28,12 +28,13 @@ func TestInstancesShareOneLog(t *testing.T) {
 		history := c.wantAlike()
 		c.wantEachOnce(history, said)
 		for _, i := range c.live() {
-			own := slices.DeleteFunc(slices.Clone(history), func(text string) bool { return !strings.HasPrefix(text, i.name) })
-			if want := slices.DeleteFunc(slices.Clone(said), func(text string) bool { return !strings.HasPrefix(text, i.name) }); !slices.Equal(own, want) {
+			others := func(text string) bool { return !strings.HasPrefix(text, i.name) }
+			own := slices.DeleteFunc(slices.Clone(history), others)
+			if want := slices.DeleteFunc(slices.Clone(said), others); !slices.Equal(own, want) {
 				t.Errorf("entries of %s are in the log as %q, want the order appended", i.name, own)
 			}
 			if batches := i.node.Counters().Batches; batches > 20 {
-				t.Errorf("%s needed %d batches for 50 entries, want those that gather to go together", i.name, batches)
+				t.Errorf("%s needed %d batches for 50 entries, want larger batches", i.name, batches)
 			}
 		}
 	})
@@ -48,17 +49,17 @@ func TestEntryKeepsItsTimeAndName(t *testing.T) {
 		at := time.Now().UnixMilli()
 		text := a.mustSay(t)
 		sleep(10 * time.Second)
-		a.bus.LoseSubscription() // so that it goes out in another epoch than it was numbered in
+		a.bus.LoseSubscription() // so that it is published in a later epoch
 		a.bus.Cut(false)
 		sleep(20 * time.Second)
 		c.wantEachOnce(c.wantAlike(), []string{text})
-		a.toy.look(func(s *toy) {
+		a.machine.look(func(s *fakeMachine) {
 			l := s.state.History[0]
 			if l.Time != at {
 				t.Errorf("time of the entry is %d, want that of Append, %d", l.Time, at)
 			}
 			if l.Instance != "a" || l.Epoch > uint64(at) || l.Number == 0 {
-				t.Errorf("name of the entry is %+v, want the epoch in which a began", l)
+				t.Errorf("name of the entry is %+v, want the first epoch of a's process", l)
 			}
 		})
 	})
@@ -72,13 +73,13 @@ func TestProvisionalWhileCutOff(t *testing.T) {
 		a.bus.Cut(true)
 		said := []string{a.mustSay(t), a.mustSay(t)}
 		sleep(time.Second)
-		a.toy.look(func(s *toy) {
+		a.machine.look(func(s *fakeMachine) {
 			if len(s.provisional) > 0 || s.cut {
 				t.Errorf("after 1 s provisional are %q, cut off %v; want neither", s.provisional, s.cut)
 			}
 		})
 		sleep(time.Second)
-		a.toy.look(func(s *toy) {
+		a.machine.look(func(s *fakeMachine) {
 			if !slices.Equal(s.provisional, said) || !s.cut {
 				t.Errorf("after 2 s provisional are %q, cut off %v; want %q and true", s.provisional, s.cut, said)
 			}
@@ -95,12 +96,12 @@ func TestProvisionalWhileCutOff(t *testing.T) {
 		sleep(10 * time.Second)
 		c.wantReady(0)
 		c.wantEachOnce(c.wantAlike(), said)
-		if got := b.toy.texts(); len(got) != 3 {
-			t.Errorf("history is %q, want the three said and nobody gone", got)
+		if got := b.machine.texts(); len(got) != 3 {
+			t.Errorf("history is %q, want the three entries and nobody gone", got)
 		}
-		a.toy.look(func(s *toy) {
+		a.machine.look(func(s *fakeMachine) {
 			if s.cut || len(s.provisional) != 2 {
-				t.Errorf("after all cut off is %v, provisional %q; want false and each told once", s.cut, s.provisional)
+				t.Errorf("after all cut off is %v, provisional %q; want false and each once", s.cut, s.provisional)
 			}
 		})
 	})
@@ -130,7 +131,7 @@ func TestAppendIsBounded(t *testing.T) {
 		sleep(10 * time.Second)
 		said = append(said, a.mustSay(t))
 		sleep(time.Second)
-		if got := a.toy.texts(); !slices.Equal(got, said) {
+		if got := a.machine.texts(); !slices.Equal(got, said) {
 			t.Errorf("history is %q, want %q", got, said)
 		}
 		c.leave(a)
@@ -141,7 +142,8 @@ func TestAppendIsBounded(t *testing.T) {
 }
 
 func TestAppendIsBoundedInBytes(t *testing.T) {
-	node := backplane.New(backplanetest.NewTopic(1, 0).Join("a"), newToy("a"), backplane.Options{Limits: backplane.Limits{MaxWaitingBytes: 1000}})
+	options := backplane.Options{Limits: backplane.Limits{MaxWaitingBytes: 1000}}
+	node := backplane.New(backplanetest.NewTopic(1, 0).Join("a"), newFakeMachine("a"), options)
 	if err := node.Append(make([]byte, 1000)); err != nil {
 		t.Errorf("Append(1,000 bytes) = %v, want nil", err)
 	}
@@ -164,15 +166,15 @@ func TestBusyBusIsAskedLessOften(t *testing.T) {
 		}
 		busy := a.node.Counters().Busy - before.Busy
 		if busy < 3 || busy > 12 {
-			t.Errorf("a busy bus was asked %d times in 10 s, want ever less often, every 2 s in the end", busy)
+			t.Errorf("%d publish attempts in 10 s on a busy bus, want ever fewer, every 2 s in the end", busy)
 		}
 		c.topic.SetFaults(backplanetest.Faults{})
 		sleep(3 * time.Second)
-		if got := a.toy.texts(); !slices.Equal(got, said) {
-			t.Errorf("history is %q, want what was said", got)
+		if got := a.machine.texts(); !slices.Equal(got, said) {
+			t.Errorf("history is %q, want all entries", got)
 		}
 		if batches := a.node.Counters().Batches - before.Batches; batches > 2 {
-			t.Errorf("what had gathered went out in %d batches, want 1", batches)
+			t.Errorf("the waiting entries went out in %d batches, want 1", batches)
 		}
 		for range 20 { // successes narrow the pauses again
 			a.mustSay(t)
@@ -180,17 +182,17 @@ func TestBusyBusIsAskedLessOften(t *testing.T) {
 		}
 		start := time.Now()
 		text := a.mustSay(t)
-		for !slices.Contains(a.toy.texts(), text) {
+		for !slices.Contains(a.machine.texts(), text) {
 			sleep(time.Millisecond)
 		}
 		if took := time.Since(start); took > 10*time.Millisecond {
-			t.Errorf("an entry takes %v when the bus has long been well again, want no pause", took)
+			t.Errorf("an entry takes %v long after the bus was busy, want no pause", took)
 		}
 	})
 }
 
-// An entry that the bus has lost for all is published again, and comes to the same place for all.
-func TestEntryLostForAllComesAgain(t *testing.T) {
+// An entry that the bus has lost for all is published again, and has the same log index for all.
+func TestEntryLostForAllIsPublishedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
 		a, b := c.instances[0], c.instances[1]
@@ -205,7 +207,7 @@ func TestEntryLostForAllComesAgain(t *testing.T) {
 		if got := a.node.Counters(); got.Resent == 0 || got.Gaps == 0 {
 			t.Errorf("Counters() = %+v, want a gap found and entries sent again", got)
 		}
-		// The same with nothing behind it to show the hole.
+		// The same without a later entry that would reveal the gap.
 		c.topic.SetFaults(backplanetest.Faults{LoseForAll: 1})
 		said = append(said, a.mustSay(t))
 		sleep(time.Second)
@@ -220,15 +222,15 @@ func TestEntryLostForAllComesAgain(t *testing.T) {
 	})
 }
 
-// An entry that one instance alone has lost can only be had with the state.
-func TestEntryLostForOneIsFoundOut(t *testing.T) {
+// An instance that alone has lost an entry gets it with a snapshot.
+func TestInstanceThatLostAnEntryJoinsAgain(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		then func(a, b, c *instance)
 	}{
 		{"by the next of its publisher", func(a, b, c *instance) { a.say() }},
 		{"by the next of another", func(a, b, c *instance) { c.say() }},
-		{"by a beat", func(a, b, c *instance) { sleep(3 * time.Minute) }},
+		{"by a heartbeat", func(a, b, c *instance) { sleep(3 * time.Minute) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -246,7 +248,7 @@ func TestEntryLostForOneIsFoundOut(t *testing.T) {
 				cl.wantReady(0)
 				cl.wantEachOnce(cl.wantAlike(), []string{text})
 				if joins := b.node.Counters().Joins; joins != 2 {
-					t.Errorf("b has joined %d times, want once more for the hole", joins)
+					t.Errorf("b has joined %d times, want once more because of the gap", joins)
 				}
 				for _, i := range []*instance{a, c} {
 					if joins := i.node.Counters().Joins; joins != 1 {
@@ -258,14 +260,14 @@ func TestEntryLostForOneIsFoundOut(t *testing.T) {
 	}
 }
 
-// Two instances that have the same entries in another order agree again.
-func TestOtherOrderIsFoundOut(t *testing.T) {
+// Of two instances that have the same entries in different orders, one joins again.
+func TestDifferentOrdersAreReconciled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
 		a, b := c.instances[0], c.instances[1]
 		c.wantReady(30 * time.Second)
 		sleep(3 * time.Second)
-		// a alone loses its own entry, and so gets it back only when it has published it again, behind b's.
+		// a alone loses its own entry, and so receives it only after it has published it again, behind b's.
 		c.topic.SetFaults(backplanetest.Faults{DeliverTime: 2 * time.Second})
 		said := []string{a.mustSay(t)}
 		synctest.Wait()
@@ -293,27 +295,27 @@ func TestSilentReceiveIsCalledAgain(t *testing.T) {
 		sleep(30 * time.Second)
 		c.wantEachOnce(c.wantAlike(), []string{text})
 		if got := a.node.Counters().Restarts; got == 0 {
-			t.Error("Receive was not called again, want the watchdog to end one that delivers nothing")
+			t.Error("Receive was not called again, want the call that delivers nothing to be ended")
 		}
 	})
 }
 
-func TestGoodbye(t *testing.T) {
+func TestLeavingInstanceIsNotEvicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
 		a, b := c.instances[0], c.instances[1]
 		c.wantReady(30 * time.Second)
 		said := []string{a.mustSay(t), a.mustSay(t)}
 		if err := c.leave(a); err != nil {
-			t.Errorf("Run = %v, want nil when all is out", err)
+			t.Errorf("Run = %v, want nil when all entries are in the log", err)
 		}
 		sleep(time.Second)
 		want := append(said, "gone a")
-		if got := b.toy.texts(); !slices.Equal(got, want) {
+		if got := b.machine.texts(); !slices.Equal(got, want) {
 			t.Errorf("history is %q, want %q", got, want)
 		}
 		if got := b.node.Counters().Evictions; got != 0 {
-			t.Errorf("%d evictions, want none after a goodbye", got)
+			t.Errorf("%d evictions, want none after a leave entry", got)
 		}
 		if members := b.node.Status().Members; len(members) != 1 || !members[0].Self {
 			t.Errorf("members are %+v, want b alone", members)
@@ -321,7 +323,7 @@ func TestGoodbye(t *testing.T) {
 	})
 }
 
-func TestShutdownTellsWhatDidNotGetOut(t *testing.T) {
+func TestShutdownReportsLostEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
 		a := c.instances[0]
@@ -331,7 +333,7 @@ func TestShutdownTellsWhatDidNotGetOut(t *testing.T) {
 		a.mustSay(t)
 		start := time.Now()
 		if err := c.leave(a); err == nil || !strings.Contains(err.Error(), "2 entries") {
-			t.Errorf("Run = %v, want the number of entries lost, 2", err)
+			t.Errorf("Run = %v, want the number of lost entries, 2", err)
 		}
 		if took := time.Since(start); took != 5*time.Second {
 			t.Errorf("Run took %v to give up, want FlushTimeout", took)
@@ -339,7 +341,7 @@ func TestShutdownTellsWhatDidNotGetOut(t *testing.T) {
 	})
 }
 
-func TestQuietInstancesSayLittle(t *testing.T) {
+func TestIdleInstancesPublishLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
 		c.wantReady(30 * time.Second)
@@ -365,7 +367,7 @@ func TestQuietInstancesSayLittle(t *testing.T) {
 	})
 }
 
-func TestObserver(t *testing.T) {
+func TestObserverReceivesLatenciesAndBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		var latencies []time.Duration
@@ -390,7 +392,7 @@ func TestObserver(t *testing.T) {
 		if !slices.Equal(latencies, []time.Duration{half, half, half}) {
 			t.Errorf("latencies are %v, want three of 500ms", latencies)
 		}
-		if entries < 4 { // the goodbye, too
+		if entries < 4 { // the leave entry included
 			t.Errorf("batches held %d entries, want 4 at least", entries)
 		}
 		if got := a.node.Status().Latency; got != half {
@@ -415,7 +417,7 @@ func TestForeignBodiesAreCounted(t *testing.T) {
 	})
 }
 
-// A name that is claimed on several instances at the same time has one holder, and one claimant is told so.
+// A name that is claimed on several instances at the same time has one holder, alike on all of them.
 func TestOneClaimWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
@@ -437,7 +439,7 @@ func TestOneClaimWins(t *testing.T) {
 		c.wantAlike()
 		winner := make(map[string]string)
 		for _, i := range c.live() {
-			i.toy.look(func(s *toy) {
+			i.machine.look(func(s *fakeMachine) {
 				for _, name := range s.won {
 					if winner[name] != "" {
 						t.Errorf("%s was given to %s and to %s", name, winner[name], i.name)
@@ -448,12 +450,12 @@ func TestOneClaimWins(t *testing.T) {
 					}
 				}
 				if len(s.won) < names/10 {
-					t.Errorf("%s has won %d of %d names, want the bus to be fair about it", i.name, len(s.won), names)
+					t.Errorf("%s has won %d of %d names, want a fair share", i.name, len(s.won), names)
 				}
 			})
 		}
 		if len(winner) != names {
-			t.Errorf("%d names were given away, want all %d", len(winner), names)
+			t.Errorf("%d names have a holder, want all %d", len(winner), names)
 		}
 	})
 }

@@ -23,9 +23,9 @@ type Limits struct {
 	MaxSnapshot     int // bytes; a longer one is neither sent nor taken; 64 MiB
 	MaxBuffered     int // bytes of log kept while a snapshot is awaited; beyond, it is requested again; 32 MiB
 
-	// SendRate is how many operations a second all instances together ask of the bus when they are busy. Beyond it
-	// batches grow; entries one after the other don't wait. It saves on a bus that bills and throttles by the operation.
-	// 0: as many as the bus takes.
+	// SendRate is how many operations a second all instances together ask of the bus when they are
+	// busy. Beyond it batches grow; entries one after the other don't wait. It saves on a bus that
+	// bills and throttles by the operation. 0: as many as the bus takes.
 	SendRate float64
 }
 

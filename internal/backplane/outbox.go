@@ -2,8 +2,8 @@ package backplane
 
 import "time"
 
-// Own entries that were accepted stay in the outbox for a while, for the case that the instance must join again and the
-// cluster turns out not to have them.
+// Own entries that were accepted stay in the outbox for a while, for the case that the instance must
+// join again and the cluster turns out not to have them.
 const (
 	keptEntries = 1024
 	keptBytes   = 1 << 20
@@ -48,7 +48,9 @@ func (o *outbox) waiting() int { return len(o.entries) - o.head }
 
 func (o *outbox) append(kind uint8, body []byte, at time.Time) {
 	o.seq++
-	o.entries = append(o.entries, ownEntry{item: item{Kind: kind, Seq: o.seq, Time: at.UnixMilli(), Body: body}, at: at})
+	o.entries = append(o.entries, ownEntry{
+		item: item{Kind: kind, Seq: o.seq, Time: at.UnixMilli(), Body: body}, at: at,
+	})
 	o.count(&o.entries[len(o.entries)-1], 1)
 }
 
@@ -96,8 +98,8 @@ func (o *outbox) compact() {
 	o.offset = 0
 }
 
-// batch appends to items the next entries to publish: as many as fit room bytes, or a single one. begin is the index of
-// the first. If it appends none, there is nothing to publish.
+// batch appends to items the next entries to publish: as many as fit room bytes, or a single one. begin
+// is the index of the first. If it appends none, there is nothing to publish.
 func (o *outbox) batch(items []item, room int) (batch []item, begin int) {
 	begin = o.sent
 	if o.resendHead && o.head < o.sent {
@@ -125,8 +127,8 @@ func (o *outbox) published(number uint64, count int, now time.Time) {
 	}
 }
 
-// rewind has all entries that are not yet back published again, and returns how many. It does so once until one comes
-// back, and reports false from then on.
+// rewind has all entries that are not yet back published again, and returns how many. It does so once
+// until one comes back, and reports false from then on.
 func (o *outbox) rewind() (count int, ok bool) {
 	if o.rewound {
 		return 0, false
@@ -137,9 +139,9 @@ func (o *outbox) rewind() (count int, ok bool) {
 	return count, true
 }
 
-// renumber prepares for a new epoch, in which the entries take the numbers from 2 on. contained reports by its Seq whether
-// the cluster has an entry. renumber returns those that it has and that are not yet back, and keeps those that are still
-// to be published.
+// renumber prepares for a new epoch, in which the entries take the numbers from 2 on. contained reports
+// by its Seq whether the cluster has an entry. renumber returns those that it has and that are not yet
+// back, and keeps those that are still to be published.
 func (o *outbox) renumber(contained func(seq uint64) bool) (committed []ownEntry) {
 	keep := make([]ownEntry, 0, o.waiting())
 	for i := o.offset; i < len(o.entries); i++ {

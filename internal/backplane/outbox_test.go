@@ -69,7 +69,7 @@ func TestOutboxSentAgainWhileOneIsUnderWay(t *testing.T) {
 	o := testOutbox("one", "two", "three")
 	o.published(2, 2, someTime)
 	_, begin := o.batch(nil, 1000)
-	o.sent = o.head // a hole was found: all again
+	o.sent = o.head // a gap was found: all again
 	o.published(o.first+uint64(begin), 1, someTime)
 	if items, begin := o.batch(nil, 1000); begin != 0 || len(items) != 3 {
 		t.Errorf("batch = %q from %d, want all again", bodiesOf(items), begin)
@@ -88,7 +88,8 @@ func TestOutboxRenumbers(t *testing.T) {
 	}
 	o.prepend(entryBody, [][]byte{[]byte("first")}, someTime)
 	items, begin := o.batch(nil, 1000)
-	if got := bodiesOf(items); begin != 0 || o.first != 2 || !slices.Equal(got, []string{"first", "back, but not contained", "waits"}) {
+	want := []string{"first", "back, but not contained", "waits"}
+	if got := bodiesOf(items); begin != 0 || o.first != 2 || !slices.Equal(got, want) {
 		t.Errorf("batch = %q from number %d, want what the cluster lacks, behind what was put first", got, o.first)
 	}
 	if items[0].Seq != 6 || items[1].Seq != 2 {
@@ -99,7 +100,7 @@ func TestOutboxRenumbers(t *testing.T) {
 	}
 }
 
-func TestOutboxLetsGo(t *testing.T) {
+func TestOutboxDropsOldEntries(t *testing.T) {
 	o := &outbox{first: 2}
 	for n := range 20 * keptEntries {
 		o.append(entryBody, fmt.Append(nil, n), someTime)

@@ -9,15 +9,15 @@ import (
 const (
 	// headerRoom is what an envelope needs beside its items: names, numbers and their keys.
 	headerRoom = 1024
-	// maxUnicasts bounds the messages that wait to be sent to single instances. The protocol drops more: the instance that
-	// needs one asks again.
+	// maxUnicasts bounds the messages that wait to be sent to single instances. The protocol drops
+	// more: the instance that needs one asks again.
 	maxUnicasts = 64
 	// maxSnapshots bounds the snapshots that wait to be sent, in parts.
 	maxSnapshots = 4
 )
 
-// outgoing chooses what is sent next. The bus has one message of this instance at a time; while it is under way, entries
-// collect in the outbox.
+// outgoing chooses what is sent next. The bus has one message of this instance at a time; while it is
+// under way, entries collect in the outbox.
 type outgoing struct {
 	open          bool      // in sync: the outbox may be published
 	epoch         uint64    // of the batches
@@ -73,8 +73,8 @@ func (p *protocol) unicast(u unicast) {
 	p.wakeups.sender = true
 }
 
-// dropSnapshots makes room for one more snapshot. The rest of an earlier one for the same requester is useless, and
-// only some are kept for others.
+// dropSnapshots makes room for one more snapshot. The rest of an earlier one for the same requester is
+// useless, and only some are kept for others.
 func (o *outgoing) dropSnapshots(requester string) {
 	others := 0
 	o.unicasts = slices.DeleteFunc(o.unicasts, func(u *unicast) bool {
@@ -86,8 +86,8 @@ func (o *outgoing) dropSnapshots(requester string) {
 	})
 }
 
-// nextMessage takes what is to be sent next, if there is something. A batch uses the room of items. The caller sends
-// the message, gives the outcome to published, and asks for the next one then.
+// nextMessage takes what is to be sent next, if there is something. A batch uses the room of items. The
+// caller sends the message, gives the outcome to published, and asks for the next one then.
 func (p *protocol) nextMessage(items []item) (message, bool) {
 	o := &p.outgoing
 	if len(o.unicasts) > 0 && !o.unicastLast {
@@ -141,8 +141,8 @@ func (p *protocol) nextUnicast() message {
 	return m
 }
 
-// published takes the outcome of sending a message, whose body had size bytes. It returns how long to wait before the next
-// message.
+// published takes the outcome of sending a message, whose body had size bytes. It returns how long to
+// wait before the next message.
 func (p *protocol) published(now time.Time, m *message, size int, err error) (pause time.Duration) {
 	if errors.Is(err, ErrBusy) {
 		p.counters.Busy++
@@ -170,7 +170,8 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 	return p.pause(now, &p.outgoing.pace, err)
 }
 
-// unicastDone moves on to the next part. A unicast that failed is dropped: the instance that misses it asks again.
+// unicastDone moves on to the next part. A unicast that failed is dropped: the instance that misses it
+// asks again.
 func (o *outgoing) unicastDone(m *message, err error) {
 	u := m.unicast
 	u.index++

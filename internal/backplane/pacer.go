@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// The pause between two sends after the bus was busy. It doubles with each refusal and shrinks by a quarter with each
-	// success. Service Bus asks for two seconds; batches grow during the pause.
+	// The pause between two sends after the bus was busy. It doubles with each refusal and shrinks by a
+	// quarter with each success. Service Bus asks for two seconds; batches grow during the pause.
 	minInterval = 50 * time.Millisecond
 	maxInterval = 2 * time.Second
 	// The pause before the bus is tried again after another failure, doubling.
@@ -18,8 +18,8 @@ const (
 	// logEvery is how often the program's log mentions a condition that lasts.
 	logEvery = 30 * time.Second
 
-	// sendBurst is how many operations may follow each other at once before Limits.SendRate matters: single entries, one
-	// after the other, never wait.
+	// sendBurst is how many operations may follow each other at once before Limits.SendRate matters:
+	// single entries, one after the other, never wait.
 	sendBurst = 8
 )
 
@@ -32,8 +32,8 @@ type pacer struct {
 	loggedAt time.Time // when a failure was last logged
 }
 
-// share takes one operation from what is allowed at a rate, in operations a second, and returns how long the next one has
-// to wait. A rate of 0 limits nothing.
+// share takes one operation from what is allowed at a rate, in operations a second, and returns how
+// long the next one has to wait. A rate of 0 limits nothing.
 func (c *pacer) share(now time.Time, rate float64) time.Duration {
 	if c.origin.IsZero() {
 		c.origin = now
@@ -72,8 +72,8 @@ func (p *protocol) sendRate() float64 {
 
 var errReceiveEnded = errors.New("receive ended without an error")
 
-// receiveEnded takes the outcome of a call of Bus.Receive, and whether the call has delivered anything. interrupted says
-// that effectReceiveAgain ended it. It returns how long to wait before the next call.
+// receiveEnded takes the outcome of a call of Bus.Receive, and whether the call has delivered anything.
+// interrupted says that effectReceiveAgain ended it. It returns how long to wait before the next call.
 func (p *protocol) receiveEnded(now time.Time, err error, delivered, interrupted bool) (pause time.Duration) {
 	p.counters.Restarts++
 	if delivered {

@@ -20,7 +20,7 @@ var (
 	roundsFlag = flag.Int("backplane.rounds", 8, "random schedules of each kind")
 )
 
-// seeds are those to run: one that is asked for, or new ones each time.
+// seeds returns the seeds to run: the one that a flag or the environment names, or random ones.
 func seeds() []uint64 {
 	one := *seedFlag
 	if env := os.Getenv("BACKPLANE_SEED"); env != "" && one == 0 {
@@ -36,8 +36,8 @@ func seeds() []uint64 {
 	return seeds
 }
 
-// honest are faults within the contract of Bus; lying ones are beyond it.
-func honest(random *rand.Rand) backplanetest.Faults {
+// allowedFaults are within the contract of Bus; forbiddenFaults are not.
+func allowedFaults(random *rand.Rand) backplanetest.Faults {
 	f := backplanetest.Faults{
 		PublishTime: time.Duration(random.IntN(300)) * time.Millisecond,
 		DeliverTime: time.Duration(random.IntN(300)) * time.Millisecond,
@@ -53,8 +53,8 @@ func honest(random *rand.Rand) backplanetest.Faults {
 	return f
 }
 
-func lying(random *rand.Rand) backplanetest.Faults {
-	f := honest(random)
+func forbiddenFaults(random *rand.Rand) backplanetest.Faults {
+	f := allowedFaults(random)
 	f.LoseForAll = random.Float64() * 0.05
 	f.LoseForOne = random.Float64() * 0.05
 	return f
@@ -64,14 +64,14 @@ func TestRandomSchedules(t *testing.T) {
 	for _, kind := range []struct {
 		name   string
 		faults func(*rand.Rand) backplanetest.Faults
-		lies   bool
+		lossy  bool
 	}{
-		{"faults within the contract", honest, false},
-		{"losses beyond the contract", lying, true},
+		{"faults within the contract", allowedFaults, false},
+		{"losses beyond the contract", forbiddenFaults, true},
 	} {
 		for _, seed := range seeds() {
 			t.Run(fmt.Sprintf("%s/seed=%d", kind.name, seed), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { runSchedule(t, seed, kind.faults, kind.lies) })
+				synctest.Test(t, func(t *testing.T) { runSchedule(t, seed, kind.faults, kind.lossy) })
 			})
 		}
 	}
@@ -81,13 +81,13 @@ func TestRandomSchedules(t *testing.T) {
 type schedule struct {
 	*cluster
 	random *rand.Rand
-	lies   bool
+	lossy  bool
 	names  int
 	calm   time.Time // no message is under way for longer than two seconds since; zero: some are
 }
 
-func runSchedule(t *testing.T, seed uint64, faults func(*rand.Rand) backplanetest.Faults, lies bool) {
-	s := &schedule{cluster: newCluster(t, seed), random: rand.New(rand.NewPCG(seed, 2)), lies: lies, calm: time.Now()}
+func runSchedule(t *testing.T, seed uint64, faults func(*rand.Rand) backplanetest.Faults, lossy bool) {
+	s := &schedule{cluster: newCluster(t, seed), random: rand.New(rand.NewPCG(seed, 2)), lossy: lossy, calm: time.Now()}
 	if s.random.IntN(2) == 0 {
 		s.options.MaxWaiting = 5 + s.random.IntN(20)
 		s.options.MaxBuffered = 4096
@@ -141,9 +141,9 @@ func (s *schedule) setFaults(faults backplanetest.Faults) {
 	s.topic.SetFaults(faults)
 }
 
-// sound reports whether another instance than i is in step and can follow the log. Acknowledged entries are safe while
-// one is. It must have been so for a while: one that was slow, or the bus was slow for, may have been evicted, and
-// not have heard of it.
+// sound reports whether another instance than i is in sync and can follow the log. While one is,
+// acknowledged entries are safe. It must have been so for a minute: an instance that was slow may have
+// been evicted without having heard of it.
 func (s *schedule) sound(i *instance) bool {
 	const while = time.Minute
 	if s.calm.IsZero() || time.Since(s.calm) < while {
@@ -155,12 +155,12 @@ func (s *schedule) sound(i *instance) bool {
 	})
 }
 
-// event is something that happens to a random instance. What is not honest may happen to the last sound one, too.
+// event does something to a random instance. With forbidden faults, it may be the last sound one.
 func (s *schedule) event() {
 	live := s.live()
 	i := live[s.random.IntN(len(live))]
 	kind := s.random.IntN(9)
-	if !s.lies && !s.sound(i) && kind != 2 && kind != 3 && kind != 5 {
+	if !s.lossy && !s.sound(i) && kind != 2 && kind != 3 && kind != 5 {
 		return
 	}
 	switch kind {
@@ -193,7 +193,7 @@ func (s *schedule) event() {
 	case 7:
 		i.node.Suspect(live[s.random.IntN(len(live))].name)
 	case 8:
-		if s.lies && s.random.IntN(2) == 0 {
+		if s.lossy && s.random.IntN(2) == 0 {
 			i.bus.Expire()
 		} else {
 			i.lossAfter = i.node.Counters().Joins
@@ -228,8 +228,8 @@ func (s *schedule) check() {
 		}
 	}
 	for _, i := range s.instances {
-		lost := slices.DeleteFunc(i.toy.ackedTexts(), func(text string) bool { return said[text] > 0 })
-		if len(lost) > 0 && !s.lies {
+		lost := slices.DeleteFunc(i.machine.ackedTexts(), func(text string) bool { return said[text] > 0 })
+		if len(lost) > 0 && !s.lossy {
 			s.t.Errorf("%s acknowledged %q, which is not in the history", i.name, lost)
 		}
 		if status := i.node.Status(); !i.dead && status.Waiting != 0 {
@@ -241,14 +241,16 @@ func (s *schedule) check() {
 	if len(members) != len(live) {
 		s.t.Errorf("members are %v, want the %d that live", members, len(live))
 	}
-	live[0].toy.look(func(toy *toy) {
-		for name, holder := range toy.state.Holders {
-			if owner, _, _ := strings.Cut(holder, "-"); !slices.ContainsFunc(live, func(i *instance) bool { return i.name == owner }) {
+	live[0].machine.look(func(m *fakeMachine) {
+		for name, holder := range m.state.Holders {
+			owner, _, _ := strings.Cut(holder, "-")
+			if !slices.ContainsFunc(live, func(i *instance) bool { return i.name == owner }) {
 				s.t.Errorf("%s is held by %s, whose instance is gone", name, holder)
 			}
 		}
 	})
 	if s.t.Failed() {
-		s.t.Logf("again: go test -run TestRandomSchedules -backplane.seed=%s", s.t.Name()[strings.LastIndex(s.t.Name(), "=")+1:])
+		seed := s.t.Name()[strings.LastIndex(s.t.Name(), "=")+1:]
+		s.t.Logf("run again with: go test -run TestRandomSchedules -backplane.seed=%s", seed)
 	}
 }

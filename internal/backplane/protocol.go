@@ -5,12 +5,14 @@ import (
 	"time"
 )
 
-// protocol decides everything that a Node does: joining, order, membership, checks, what to send and when to send it
-// again. It has no goroutine, lock, clock or bus. Its inputs are methods that take the present time. They change
-// the protocol at once, and append to effects what has to be done outside of it.
+// protocol decides everything that a Node does: joining, order, membership, checks, what to send and
+// when to send it again. It has no goroutine, lock, clock or bus. Its inputs are methods that take the
+// present time. They change the protocol at once, and append to effects what has to be done outside of
+// it.
 //
-// The caller serializes all calls. It executes the effects in their order, before the next of the inputs start, receive,
-// lost, undecodable, tick and close. Two protocols with equal inputs have equal effects.
+// The caller serializes all calls. It executes the effects in their order, before the next of the
+// inputs start, receive, lost, undecodable, tick and close. Two protocols with equal inputs have equal
+// effects.
 type protocol struct {
 	config
 	effects  []effect // to be executed, oldest first
@@ -61,7 +63,8 @@ func newProtocol(c config) *protocol {
 	}
 }
 
-// start begins to join the cluster. alone says that the bus knows of no other instance, so that none has to be asked.
+// start begins to join the cluster. alone says that the bus knows of no other instance, so that none
+// has to be asked.
 func (p *protocol) start(now time.Time, alone bool) {
 	kind := uint8(entryJoinRequest)
 	if alone {
@@ -98,8 +101,8 @@ func (p *protocol) appendControl(now time.Time, kind uint8, c *control) {
 	p.wakeups.sender = true
 }
 
-// receive takes an envelope that the bus delivered. size is the length of its body. It may keep the envelope, but doesn't
-// modify it.
+// receive takes an envelope that the bus delivered. size is the length of its body. It may keep the
+// envelope, but doesn't modify it.
 func (p *protocol) receive(now time.Time, e *envelope, size int) {
 	switch {
 	case e.Kind == kindLog:

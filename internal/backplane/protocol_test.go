@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// simulation drives protocols over a bus in memory, in virtual time, on one goroutine. Everything in it follows from the
-// seed.
+// simulation drives protocols over a bus in memory, in virtual time, on one goroutine. Everything in it
+// follows from the seed.
 type simulation struct {
 	random *rand.Rand
 	now    time.Time
@@ -122,7 +122,9 @@ func (n *simNode) input(give func()) {
 
 func (n *simNode) execute(e *effect) {
 	s := n.sim
-	s.trace = append(s.trace, fmt.Sprint(s.now.UnixNano(), n.instance, e.kind, e.entry.Number, string(e.entry.Body), e.instance))
+	s.trace = append(s.trace, fmt.Sprint(
+		s.now.UnixNano(), n.instance, e.kind, e.entry.Number, string(e.entry.Body), e.instance,
+	))
 	switch e.kind {
 	case effectApply:
 		n.state = append(n.state, string(e.entry.Body))
@@ -204,7 +206,7 @@ func (n *simNode) heal() {
 	}
 }
 
-// say appends an entry.
+// say appends an entry whose body is text.
 func (n *simNode) say(t *testing.T, text string) {
 	t.Helper()
 	n.input(func() {
@@ -214,11 +216,11 @@ func (n *simNode) say(t *testing.T, text string) {
 	})
 }
 
-// runStory takes three instances through join, messages, the loss of one, a partition and its end. It returns what was
-// said.
+// runStory takes three instances through join, messages, the loss of one, a partition and its end. It
+// returns what was said.
 func runStory(t *testing.T, s *simulation) (said []string) {
 	a, b, c := s.start("a"), s.start("b"), s.start("c")
-	everybodySays := func(when string) {
+	appendAtAll := func(when string) {
 		for i := range 20 {
 			for _, n := range s.live() {
 				text := fmt.Sprintf("%s %d of %s", when, i, n.instance)
@@ -228,20 +230,20 @@ func runStory(t *testing.T, s *simulation) (said []string) {
 			s.run(s.delay())
 		}
 	}
-	everybodySays("joining")
+	appendAtAll("joining")
 	s.run(20 * time.Second)
-	everybodySays("together")
+	appendAtAll("together")
 	s.run(5 * time.Second)
 	c.dead = true
 	a.suspect("c")
-	everybodySays("without c")
+	appendAtAll("without c")
 	s.run(20 * time.Second)
 	b.cut = true
-	everybodySays("partitioned")
+	appendAtAll("partitioned")
 	s.run(time.Minute)
 	a.suspect("b")
 	s.run(time.Minute)
-	everybodySays("evicted")
+	appendAtAll("evicted")
 	b.heal()
 	s.run(time.Minute)
 	return said
@@ -254,10 +256,11 @@ func TestProtocolsAgreeInSimulation(t *testing.T) {
 		live := s.live()
 		for _, n := range live {
 			if !n.report.status.Ready || len(n.report.status.Members) != len(live) {
-				t.Errorf("seed %d: status of %s is %+v, want it ready with %d members", seed, n.instance, n.report.status, len(live))
+				t.Errorf("seed %d: status of %s is %+v, want it ready", seed, n.instance, n.report.status)
 			}
 			if !slices.Equal(n.state, live[0].state) {
-				t.Errorf("seed %d: states of %s and %s differ:\n%q\n%q", seed, n.instance, live[0].instance, n.state, live[0].state)
+				t.Errorf("seed %d: states of %s and %s differ:\n%q\n%q",
+					seed, n.instance, live[0].instance, n.state, live[0].state)
 			}
 		}
 		count := make(map[string]int)
@@ -280,6 +283,6 @@ func TestSimulationFollowsFromItsSeed(t *testing.T) {
 	runStory(t, first)
 	runStory(t, second)
 	if len(first.trace) < 100 || !slices.Equal(first.trace, second.trace) {
-		t.Errorf("two runs of one seed have %d and %d effects, want the same ones, and some", len(first.trace), len(second.trace))
+		t.Errorf("two runs of one seed have %d and %d effects, want the same", len(first.trace), len(second.trace))
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Below the rate of sends every entry leaves at once; above it batches grow, not operations, and nothing waits for long.
-func TestSendRate(t *testing.T) {
+// Below the rate of sends every entry leaves at once. Above it batches grow, and no entry waits for long.
+func TestSendRateBoundsBatches(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		every   time.Duration
@@ -31,7 +31,7 @@ func TestSendRate(t *testing.T) {
 				sleep(time.Second)
 				after := a.node.Counters()
 				if status := a.node.Status(); status.Waiting > 0 || status.Latency > 200*time.Millisecond {
-					t.Errorf("%d entries wait, the last took %v, want none and no more than a share", status.Waiting, status.Latency)
+					t.Errorf("%d entries wait, the last one took %v, want none and a short time", status.Waiting, status.Latency)
 				}
 				if n := after.Batches - before.Batches; n > test.most || n == 0 {
 					t.Errorf("%d entries went in %d batches, want no more than %d", test.entries, n, test.most)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// receive hands to the loop what the bus delivers. It calls Receive again whenever that returns, or when the protocol
-// finds that the bus has gone silent.
+// receive hands to the loop what the bus delivers. It calls Receive again whenever that returns, or
+// when the protocol finds that the bus has gone silent.
 func (n *Node) receive(ctx context.Context) {
 	for {
 		delivered := false
@@ -36,8 +36,8 @@ func (n *Node) receive(ctx context.Context) {
 	}
 }
 
-// take decodes a body and hands it to the loop. It returns an error if the body is of another protocol. A body that only
-// a newer version can read is of this one.
+// take decodes a body and hands it to the loop. It returns an error if the body is of another protocol.
+// A body that only a newer version can read is of this one.
 func (n *Node) take(ctx context.Context, body []byte) error {
 	r := received{size: len(body)}
 	r.envelope, r.err = decodeEnvelope(body)

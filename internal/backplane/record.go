@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// maxSpans bounds a record's spans. More than two are rare: an instance that joins again drops some of its own control
-// entries.
+// maxSpans bounds a record's spans. More than two are rare: an instance that joins again drops some of
+// its own control entries.
 const maxSpans = 32
 
 // record is what the log says of one instance; alike on every instance in sync.

@@ -2,9 +2,10 @@ package backplane
 
 import "time"
 
-// early is called for an entry whose predecessor has not come. Either the bus has lost that one for all instances. Then
-// its sender publishes it again, with all that followed, and it gets the same log index everywhere, because no instance
-// has kept the later ones. Or it was lost to this instance alone, and only a snapshot helps. The sender knows which.
+// early is called for an entry whose predecessor has not come. Either the bus has lost that one for all
+// instances. Then its sender publishes it again, with all that followed, and it gets the same log index
+// everywhere, because no instance has kept the later ones. Or it was lost to this instance alone, and
+// only a snapshot helps. The sender knows which.
 func (p *protocol) early(now time.Time, e *envelope, r *record) {
 	if e.From == p.instance {
 		if p.resendAll() {
@@ -30,13 +31,14 @@ func (p *protocol) resendMissing(now time.Time, e *envelope) {
 		return
 	}
 	if e.First < p.outbox.next() || !p.resendAll() {
-		// They are in the log, or on their way again. The checkpoint of a heartbeat shows the other what it has missed.
+		// They are in the log, or on their way again. The checkpoint of a heartbeat shows the other
+		// what it has missed.
 		p.heartbeat(now)
 	}
 }
 
-// resendAll publishes again all entries that have not come back. It reports false if it has done so already, and nothing
-// has come back since.
+// resendAll publishes again all entries that have not come back. It reports false if it has done so
+// already, and nothing has come back since.
 func (p *protocol) resendAll() bool {
 	resent, first := p.outbox.rewind()
 	if first {
@@ -62,7 +64,8 @@ func (p *protocol) outboxTick(now time.Time) {
 	p.resendTick(now)
 }
 
-// resendTick publishes the oldest batch again if it has not come back in time, and then after twice that time, and so on.
+// resendTick publishes the oldest batch again if it has not come back in time, and then after twice
+// that time, and so on.
 func (p *protocol) resendTick(now time.Time) {
 	o := &p.outbox
 	if o.resendAfter == 0 {

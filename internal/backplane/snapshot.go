@@ -102,7 +102,8 @@ func (p *protocol) takeChunk(now time.Time, e *envelope) {
 	}
 }
 
-// restored answers effectRestore. s is the decoded snapshot, which the state machine has restored unless err is set.
+// restored answers effectRestore. s is the decoded snapshot, which the state machine has restored
+// unless err is set.
 func (p *protocol) restored(now time.Time, r *restoreRequest, s *snapshot, err error) {
 	if err != nil {
 		p.logError("snapshot can't be used", "instance", r.donor, "err", err)

@@ -57,8 +57,8 @@ type BusCounters struct {
 	Restarts   uint64 // times Receive was called again because it had failed or gone silent
 }
 
-// Observer is called as things happen, on Node's goroutines, perhaps both functions at once; they must be quick. Nil
-// functions are not called.
+// Observer is called as things happen, on Node's goroutines, perhaps both functions at once; they must
+// be quick. Nil functions are not called.
 type Observer struct {
 	// OwnEntry is given the time from Append to Apply of each own entry.
 	OwnEntry func(latency time.Duration)

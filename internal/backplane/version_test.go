@@ -12,7 +12,8 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// nextVersion speaks the format as version 2 might: by hand, so that a change of this version's types doesn't change it.
+// nextVersion writes the format as version 2 might. It uses none of this version's types, so that a
+// change of them doesn't change it.
 type nextVersion struct {
 	t     *testing.T
 	c     *cluster
@@ -30,11 +31,12 @@ func (p *nextVersion) encode(value any) []byte {
 	return body
 }
 
-// publish sends items in an envelope that has keys version 1 doesn't know.
+// publish sends items in an envelope with keys that version 1 doesn't know.
 func (p *nextVersion) publish(needs int, items ...[]any) {
 	p.t.Helper()
 	p.c.topic.Inject(p.encode(map[int]any{
-		1: 2, 2: needs, 3: 1, 4: "next", 5: p.epoch, 6: p.next, 7: items, 8: []any{0, ""}, 200: map[string]int{"new": 1},
+		1: 2, 2: needs, 3: 1, 4: "next", 5: p.epoch, 6: p.next, 7: items, 8: []any{0, ""},
+		200: map[string]int{"new": 1},
 	}))
 	p.next += uint64(len(items))
 }
@@ -46,8 +48,8 @@ func (p *nextVersion) item(kind int, body []byte) []any {
 
 func (p *nextVersion) join() {
 	p.epoch, p.next = uint64(time.Now().UnixMilli()), 1
-	ask := p.encode(map[int]any{1: p.epoch, 4: 1, 5: 2, 10: []any{0, ""}, 300: "new"})
-	p.publish(1, []any{2, 0, time.Now().UnixMilli(), ask})
+	request := p.encode(map[int]any{1: p.epoch, 4: 1, 5: 2, 10: []any{0, ""}, 300: "new"})
+	p.publish(1, []any{2, 0, time.Now().UnixMilli(), request})
 }
 
 func TestNextVersionIsUnderstood(t *testing.T) {
@@ -92,7 +94,7 @@ func TestVersionThatMustBeKnownEndsRun(t *testing.T) {
 				t.Errorf("Run = %v, want ErrVersion", err)
 			}
 		default:
-			t.Error("Run goes on, want it to end: by skipping what it can't read it would fall out of step")
+			t.Error("Run goes on, want it to end: an instance that skipped what it can't read would be out of sync")
 		}
 		a.stop()
 	})

@@ -8,7 +8,7 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// Bus is a member of a Topic. It meets backplane.Bus.
+// Bus is a member of a Topic. It implements backplane.Bus.
 type Bus struct {
 	topic    *Topic
 	instance string
@@ -19,7 +19,7 @@ type Bus struct {
 	stalled bool
 	cut     bool
 	gap     bool
-	silent  bool // the Receive under way delivers nothing any more
+	silent  bool // the current call of Receive delivers nothing any more
 }
 
 type queued struct {
@@ -44,7 +44,7 @@ func (b *Bus) changedLocked() {
 }
 
 // Stall makes the member's calls hang, as a paused process or a silent connection does, until it is called
-// with false. What is published meanwhile is kept for it.
+// with false. The topic keeps for the member what is published in between.
 func (b *Bus) Stall(stalled bool) {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
@@ -52,8 +52,8 @@ func (b *Bus) Stall(stalled bool) {
 	b.changedLocked()
 }
 
-// Cut makes the member's calls fail, as a network partition does, until it is called with false. What is published
-// meanwhile is kept for it.
+// Cut makes the member's calls fail, as a network partition does, until it is called with false. The
+// topic keeps for the member what is published in between.
 func (b *Bus) Cut(cut bool) {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
@@ -61,15 +61,15 @@ func (b *Bus) Cut(cut bool) {
 	b.changedLocked()
 }
 
-// Silence makes the Receive under way deliver nothing any more, without an error, as a link does that the broker has
-// forgotten. The next call of Receive works.
+// Silence makes the current call of Receive deliver nothing any more, without an error, like a link
+// that the broker has lost. The next call of Receive works.
 func (b *Bus) Silence() {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
 	b.silent = true
 }
 
-// LoseSubscription loses what the member has not been given yet, and tells it by ErrGap.
+// LoseSubscription drops what the member has not received yet, and makes its Receive return ErrGap.
 func (b *Bus) LoseSubscription() {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
@@ -77,20 +77,21 @@ func (b *Bus) LoseSubscription() {
 	b.changedLocked()
 }
 
-// Expire loses what the member has not been given yet, and doesn't tell: worse than the contract allows.
+// Expire drops what the member has not received yet, without an error. The contract of backplane.Bus
+// forbids that.
 func (b *Bus) Expire() {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
 	b.queue = nil
 }
 
-// Instance is the name given to Join.
+// Instance returns the name given to Join.
 func (b *Bus) Instance() string { return b.instance }
 
-// MaxBody is what NewTopic was given.
+// MaxBody returns the limit that NewTopic was given.
 func (b *Bus) MaxBody() int { return b.topic.maxBody }
 
-// Publish puts the message in the topic, if no fault prevents it.
+// Publish puts the message into the topic, unless a fault prevents it.
 func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	if len(m.Body) > b.topic.maxBody {
 		return fmt.Errorf("publish %d bytes: more than the limit of %d", len(m.Body), b.topic.maxBody)
@@ -146,7 +147,7 @@ func (b *Bus) passable(ctx context.Context) error {
 	}
 }
 
-// Receive delivers what is queued for the member, when it is due. It drops what deliver refuses.
+// Receive delivers what is queued for the member when it is due. It ignores errors of deliver.
 func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
 	b.topic.mu.Lock()
 	b.silent = false
@@ -173,7 +174,7 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) erro
 	}
 }
 
-// next takes the message that is due, or tells how long there is to wait.
+// next takes the message that is due, or returns how long to wait for one.
 func (b *Bus) next() (body []byte, wait time.Duration, changed <-chan struct{}, err error) {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package backplanetest holds the contract of backplane.Bus as a test suite, Run, and a bus with faults, Topic, on
-// which to test what has to survive them.
+// Package backplanetest tests implementations of backplane.Bus with a test suite, Run. For tests of
+// what uses a bus it provides a bus with faults, Topic.
 package backplanetest
 
 import (
@@ -16,27 +16,27 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// Run checks that a kind of bus keeps the contract of backplane.Bus. newBus makes one bus per name, all on one
-// topic that nobody else uses, and cleans up after itself; it may shorten the names it is given or add to them, so
-// long as Instance tells. It is called once for each test.
+// Run checks that an implementation keeps the contract of backplane.Bus. newBus makes one bus per name,
+// all on one topic that is used for nothing else, and registers their clean-up. It may make instance
+// names that differ from the names it is given. Run calls it once for each test.
 func Run(t *testing.T, newBus func(t *testing.T, names ...string) []backplane.Bus) {
 	for _, test := range []struct {
 		name    string
 		members []string
 		run     func(*testing.T, []*member)
 	}{
-		{"says its name and limit", []string{"a"}, testProperties},
+		{"reports its name and limit", []string{"a"}, testProperties},
 		{"keeps what is published before Receive", []string{"a", "b"}, testKeeps},
-		{"delivers to all in one order, oneself included", []string{"a", "b", "c"}, testOrder},
+		{"delivers to all in one order, the sender included", []string{"a", "b", "c"}, testOrder},
 		{"delivers addressed messages to their instance", []string{"a", "b"}, testAddressed},
-		{"takes a body of the size it says", []string{"a", "b"}, testLargest},
+		{"takes a body of MaxBody bytes", []string{"a", "b"}, testLargest},
 		{"keeps bodies apart", []string{"a", "b"}, testBodies},
 		{"goes on behind a body that deliver refuses", []string{"a", "b"}, testRefused},
 		{"resumes where it stopped", []string{"a", "b"}, testResumes},
 		{"stops when its context ends", []string{"a"}, testContext},
 		{"waits for a slow deliver", []string{"a", "b"}, testSlow},
-		{"tells an evicted instance of the gap", []string{"a", "b"}, testEvict},
-		{"says at most one is alone", []string{"a", "b"}, testAlone},
+		{"reports the gap to an evicted instance", []string{"a", "b"}, testEvict},
+		{"reports to at most one that it is alone", []string{"a", "b"}, testAlone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var members []*member
@@ -63,9 +63,9 @@ func testProperties(t *testing.T, m []*member) {
 func testKeeps(t *testing.T, m []*member) {
 	m[0].publish("early")
 	m[1].receive()
-	m[1].want("b was there when it was published", 1)
+	m[1].want("b existed when it was published", 1)
 	m[0].receive()
-	m[0].want("its publisher gets it, too", 1)
+	m[0].want("its publisher receives it, too", 1)
 }
 
 func testOrder(t *testing.T, m []*member) {
@@ -78,7 +78,8 @@ func testOrder(t *testing.T, m []*member) {
 		publishers.Go(func() {
 			for i := range each {
 				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				if err := m.Publish(ctx, backplane.Message{Body: fmt.Appendf(nil, "%s %02d", m.Instance(), i)}); err != nil {
+				body := fmt.Appendf(nil, "%s %02d", m.Instance(), i)
+				if err := m.Publish(ctx, backplane.Message{Body: body}); err != nil {
 					t.Errorf("Publish by %s: %v", m.Instance(), err)
 				}
 				cancel()
@@ -86,9 +87,9 @@ func testOrder(t *testing.T, m []*member) {
 		})
 	}
 	publishers.Wait()
-	first := m[0].want("all get all", each*len(m))
+	first := m[0].want("every member receives every message", each*len(m))
 	for _, other := range m[1:] {
-		if got := other.want("all get all", each*len(m)); !slices.Equal(got, first) {
+		if got := other.want("every member receives every message", each*len(m)); !slices.Equal(got, first) {
 			t.Errorf("%s has\n%q, want the order of %s\n%q", other.Instance(), got, m[0].Instance(), first)
 		}
 	}
@@ -108,10 +109,12 @@ func testAddressed(t *testing.T, m []*member) {
 	m[0].send(backplane.Message{To: m[1].Instance(), Body: []byte("to b")})
 	m[0].send(backplane.Message{To: m[0].Instance(), Body: []byte("to a")})
 	m[0].publish("to all")
-	if got := m[1].want("b gets its own and the common one", 2); !slices.Contains(got, "to b") || got[len(got)-1] != "to all" {
+	got := m[1].want("b receives its own and the common one", 2)
+	if !slices.Contains(got, "to b") || got[len(got)-1] != "to all" {
 		t.Errorf("b has %q, want \"to b\" and then \"to all\"", got)
 	}
-	if got := m[0].want("one may address oneself", 2); !slices.Contains(got, "to a") || got[len(got)-1] != "to all" {
+	got = m[0].want("a member may send to itself", 2)
+	if !slices.Contains(got, "to a") || got[len(got)-1] != "to all" {
 		t.Errorf("a has %q, want \"to a\" and then \"to all\"", got)
 	}
 }
@@ -120,12 +123,12 @@ func testLargest(t *testing.T, m []*member) {
 	m[1].receive()
 	body := string(bytes.Repeat([]byte("0123456789abcdef"), m[0].MaxBody()/16+1)[:m[0].MaxBody()])
 	m[0].publish(body)
-	if got := m[1].want("a body of MaxBody bytes arrives", 1); got[0] != body {
-		t.Errorf("a body of %d bytes arrives as another of %d", len(body), len(got[0]))
+	if got := m[1].want("a body of MaxBody bytes", 1); got[0] != body {
+		t.Errorf("a body of %d bytes arrives as one of %d", len(body), len(got[0]))
 	}
 	m[0].send(backplane.Message{To: m[1].Instance(), Body: []byte(body[1:])})
-	if got := m[1].want("an addressed one arrives, too", 2); got[1] != body[1:] {
-		t.Errorf("a body of %d bytes arrives as another of %d", len(body)-1, len(got[1]))
+	if got := m[1].want("a unicast of nearly as many bytes", 2); got[1] != body[1:] {
+		t.Errorf("a body of %d bytes arrives as one of %d", len(body)-1, len(got[1]))
 	}
 }
 
@@ -136,7 +139,7 @@ func testBodies(t *testing.T, m []*member) {
 		bodies = append(bodies, string(binary.BigEndian.AppendUint32([]byte{0, 0xff, 0xc3}, uint32(i))))
 		m[0].publish(bodies[i])
 	}
-	if got := m[1].want("bodies are any bytes, and may be kept", len(bodies)); !slices.Equal(got, bodies) {
+	if got := m[1].want("bodies of any bytes, which deliver keeps", len(bodies)); !slices.Equal(got, bodies) {
 		t.Errorf("got %q, want %q", got, bodies)
 	}
 }
@@ -159,7 +162,8 @@ func testResumes(t *testing.T, m []*member) {
 	m[0].publish("two")
 	m[0].publish("three")
 	stop = m[1].receive()
-	if got := m[1].want("what came between two calls of Receive", 3); !slices.Equal(got, []string{"one", "two", "three"}) {
+	got := m[1].want("what was published between two calls of Receive", 3)
+	if !slices.Equal(got, []string{"one", "two", "three"}) {
 		t.Errorf("got %q, want one, two, three", got)
 	}
 	stop()
@@ -168,14 +172,14 @@ func testResumes(t *testing.T, m []*member) {
 func testContext(t *testing.T, m []*member) {
 	stop := m[0].receive()
 	m[0].publish("hello")
-	m[0].want("it receives", 1)
+	m[0].want("Receive works", 1)
 	if err := stop(); !errors.Is(err, context.Canceled) {
-		t.Errorf("Receive returns %v, want the context's error", err)
+		t.Errorf("Receive = %v, want the context's error", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := m[0].Publish(ctx, backplane.Message{Body: []byte("late")}); !errors.Is(err, context.Canceled) {
-		t.Errorf("Publish with an ended context returns %v, want the context's error", err)
+		t.Errorf("Publish with an ended context = %v, want the context's error", err)
 	}
 }
 
@@ -205,9 +209,9 @@ func testSlow(t *testing.T, m []*member) {
 	for i := range count {
 		m[0].publish(fmt.Sprintf("%02d", i))
 	}
-	m[0].want("a slow instance holds up nobody else", count)
+	m[0].want("a slow instance does not hold up the others", count)
 	close(release)
-	if got := m[1].want("and gets everything in the end", count); !slices.IsSorted(got) {
+	if got := m[1].want("and it receives everything in the end", count); !slices.IsSorted(got) {
 		t.Errorf("got %q, want them in order", got)
 	}
 }
@@ -215,22 +219,22 @@ func testSlow(t *testing.T, m []*member) {
 func testEvict(t *testing.T, m []*member) {
 	evictor, ok := m[0].Bus.(backplane.Evictor)
 	if !ok {
-		t.Skip("the bus keeps nothing that would have to be removed")
+		t.Skip("the bus keeps nothing for an instance")
 	}
-	stopped := make(chan error, 1) // so that it ends though nobody asks
+	stopped := make(chan error, 1) // so that the goroutine ends after a failure, too
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	go func() { stopped <- m[1].Receive(ctx, m[1].take) }()
 	m[0].publish("before")
-	m[1].want("b is there", 1)
+	m[1].want("Receive works", 1)
 	for range 2 {
 		if err := evictor.Evict(ctx, m[1].Instance()); err != nil {
-			t.Fatalf("Evict(b) = %v, want no error, the second time neither", err)
+			t.Fatalf("Evict(b) = %v, want no error either time", err)
 		}
 	}
-	m[0].publish("nudge") // some buses notice only when there is something to deliver
+	m[0].publish("nudge") // some buses find out only when there is something to deliver
 	if err := <-stopped; !errors.Is(err, backplane.ErrGap) {
-		t.Fatalf("Receive of an evicted instance returns %v, want ErrGap", err)
+		t.Fatalf("Receive of an evicted instance = %v, want ErrGap", err)
 	}
 	m[0].publish("behind")
 	deadline := time.NewTimer(patience)
@@ -243,13 +247,13 @@ func testEvict(t *testing.T, m []*member) {
 		case <-m[1].arrived:
 		case err := <-done: // a second gap, of the second eviction
 			if !errors.Is(err, backplane.ErrGap) {
-				t.Errorf("Receive behind the gap returns %v", err)
+				t.Errorf("Receive behind the gap = %v", err)
 			}
 			m[0].publish("behind")
 			end()
 			continue
 		case <-deadline.C:
-			t.Error("nothing is delivered behind the gap")
+			t.Error("the bus delivers nothing behind the gap")
 			end()
 			<-done
 			return
@@ -264,7 +268,7 @@ func testAlone(t *testing.T, m []*member) {
 	for _, m := range m {
 		checker, ok := m.Bus.(backplane.LoneChecker)
 		if !ok {
-			t.Skip("the bus can't tell")
+			t.Skip("the bus does not know")
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		is, err := checker.Alone(ctx)
@@ -277,6 +281,6 @@ func testAlone(t *testing.T, m []*member) {
 		}
 	}
 	if len(alone) > 0 {
-		t.Errorf("%q were told to be alone, want none while both are there", alone)
+		t.Errorf("Alone() is true for %q, want for none of two", alone)
 	}
 }

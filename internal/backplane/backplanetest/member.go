@@ -11,10 +11,10 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// patience is how long the suite waits for a message that must come: far longer than any bus takes, its own time-outs included.
+// patience is how long the suite waits for a message that must come. It exceeds the time-outs of any bus.
 const patience = time.Minute
 
-// member is a bus and what it has delivered, repeats dropped.
+// member is a bus and what it has delivered, without repeats.
 type member struct {
 	backplane.Bus
 	t       *testing.T
@@ -29,7 +29,7 @@ type member struct {
 func (m *member) receive() (stop func() error) {
 	m.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1) // so that it ends though nobody asks
+	done := make(chan error, 1) // so that the goroutine ends even if stop is not called
 	go func() { done <- m.Receive(ctx, m.take) }()
 	stop = sync.OnceValue(func() error {
 		cancel()
@@ -37,7 +37,7 @@ func (m *member) receive() (stop func() error) {
 		case err := <-done:
 			return err
 		case <-time.After(patience):
-			m.t.Errorf("Receive of %s goes on though its context has ended", m.Instance())
+			m.t.Errorf("Receive of %s goes on although its context has ended", m.Instance())
 			return context.Canceled
 		}
 	})
@@ -74,7 +74,7 @@ func (m *member) messages() []string {
 	return slices.Clone(m.got)
 }
 
-// want waits until count messages have come, and returns all.
+// want waits until at least count messages have arrived, and returns all.
 func (m *member) want(reason string, count int) []string {
 	m.t.Helper()
 	deadline := time.NewTimer(patience)

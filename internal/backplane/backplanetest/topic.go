@@ -9,25 +9,25 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// Faults are what goes wrong on a Topic, as probabilities from 0 to 1 for each message, and as the longest of random
-// delays. The zero value is a perfect bus.
+// Faults say what goes wrong on a Topic: probabilities from 0 to 1 for each message, and upper bounds of random
+// delays. The zero value is a perfect bus. LoseForAll and LoseForOne break the contract of backplane.Bus.
 type Faults struct {
 	Refuse      float64       // Publish fails, and nothing is published
 	Busy        float64       // likewise, with ErrBusy
-	Ambiguous   float64       // Publish fails, though the message is in the topic
+	Ambiguous   float64       // Publish fails, although the message is in the topic
 	Repeat      float64       // the message is in the topic a second time, some messages later
-	Redeliver   float64       // a member is given one of the last messages again
-	LoseForAll  float64       // Publish succeeds, and nobody gets the message: worse than the contract allows
-	LoseForOne  float64       // a member isn't given the message, and isn't told: worse than the contract allows
-	PublishTime time.Duration // how long a message is on its way into the topic; messages of different members overtake each other
-	DeliverTime time.Duration // how long it is on its way to each member, whose order stays the topic's
+	Redeliver   float64       // a member receives one of the last messages again
+	LoseForAll  float64       // Publish succeeds, and no member receives the message
+	LoseForOne  float64       // a member doesn't receive the message, without an error
+	PublishTime time.Duration // to the topic; messages of different members may overtake each other
+	DeliverTime time.Duration // to each member, in the topic's order
 }
 
-// errFault is the error of a Publish that fails by a fault.
+// errFault is returned by a Publish that a fault makes fail.
 var errFault = errors.New("backplanetest: fault")
 
-// Topic is a bus in memory that misbehaves as it is told. Its choices follow from its seed and the order of calls, which
-// in a synctest bubble is nearly, not wholly, reproducible. Its methods may be called concurrently.
+// Topic is a bus in memory with faults. Its choices follow from its seed and the order of calls, which
+// in a synctest bubble is reproducible for the most part. Its methods may be called concurrently.
 type Topic struct {
 	maxBody int
 
@@ -50,21 +50,21 @@ func NewTopic(seed uint64, maxBody int) *Topic {
 	}
 }
 
-// SetFaults changes what goes wrong from now on.
+// SetFaults replaces the faults.
 func (t *Topic) SetFaults(faults Faults) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.faults = faults
 }
 
-// Inject publishes a body as a stranger would.
+// Inject publishes a body without a member, to all members.
 func (t *Topic) Inject(body []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.storeLocked(backplane.Message{Body: body})
 }
 
-// Join adds a member, or replaces the one of that name.
+// Join adds a member, or replaces the one of that name. It receives what is published from now on.
 func (t *Topic) Join(instance string) *Bus {
 	b := &Bus{topic: t, instance: instance, changed: make(chan struct{})}
 	t.mu.Lock()
@@ -73,7 +73,7 @@ func (t *Topic) Join(instance string) *Bus {
 	return b
 }
 
-// Leave removes a member: what is published from now on isn't kept for it.
+// Leave removes a member. The topic keeps for it nothing that is published from now on.
 func (t *Topic) Leave(instance string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The contract holds for a topic without faults, and with those that it allows.
+// A topic keeps the contract without faults, and with the faults that the contract allows.
 func TestContract(t *testing.T) {
 	for name, faults := range map[string]backplanetest.Faults{
 		"perfect": {},
@@ -39,7 +39,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// collector receives in the background of a bubble.
+// collector collects what a bus delivers, on a goroutine of its own.
 type collector struct {
 	got  []string
 	err  error
@@ -111,12 +111,12 @@ func TestStallAndCut(t *testing.T) {
 		}
 		synctest.Wait()
 		if len(c.got) > 0 {
-			t.Errorf("a stalled member has %q, want nothing", c.got)
+			t.Errorf("a stalled member received %q, want nothing", c.got)
 		}
 		b.Stall(false)
 		synctest.Wait()
 		if !slices.Equal(c.got, []string{"one"}) {
-			t.Errorf("behind the stall it has %q, want what was kept for it", c.got)
+			t.Errorf("after the stall it received %q, want what the topic kept for it", c.got)
 		}
 		b.Cut(true)
 		synctest.Wait()

@@ -1,7 +1,10 @@
-// Package inprocess is a backplane.Bus inside one process: every member of a Hub gets what any of them publishes. A
-// worker that is alone uses it as its log; tests join many instances by it.
+// Package inprocess provides a backplane.Bus inside one process: every member of a Hub receives what
+// any of them publishes. A worker without Service Bus uses it as its log, and tests join many instances
+// with it.
 //
-// It starts no goroutine.
+// # Concurrency
+//
+// The package starts no goroutine. Hub.mu guards everything; Receive calls deliver without it.
 package inprocess
 
 import (
@@ -20,20 +23,21 @@ var ErrClosed = errors.New("inprocess: bus is closed")
 type Options struct {
 	MaxBody int // bytes of one message; 256 KiB
 
-	// MaxBacklog is how many bytes are kept for the member that is furthest behind, who loses them beyond that and is
-	// told by ErrGap; 64 MiB. It should be several times the length of a snapshot.
+	// MaxBacklog is how many bytes the hub keeps for the member that is furthest behind; 64 MiB. Beyond
+	// that the member loses messages, and its Receive returns ErrGap. It should be several times the
+	// length of a snapshot.
 	MaxBacklog int
 }
 
-// Hub is the topic. Its methods may be called concurrently.
+// Hub joins any number of members. Its methods may be called concurrently.
 type Hub struct {
 	options Options
 
 	mu       sync.Mutex // guards what follows, and every Bus's cursor
-	log      []message  // the log's part that somebody has yet to be given, oldest first
-	first    uint64     // place of log[0]
+	log      []message  // what some member has yet to receive, oldest first
+	first    uint64     // index of log[0] in the hub's life
 	bytes    int        // of log's bodies
-	trimAt   int        // length of log at which to look for what everybody has
+	trimAt   int        // length of log at which to drop what all members have
 	members  map[*Bus]bool
 	everMany bool // there have been two members at once
 }
@@ -54,7 +58,7 @@ func NewHub(options Options) *Hub {
 	return &Hub{options: options, members: make(map[*Bus]bool)}
 }
 
-// Join adds a member, who gets what is published from now on. The caller closes it.
+// Join adds a member, which receives what is published from now on. The caller closes it.
 func (h *Hub) Join(instance string) *Bus {
 	b := &Bus{hub: h, instance: instance, wake: make(chan struct{}, 1)}
 	h.mu.Lock()
@@ -65,14 +69,14 @@ func (h *Hub) Join(instance string) *Bus {
 	return b
 }
 
-// Bus is a member of a Hub. It meets backplane.Bus, Evictor and LoneChecker.
+// Bus is a member of a Hub. It implements backplane.Bus, Evictor and LoneChecker.
 type Bus struct {
 	hub      *Hub
 	instance string
 	wake     chan struct{} // size 1: there may be something to deliver
 
 	// Guarded by hub.mu.
-	cursor uint64 // place of the message delivered next
+	cursor uint64 // index of the message delivered next
 	gap    bool   // messages before cursor were lost
 	closed bool
 }
@@ -83,13 +87,13 @@ var (
 	_ backplane.LoneChecker = (*Bus)(nil)
 )
 
-// Instance is the name given to Join.
+// Instance returns the name given to Join.
 func (b *Bus) Instance() string { return b.instance }
 
-// MaxBody is the hub's Options.MaxBody.
+// MaxBody returns the hub's Options.MaxBody.
 func (b *Bus) MaxBody() int { return b.hub.options.MaxBody }
 
-// Publish puts the message in the log at once; the bytes are shared by all members. It never reports ErrBusy.
+// Publish appends the message to the log at once. All members share its bytes. It never returns ErrBusy.
 func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -126,7 +130,7 @@ func (b *Bus) wakeUp() {
 	}
 }
 
-// dropLocked lets go of the oldest count messages; who has not been given them has lost them.
+// dropLocked drops the oldest count messages. A member that has not received them has lost them.
 func (h *Hub) dropLocked(count int) {
 	for i := range count {
 		h.bytes -= len(h.log[i].body)
@@ -141,7 +145,7 @@ func (h *Hub) dropLocked(count int) {
 	}
 }
 
-// trimLocked lets go of what every member has been given, and looks again when the rest has doubled.
+// trimLocked drops what every member has received. It is due again when the rest has doubled.
 func (h *Hub) trimLocked() {
 	least := h.first + uint64(len(h.log))
 	for member := range h.members {
@@ -151,7 +155,7 @@ func (h *Hub) trimLocked() {
 	h.trimAt = 2*len(h.log) + 64
 }
 
-// Receive delivers the log's messages to this member as they come. It drops those that deliver refuses.
+// Receive delivers the log's messages to this member as they come. It ignores errors of deliver.
 func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
 	var messages []message
 	for {
@@ -181,7 +185,7 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) erro
 	}
 }
 
-// delivered moves the cursor on, or reports false if meanwhile it was moved over a gap.
+// delivered moves the cursor on. It reports false if the cursor was moved over a gap during the delivery.
 func (b *Bus) delivered() bool {
 	b.hub.mu.Lock()
 	defer b.hub.mu.Unlock()
@@ -192,7 +196,7 @@ func (b *Bus) delivered() bool {
 	return true
 }
 
-// next appends to messages what is there for the member, some of it at least.
+// next appends to messages the next ones for the member, a bounded number at a time.
 func (b *Bus) next(messages []message) ([]message, error) {
 	const most = 64
 	h := b.hub
@@ -209,7 +213,7 @@ func (b *Bus) next(messages []message) ([]message, error) {
 	return append(messages, h.log[from:min(from+most, len(h.log))]...), nil
 }
 
-// Evict has the members of that name lose what they have not been given yet.
+// Evict makes the members of that name lose what they have not received yet.
 func (b *Bus) Evict(_ context.Context, instance string) error {
 	h := b.hub
 	h.mu.Lock()
@@ -223,7 +227,7 @@ func (b *Bus) Evict(_ context.Context, instance string) error {
 	return nil
 }
 
-// Alone reports that the hub never had another member beside this one.
+// Alone reports whether the hub never had two members at once.
 func (b *Bus) Alone(context.Context) (bool, error) {
 	h := b.hub
 	h.mu.Lock()
@@ -231,7 +235,7 @@ func (b *Bus) Alone(context.Context) (bool, error) {
 	return !h.everMany, nil
 }
 
-// Close ends the membership. A Receive under way returns ErrClosed.
+// Close ends the membership. A Receive that is under way returns ErrClosed.
 func (b *Bus) Close() {
 	h := b.hub
 	h.mu.Lock()

@@ -50,7 +50,7 @@ func publish(t *testing.T, bus *inprocess.Bus, body string) {
 	}
 }
 
-func TestWhoIsTooFarBehindIsTold(t *testing.T) {
+func TestMemberFarBehindGetsErrGap(t *testing.T) {
 	hub := inprocess.NewHub(inprocess.Options{MaxBacklog: 1000})
 	fast, slow := hub.Join("fast"), hub.Join("slow")
 	for n := range 20 {
@@ -76,7 +76,7 @@ func TestWhoIsTooFarBehindIsTold(t *testing.T) {
 	}
 }
 
-func TestWhatAllHaveIsLetGo(t *testing.T) {
+func TestReceivedMessagesLeaveTheBacklog(t *testing.T) {
 	hub := inprocess.NewHub(inprocess.Options{MaxBacklog: 10_000})
 	a, b := hub.Join("a"), hub.Join("b")
 	for n := range 1000 {
@@ -89,7 +89,7 @@ func TestWhatAllHaveIsLetGo(t *testing.T) {
 	}
 }
 
-func TestClose(t *testing.T) {
+func TestClosedBusRefuses(t *testing.T) {
 	hub := inprocess.NewHub(inprocess.Options{MaxBody: 100})
 	a := hub.Join("a")
 	done := make(chan error)
@@ -107,7 +107,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-func TestAlone(t *testing.T) {
+func TestAloneUntilTheSecondMember(t *testing.T) {
 	hub := inprocess.NewHub(inprocess.Options{})
 	a := hub.Join("a")
 	if alone, err := a.Alone(t.Context()); !alone || err != nil {

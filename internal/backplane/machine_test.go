@@ -10,7 +10,7 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// line is an item of the toy's history.
+// line is an entry in the history of a fakeMachine.
 type line struct {
 	Instance string
 	Epoch    uint64
@@ -19,11 +19,12 @@ type line struct {
 	Text     string
 }
 
-// toy is a state machine: a history, and names of which each has one holder. A body "claim name/holder" takes a name if
-// it is free; a holder begins with the name of the instance at which he is, and is gone with it. All else is said.
-type toy struct {
+// fakeMachine is a small state machine with a history, and with names that have one holder each. A body
+// "claim name/holder" takes a name if it is free. A holder begins with the name of its instance and
+// leaves with it. Every body is recorded in the history.
+type fakeMachine struct {
 	mu    sync.Mutex // tests look while the node runs
-	state toyState
+	state fakeMachineState
 
 	instance    string
 	acked       []string // own entries applied here, or contained in a snapshot
@@ -35,19 +36,19 @@ type toy struct {
 	broken      error    // what Restore returns
 	gone        []string
 	snapshots   int
-	hold        func() // called by the next Apply, once: the process stands still meanwhile
+	hold        func() // called by the next Apply, once, which blocks as long
 }
 
-type toyState struct {
+type fakeMachineState struct {
 	History []line
 	Holders map[string]string
 }
 
-func newToy(instance string) *toy {
-	return &toy{instance: instance, state: toyState{Holders: make(map[string]string)}}
+func newFakeMachine(instance string) *fakeMachine {
+	return &fakeMachine{instance: instance, state: fakeMachineState{Holders: make(map[string]string)}}
 }
 
-func (s *toy) Apply(e backplane.Entry) {
+func (s *fakeMachine) Apply(e backplane.Entry) {
 	s.mu.Lock()
 	hold := s.hold
 	s.hold = nil
@@ -72,7 +73,7 @@ func (s *toy) Apply(e backplane.Entry) {
 	}
 }
 
-func (s *toy) Gone(at backplane.Entry, instance string) {
+func (s *fakeMachine) Gone(at backplane.Entry, instance string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = append(s.gone, instance)
@@ -80,14 +81,14 @@ func (s *toy) Gone(at backplane.Entry, instance string) {
 	maps.DeleteFunc(s.state.Holders, func(_, holder string) bool { return strings.HasPrefix(holder, instance+"-") })
 }
 
-func (s *toy) Snapshot() []byte {
+func (s *fakeMachine) Snapshot() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.snapshots++
 	return s.encodeLocked()
 }
 
-func (s *toy) encodeLocked() []byte {
+func (s *fakeMachine) encodeLocked() []byte {
 	encoded, err := json.Marshal(s.state)
 	if err != nil {
 		panic(err)
@@ -95,13 +96,13 @@ func (s *toy) encodeLocked() []byte {
 	return encoded
 }
 
-func (s *toy) Restore(snapshot []byte) error {
+func (s *fakeMachine) Restore(snapshot []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken != nil {
 		return s.broken
 	}
-	restored := toyState{Holders: make(map[string]string)}
+	restored := fakeMachineState{Holders: make(map[string]string)}
 	if err := json.Unmarshal(snapshot, &restored); err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (s *toy) Restore(snapshot []byte) error {
 	return nil
 }
 
-func (s *toy) Joined() [][]byte {
+func (s *fakeMachine) Joined() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joined++
@@ -118,38 +119,38 @@ func (s *toy) Joined() [][]byte {
 	return first
 }
 
-func (s *toy) Provisional(body []byte) {
+func (s *fakeMachine) Provisional(body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.provisional = append(s.provisional, string(body))
 }
 
-func (s *toy) Committed(e backplane.Entry) {
+func (s *fakeMachine) Committed(e backplane.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.acked = append(s.acked, string(e.Body))
 }
 
-func (s *toy) CutOff(cut bool) {
+func (s *fakeMachine) CutOff(cut bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cut = cut
 }
 
-// look calls f while the node can't change the toy.
-func (s *toy) look(f func(s *toy)) {
+// look calls f while the node can't change the machine.
+func (s *fakeMachine) look(f func(s *fakeMachine)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(s)
 }
 
-func (s *toy) encoded() string {
+func (s *fakeMachine) encoded() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return string(s.encodeLocked())
 }
 
-func (s *toy) texts() []string {
+func (s *fakeMachine) texts() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var texts []string
@@ -159,7 +160,7 @@ func (s *toy) texts() []string {
 	return texts
 }
 
-func (s *toy) ackedTexts() []string {
+func (s *fakeMachine) ackedTexts() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.acked)
