@@ -185,7 +185,7 @@ func TestWorkerKeepsTheContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	topic := find(t, contract, `var topicName = '(.*)'`)
-	for _, got := range []string{config.ServiceBusTopic, standard.ServiceBusTopic} {
+	for _, got := range []string{config.ServiceBus.Topic, standard.ServiceBus.Topic} {
 		if got != topic {
 			t.Errorf("the worker's topic is %q, want %q", got, topic)
 		}
@@ -196,13 +196,13 @@ func TestWorkerKeepsTheContract(t *testing.T) {
 	if grace := time.Duration(seconds) * time.Second; grace < config.DrainTimeout+rest {
 		t.Errorf("the platform kills after %v; the drain takes %v and the rest %v", grace, config.DrainTimeout, rest)
 	}
-	if config.MetricsLogInterval != time.Minute {
-		t.Errorf("metrics are logged every %v, want every 1m0s, as the charts' units say", config.MetricsLogInterval)
+	if config.Metrics.LogInterval != time.Minute {
+		t.Errorf("metrics are logged every %v, want every 1m0s, as the charts' units say", config.Metrics.LogInterval)
 	}
-	if config.LogFormat != "json" {
-		t.Errorf("the log's format is %q, want json, which the queries parse", config.LogFormat)
+	if config.Log.Format != "json" {
+		t.Errorf("the log's format is %q, want json, which the queries parse", config.Log.Format)
 	}
-	if len(config.TrustedProxies) == 0 {
+	if len(config.Transport.TrustedProxies) == 0 {
 		t.Error("no proxy is trusted, so that every client has the ingress's address")
 	}
 }

@@ -44,7 +44,7 @@ func work() error {
 	if err != nil {
 		return err
 	}
-	w, err := worker.New(config, worker.NewLogger(os.Stderr, config))
+	w, err := worker.New(config, worker.NewLogger(os.Stderr, config.Log))
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -22,7 +22,7 @@ func TestNewerVersionEndsWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := worker.New(config, worker.NewLogger(t.Output(), config))
+	w, err := worker.New(config, worker.NewLogger(t.Output(), config.Log))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/inprocess"
@@ -15,66 +14,69 @@ import (
 	"chatapp/internal/chat"
 )
 
-// cluster is this instance's part in the cluster: the bus, the node on it, and how the chat is told.
+// cluster joins this instance to the others: it owns the bus and the node on it.
 type cluster struct {
 	bus     backplane.Bus
 	node    *backplane.Node
 	service *servicebus.Bus // bus, if it is one
-	name    string          // of the kind of bus, for people
+	kind    string          // of bus, for the log
 	log     *slog.Logger
 }
 
-// openBus chooses the bus by the configuration. It talks to nobody yet.
-func openBus(config Config, log *slog.Logger) (*cluster, error) {
+// newCluster chooses the bus by the configuration. It opens no connection.
+func newCluster(config Config, log *slog.Logger) (*cluster, error) {
 	name := config.Replica
 	if name == "" {
-		name, _ = os.Hostname() // without one the bus has a word of its own
+		name, _ = os.Hostname() // without a name the bus uses its default
 	}
-	if config.ServiceBusConnectionString == "" && config.ServiceBusNamespace == "" {
-		return &cluster{bus: inprocess.NewHub(inprocess.Options{}).Join(aloneName(name)), name: "in process", log: log}, nil
+	if config.ServiceBus.ConnectionString == "" && config.ServiceBus.Namespace == "" {
+		bus := inprocess.NewHub(inprocess.Options{}).Join(withRandomSuffix(name))
+		return &cluster{bus: bus, kind: "in process", log: log}, nil
 	}
 	service, err := servicebus.New(servicebus.Options{
-		ConnectionString: config.ServiceBusConnectionString,
-		Namespace:        config.ServiceBusNamespace,
-		Topic:            config.ServiceBusTopic,
-		Subscription:     config.ServiceBusSubscription,
+		ConnectionString: config.ServiceBus.ConnectionString,
+		Namespace:        config.ServiceBus.Namespace,
+		Topic:            config.ServiceBus.Topic,
+		Subscription:     config.ServiceBus.Subscription,
 		Name:             name,
-		EmulatorHTTPPort: config.EmulatorHTTPPort,
+		EmulatorHTTPPort: config.ServiceBus.EmulatorHTTPPort,
 		Logger:           log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{bus: service, service: service, name: "service bus", log: log}, nil
+	return &cluster{bus: service, service: service, kind: "service bus", log: log}, nil
 }
 
-// aloneName names the instance of a worker without a bus; random, so that ids of its log are never those of an earlier run.
-func aloneName(name string) string {
+// withRandomSuffix makes an instance name that no earlier process had, so that entries of this process's log have ids
+// of their own.
+func withRandomSuffix(name string) string {
 	var suffix [4]byte
 	rand.Read(suffix[:])
 	return name + "-" + hex.EncodeToString(suffix[:])
 }
 
-// run is in the cluster until ctx ends, and then says goodbye. What the bus waits for at the start it waits for here.
+// run opens the bus, waiting for as long as that takes, and keeps the instance in the cluster until ctx ends. Then it
+// leaves the cluster.
 func (c *cluster) run(ctx context.Context) error {
 	if c.service == nil {
 		return c.node.Run(ctx)
 	}
 	if err := c.service.Open(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil // told to stop before it had begun
+			return nil // stopped before it joined
 		}
 		return fmt.Errorf("open service bus: %w", err)
 	}
-	sweeping, stopSweeping := context.WithCancel(ctx)
-	swept := make(chan struct{})
+	cleaning, stopCleaning := context.WithCancel(ctx)
+	cleaned := make(chan struct{})
 	go func() {
-		defer close(swept)
-		c.sweep(sweeping)
+		defer close(cleaned)
+		c.cleanUp(cleaning)
 	}()
 	err := c.node.Run(ctx)
-	stopSweeping() // Run may have ended by itself
-	<-swept
+	stopCleaning() // Run may have ended before ctx
+	<-cleaned
 	return err
 }
 
@@ -86,69 +88,36 @@ func (c *cluster) close(ctx context.Context) error {
 	return c.service.Close(ctx)
 }
 
-// sweepFirst is when a new instance sweeps for the first time, twice in a row: subscriptions that a whole cluster left behind are gone
-// soon after the next has begun.
-const sweepFirst = 20 * time.Second
-
-// sweep removes subscriptions without an instance, now and then, where this instance is the oldest.
-func (c *cluster) sweep(ctx context.Context) {
-	janitor := c.service.Janitor()
-	timer := time.NewTimer(sweepFirst)
-	defer timer.Stop()
-	for sweeps := 0; ; sweeps++ {
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return
-		}
-		if members := c.node.Status().Members; len(members) > 0 && members[0].Self {
-			if _, err := janitor.Sweep(ctx, instanceNames(members)); err != nil && ctx.Err() == nil {
-				c.log.Warn("subscriptions not swept", "err", err)
-			}
-		}
-		pause := servicebus.SweepEvery
-		if sweeps == 0 {
-			pause = sweepFirst
-		}
-		timer.Reset(pause)
-	}
-}
-
-func instanceNames(members []backplane.Member) []string {
-	all := make([]string, len(members))
-	for i, m := range members {
-		all[i] = m.Instance
-	}
-	return all
-}
-
-// notReady is why this instance is not in the cluster or not in step, or "".
-func (c *cluster) notReady() string {
+// readiness returns the instance's state in the cluster and, if it is not ready, the reason for people.
+func (c *cluster) readiness() (s state, reason string) {
 	if c.service != nil {
-		if why := c.service.Waiting(); why != "" {
-			return why
+		if reason := c.service.Waiting(); reason != "" {
+			return stateWaiting, reason
 		}
 	}
-	if status := c.node.Status(); !status.Ready {
-		return status.Why
+	switch status := c.node.Status(); {
+	case status.Ready:
+		return stateReady, ""
+	case status.CutOff && len(status.Members) > 0: // a joining instance has no members
+		return stateCutOff, status.Why
+	default:
+		return stateOutOfSync, status.Why
 	}
-	return ""
 }
 
-// view is the cluster as the chat shows it.
+// view returns the cluster as the chat shows it to clients.
 func (c *cluster) view() chat.Cluster {
 	status := c.node.Status()
-	view := chat.Cluster{Ready: status.Ready, Why: status.Why, CutOff: status.CutOff, Latency: status.Latency}
+	s, reason := c.readiness()
+	view := chat.Cluster{Ready: s == stateReady, Why: reason, CutOff: status.CutOff, Latency: status.Latency}
 	for _, m := range status.Members {
 		view.Instances = append(view.Instances, chat.Instance{Name: m.Instance, Self: m.Self, Heard: m.Heard})
-	}
-	if why := c.notReady(); why != "" {
-		view.Ready, view.Why = false, why
 	}
 	return view
 }
 
-// machine gives the chat to a node: the entries of both are the same flat struct, declared twice so that neither knows the other.
+// machine adapts the chat to the node's interfaces. Both packages declare the same flat entry type, so that neither
+// imports the other, and a conversion costs nothing.
 type machine struct{ *chat.Chat }
 
 func (m machine) Apply(e backplane.Entry)                  { m.Chat.Apply(chat.Entry(e)) }

@@ -2,230 +2,122 @@ package worker
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Config is everything a worker is told by its environment. See the README's table for the variables.
+// Config is a worker's configuration. Each field names the environment variable that LoadConfig reads it from; the
+// README's table explains them. The zero value is not usable: LoadConfig fills in the defaults.
 type Config struct {
-	Port int
+	Port         int           // PORT
+	DrainTimeout time.Duration // DRAIN_TIMEOUT
+	PprofAddress string        // PPROF_PORT on 127.0.0.1; "": no profiles are served
 
-	// At most one of these is set; neither: the in-process bus, for a worker that is alone.
-	ServiceBusConnectionString string
-	ServiceBusNamespace        string // fully qualified, such as chat.servicebus.windows.net
-	ServiceBusTopic            string
-	ServiceBusSubscription     string // made beforehand; empty: an own one is created
-
-	AllowedOrigins        []string
-	PingInterval          time.Duration
-	PingTimeout           time.Duration
-	SocketIOV2Clients     bool
-	MessageRate           float64 // messages a second and user; 0: no limit
-	MaxMessageLength      int     // grapheme clusters; 0: only what the transports allow
-	NameHold              time.Duration
-	NicknameHeader        string // a header in which a trusted front names the signed-in user
-	TrustedProxies        []netip.Prefix
-	MaxSessions           int
-	MaxSessionsPerAddress int
-	DrainTimeout          time.Duration
-
-	EmulatorHTTPPort int // where a Service Bus emulator is managed
-
-	// Replica is what the platform calls this replica, or "".
+	// Replica is the platform's name for this replica, or "": CONTAINER_APP_REPLICA_NAME or WEBSITE_INSTANCE_ID.
 	Replica string
-
-	// OTLP is the protocol by which metrics are sent: "grpc", "http/protobuf", or "" for not at all. Where to, and how, OpenTelemetry's
-	// exporters read themselves from the environment.
-	OTLP string
-
-	// TuneGC: GOGC has not been set, so that the program may choose.
+	// TuneGC is true where GOGC is not set, so that Main may choose a value.
 	TuneGC bool
 
-	MetricsLogInterval time.Duration // 0: metrics are not logged
-
-	LogLevel  slog.Level
-	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
+	ServiceBus ServiceBusConfig
+	Transport  TransportConfig
+	Chat       ChatConfig
+	Metrics    MetricsConfig
+	Log        LogConfig
 }
 
-// LoadConfig reads the environment. Its error names every variable that cannot be used, one line each.
+// ServiceBusConfig selects the bus. At most one of ConnectionString and Namespace is set. With neither, the worker uses
+// an in-process bus, and no other instance can join it.
+type ServiceBusConfig struct {
+	ConnectionString string // AZURE_SERVICEBUS_CONNECTIONSTRING
+	Namespace        string // AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE, such as chat.servicebus.windows.net
+	Topic            string // SERVICEBUS_TOPIC
+	Subscription     string // SERVICEBUS_SUBSCRIPTION, which must exist; "": the worker creates one of its own
+	EmulatorHTTPPort int    // EMULATOR_HTTP_PORT: the management port of a Service Bus emulator
+}
+
+// TransportConfig limits and times client connections.
+type TransportConfig struct {
+	AllowedOrigins        []string       // ALLOWED_ORIGINS
+	PingInterval          time.Duration  // PING_INTERVAL
+	PingTimeout           time.Duration  // PING_TIMEOUT
+	SocketIOV2Clients     bool           // SOCKETIO_V2_CLIENTS
+	TrustedProxies        []netip.Prefix // TRUSTED_PROXIES
+	MaxSessions           int            // MAX_SESSIONS; 0: no limit
+	MaxSessionsPerAddress int            // MAX_SESSIONS_PER_ADDRESS; 0: no limit
+}
+
+// ChatConfig limits users.
+type ChatConfig struct {
+	MessageRate      float64       // MESSAGE_RATE: messages a second and user; 0: no limit
+	MaxMessageLength int           // MAX_MESSAGE_LENGTH: grapheme clusters; 0: only the limits of the transports
+	NameHold         time.Duration // NAME_HOLD
+	NicknameHeader   string        // NICKNAME_HEADER: a header in which a trusted proxy names the signed-in user
+}
+
+// MetricsConfig says where metrics are sent besides /metrics.
+type MetricsConfig struct {
+	// OTLP is the protocol by which metrics are pushed: "grpc", "http/protobuf", or "" for none. OpenTelemetry's
+	// exporters read the endpoint and the rest from the environment themselves.
+	OTLP        string
+	LogInterval time.Duration // METRICS_LOG_INTERVAL; 0: metrics are not logged
+}
+
+// LogConfig sets up the logger that NewLogger makes.
+type LogConfig struct {
+	Level  slog.Level // LOG_LEVEL
+	Format string     // LOG_FORMAT: "text", "json", or "" for text on a terminal and JSON elsewhere
+}
+
+// LoadConfig reads the environment. Its error names every variable with an unusable value, one line each.
 func LoadConfig(getenv func(string) string) (Config, error) {
 	v := variables{getenv: getenv}
 	c := Config{
-		Port:                       v.integer("PORT", 3000, 0, 65535),
-		ServiceBusConnectionString: v.text("AZURE_SERVICEBUS_CONNECTIONSTRING", ""),
-		ServiceBusNamespace:        v.text("AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", ""),
-		ServiceBusTopic:            v.text("SERVICEBUS_TOPIC", "chat"),
-		ServiceBusSubscription:     v.text("SERVICEBUS_SUBSCRIPTION", ""),
-		AllowedOrigins:             v.origins("ALLOWED_ORIGINS"),
-		PingInterval:               v.duration("PING_INTERVAL", 25*time.Second, 100*time.Millisecond),
-		PingTimeout:                v.duration("PING_TIMEOUT", 20*time.Second, 100*time.Millisecond),
-		SocketIOV2Clients:          v.boolean("SOCKETIO_V2_CLIENTS"),
-		MessageRate:                v.number("MESSAGE_RATE", 5),
-		MaxMessageLength:           v.integer("MAX_MESSAGE_LENGTH", 4000, 0, 1_000_000),
-		NameHold:                   v.duration("NAME_HOLD", 30*time.Second, 0),
-		NicknameHeader:             v.text("NICKNAME_HEADER", ""),
-		TrustedProxies:             v.prefixes("TRUSTED_PROXIES"),
-		MaxSessions:                v.integer("MAX_SESSIONS", 0, 0, math.MaxInt32),
-		MaxSessionsPerAddress:      v.integer("MAX_SESSIONS_PER_ADDRESS", 0, 0, math.MaxInt32),
-		DrainTimeout:               v.duration("DRAIN_TIMEOUT", 20*time.Second, 0),
-		EmulatorHTTPPort:           v.integer("EMULATOR_HTTP_PORT", 5300, 1, 65535),
-		MetricsLogInterval:         v.duration("METRICS_LOG_INTERVAL", 0, 0),
-		Replica:                    v.first("CONTAINER_APP_REPLICA_NAME", "WEBSITE_INSTANCE_ID"),
-		TuneGC:                     v.text("GOGC", "") == "",
-		LogLevel:                   v.level("LOG_LEVEL"),
-		LogFormat:                  v.oneOf("LOG_FORMAT", "text", "json"),
+		Port:         v.integer("PORT", 3000, 0, 65535),
+		DrainTimeout: v.duration("DRAIN_TIMEOUT", 20*time.Second, 0),
+		PprofAddress: v.loopback("PPROF_PORT"),
+		Replica:      v.first("CONTAINER_APP_REPLICA_NAME", "WEBSITE_INSTANCE_ID"),
+		TuneGC:       v.text("GOGC", "") == "",
+		ServiceBus: ServiceBusConfig{
+			ConnectionString: v.text("AZURE_SERVICEBUS_CONNECTIONSTRING", ""),
+			Namespace:        v.text("AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", ""),
+			Topic:            v.text("SERVICEBUS_TOPIC", "chat"),
+			Subscription:     v.text("SERVICEBUS_SUBSCRIPTION", ""),
+			EmulatorHTTPPort: v.integer("EMULATOR_HTTP_PORT", 5300, 1, 65535),
+		},
+		Transport: TransportConfig{
+			AllowedOrigins:        v.origins("ALLOWED_ORIGINS"),
+			PingInterval:          v.duration("PING_INTERVAL", 25*time.Second, 100*time.Millisecond),
+			PingTimeout:           v.duration("PING_TIMEOUT", 20*time.Second, 100*time.Millisecond),
+			SocketIOV2Clients:     v.boolean("SOCKETIO_V2_CLIENTS"),
+			TrustedProxies:        v.prefixes("TRUSTED_PROXIES"),
+			MaxSessions:           v.integer("MAX_SESSIONS", 0, 0, math.MaxInt32),
+			MaxSessionsPerAddress: v.integer("MAX_SESSIONS_PER_ADDRESS", 0, 0, math.MaxInt32),
+		},
+		Chat: ChatConfig{
+			MessageRate:      v.number("MESSAGE_RATE", 5),
+			MaxMessageLength: v.integer("MAX_MESSAGE_LENGTH", 4000, 0, 1_000_000),
+			NameHold:         v.duration("NAME_HOLD", 30*time.Second, 0),
+			NicknameHeader:   v.text("NICKNAME_HEADER", ""),
+		},
+		Metrics: MetricsConfig{LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
+		Log:     LogConfig{Level: v.level("LOG_LEVEL"), Format: v.oneOf("LOG_FORMAT", "text", "json")},
 	}
 	if v.first("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") != "" {
-		c.OTLP = v.oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "grpc")
-		if c.OTLP == "" {
-			c.OTLP = "http/protobuf"
+		c.Metrics.OTLP = v.oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "grpc")
+		if c.Metrics.OTLP == "" {
+			c.Metrics.OTLP = "http/protobuf"
 		}
 	}
-	if c.ServiceBusConnectionString != "" && c.ServiceBusNamespace != "" {
-		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: one of them must go")
+	if c.ServiceBus.ConnectionString != "" && c.ServiceBus.Namespace != "" {
+		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: " +
+			"remove one of them")
 	}
-	if strings.Contains(c.ServiceBusNamespace, "/") {
-		v.bad("AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE: %q is not a host name such as chat.servicebus.windows.net", c.ServiceBusNamespace)
+	if strings.Contains(c.ServiceBus.Namespace, "/") {
+		v.bad("AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE: %q is not a host name such as chat.servicebus.windows.net",
+			c.ServiceBus.Namespace)
 	}
 	return c, errors.Join(v.errs...)
-}
-
-// variables reads environment variables and gathers what is wrong with them.
-type variables struct {
-	getenv func(string) string
-	errs   []error
-}
-
-func (v *variables) bad(format string, args ...any) {
-	v.errs = append(v.errs, fmt.Errorf(format, args...))
-}
-
-func (v *variables) text(name, fallback string) string {
-	if value := strings.TrimSpace(v.getenv(name)); value != "" {
-		return value
-	}
-	return fallback
-}
-
-func (v *variables) first(names ...string) string {
-	for _, name := range names {
-		if value := v.text(name, ""); value != "" {
-			return value
-		}
-	}
-	return ""
-}
-
-func (v *variables) integer(name string, fallback, lowest, highest int) int {
-	text := v.text(name, "")
-	if text == "" {
-		return fallback
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < lowest || n > highest {
-		v.bad("%s: %q is not a whole number from %d to %d", name, text, lowest, highest)
-	}
-	return n
-}
-
-func (v *variables) number(name string, fallback float64) float64 {
-	text := v.text(name, "")
-	if text == "" {
-		return fallback
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(n >= 0) || math.IsInf(n, 0) {
-		v.bad("%s: %q is not a number from 0 up", name, text)
-	}
-	return n
-}
-
-func (v *variables) duration(name string, fallback, lowest time.Duration) time.Duration {
-	text := v.text(name, "")
-	if text == "" {
-		return fallback
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < lowest {
-		v.bad("%s: %q is not a duration of at least %v, such as 25s or 1m30s", name, text, lowest)
-	}
-	return d
-}
-
-func (v *variables) boolean(name string) bool {
-	text := v.text(name, "false")
-	b, err := strconv.ParseBool(text)
-	if err != nil {
-		v.bad("%s: %q is neither true nor false", name, text)
-	}
-	return b
-}
-
-func (v *variables) oneOf(name string, allowed ...string) string {
-	text := strings.ToLower(v.text(name, ""))
-	for _, value := range allowed {
-		if text == value {
-			return text
-		}
-	}
-	if text != "" {
-		v.bad("%s: %q is none of %s", name, text, strings.Join(allowed, ", "))
-	}
-	return ""
-}
-
-func (v *variables) level(name string) slog.Level {
-	var level slog.Level
-	if text := v.text(name, "info"); level.UnmarshalText([]byte(text)) != nil {
-		v.bad("%s: %q is none of debug, info, warn, error", name, text)
-	}
-	return level
-}
-
-func (v *variables) list(name string) []string {
-	var items []string
-	for item := range strings.SplitSeq(v.text(name, ""), ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			items = append(items, item)
-		}
-	}
-	return items
-}
-
-// origins reads origins as browsers write them: scheme and host, and a port if it is not the scheme's own.
-func (v *variables) origins(name string) []string {
-	origins := v.list(name)
-	for _, origin := range origins {
-		if origin == "*" {
-			continue
-		}
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
-			v.bad("%s: %q is not an origin such as https://example.com, nor *", name, origin)
-		}
-	}
-	return origins
-}
-
-// prefixes reads CIDRs; a single address stands for itself alone.
-func (v *variables) prefixes(name string) []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, item := range v.list(name) {
-		prefix, err := netip.ParsePrefix(item)
-		if addr, addrErr := netip.ParseAddr(item); addrErr == nil {
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil {
-			v.bad("%s: %q is not an address range such as 10.0.0.0/8", name, item)
-			continue
-		}
-		prefixes = append(prefixes, prefix)
-	}
-	return prefixes
 }

@@ -22,39 +22,55 @@ func env(pairs ...string) func(string) string {
 func TestConfigDefaults(t *testing.T) {
 	got, err := LoadConfig(env())
 	want := Config{
-		Port: 3000, ServiceBusTopic: "chat", PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, MessageRate: 5,
-		MaxMessageLength: 4000, NameHold: 30 * time.Second, DrainTimeout: 20 * time.Second, EmulatorHTTPPort: 5300, TuneGC: true, LogLevel: slog.LevelInfo,
+		Port: 3000, DrainTimeout: 20 * time.Second, TuneGC: true,
+		ServiceBus: ServiceBusConfig{Topic: "chat", EmulatorHTTPPort: 5300},
+		Transport:  TransportConfig{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second},
+		Chat:       ChatConfig{MessageRate: 5, MaxMessageLength: 4000, NameHold: 30 * time.Second},
+		Log:        LogConfig{Level: slog.LevelInfo},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("LoadConfig of nothing = %+v, %v, want %+v", got, err, want)
+		t.Errorf("LoadConfig of an empty environment = %+v, %v, want %+v", got, err, want)
 	}
 }
 
 func TestConfigReadsEveryVariable(t *testing.T) {
 	got, err := LoadConfig(env(
-		"PORT", "8080", "AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "chat.servicebus.windows.net", "SERVICEBUS_TOPIC", "t",
-		"SERVICEBUS_SUBSCRIPTION", "s", "ALLOWED_ORIGINS", "https://a.test, http://b.test:8080,*", "PING_INTERVAL", "1s", "PING_TIMEOUT", "2s",
-		"SOCKETIO_V2_CLIENTS", "true", "MESSAGE_RATE", "0.5", "MAX_MESSAGE_LENGTH", "0", "NAME_HOLD", "0s", "NICKNAME_HEADER", "X-User",
-		"TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1", "MAX_SESSIONS", "5", "MAX_SESSIONS_PER_ADDRESS", "2", "DRAIN_TIMEOUT", "3s",
-		"CONTAINER_APP_REPLICA_NAME", "replica-1", "EMULATOR_HTTP_PORT", "5301", "METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON"))
+		"PORT", "8080", "PPROF_PORT", "6060", "DRAIN_TIMEOUT", "3s", "CONTAINER_APP_REPLICA_NAME", "replica-1",
+		"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "chat.servicebus.windows.net", "SERVICEBUS_TOPIC", "t",
+		"SERVICEBUS_SUBSCRIPTION", "s", "EMULATOR_HTTP_PORT", "5301",
+		"ALLOWED_ORIGINS", "https://a.test, http://b.test:8080,*", "PING_INTERVAL", "1s", "PING_TIMEOUT", "2s",
+		"SOCKETIO_V2_CLIENTS", "true", "TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1",
+		"MAX_SESSIONS", "5", "MAX_SESSIONS_PER_ADDRESS", "2",
+		"MESSAGE_RATE", "0.5", "MAX_MESSAGE_LENGTH", "0", "NAME_HOLD", "0s", "NICKNAME_HEADER", "X-User",
+		"METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON",
+		"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.test", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"))
 	want := Config{
-		Port: 8080, ServiceBusNamespace: "chat.servicebus.windows.net", ServiceBusTopic: "t", ServiceBusSubscription: "s",
-		AllowedOrigins: []string{"https://a.test", "http://b.test:8080", "*"}, PingInterval: time.Second, PingTimeout: 2 * time.Second,
-		SocketIOV2Clients: true, MessageRate: 0.5, NicknameHeader: "X-User",
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
-		MaxSessions:    5, MaxSessionsPerAddress: 2, DrainTimeout: 3 * time.Second, Replica: "replica-1", EmulatorHTTPPort: 5301, MetricsLogInterval: time.Minute, TuneGC: true, LogLevel: slog.LevelDebug, LogFormat: "json",
+		Port: 8080, DrainTimeout: 3 * time.Second, PprofAddress: "127.0.0.1:6060", Replica: "replica-1", TuneGC: true,
+		ServiceBus: ServiceBusConfig{
+			Namespace: "chat.servicebus.windows.net", Topic: "t", Subscription: "s", EmulatorHTTPPort: 5301,
+		},
+		Transport: TransportConfig{
+			AllowedOrigins: []string{"https://a.test", "http://b.test:8080", "*"},
+			PingInterval:   time.Second, PingTimeout: 2 * time.Second, SocketIOV2Clients: true,
+			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
+			MaxSessions:    5, MaxSessionsPerAddress: 2,
+		},
+		Chat:    ChatConfig{MessageRate: 0.5, NicknameHeader: "X-User"},
+		Metrics: MetricsConfig{OTLP: "grpc", LogInterval: time.Minute},
+		Log:     LogConfig{Level: slog.LevelDebug, Format: "json"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig = %+v, %v, want %+v", got, err, want)
 	}
 }
 
-// Every value that cannot be used is named, in one go, a line each.
-func TestConfigNamesEveryBadValue(t *testing.T) {
+func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 	bad := []string{
-		"PORT", "70000", "ALLOWED_ORIGINS", "example.com", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",
-		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon", "TRUSTED_PROXIES", "10.0.0.0/40", "MAX_SESSIONS", "many",
-		"MAX_SESSIONS_PER_ADDRESS", "1.5", "DRAIN_TIMEOUT", "x", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml", "EMULATOR_HTTP_PORT", "0", "METRICS_LOG_INTERVAL", "often",
+		"PORT", "70000", "PPROF_PORT", "localhost:6060", "DRAIN_TIMEOUT", "x", "EMULATOR_HTTP_PORT", "0",
+		"ALLOWED_ORIGINS", "example.com", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",
+		"TRUSTED_PROXIES", "10.0.0.0/40", "MAX_SESSIONS", "many", "MAX_SESSIONS_PER_ADDRESS", "1.5",
+		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon",
+		"METRICS_LOG_INTERVAL", "often", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml",
 	}
 	_, err := LoadConfig(env(bad...))
 	if err == nil {
@@ -66,16 +82,16 @@ func TestConfigNamesEveryBadValue(t *testing.T) {
 	}
 	for i := 0; i < len(bad); i += 2 {
 		if !strings.Contains(err.Error(), bad[i]+": ") || !strings.Contains(err.Error(), bad[i+1]) {
-			t.Errorf("no line tells that %s is %q:\n%v", bad[i], bad[i+1], err)
+			t.Errorf("no line says that %s is %q:\n%v", bad[i], bad[i+1], err)
 		}
 	}
-	_, err = LoadConfig(env("AZURE_SERVICEBUS_CONNECTIONSTRING", "Endpoint=sb://x/", "AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "x.servicebus.windows.net"))
+	_, err = LoadConfig(env("AZURE_SERVICEBUS_CONNECTIONSTRING", "Endpoint=sb://x/",
+		"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "x.servicebus.windows.net"))
 	if err == nil || !strings.Contains(err.Error(), "both set") {
-		t.Errorf("both ways to Service Bus = %v, want a refusal", err)
+		t.Errorf("with a connection string and a namespace LoadConfig = %v, want an error", err)
 	}
 }
 
-// The README's table and the code name the same variables.
 func TestReadmeNamesEveryVariable(t *testing.T) {
 	source, err := os.ReadFile("config.go")
 	if err != nil {
@@ -94,7 +110,7 @@ func TestReadmeNamesEveryVariable(t *testing.T) {
 	}
 	for name := range inTable {
 		if !inCode[name] && !strings.HasPrefix(name, "OTEL_") && name != "AZURE_CLIENT_ID" {
-			t.Errorf("README.md's table names %s, which nothing reads", name)
+			t.Errorf("README.md's table names %s, which LoadConfig does not read", name)
 		}
 	}
 }

@@ -1,14 +1,16 @@
-// Package worker is the composition root: it reads the environment, puts the parts together, and runs them as one worker role until it is
-// told to stop.
+// Package worker is the composition root: it reads the environment, connects the packages with each other, and runs
+// them as one worker role until it is stopped.
 //
 // # Concurrency
 //
 //	goroutine    started by   ends when
 //	http server  Serve        its listener is closed, after the drain
-//	net/http's   http server  their connection ends, or is taken over by engineio
-//	cluster      Serve        it has said goodbye, once all clients are gone; it runs the log's
-//	sweep        cluster      the cluster is left; only on Service Bus
-//	trim         Serve        the worker is told to stop
+//	net/http's   http server  their connection ends, or engineio takes it over
+//	pprof server Serve        Serve closes it at the end of the drain; only with Config.PprofAddress
+//	cluster      Serve        the instance has left the cluster, after all clients are gone
+//	janitor      cluster      the cluster goroutine stops it; only on Service Bus
+//	memory       Serve        Serve's context ends
+//	readiness    Serve        Serve's context ends
 //
-// The goroutines of engineio and of the log are theirs; Serve waits for all of them.
+// engineio, chat and backplane own further goroutines. Serve waits for all of them.
 package worker

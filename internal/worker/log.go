@@ -6,11 +6,10 @@ import (
 	"os"
 )
 
-// NewLogger makes the logger the configuration asks for, writing to w. Without a wish it is text on a terminal, which people read,
-// and JSON elsewhere, which machines do.
-func NewLogger(w io.Writer, c Config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
-	if c.LogFormat == "text" || c.LogFormat == "" && isTerminal(w) {
+// NewLogger returns a logger that writes to w. If c sets no format, it writes text to a terminal and JSON elsewhere.
+func NewLogger(w io.Writer, c LogConfig) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == "text" || c.Format == "" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))

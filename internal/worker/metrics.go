@@ -20,22 +20,22 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// measure is one figure that is read when somebody asks.
-type measure struct {
+// observable is a metric whose value is read at each collection. Two with the same name differ in their attributes.
+type observable struct {
 	name, unit, description string
-	kind                    measureKind
+	kind                    instrumentKind
 	attributes              []attribute.KeyValue
-	value                   func(*figures) int64
+	value                   func(*sample) int64
 }
 
-type measureKind uint8
+type instrumentKind uint8
 
 const (
-	counter measureKind = iota // only grows
-	gauge                      // as it is now
+	counter instrumentKind = iota // cumulative, never decreases
+	gauge
 )
 
-// metrics are the worker's figures, as Prometheus text and, where OpenTelemetry's variables ask for it, by OTLP.
+// metrics exports the worker's metrics as Prometheus text and, if configured, by OTLP and to the log.
 type metrics struct {
 	provider *sdkmetric.MeterProvider
 	handler  http.Handler
@@ -47,7 +47,7 @@ type metrics struct {
 	batchSize    metric.Float64Histogram
 }
 
-func newMetrics(ctx context.Context, config Config, instance string, log *slog.Logger) (*metrics, error) {
+func newMetrics(ctx context.Context, config MetricsConfig, instance string, log *slog.Logger) (*metrics, error) {
 	registry := prometheus.NewRegistry()
 	scraped, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo())
 	if err != nil {
@@ -61,8 +61,8 @@ func newMetrics(ctx context.Context, config Config, instance string, log *slog.L
 	if pushed != nil {
 		options = append(options, sdkmetric.WithReader(pushed))
 	}
-	if config.MetricsLogInterval > 0 {
-		options = append(options, sdkmetric.WithReader(logReader(log, config.MetricsLogInterval)))
+	if config.LogInterval > 0 {
+		options = append(options, sdkmetric.WithReader(logReader(log, config.LogInterval)))
 	}
 	provider := sdkmetric.NewMeterProvider(options...)
 	m := &metrics{
@@ -73,7 +73,7 @@ func newMetrics(ctx context.Context, config Config, instance string, log *slog.L
 	return m, m.addHistograms()
 }
 
-// Bounds of the histograms. Latency, in seconds, reaches from an in-process log to a Service Bus that has stalled.
+// Bucket bounds of the histograms. Latencies, in seconds, range from an in-process log to a stalled Service Bus.
 var (
 	latencyBounds = []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	entriesBounds = []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}
@@ -82,9 +82,12 @@ var (
 
 func (m *metrics) addHistograms() error {
 	var errs [3]error
-	m.logLatency, errs[0] = m.histogram("chat.log.latency", "s", "Time of an own message through the log, out and back.", latencyBounds)
-	m.batchEntries, errs[1] = m.histogram("chat.batch.entries", "{entry}", "Entries in an envelope published to all.", entriesBounds)
-	m.batchSize, errs[2] = m.histogram("chat.batch.size", "By", "Bytes of an envelope published to all.", sizeBounds)
+	m.logLatency, errs[0] = m.histogram("chat.log.latency", "s",
+		"Time from appending a message of a local user until it is back from the log.", latencyBounds)
+	m.batchEntries, errs[1] = m.histogram("chat.batch.entries", "{entry}",
+		"Log entries in a message published to the bus.", entriesBounds)
+	m.batchSize, errs[2] = m.histogram("chat.batch.size", "By",
+		"Bytes of a message published to the bus.", sizeBounds)
 	return errors.Join(errs[:]...)
 }
 
@@ -97,7 +100,7 @@ func (m *metrics) observeBatch(entries, bytes int) {
 	m.batchSize.Record(context.Background(), float64(bytes))
 }
 
-// workerResource tells whose figures these are. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before it.
+// workerResource identifies the source of the metrics. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override it.
 func workerResource(instance string) *resource.Resource {
 	own := resource.NewSchemaless(
 		attribute.String("service.name", "chatapp"),
@@ -106,12 +109,13 @@ func workerResource(instance string) *resource.Resource {
 	)
 	merged, err := resource.Merge(own, resource.Environment())
 	if err != nil {
-		return own // of different schemas: the environment's is left out
+		return own // the schemas conflict
 	}
 	return merged
 }
 
-// otlpReader sends the figures where OpenTelemetry's own variables say, which the exporters read themselves; nil where none does.
+// otlpReader pushes metrics by a protocol; it returns nil for "". The exporters read OpenTelemetry's variables from the
+// process's environment.
 func otlpReader(ctx context.Context, protocol string) (sdkmetric.Reader, error) {
 	var exporter sdkmetric.Exporter
 	var err error
@@ -129,19 +133,19 @@ func otlpReader(ctx context.Context, protocol string) (sdkmetric.Reader, error) 
 	return sdkmetric.NewPeriodicReader(exporter), nil
 }
 
-// observe registers figures, all read in one go.
-func (m *metrics) observe(measures []measure, read func() *figures) error {
-	observables := make([]metric.Observable, 0, len(measures))
+// observe registers observables. Each collection calls read once.
+func (m *metrics) observe(observables []observable, read func() *sample) error {
+	registered := make([]metric.Observable, 0, len(observables))
 	instruments := make(map[string]metric.Int64Observable)
 	var errs []error
-	for _, one := range measures {
+	for _, one := range observables {
 		if instruments[one.name] != nil {
 			continue
 		}
 		instrument, err := m.instrument(one)
 		errs = append(errs, err)
 		instruments[one.name] = instrument
-		observables = append(observables, instrument)
+		registered = append(registered, instrument)
 		m.names = append(m.names, one.name)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -149,15 +153,15 @@ func (m *metrics) observe(measures []measure, read func() *figures) error {
 	}
 	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		all := read()
-		for _, one := range measures {
+		for _, one := range observables {
 			o.ObserveInt64(instruments[one.name], one.value(all), metric.WithAttributes(one.attributes...))
 		}
 		return nil
-	}, observables...)
+	}, registered...)
 	return err
 }
 
-func (m *metrics) instrument(one measure) (metric.Int64Observable, error) {
+func (m *metrics) instrument(one observable) (metric.Int64Observable, error) {
 	unit, description := metric.WithUnit(one.unit), metric.WithDescription(one.description)
 	if one.kind == gauge {
 		return m.meter.Int64ObservableGauge(one.name, unit, description)
@@ -165,18 +169,20 @@ func (m *metrics) instrument(one measure) (metric.Int64Observable, error) {
 	return m.meter.Int64ObservableCounter(one.name, unit, description)
 }
 
-func (m *metrics) histogram(name, unit, description string, bounds []float64) (metric.Float64Histogram, error) {
+func (m *metrics) histogram(
+	name, unit, description string, bounds []float64,
+) (metric.Float64Histogram, error) {
 	m.names = append(m.names, name)
 	return m.meter.Float64Histogram(name, metric.WithUnit(unit), metric.WithDescription(description),
 		metric.WithExplicitBucketBoundaries(bounds...))
 }
 
-// close sends what is left.
+// close exports the metrics a last time.
 func (m *metrics) close(ctx context.Context) error {
 	return m.provider.Shutdown(ctx)
 }
 
-// MetricNames are the names of all figures a worker tells, for dashboards to be held against.
+// MetricNames returns the names of all metrics, in OpenTelemetry's form, so that a test can check dashboards.
 func (w *Worker) MetricNames() []string {
 	return slices.Clone(w.metrics.names)
 }

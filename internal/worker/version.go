@@ -2,10 +2,11 @@ package worker
 
 import "runtime/debug"
 
-// version is set by the image's build, by -ldflags "-X chatapp/internal/worker.version=…"; else the build's own record is used.
+// version is set by the image's build with -ldflags "-X chatapp/internal/worker.version=...".
 var version string
 
-// Version is the version of this program: what its build was told, or the commit it was built from, or "unknown".
+// Version returns the version that the build was given, or else the commit it was built from with "+changes" appended
+// for a modified checkout, or else "unknown".
 func Version() string {
 	if version != "" {
 		return version

@@ -1,0 +1,68 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+)
+
+// pprofServer serves the profiles of net/http/pprof on a listener of its own. A nil *pprofServer serves nothing.
+type pprofServer struct {
+	server *http.Server
+	cancel context.CancelFunc // of all requests: a CPU profile under way would otherwise delay the drain
+	group  sync.WaitGroup
+}
+
+// startPprof listens on an address of the loopback interface; "" turns profiles off. It refuses any other address,
+// because profiles show internals and cost CPU time.
+func startPprof(address string, log *slog.Logger) (*pprofServer, error) {
+	if address == "" {
+		return nil, nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on PPROF_PORT: %w", err)
+	}
+	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		return nil, errors.Join(fmt.Errorf("serve profiles: %s is not a loopback address", address), listener.Close())
+	}
+	// Importing net/http/pprof also registers its handlers with http.DefaultServeMux, which no server here uses.
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &pprofServer{cancel: cancel, server: &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}}
+	p.group.Go(func() {
+		if err := p.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("serving profiles failed", "err", err)
+		}
+	})
+	log.Info("serving profiles", "url", "http://"+listener.Addr().String()+"/debug/pprof/")
+	return p, nil
+}
+
+// shutdown cancels profiles under way and waits for their requests to end.
+func (p *pprofServer) shutdown(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	p.cancel()
+	err := p.server.Shutdown(ctx)
+	p.group.Wait()
+	return err
+}
