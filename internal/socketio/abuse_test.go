@@ -24,8 +24,8 @@ func heap() int {
 	return int(stats.HeapAlloc)
 }
 
-// settle waits until there are about as many goroutines as before, and tells if that does not happen. A few more may be
-// those that the Engine.IO server starts on demand and keeps.
+// settle waits until there are about as many goroutines as before, and reports if that does not happen.
+// A few more may be those that the Engine.IO server starts on demand and keeps.
 func settle(t *testing.T, before int) {
 	t.Helper()
 	const kept = 16
@@ -165,5 +165,45 @@ func TestClosedClientsCostNoMemory(t *testing.T) {
 	}
 	if n := server.Of("/").To("room").Len(); n != 0 || server.Stats().Sockets != 0 {
 		t.Errorf("%d sockets are left in the room, %d in all", n, server.Stats().Sockets)
+	}
+}
+
+// TestVolatileEventSkipsSlowClient fills the queue of a client that does not read yet: it later receives all events but
+// the volatile one.
+func TestVolatileEventSkipsSlowClient(t *testing.T) {
+	server := socketio.NewServer(socketio.Options{})
+	ns := server.Of("/")
+	host := socketiotest.Serve(t, server, engineio.Options{MaxQueueBytes: 256 << 20})
+	slow, _, err := websocket.DefaultDialer.Dial("ws://"+host.Address()+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	waitForSockets(t, ns, 1)
+	const events = 64
+	filler := strings.Repeat("x", 1<<20) // 64 MB in all: more than the buffers of a TCP connection hold
+	for range events {
+		if err := ns.Emit("event", filler); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ns.All().Volatile().Emit("volatile"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ns.Emit("last"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range events + 1 {
+		_, text, err := slow.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := `{"event":"event",`
+		if i == events {
+			want = `{"event":"last",`
+		}
+		if !strings.HasPrefix(string(text), want) {
+			t.Fatalf("message %d is %.40s, want %s", i, text, want)
+		}
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Args are the arguments of an event, as the JSON text they arrived in. They alias the packet and are valid until the
-// event's handler returns. The zero value has no arguments.
+// Args are the arguments of an event, as the JSON text they arrived in. They alias the packet and are
+// valid until the event's handler returns. The zero value has no arguments.
 type Args struct {
 	text         []byte
 	spans        []span // of each argument in text
@@ -14,8 +14,8 @@ type Args struct {
 	attachments  [][]byte
 }
 
-// Raw returns the JSON text of argument i, or nil if there is none. It must not be modified. If the argument holds binary
-// data the text has the protocol's placeholder in its stead.
+// Raw returns the JSON text of argument i, or nil if there is none. It must not be modified. If the
+// argument holds binary data the text has the protocol's placeholder in its stead.
 func (a *Args) Raw(i int) []byte {
 	if i < 0 || i >= len(a.spans) {
 		return nil
@@ -48,8 +48,8 @@ func (a *Args) Values() []any {
 	return values
 }
 
-// Value is an argument that was received and can be passed on by Emit or Ack: the same JSON text, with the attachments it
-// refers to. It aliases the packet as [Args.Raw] does. The zero value is null.
+// Value is an argument that was received and can be passed on by Emit or Ack: the same JSON text, with
+// the attachments it refers to. It aliases the packet as [Args.Raw] does. The zero value is null.
 type Value struct {
 	args *Args
 	at   span

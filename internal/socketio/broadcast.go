@@ -6,11 +6,12 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// Broadcast selects sockets of a namespace as the receivers of an event. It is a value: To, Except and Volatile return
-// another. The receivers are looked up when an event is emitted, not when the Broadcast is made.
+// Broadcast selects sockets of a namespace as the receivers of an event. It is a value: To, Except and
+// Volatile return another. The receivers are looked up when an event is emitted, not when the Broadcast
+// is made.
 //
-// To and Except accept names of rooms and ids of sockets. A socket receives an event once, however many of its rooms are
-// named.
+// To and Except accept names of rooms and ids of sockets. A socket receives an event once, however many
+// of its rooms are named.
 type Broadcast struct {
 	nsp      *Namespace
 	rooms    []string
@@ -47,8 +48,8 @@ func (b Broadcast) Volatile() Broadcast {
 	return b
 }
 
-// Emit broadcasts an event, with arguments as for [Socket.Emit]; an error means that they can't be encoded. Each protocol's
-// encoding is made once and shared by all receivers.
+// Emit broadcasts an event, with arguments as for [Socket.Emit]; an error means that they can't be
+// encoded. Each protocol's encoding is made once and shared by all receivers.
 func (b Broadcast) Emit(event string, args ...any) error {
 	p, err := b.nsp.Prepare(event, args...)
 	if err != nil {
@@ -58,8 +59,8 @@ func (b Broadcast) Emit(event string, args ...any) error {
 	return nil
 }
 
-// EmitPrepared broadcasts an event that is encoded already. It allocates nothing per receiver, and waits for none. It
-// panics if another namespace prepared the event.
+// EmitPrepared broadcasts an event that is encoded already. It allocates nothing per receiver, and
+// waits for none. It panics if another namespace prepared the event.
 func (b Broadcast) EmitPrepared(p *Prepared) {
 	n := b.nsp
 	n.mustOwn(p)

@@ -2,16 +2,15 @@ package socketio_test
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
 	"chatapp/internal/socketio/socketiotest"
+	"chatapp/internal/waittest"
 
 	"github.com/gorilla/websocket"
 )
@@ -116,7 +115,8 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 }
 
-// BenchmarkBroadcastStream lets up to 32 events be under way, as a busy room has them, so that one write can carry several.
+// BenchmarkBroadcastStream lets up to 32 events be under way, as a busy room has them, so that one
+// write can carry several.
 func BenchmarkBroadcastStream(b *testing.B) {
 	for _, n := range []int{100, 1000} {
 		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
@@ -163,7 +163,8 @@ func TestBroadcastAllocatesNothingPerReceiver(t *testing.T) {
 			a.wait(total)
 		})
 	}
-	if perReceiver := (counts[many] - counts[few]) / (many - few); perReceiver > 0.9 { // pools lose some of what they hold, under the race detector on purpose
+	// pools lose some of what they hold, under the race detector on purpose
+	if perReceiver := (counts[many] - counts[few]) / (many - few); perReceiver > 0.9 {
 		t.Errorf("a broadcast to %d allocates %v times, to %d %v times: %v for each receiver, want none",
 			few, counts[few], many, counts[many], perReceiver)
 	}
@@ -172,9 +173,5 @@ func TestBroadcastAllocatesNothingPerReceiver(t *testing.T) {
 // waitForSockets waits until n clients have joined: raw WebSockets get no answer.
 func waitForSockets(tb testing.TB, ns *socketio.Namespace, n int) {
 	tb.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ns.All().Len() < n; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%d sockets, want %d", ns.All().Len(), n)
-		}
-	}
+	waittest.Until(tb, fmt.Sprintf("%d sockets have joined", n), func() bool { return ns.All().Len() >= n })
 }

@@ -20,7 +20,8 @@ func TestBroadcast(t *testing.T) {
 		server := socketio.NewServer(socketio.Options{})
 		ns := server.Of("/")
 		host := socketiotest.Pipe(t, server, engineio.Options{Protocol3: true})
-		clients := map[string]*socketiotest.Client{"ann": host.Dial(""), "bob": host.Dial(""), "cid": host.DialBare("connect"), "old": host.DialProtocol3("")}
+		clients := map[string]*socketiotest.Client{"ann": host.Dial(""), "bob": host.Dial(""),
+			"cid": host.DialBare("connect"), "old": host.DialProtocol3("")}
 		sockets := map[string]*socketio.Socket{}
 		for name, c := range clients {
 			if name == "old" {
@@ -125,9 +126,9 @@ func TestPreparedEventIsSentAgain(t *testing.T) {
 	server := socketio.NewServer(socketio.Options{})
 	ns := server.Of("/")
 	host := socketiotest.Serve(t, server, engineio.Options{})
-	c, bare := host.Dial(""), host.DialBare("connect")
+	c, raw := host.Dial(""), host.DialBare("connect")
 	socket := ns.Socket(c.Connect("/", ""))
-	bare.Connect("/", "")
+	raw.Connect("/", "")
 	p, err := ns.Prepare("user message", "User1", "hello")
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +143,7 @@ func TestPreparedEventIsSentAgain(t *testing.T) {
 		c.Want("it can be used again", `2["user message","User1","hello"]`)
 	}
 	for range 3 {
-		bare.Want("on a raw WebSocket, too", `{"event":"user message","args":["User1","hello"]}`)
+		raw.Want("on a raw WebSocket, too", `{"event":"user message","args":["User1","hello"]}`)
 	}
 	if _, err := ns.Prepare("connect"); !errors.Is(err, socketio.ErrReservedEvent) {
 		t.Errorf("Prepare of a reserved event = %v, want %v", err, socketio.ErrReservedEvent)
@@ -205,7 +206,8 @@ func TestRoomsModel(t *testing.T) {
 	}
 }
 
-// TestEverySocketEndsOnce does everything at the same time, for the race detector, and counts the calls of OnDisconnect.
+// TestEverySocketEndsOnce does everything at the same time, for the race detector, and counts the calls
+// of OnDisconnect.
 func TestEverySocketEndsOnce(t *testing.T) {
 	server := socketio.NewServer(socketio.Options{})
 	ns := server.Of("/")

@@ -38,11 +38,13 @@ type client struct {
 func (c *client) isRaw() bool { return c.session.Protocol() == engineio.Raw }
 func (c *client) isV3() bool  { return c.session.Protocol() == engineio.V3 }
 
-// open joins the main namespace for clients whose protocol does not ask, and sets the connect time-out for all others.
+// open joins the main namespace for clients whose protocol does not ask, and sets the connect time-out
+// for all others.
 func (c *client) open() {
 	switch {
 	case c.isV3():
-		// Socket.IO v5, "Difference between v5 and v4": clients used to be in the main namespace without asking.
+		// Socket.IO v5, "Difference between v5 and v4": clients used to be in the main namespace
+		// without asking.
 		c.connect(nil, nil)
 	case c.isRaw() && !c.session.Handshake().Query().Has("connect"):
 		c.connect(nil, nil)
@@ -94,8 +96,8 @@ func (c *client) receive(m engineio.Message, in *incoming) error {
 	return nil
 }
 
-// cutQuery takes the query string off the namespace. Clients of Socket.IO 2 put there what later clients put into the
-// payload of the CONNECT packet.
+// cutQuery takes the query string off the namespace. Clients of Socket.IO 2 put there what later
+// clients put into the payload of the CONNECT packet.
 func (p *packet) cutQuery() {
 	namespace, query, ok := bytes.Cut(p.namespace, []byte{'?'})
 	p.namespace = namespace
@@ -110,8 +112,8 @@ func (p *packet) cutQuery() {
 	p.payload, _ = json.Marshal(auth) // can't fail for strings
 }
 
-// find returns the client's socket in a namespace. The server may have disconnected it: packets that were under way then
-// are dropped, where the reference implementation closes the whole connection.
+// find returns the client's socket in a namespace. The server may have disconnected it: packets that
+// were under way then are dropped, where the reference implementation closes the whole connection.
 func (c *client) find(namespace []byte) *Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()

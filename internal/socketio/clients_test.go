@@ -21,7 +21,8 @@ import (
 // clientsDir holds the official JavaScript clients and the conversations that they have.
 const clientsDir = "testdata/clients"
 
-// requireNode skips the test where Node or the clients' packages are missing, unless everything optional is required.
+// requireNode skips the test where Node or the clients' packages are missing, unless everything
+// optional is required.
 func requireNode(t *testing.T) {
 	t.Helper()
 	skip := t.Skipf
@@ -114,7 +115,8 @@ func (s *serving) stop(t *testing.T) {
 	_ = s.web.Close()
 }
 
-// converse runs the conversations of a mode, each as a subtest. It passes lines that do not end a conversation to control.
+// converse runs the conversations of a mode, each as a subtest. It passes lines that do not end a
+// conversation to control.
 func converse(t *testing.T, mode, address string, control func(line map[string]string, stdin io.Writer)) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

@@ -11,7 +11,8 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// connect joins the client to a namespace, or sends it a refusal. payload is the CONNECT packet's, a JSON object or nil.
+// connect joins the client to a namespace, or sends it a refusal. payload is the CONNECT packet's, a
+// JSON object or nil.
 func (c *client) connect(name, payload []byte) {
 	n := c.server.lookup(name)
 	switch {
@@ -30,8 +31,8 @@ func (c *client) connect(name, payload []byte) {
 	c.admit(socket)
 }
 
-// isFull reports whether the client is in as many namespaces as it may be. It does not count n, nor namespaces that the
-// server has disconnected the client from. It forgets an earlier socket in n.
+// isFull reports whether the client is in as many namespaces as it may be. It does not count n, nor
+// namespaces that the server has disconnected the client from. It forgets an earlier socket in n.
 func (c *client) isFull(n *Namespace) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,8 +107,8 @@ func (s *Socket) callConnect() {
 	}
 }
 
-// wantsConnectAnswer reports whether the client waits for an answer to its join. Only a raw WebSocket that joins without
-// asking does not.
+// wantsConnectAnswer reports whether the client waits for an answer to its join. Only a raw WebSocket
+// that joins without asking does not.
 func (s *Socket) wantsConnectAnswer() bool { return !s.client.isRaw() || s.client.rawState.asked }
 
 // connectAnswer returns the CONNECT packet, or the raw WebSocket's equivalent, for a client that has joined.
@@ -138,8 +139,8 @@ func (s *Socket) connectAnswer() engineio.Message {
 	return text(b)
 }
 
-// refuse sends a CONNECT_ERROR packet. Its payload is the message alone for clients of Socket.IO 2. A raw WebSocket joins
-// the main namespace, which exists, as its first, so it is never refused.
+// refuse sends a CONNECT_ERROR packet. Its payload is the message alone for clients of Socket.IO 2. A
+// raw WebSocket joins the main namespace, which exists, as its first, so it is never refused.
 func (c *client) refuse(namespace, message string) {
 	c.server.counters.connectErrors.Add(1)
 	b := appendHeader(nil, packetConnectError, 0, namespace, 0, false)

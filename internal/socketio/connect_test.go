@@ -11,6 +11,7 @@ import (
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
 	"chatapp/internal/socketio/socketiotest"
+	"chatapp/internal/waittest"
 )
 
 // newEcho returns the application of the official protocol suite.
@@ -19,7 +20,10 @@ func newEcho(o socketio.Options) *socketio.Server {
 	for _, name := range []string{"/", "custom"} {
 		server.Of(name).OnConnect(func(s *socketio.Socket) { _ = s.Emit("auth", json.RawMessage(s.Auth())) })
 	}
-	server.Of("/").On("message", func(s *socketio.Socket, e *socketio.Event) { _ = s.Emit("message-back", e.Values()...) })
+	server.Of("/").On("message", func(s *socketio.Socket, e *socketio.Event) {
+		_ = s.Emit("message-back",
+			e.Values()...)
+	})
 	server.Of("/").On("message-with-ack", func(s *socketio.Socket, e *socketio.Event) { _ = e.Ack(e.Values()...) })
 	return server
 }
@@ -73,8 +77,8 @@ func TestConnect(t *testing.T) {
 	})
 }
 
-// TestPacketOutOfPlaceCloses sends packets that are well-formed and out of place. The reference implementation closes the
-// connection for each of them.
+// TestPacketOutOfPlaceCloses sends packets that are well-formed and out of place. The reference
+// implementation closes the connection for each of them.
 func TestPacketOutOfPlaceCloses(t *testing.T) {
 	host := socketiotest.Serve(t, newEcho(socketio.Options{}), engineio.Options{})
 	for _, row := range []struct{ name, packet string }{
@@ -108,7 +112,7 @@ func TestConnectTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newEcho(socketio.Options{ConnectTimeout: 45 * time.Second})
 		host := socketiotest.Pipe(t, server, engineio.Options{})
-		silent, refused, bare := host.Dial(""), host.Dial(""), host.DialBare("connect")
+		silent, refused, raw := host.Dial(""), host.Dial(""), host.DialBare("connect")
 		left, joined := host.Dial(""), host.Dial("")
 		refused.Send(`0/random`)
 		refused.Want("refused", `4/random,*`)
@@ -120,7 +124,7 @@ func TestConnectTimeout(t *testing.T) {
 		silent.WantNothing("there is time yet", 44*time.Second)
 		silent.WantClose("it joined no namespace", 1000)
 		refused.WantClose("it joined no namespace", 1000)
-		bare.WantClose("it joined no namespace", 1008)
+		raw.WantClose("it joined no namespace", 1008)
 		left.WantNothing("it was in a namespace before", time.Hour)
 		joined.WantNothing("it is in a namespace", time.Hour)
 		if n := server.Stats().Clients; n != 2 {
@@ -167,10 +171,15 @@ func TestDisconnectReasons(t *testing.T) {
 		want error
 		lost bool
 	}{
-		{"client leaves", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Send(`1`) }, socketio.ErrClientDisconnect, false},
-		{"connection breaks", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Close() }, engineio.ErrTransportClosed, true},
+		{"client leaves", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Send(`1`) },
+			socketio.ErrClientDisconnect, false},
+		{"connection breaks", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Close() },
+			engineio.ErrTransportClosed, true},
 		{"malformed packet", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Send(`2{}`) }, nil, false},
-		{"server shuts down", func(h *socketiotest.Host, _ *socketiotest.Client) { _ = h.Engine.Shutdown(t.Context()) }, engineio.ErrServerClosed, true},
+		{"server shuts down", func(h *socketiotest.Host,
+			_ *socketiotest.Client) {
+			_ = h.Engine.Shutdown(t.Context())
+		}, engineio.ErrServerClosed, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server := newEcho(socketio.Options{})
@@ -224,7 +233,8 @@ func TestHandshake(t *testing.T) {
 			t.Errorf("handshake is %+v with query %v, want address 127.0.0.1 and room a b", h, h.Query())
 		}
 		if s.PrivateID() != "" || s.Recovered() || s.Offset() != "" {
-			t.Errorf("pid %q, recovered %v, offset %q, want nothing to recover", s.PrivateID(), s.Recovered(), s.Offset())
+			t.Errorf("pid %q, recovered %v, offset %q, want nothing to recover", s.PrivateID(), s.Recovered(),
+				s.Offset())
 		}
 	})
 	c := socketiotest.Serve(t, server, engineio.Options{}).Dial("room=a+b")
@@ -234,13 +244,14 @@ func TestHandshake(t *testing.T) {
 	if socket == nil || socket.ID() != sid {
 		t.Fatalf("Socket(%q) = %v, want the socket", sid, socket)
 	}
+	waittest.Until(t, "the payload is released after OnConnect", func() bool { return socket.Auth() == nil })
 	if socket := server.Of("/").Socket("nobody"); socket != nil {
 		t.Errorf("Socket of an unknown id = %v, want nil", socket)
 	}
 }
 
-// TestProtocol3 talks to a client of Socket.IO 2, whose protocol lacks the CONNECT of the main namespace and the payloads
-// of CONNECT packets: Socket.IO v5, "Difference between v5 and v4".
+// TestProtocol3 talks to a client of Socket.IO 2, whose protocol lacks the CONNECT of the main
+// namespace and the payloads of CONNECT packets: Socket.IO v5, "Difference between v5 and v4".
 func TestProtocol3(t *testing.T) {
 	server := newEcho(socketio.Options{})
 	host := socketiotest.Serve(t, server, engineio.Options{Protocol3: true})

@@ -9,7 +9,8 @@ import (
 	"chatapp/internal/timerheap"
 )
 
-// connectTimeouts closes clients that have joined no namespace in time. All clients of a server share one timer.
+// connectTimeouts closes clients that have joined no namespace in time. All clients of a server share
+// one timer.
 type connectTimeouts struct {
 	running sync.WaitGroup // calls of expire that have seen closed as false
 

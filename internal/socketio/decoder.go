@@ -13,8 +13,8 @@ type incoming struct {
 	event  Event
 }
 
-// decoder assembles packets that arrive in several messages: the text first, then its attachments. The zero value is
-// ready. The goroutine that reads owns it.
+// decoder assembles packets that arrive in several messages: the text first, then its attachments. The
+// zero value is ready. The goroutine that reads owns it.
 type decoder struct {
 	waiting *partial
 }
@@ -27,7 +27,8 @@ type partial struct {
 	bytes        int // of the text and the attachments
 }
 
-// add decodes one message of a session into in, and reports whether the packet is complete with its attachments.
+// add decodes one message of a session into in, and reports whether the packet is complete with its
+// attachments.
 func (d *decoder) add(m engineio.Message, in *incoming, lim *limits) (complete bool, err error) {
 	if m.Binary {
 		return d.addAttachment(m.Data, in, lim)

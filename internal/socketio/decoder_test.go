@@ -27,7 +27,8 @@ func TestDecoder(t *testing.T) {
 		{"attachment out of nowhere", []engineio.Message{data(1)}, errUnannouncedBinary},
 		{"one too many", []engineio.Message{word(two), data(1), data(2), data(3)}, errUnannouncedBinary},
 		{"text too early", []engineio.Message{word(two), data(1), word(`2["e"]`)}, errTextInBinary},
-		{"placeholder without attachment", []engineio.Message{word(`51-["e",{"_placeholder":true,"num":1}]`)}, errPlaceholder},
+		{"placeholder without attachment", []engineio.Message{word(`51-["e",{"_placeholder":true,"num":1}]`)},
+			errPlaceholder},
 		{"too large together", []engineio.Message{word(two), data(30), data(30)}, errPacketSize},
 		{"text too large", []engineio.Message{word(`51-["` + strings.Repeat("x", 100) + `"]`)}, errPacketSize},
 	} {
@@ -50,8 +51,8 @@ func TestDecoder(t *testing.T) {
 	}
 }
 
-// FuzzDecoder passes on whatever event it is given: what comes out must be an event again, with the same number of
-// arguments and no more attachments.
+// FuzzDecoder passes on whatever event it is given: what comes out must be an event again, with the
+// same number of arguments and no more attachments.
 func FuzzDecoder(f *testing.F) {
 	f.Add([]byte(`2["e",1]`), []byte(nil), []byte(nil))
 	f.Add([]byte(`51-["e",{"_placeholder":true,"num":0}]`), []byte{1}, []byte(nil))

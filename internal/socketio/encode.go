@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// body is the part of an event or acknowledgement that all protocols share. The text lacks the closing bracket, because
-// the arguments end differently on a raw WebSocket.
+// body is the part of an event or acknowledgement that all protocols share. The text lacks the closing
+// bracket, because the arguments end differently on a raw WebSocket.
 type body struct {
 	text         []byte        // `["name",1,{"_placeholder":true,"num":0}`, or for an acknowledgement `[1`
 	nameEnd      int           // where the arguments start: behind the name, or behind the bracket
@@ -70,8 +70,8 @@ func (b *body) appendArgs(args []any) error {
 	return b.checkPlaceholders()
 }
 
-// checkPlaceholders returns an error if JSON among the arguments looks like a placeholder. The receiver's parser would
-// replace it with an attachment, or refuse the packet and close the connection.
+// checkPlaceholders returns an error if JSON among the arguments looks like a placeholder. The
+// receiver's parser would replace it with an attachment, or refuse the packet and close the connection.
 func (b *body) checkPlaceholders() error {
 	found, err := findPlaceholders(append(bytes.Clone(b.text), ']'), len(b.attachments), nil)
 	if err == nil && len(found) != len(b.placeholders) {
@@ -136,7 +136,8 @@ func (b *body) appendValue(v Value) {
 	b.text = append(b.text, v.args.text[from:v.at.end]...)
 }
 
-// trusted are the limits for JSON from the application, which bounds only the depth that the scanner can handle.
+// trusted are the limits for JSON from the application, which bounds only the depth that the scanner
+// can handle.
 var trusted = limits{depth: deepest, arguments: math.MaxInt, attachments: math.MaxInt, namespace: math.MaxInt}
 
 func (b *body) appendJSON(raw []byte) error {
@@ -201,8 +202,8 @@ func appendString(dst []byte, s string) []byte {
 	return append(append(dst, s[clean:]...), '"')
 }
 
-// appendPacket appends the Socket.IO packet of an event, or the acknowledgement of the client's event id. The attachments
-// follow it as messages of their own.
+// appendPacket appends the Socket.IO packet of an event, or the acknowledgement of the client's event
+// id. The attachments follow it as messages of their own.
 func (b *body) appendPacket(dst []byte, kind packetType, nsp string, id uint64) []byte {
 	isAck := kind == packetAck
 	if len(b.attachments) > 0 {

@@ -21,13 +21,19 @@ func TestEncode(t *testing.T) {
 		raw  string
 	}{
 		{"nothing", nil, `["e"]`, `[]`},
-		{"scalars", []any{"a", true, false, nil, 1, int64(-2), uint64(3), 4.5, uint8(6)}, `["e","a",true,false,null,1,-2,3,4.5,6]`, `["a",true,false,null,1,-2,3,4.5,6]`},
-		{"a string with escapes", []any{"\"\\\n\r\t\x00\x1f/<&>\u2028é\U0001F600"}, `["e","\"\\\n\r\t\u0000\u001f/<&>` + "\u2028é\U0001F600" + `"]`,
+		{"scalars", []any{"a", true, false, nil, 1, int64(-2), uint64(3), 4.5, uint8(6)},
+			`["e","a",true,false,null,1,-2,3,4.5,6]`, `["a",true,false,null,1,-2,3,4.5,6]`},
+		{"a string with escapes", []any{"\"\\\n\r\t\x00\x1f/<&>\u2028é\U0001F600"},
+			`["e","\"\\\n\r\t\u0000\u001f/<&>` + "\u2028é\U0001F600" + `"]`,
 			`["\"\\\n\r\t\u0000\u001f/<&>` + "\u2028é\U0001F600" + `"]`},
 		{"a string that is not UTF-8", []any{"a\xffb\xc3"}, "[\"e\",\"a\uFFFDb\uFFFD\"]", "[\"a\uFFFDb\uFFFD\"]"},
-		{"structs", []any{point{1, "<&>"}, &point{X: 2}, map[string]int{"a": 1}, []int{1}}, `["e",{"x":1,"s":"<&>"},{"x":2},{"a":1},[1]]`, `[{"x":1,"s":"<&>"},{"x":2},{"a":1},[1]]`},
-		{"JSON", []any{json.RawMessage(`{ "a": 1.0 }`), json.RawMessage(`[1]`)}, `["e",{ "a": 1.0 },[1]]`, `[{ "a": 1.0 },[1]]`},
-		{"binary", []any{"a", []byte{1, 2, 3}, 1, []byte{}}, `["e","a",{"_placeholder":true,"num":0},1,{"_placeholder":true,"num":1}]`, `["a",{"base64":"AQID"},1,{"base64":""}]`},
+		{"structs", []any{point{1, "<&>"}, &point{X: 2}, map[string]int{"a": 1}, []int{1}},
+			`["e",{"x":1,"s":"<&>"},{"x":2},{"a":1},[1]]`, `[{"x":1,"s":"<&>"},{"x":2},{"a":1},[1]]`},
+		{"JSON", []any{json.RawMessage(`{ "a": 1.0 }`), json.RawMessage(`[1]`)}, `["e",{ "a": 1.0 },[1]]`,
+			`[{ "a": 1.0 },[1]]`},
+		{"binary", []any{"a", []byte{1, 2, 3}, 1, []byte{}},
+			`["e","a",{"_placeholder":true,"num":0},1,{"_placeholder":true,"num":1}]`,
+			`["a",{"base64":"AQID"},1,{"base64":""}]`},
 		{"binary first", []any{[]byte{1}}, `["e",{"_placeholder":true,"num":0}]`, `[{"base64":"AQ=="}]`},
 		{"a time", []any{time.Unix(0, 0).UTC()}, `["e","1970-01-01T00:00:00Z"]`, `["1970-01-01T00:00:00Z"]`},
 	} {
@@ -46,14 +52,16 @@ func TestEncode(t *testing.T) {
 			if got, want := string(b.appendPacket(nil, packetEvent, "/n", 4)), header+"/n,"+row.wire; got != want {
 				t.Errorf("packet of %v = %s, want %s", row.args, got, want)
 			}
-			if got, want := string(b.appendRawMessage(nil, packetEvent, 0)), `{"event":"e","args":`+row.raw+`}`; got != want {
+			if got, want := string(b.appendRawMessage(nil, packetEvent, 0)),
+				`{"event":"e","args":`+row.raw+`}`; got != want {
 				t.Errorf("raw message of %v = %s, want %s", row.args, got, want)
 			}
 			var ack body
 			if err := ack.encodeAck(row.args); err != nil {
 				t.Fatal(err)
 			}
-			if got, want := string(ack.appendRawMessage(nil, packetAck, 4)), `{"ack":4,"args":`+row.raw+`}`; got != want {
+			if got, want := string(ack.appendRawMessage(nil, packetAck, 4)),
+				`{"ack":4,"args":`+row.raw+`}`; got != want {
 				t.Errorf("raw acknowledgement of %v = %s, want %s", row.args, got, want)
 			}
 		})
@@ -72,8 +80,10 @@ func TestEncodeErrors(t *testing.T) {
 		{"JSON that is empty", "e", []any{json.RawMessage(nil)}, errJSON},
 		{"JSON that is not UTF-8", "e", []any{json.RawMessage("\"\xff\"")}, errJSON},
 		// A receiver's parser would refuse the packet, and close: a user could throw others out.
-		{"a foreign placeholder beside an attachment", "e", []any{[]byte{1}, json.RawMessage(`{"_placeholder":true,"num":9}`)}, errPlaceholder},
-		{"a foreign placeholder for our attachment", "e", []any{[]byte{1}, map[string]any{"_placeholder": true, "num": 0}}, errPlaceholder},
+		{"a foreign placeholder beside an attachment", "e", []any{[]byte{1},
+			json.RawMessage(`{"_placeholder":true,"num":9}`)}, errPlaceholder},
+		{"a foreign placeholder for our attachment", "e", []any{[]byte{1}, map[string]any{"_placeholder": true,
+			"num": 0}}, errPlaceholder},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var b body
@@ -88,9 +98,11 @@ func TestEncodeErrors(t *testing.T) {
 	}
 }
 
-// TestReceivedArgumentsPassOn checks that JSON stays the same text, and attachments get the numbers of the new packet.
+// TestReceivedArgumentsPassOn checks that JSON stays the same text, and attachments get the numbers of
+// the new packet.
 func TestReceivedArgumentsPassOn(t *testing.T) {
-	text := []byte(`["message",1.0,{ "a" : "\u00e9" },{"num":2,"_placeholder":true},[{"_placeholder":true,"num":0}],{"_placeholder":true,"num":1}]`)
+	text := []byte(`["message",1.0,{ "a" : "\u00e9" },{"num":2,"_placeholder":true},` +
+		`[{"_placeholder":true,"num":0}],{"_placeholder":true,"num":1}]`)
 	var p packet
 	if err := p.parse(append([]byte("53-"), text...), &testLimits); err != nil {
 		t.Fatal(err)
@@ -99,14 +111,16 @@ func TestReceivedArgumentsPassOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := Args{text: p.payload, spans: p.args[1:], placeholders: placeholders, attachments: [][]byte{{1, 2, 3}, {4}, {5}}}
+	args := Args{text: p.payload, spans: p.args[1:], placeholders: placeholders, attachments: [][]byte{{1, 2, 3},
+		{4}, {5}}}
 	for _, row := range []struct {
 		values []any
 		packet string
 		raw    string
 	}{
 		{args.Values(),
-			`53-["back",1.0,{ "a" : "\u00e9" },{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}],{"_placeholder":true,"num":2}]`,
+			`53-["back",1.0,{ "a" : "\u00e9" },{"_placeholder":true,"num":0},` +
+				`[{"_placeholder":true,"num":1}],{"_placeholder":true,"num":2}]`,
 			`{"event":"back","args":[1.0,{ "a" : "\u00e9" },{"base64":"BQ=="},[{"base64":"AQID"}],{"base64":"BA=="}]}`},
 		{[]any{args.Values()[3], []byte{9}, args.Values()[0], Value{}},
 			`52-["back",[{"_placeholder":true,"num":0}],{"_placeholder":true,"num":1},1.0,null]`,

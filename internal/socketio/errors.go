@@ -26,8 +26,9 @@ var (
 	ErrConnectTimeout = errors.New("no namespace joined in time")
 )
 
-// Lost reports whether a socket that ended for this reason has lost its connection, so that its client may come back and
-// recover it. It is false if either side left on purpose, or the client broke the protocol.
+// Lost reports whether a socket that ended for this reason has lost its connection, so that its client
+// may come back and recover it. It is false if either side left on purpose, or the client broke the
+// protocol.
 func Lost(reason error) bool {
 	deliberate := []error{ErrClientDisconnect, ErrServerDisconnect, ErrSuperseded, ErrPanic, ErrConnectTimeout}
 	for _, err := range deliberate {

@@ -1,7 +1,7 @@
 package socketio
 
-// Event is an event that a client sent, with its arguments. It is valid until its handler returns. A handler copies what
-// it needs for longer, and takes Deferred to acknowledge the event later.
+// Event is an event that a client sent, with its arguments. It is valid until its handler returns. A
+// handler copies what it needs for longer, and takes Deferred to acknowledge the event later.
 type Event struct {
 	Args
 	socket   *Socket
@@ -14,8 +14,8 @@ type Event struct {
 // WantsAck reports whether the client waits for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.wantsAck }
 
-// Ack acknowledges the event with arguments as for [Socket.Emit]. It sends nothing if the client wants no acknowledgement.
-// A second call, and one after Deferred, returns ErrAcked.
+// Ack acknowledges the event with arguments as for [Socket.Emit]. It sends nothing if the client wants
+// no acknowledgement. A second call, and one after Deferred, returns ErrAcked.
 func (e *Event) Ack(args ...any) error {
 	if e.acked {
 		return ErrAcked
@@ -32,8 +32,8 @@ func (e *Event) Deferred() Ack {
 	return Ack{socket: e.socket, id: e.id}
 }
 
-// Ack is an acknowledgement that a client waits for. Send it once: clients ignore any further one. No client waits for the
-// zero value. It is safe for concurrent use.
+// Ack is an acknowledgement that a client waits for. Send it once: clients ignore any further one. No
+// client waits for the zero value. It is safe for concurrent use.
 type Ack struct {
 	socket *Socket // nil: not wanted
 	id     uint64
@@ -42,8 +42,8 @@ type Ack struct {
 // Wanted reports whether a client waits for the acknowledgement.
 func (a Ack) Wanted() bool { return a.socket != nil }
 
-// Send queues the acknowledgement, with arguments as for [Socket.Emit]. It returns ErrDisconnected when the socket is gone,
-// and nil when no client waits for it.
+// Send queues the acknowledgement, with arguments as for [Socket.Emit]. It returns ErrDisconnected when
+// the socket is gone, and nil when no client waits for it.
 func (a Ack) Send(args ...any) error {
 	if a.socket == nil {
 		return nil

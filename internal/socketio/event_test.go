@@ -31,7 +31,7 @@ func TestEvents(t *testing.T) {
 	c.Want("acknowledged", `3456[1,"2",{"3":[false]}]`)
 	c.Send(`20["message-with-ack"]`)
 	c.Want("0 is an id", `30[]`)
-	c.Send(`2["message-with-ack","nobody waits"]`)
+	c.Send(`2["message-with-ack","no id"]`)
 	c.Send(`29007199254740991["message-with-ack"]`)
 	c.Want("ids are as large as JavaScript's", `39007199254740991[]`)
 
@@ -44,15 +44,17 @@ func TestEvents(t *testing.T) {
 	c.Send(`52-789["message-with-ack",{"_placeholder":true,"num":1},{"in":[{"num":0,"_placeholder":true}]}]`)
 	c.SendBinary([]byte{1})
 	c.SendBinary(nil)
-	c.Want("numbered as the official encoder does", `62-789[{"_placeholder":true,"num":0},{"in":[{"_placeholder":true,"num":1}]}]`)
+	c.Want("numbered as the official encoder does",
+		`62-789[{"_placeholder":true,"num":0},{"in":[{"_placeholder":true,"num":1}]}]`)
 	c.WantBinary("in order", nil)
 	c.WantBinary("in order", []byte{1})
 	c.Send(`2["message",{"_placeholder":true,"num":7}]`)
-	c.Want("in a plain event it is an object like any other", `2["message-back",{"_placeholder":true,"num":7}]`)
+	c.Want("in an event without attachments it is an object like any other",
+		`2["message-back",{"_placeholder":true,"num":7}]`)
 	c.Send(`50-["message","no attachment after all"]`)
 	c.Want("which is allowed", `2["message-back","no attachment after all"]`)
 
-	c.Send(`2["nobody handles this"]`)
+	c.Send(`2["unknown"]`)
 	c.Send(`2["message","still here"]`)
 	c.Want("unknown events are ignored", `2["message-back","still here"]`)
 	if got := server.Stats(); got.Events == 0 || got.ProtocolErrors != 0 || got.Sockets != 1 {
@@ -67,8 +69,10 @@ func TestMalformedPacketsClose(t *testing.T) {
 	bystander.Connect("/", "")
 	bystander.Want("joined", `2["auth",{}]`)
 	for _, packets := range [][]string{
-		{``}, {`abc`}, {`9`}, {`2{}`}, {`2`}, {`2[]`}, {`2["disconnect"]`}, {`2abc["message"]`}, {`2["message"`}, {`2["message"]["message"]`},
-		{`2["message"] x`}, {`31`}, {`3[]`}, {`51["message"]`}, {`511-["message"]`}, {`51-["message",{"_placeholder":true,"num":1}]`},
+		{``}, {`abc`}, {`9`}, {`2{}`}, {`2`}, {`2[]`}, {`2["disconnect"]`}, {`2abc["message"]`}, {`2["message"`},
+		{`2["message"]["message"]`},
+		{`2["message"] x`}, {`31`}, {`3[]`}, {`51["message"]`}, {`511-["message"]`},
+		{`51-["message",{"_placeholder":true,"num":1}]`},
 		{`51-["message",{"_placeholder":true,"num":0}]`, `2["message"]`},
 		{`2["message",` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `]`},
 		{`2["message",` + strings.Repeat(`{"a":`, 100_000) + `1` + strings.Repeat("}", 100_000) + `]`},
@@ -157,7 +161,7 @@ func TestDeferredAck(t *testing.T) {
 		t.Errorf("wanted: %v, %v, want true, false", first.Wanted(), second.Wanted())
 	}
 	if err := second.Send(1); err != nil {
-		t.Errorf("an acknowledgement that nobody wants: %v", err)
+		t.Errorf("an acknowledgement that no client wants: %v", err)
 	}
 	if err := first.Send(true, []byte{9}); err != nil {
 		t.Errorf("Send = %v", err)

@@ -9,8 +9,8 @@ import (
 	"chatapp/internal/socketio"
 )
 
-// A chat of one room, for Socket.IO clients and raw WebSockets: clients join with {"name":"..."}, send messages, and ask
-// for an acknowledgement if they like.
+// A chat of one room, for Socket.IO clients and raw WebSockets: clients join with {"name":"..."}, send
+// messages, and ask for an acknowledgement if they like.
 func Example() {
 	server := socketio.NewServer(socketio.Options{})
 	chat := server.Of("/")

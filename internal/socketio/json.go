@@ -2,8 +2,9 @@ package socketio
 
 import "encoding/json"
 
-// This file checks JSON text in one pass, without recursion or allocation. Arguments are passed on as the text they
-// arrived in, so nothing builds values from them. The grammar is RFC 8259's: the scanner refuses all that JSON.parse does.
+// This file checks JSON text in one pass, without recursion or allocation. Arguments are passed on as
+// the text they arrived in, so nothing builds values from them. The grammar is RFC 8259's: the scanner
+// refuses all that JSON.parse does.
 
 // deepest is the greatest nesting that a limit can allow. The scanner keeps one bit per level.
 const deepest = 1024
@@ -56,7 +57,8 @@ func scanEnd(text []byte, i int) error {
 	return nil
 }
 
-// scanElements checks the array at text[i], appends the spans of its elements to args and returns the index of its end.
+// scanElements checks the array at text[i], appends the spans of its elements to args and returns the
+// index of its end.
 func scanElements(text []byte, i int, lim *limits, args []span) ([]span, int, error) {
 	i = skipSpace(text, i+1)
 	if i < len(text) && text[i] == ']' {
@@ -162,8 +164,9 @@ func scanNested(text []byte, i, depth int) (int, error) {
 	}
 }
 
-// scanAfter reads on from a value that ends at text[i]: closing brackets, then a comma and the key of an object's next
-// member. It returns the index of the next value, or that of the end when no level is left.
+// scanAfter reads on from a value that ends at text[i]: closing brackets, then a comma and the key of
+// an object's next member. It returns the index of the next value, or that of the end when no level is
+// left.
 func scanAfter(text []byte, i int, in *nesting) (int, error) {
 	for in.levels > 0 {
 		i = skipSpace(text, i)

@@ -9,8 +9,10 @@ import (
 var wide = limits{depth: deepest, arguments: 1 << 20}
 
 var jsonTexts = []string{
-	`null`, `true`, `false`, `0`, `-0`, `1e5`, `-1.5E-7`, `""`, `"\u00e9\\\/\b"`, `[]`, `{}`, `[[],{}]`, `{"a":{"b":[1,{"c":null}]}}`,
-	` [ 1 , 2 ] `, `{ "a" : 1 , "b" : [ ] }`, `"\ud800"`, `[1,]`, `{"a"}`, `{"a":}`, `[}`, `{]`, `01`, `+1`, `1.`, `"`, `"\`, `"\u1`, `tru`, `[1 2]`, `{}{}`, ``, ` `,
+	`null`, `true`, `false`, `0`, `-0`, `1e5`, `-1.5E-7`, `""`, `"\u00e9\\\/\b"`, `[]`, `{}`, `[[],{}]`,
+	`{"a":{"b":[1,{"c":null}]}}`,
+	` [ 1 , 2 ] `, `{ "a" : 1 , "b" : [ ] }`, `"\ud800"`, `[1,]`, `{"a"}`, `{"a":}`, `[}`, `{]`, `01`, `+1`, `1.`,
+	`"`, `"\`, `"\u1`, `tru`, `[1 2]`, `{}{}`, ``, ` `,
 	"\"\x01\"", "\"\xff\"", `{"a":1,}`, `{,}`, `[,]`, `-`, `1e+`, `nul`, `"a"b`,
 }
 
@@ -40,7 +42,8 @@ func FuzzJSON(f *testing.F) {
 }
 
 func BenchmarkScan(b *testing.B) {
-	text := []byte(`{"name":"User1","room":"general","text":"hello there, this is a chat message","at":1700000000000,"tags":["a","b",{"c":true}]}`)
+	text := []byte(`{"name":"User1","room":"general","text":"hello there, this is a chat message",` +
+		`"at":1700000000000,"tags":["a","b",{"c":true}]}`)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {

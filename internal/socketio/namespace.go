@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Namespace is a part of a server with sockets, handlers and rooms of its own. Set handlers before clients connect. Every
-// method may be called at any time from any goroutine.
+// Namespace is a part of a server with sockets, handlers and rooms of its own. Set handlers before
+// clients connect. Every method may be called at any time from any goroutine.
 type Namespace struct {
 	// Immutable.
 	server *Server
@@ -44,21 +44,23 @@ func (n *Namespace) OnConnect(f func(*Socket)) {
 	n.change(func(h *handlers) { h.connect = append(slices.Clone(h.connect), f) })
 }
 
-// OnDisconnect adds a function that is called once with every socket that OnConnect was called with, after that socket has
-// left the namespace. The error is the reason: [ErrClientDisconnect], [ErrServerDisconnect], [ErrSuperseded], or the
-// reason of the connection's end, which is [ErrPanic], an *engineio.ProtocolError if the client broke the protocol, or
-// one of engineio's errors. [Lost] reports which of them a client may come back from.
+// OnDisconnect adds a function that is called once with every socket that OnConnect was called with,
+// after that socket has left the namespace. The error is the reason: [ErrClientDisconnect],
+// [ErrServerDisconnect], [ErrSuperseded], or the reason of the connection's end, which is [ErrPanic],
+// an *engineio.ProtocolError if the client broke the protocol, or one of engineio's errors. [Lost]
+// reports which of them a client may come back from.
 //
-// The call follows the return of the socket's other handlers, on the goroutine that reads from the client. Two cases
-// differ: Disconnect on another goroutine, and a client that comes back over another connection, make it at once on
-// their own goroutine.
+// The call follows the return of the socket's other handlers, on the goroutine that reads from the
+// client. Two cases differ: Disconnect on another goroutine, and a client that comes back over another
+// connection, make it at once on their own goroutine.
 func (n *Namespace) OnDisconnect(f func(*Socket, error)) {
 	n.change(func(h *handlers) { h.disconnect = append(slices.Clone(h.disconnect), f) })
 }
 
-// On sets the handler of an event; a second one replaces the first. The server ignores events without a handler. It calls
-// the handlers of one client's events one after another, in the order the events arrived, on the goroutine that reads
-// from the client: while one runs nothing more is read. A handler that panics ends its client's connection and no other.
+// On sets the handler of an event; a second one replaces the first. The server ignores events without a
+// handler. It calls the handlers of one client's events one after another, in the order the events
+// arrived, on the goroutine that reads from the client: while one runs nothing more is read. A handler
+// that panics ends its client's connection and no other.
 func (n *Namespace) On(event string, f func(*Socket, *Event)) {
 	n.change(func(h *handlers) {
 		h.events = maps.Clone(h.events)
@@ -81,8 +83,8 @@ func (n *Namespace) Socket(id string) *Socket {
 	return n.sockets[id]
 }
 
-// add puts s into the namespace and queues the client's CONNECT answer in one step, so that the answer precedes every
-// event. It returns the socket that had the id until now, if any, which it has removed.
+// add puts s into the namespace and queues the client's CONNECT answer in one step, so that the answer
+// precedes every event. It returns the socket that had the id until now, if any, which it has removed.
 func (n *Namespace) add(s *Socket) (old *Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -5,29 +5,32 @@ import (
 	"time"
 )
 
-// Options bound what a client may do. The zero value works: a zero field means the default that its comment names.
+// Options bound what a client may do. The zero value works: a zero field means the default that its
+// comment names.
 type Options struct {
-	// ConnectTimeout is the time in which a client must join its first namespace; default 45 s. The server closes the
-	// connection an eighth later than that.
+	// ConnectTimeout is the time in which a client must join its first namespace; default 45 s. The
+	// server closes the connection an eighth later than that.
 	ConnectTimeout time.Duration
 	// MaxDepth bounds the nesting of a packet's JSON; default 128, at most 1,024.
 	MaxDepth int
-	// MaxArguments bounds the elements of an event's or acknowledgement's array, including the event's name; default 1,000.
+	// MaxArguments bounds the elements of an event's or acknowledgement's array, including the event's
+	// name; default 1,000.
 	MaxArguments int
 	// MaxAttachments bounds the binary attachments of a packet; default 10.
 	MaxAttachments int
-	// MaxPacketBytes bounds the sum of a binary packet's text and attachments, which stay in memory until the last has
-	// arrived; default 4,000,000. The Engine.IO server bounds packets without attachments.
+	// MaxPacketBytes bounds the sum of a binary packet's text and attachments, which stay in memory
+	// until the last has arrived; default 4,000,000. The Engine.IO server bounds packets without
+	// attachments.
 	MaxPacketBytes int
 	// MaxNamespaceLength bounds the bytes of a namespace's name, without a query string; default 128.
 	MaxNamespaceLength int
 	// MaxNamespaces bounds the namespaces that one client is in at the same time; default 16.
 	MaxNamespaces int
-	// Recovery lets clients of Socket.IO 4.6 and later, and raw WebSockets, continue with the socket they had after their
-	// connection was lost. nil: every connection is a new socket.
+	// Recovery lets clients of Socket.IO 4.6 and later, and raw WebSockets, continue with the socket
+	// they had after their connection was lost. nil: every connection is a new socket.
 	Recovery Recovery
-	// Logger receives panics of handlers (error), and sockets that join and leave and refused packets (debug); nil
-	// discards them.
+	// Logger receives panics of handlers (error), and sockets that join and leave and refused packets
+	// (debug); nil discards them.
 	Logger *slog.Logger
 }
 

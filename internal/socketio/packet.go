@@ -63,7 +63,8 @@ type packet struct {
 // parse decodes the text of one packet, and checks that the payload is JSON of the shape that its type demands.
 // Socket.IO v5, "Packet encoding":
 //
-//	<packet type>[<# of binary attachments>-][<namespace>,][<acknowledgment id>][JSON-stringified payload without binary]
+//	<packet type>[<# of binary attachments>-][<namespace>,][<acknowledgment id>]
+//	[JSON-stringified payload without binary]
 func (p *packet) parse(text []byte, lim *limits) error {
 	*p = packet{args: p.args[:0]}
 	if len(text) == 0 {
@@ -151,7 +152,8 @@ func (p *packet) parsePayload(lim *limits) error {
 		}
 		return nil
 	case packetConnectError:
-		// Only a server sends it. Its payload is a string for clients of Socket.IO 2 and an object for all others.
+		// Only a server sends it. Its payload is a string for clients of Socket.IO 2 and an object for
+		// all others.
 		if p.payload == nil || p.hasID {
 			return errPayload
 		}
@@ -194,8 +196,8 @@ func cutNumber(text []byte) (n uint64, rest []byte, ok bool) {
 	return n, text[i:], true
 }
 
-// checkEventName returns an error unless the JSON text of an event's first element may be its name. As in the reference
-// implementation a number may be one, and 1 and "1" are the same event.
+// checkEventName returns an error unless the JSON text of an event's first element may be its name. As
+// in the reference implementation a number may be one, and 1 and "1" are the same event.
 func checkEventName(raw []byte) error {
 	if raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9') {
 		return nil
@@ -216,8 +218,8 @@ func checkEventName(raw []byte) error {
 	return nil
 }
 
-// isReserved reports whether the official client and server use the name for events of their own, and refuse it on the
-// wire.
+// isReserved reports whether the official client and server use the name for events of their own, and
+// refuse it on the wire.
 func isReserved(name string) bool {
 	switch name {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
@@ -226,8 +228,8 @@ func isReserved(name string) bool {
 	return false
 }
 
-// appendHeader appends the part of a packet before its payload. It writes attachments for binary types only, the namespace
-// unless it is the main one, and the id if hasID.
+// appendHeader appends the part of a packet before its payload. It writes attachments for binary types
+// only, the namespace unless it is the main one, and the id if hasID.
 func appendHeader(dst []byte, kind packetType, attachments int, nsp string, id uint64, hasID bool) []byte {
 	dst = append(dst, byte(kind))
 	if kind == packetBinaryEvent || kind == packetBinaryAck {

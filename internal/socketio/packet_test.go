@@ -18,36 +18,46 @@ var goldenPackets = []struct {
 }{
 	// Socket.IO v5, "Packet encoding", "Examples"
 	{"connect", packet{kind: packetConnect}, nil, `0`},
-	{"connect to a namespace", packet{kind: packetConnect, namespace: []byte("/admin"), payload: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, nil,
+	{"connect to a namespace", packet{kind: packetConnect, namespace: []byte("/admin"),
+		payload: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, nil,
 		`0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}`},
 	{"connect error", packet{kind: packetConnectError, payload: []byte(`{"message":"Not authorized"}`)}, nil,
 		`4{"message":"Not authorized"}`},
 	{"event", packet{kind: packetEvent, payload: []byte(`["foo"]`)}, []string{`"foo"`}, `2["foo"]`},
-	{"event in a namespace", packet{kind: packetEvent, namespace: []byte("/admin"), payload: []byte(`["bar"]`)}, []string{`"bar"`}, `2/admin,["bar"]`},
-	{"binary event", packet{kind: packetBinaryEvent, attachments: 1, payload: []byte(`["baz",{"_placeholder":true,"num":0}]`)},
+	{"event in a namespace", packet{kind: packetEvent, namespace: []byte("/admin"), payload: []byte(`["bar"]`)},
+		[]string{`"bar"`}, `2/admin,["bar"]`},
+	{"binary event", packet{kind: packetBinaryEvent, attachments: 1,
+		payload: []byte(`["baz",{"_placeholder":true,"num":0}]`)},
 		[]string{`"baz"`, `{"_placeholder":true,"num":0}`}, `51-["baz",{"_placeholder":true,"num":0}]`},
 	{"binary event with two attachments", packet{kind: packetBinaryEvent, attachments: 2, namespace: []byte("/admin"),
 		payload: []byte(`["baz",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)},
 		[]string{`"baz"`, `{"_placeholder":true,"num":0}`, `{"_placeholder":true,"num":1}`},
 		`52-/admin,["baz",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`},
-	{"event that wants an ack", packet{kind: packetEvent, id: 12, hasID: true, payload: []byte(`["foo"]`)}, []string{`"foo"`}, `212["foo"]`},
-	{"ack", packet{kind: packetAck, namespace: []byte("/admin"), id: 13, hasID: true, payload: []byte(`["bar"]`)}, []string{`"bar"`}, `3/admin,13["bar"]`},
+	{"event that wants an ack", packet{kind: packetEvent, id: 12, hasID: true, payload: []byte(`["foo"]`)},
+		[]string{`"foo"`}, `212["foo"]`},
+	{"ack", packet{kind: packetAck, namespace: []byte("/admin"), id: 13, hasID: true, payload: []byte(`["bar"]`)},
+		[]string{`"bar"`}, `3/admin,13["bar"]`},
 	{"empty ack", packet{kind: packetAck, id: 0, hasID: true, payload: []byte(`[]`)}, nil, `30[]`},
-	{"binary ack", packet{kind: packetBinaryAck, attachments: 1, id: 15, hasID: true, payload: []byte(`["bar",{"_placeholder":true,"num":0}]`)},
+	{"binary ack", packet{kind: packetBinaryAck, attachments: 1, id: 15, hasID: true,
+		payload: []byte(`["bar",{"_placeholder":true,"num":0}]`)},
 		[]string{`"bar"`, `{"_placeholder":true,"num":0}`}, `61-15["bar",{"_placeholder":true,"num":0}]`},
 	{"disconnect", packet{kind: packetDisconnect}, nil, `1`},
 	{"disconnect from a namespace", packet{kind: packetDisconnect, namespace: []byte("/admin")}, nil, `1/admin,`},
 	// Socket.IO v5, "Sample session"
-	{"event with a namespace and an id", packet{kind: packetEvent, namespace: []byte("/admin"), id: 1, hasID: true, payload: []byte(`["tellme"]`)}, []string{`"tellme"`}, `2/admin,1["tellme"]`},
+	{"event with a namespace and an id", packet{kind: packetEvent, namespace: []byte("/admin"), id: 1,
+		hasID: true, payload: []byte(`["tellme"]`)}, []string{`"tellme"`}, `2/admin,1["tellme"]`},
 	// The official test suite, "message"
 	{"event with several arguments", packet{kind: packetEvent, payload: []byte(`["message",1,"2",{"3":[true]}]`)},
 		[]string{`"message"`, `1`, `"2"`, `{"3":[true]}`}, `2["message",1,"2",{"3":[true]}]`},
 	// Socket.IO protocol 4, spoken by 2.x clients
-	{"error of protocol 4", packet{kind: packetConnectError, payload: []byte(`"Not authorized"`)}, nil, `4"Not authorized"`},
-	{"connect with a query", packet{kind: packetConnect, namespace: []byte("/admin?a=b&c=d"), payload: nil}, nil, `0/admin?a=b&c=d,`},
+	{"error of protocol 4", packet{kind: packetConnectError, payload: []byte(`"Not authorized"`)}, nil,
+		`4"Not authorized"`},
+	{"connect with a query", packet{kind: packetConnect, namespace: []byte("/admin?a=b&c=d"), payload: nil}, nil,
+		`0/admin?a=b&c=d,`},
 	// The reference implementation
 	{"event named by a number", packet{kind: packetEvent, payload: []byte(`[1,2]`)}, []string{`1`, `2`}, `2[1,2]`},
-	{"greatest id", packet{kind: packetEvent, id: maxID, hasID: true, payload: []byte(`["a"]`)}, []string{`"a"`}, `29007199254740991["a"]`},
+	{"greatest id", packet{kind: packetEvent, id: maxID, hasID: true, payload: []byte(`["a"]`)}, []string{`"a"`},
+		`29007199254740991["a"]`},
 }
 
 func TestPacket(t *testing.T) {
@@ -199,7 +209,8 @@ func TestPacketMalformed(t *testing.T) {
 	}
 }
 
-// TestPacketNestedDeep keeps the scanner from recursing: the reference implementation's process dies of this packet.
+// TestPacketNestedDeep keeps the scanner from recursing: the reference implementation's process dies of
+// this packet.
 func TestPacketNestedDeep(t *testing.T) {
 	lim := testLimits
 	lim.depth = deepest
@@ -277,7 +288,8 @@ func appendPacket(p *packet) []byte {
 
 func equalPackets(p, q *packet) bool {
 	return p.kind == q.kind && p.attachments == q.attachments && string(p.namespace) == string(q.namespace) &&
-		p.id == q.id && p.hasID == q.hasID && string(p.payload) == string(q.payload) && (p.payload == nil) == (q.payload == nil)
+		p.id == q.id && p.hasID == q.hasID && string(p.payload) == string(q.payload) &&
+		(p.payload == nil) == (q.payload == nil)
 }
 
 func argTexts(p *packet) []string {

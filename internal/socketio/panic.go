@@ -8,8 +8,8 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// recoverPanic is deferred around every call of the application's functions. A panic closes the client that the function
-// was called for, and affects no other.
+// recoverPanic is deferred around every call of the application's functions. A panic closes the client
+// that the function was called for, and affects no other.
 func (c *client) recoverPanic() {
 	cause := recover()
 	if cause == nil {

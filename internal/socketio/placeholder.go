@@ -19,10 +19,11 @@ type object struct {
 	num    int // -1: none that could be one
 }
 
-// findPlaceholders appends the placeholders in text to found, in their order. The caller has checked that text is JSON. As
-// in the reference implementation any object whose "_placeholder" is true is one, whatever else it holds; its "num" must
-// then be the index of an attachment. The last of several members of one name counts, as for JSON.parse. Two placeholders
-// for one attachment, which no encoder makes, are an error: passed on, the packet could become many times as large.
+// findPlaceholders appends the placeholders in text to found, in their order. The caller has checked
+// that text is JSON. As in the reference implementation any object whose "_placeholder" is true is one,
+// whatever else it holds; its "num" must then be the index of an attachment. The last of several
+// members of one name counts, as for JSON.parse. Two placeholders for one attachment, which no encoder
+// makes, are an error: passed on, the packet could become many times as large.
 func findPlaceholders(text []byte, attachments int, found []placeholder) ([]placeholder, error) {
 	var few [16]object
 	open := few[:0]

@@ -14,15 +14,19 @@ func TestFindPlaceholders(t *testing.T) {
 		err  error
 	}{
 		{`["a",{"_placeholder":true,"num":0}]`, `[0@{"_placeholder":true,"num":0}]`, nil},
-		{`["a",{"num":1,"_placeholder":true},{"_placeholder":true,"num":0}]`, `[1@{"num":1,"_placeholder":true} 0@{"_placeholder":true,"num":0}]`, nil},
-		{`["a",{"b":[1,{"_placeholder":true,"num":1}]},{"_placeholder":true,"num":0}]`, `[1@{"_placeholder":true,"num":1} 0@{"_placeholder":true,"num":0}]`, nil},
+		{`["a",{"num":1,"_placeholder":true},{"_placeholder":true,"num":0}]`,
+			`[1@{"num":1,"_placeholder":true} 0@{"_placeholder":true,"num":0}]`, nil},
+		{`["a",{"b":[1,{"_placeholder":true,"num":1}]},{"_placeholder":true,"num":0}]`,
+			`[1@{"_placeholder":true,"num":1} 0@{"_placeholder":true,"num":0}]`, nil},
 		{`["a",{ "_placeholder" : true , "num" : 1 }]`, `[1@{ "_placeholder" : true , "num" : 1 }]`, nil},
 		{`["a",{"\u005fplaceholder":true,"num":0}]`, `[0@{"\u005fplaceholder":true,"num":0}]`, nil},
-		{`["a",{"_placeholder":true,"num":0,"more":{"_placeholder":true,"num":1}}]`, `[0@{"_placeholder":true,"num":0,"more":{"_placeholder":true,"num":1}}]`, nil},
+		{`["a",{"_placeholder":true,"num":0,"more":{"_placeholder":true,"num":1}}]`,
+			`[0@{"_placeholder":true,"num":0,"more":{"_placeholder":true,"num":1}}]`, nil},
 		{`["a",{"_placeholder":false,"num":7},{"_placeholder":"true"},{"num":7},{"_placeholder":1}]`, `[]`, nil},
 		{`["a",{"_placeholder":true,"_placeholder":false}]`, `[]`, nil},
 		{`["a","_placeholder","num",{"x":"_placeholder"}]`, `[]`, nil},
-		{`["a",{"_placeholder":true,"num":0,"more":{"_placeholder":true,"num":0}}]`, `[0@{"_placeholder":true,"num":0,"more":{"_placeholder":true,"num":0}}]`, nil},
+		{`["a",{"_placeholder":true,"num":0,"more":{"_placeholder":true,"num":0}}]`,
+			`[0@{"_placeholder":true,"num":0,"more":{"_placeholder":true,"num":0}}]`, nil},
 		{`["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`, ``, errPlaceholder},
 		{`["a",{"_placeholder":true,"num":2}]`, ``, errPlaceholder},
 		{`["a",{"_placeholder":true,"num":-1}]`, ``, errPlaceholder},
@@ -43,8 +47,8 @@ func TestFindPlaceholders(t *testing.T) {
 			continue
 		}
 		got := []string{}
-		for _, hole := range found {
-			got = append(got, fmt.Sprintf("%d@%s", hole.num, hole.of([]byte(row.text))))
+		for _, p := range found {
+			got = append(got, fmt.Sprintf("%d@%s", p.num, p.of([]byte(row.text))))
 		}
 		if fmt.Sprint(got) != row.want {
 			t.Errorf("findPlaceholders(%s) = %s, want %s", row.text, got, row.want)
@@ -52,8 +56,8 @@ func TestFindPlaceholders(t *testing.T) {
 	}
 }
 
-// FuzzPlaceholders checks on any valid JSON array: placeholders are found in order, do not overlap, are what they are
-// said to be, and taking something else in their stead leaves valid JSON.
+// FuzzPlaceholders checks on any valid JSON array: placeholders are found in order, do not overlap, are
+// what they are said to be, and taking something else in their stead leaves valid JSON.
 func FuzzPlaceholders(f *testing.F) {
 	f.Add([]byte(`["a",{"_placeholder":true,"num":0}]`))
 	f.Add([]byte(`["a",{"b":[1,{"_placeholder":true,"num":0}]},{"num":1,"_placeholder":true}]`))
@@ -69,19 +73,19 @@ func FuzzPlaceholders(f *testing.F) {
 		}
 		var replaced []byte
 		from := uint32(0)
-		for _, hole := range found {
-			if hole.start < from {
+		for _, p := range found {
+			if p.start < from {
 				t.Fatalf("findPlaceholders(%q) = %v: out of order", text, found)
 			}
 			members := map[string]any{}
-			if err := json.Unmarshal(hole.of(text), &members); err != nil {
-				t.Fatalf("placeholder %q: %v", hole.of(text), err)
+			if err := json.Unmarshal(p.of(text), &members); err != nil {
+				t.Fatalf("placeholder %q: %v", p.of(text), err)
 			}
-			if members["_placeholder"] != true || members["num"] != float64(hole.num) {
-				t.Fatalf("%q is taken for placeholder %d", hole.of(text), hole.num)
+			if members["_placeholder"] != true || members["num"] != float64(p.num) {
+				t.Fatalf("%q is taken for placeholder %d", p.of(text), p.num)
 			}
-			replaced = append(append(replaced, text[from:hole.start]...), `null`...)
-			from = hole.end
+			replaced = append(append(replaced, text[from:p.start]...), `null`...)
+			from = p.end
 		}
 		replaced = append(replaced, text[from:]...)
 		if !json.Valid(replaced) {

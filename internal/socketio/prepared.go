@@ -7,8 +7,8 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// Prepared is an event that is encoded once and can be sent to any sockets of its namespace, whichever protocol they
-// speak, any number of times. It is immutable and safe for concurrent use.
+// Prepared is an event that is encoded once and can be sent to any sockets of its namespace, whichever
+// protocol they speak, any number of times. It is immutable and safe for concurrent use.
 type Prepared struct {
 	nsp         *Namespace
 	body        body

@@ -22,8 +22,8 @@ const (
 	errRawBinary = packetError("binary message")
 )
 
-// rawMessage is one decoded message of a raw WebSocket. Its slices alias the text; the next parse reuses the capacity of
-// args.
+// rawMessage is one decoded message of a raw WebSocket. Its slices alias the text; the next parse
+// reuses the capacity of args.
 type rawMessage struct {
 	kind    rawKind
 	event   []byte // JSON text of the name
@@ -92,7 +92,8 @@ func (m *rawMessage) parse(text []byte, lim *limits) error {
 // keyLength returns the length of the quoted key at the start of text, which has been checked.
 func keyLength(text []byte) int { return scanString(text, 0) }
 
-// parseMember checks and stores the value at text[i] of the member called key, and returns the index of its end.
+// parseMember checks and stores the value at text[i] of the member called key, and returns the index of
+// its end.
 func (m *rawMessage) parseMember(key string, text []byte, i int, lim *limits) (int, error) {
 	bit := keyBit(key)
 	if bit == 0 || m.seen&bit != 0 {
@@ -177,8 +178,8 @@ func (m *rawMessage) checkShape() error {
 	return nil
 }
 
-// decodeBase64 makes attachments of the arguments that are {"base64":"..."} and nothing else. The caller has set a's text
-// and spans.
+// decodeBase64 makes attachments of the arguments that are {"base64":"..."} and nothing else. The
+// caller has set a's text and spans.
 func (a *Args) decodeBase64(lim *limits) error {
 	for _, at := range a.spans {
 		data, ok := base64Argument(at.of(a.text))
@@ -224,7 +225,8 @@ func base64Argument(raw []byte) ([]byte, bool) {
 	return data, true
 }
 
-// appendRawMessage appends an event, or the acknowledgement of the client's event id, as a raw WebSocket gets it.
+// appendRawMessage appends an event, or the acknowledgement of the client's event id, as a raw
+// WebSocket gets it.
 func (b *body) appendRawMessage(dst []byte, kind packetType, id uint64) []byte {
 	if kind == packetAck {
 		dst = append(dst, `{"ack":`...)

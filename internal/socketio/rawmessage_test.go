@@ -133,8 +133,8 @@ func TestBase64ArgumentIsBinary(t *testing.T) {
 	}
 }
 
-// FuzzRawMessage checks that what is accepted is a JSON object, that its parts are what encoding/json finds in it, and that
-// the arguments come out of appendRawMessage unchanged.
+// FuzzRawMessage checks that what is accepted is a JSON object, that its parts are what encoding/json
+// finds in it, and that the arguments come out of appendRawMessage unchanged.
 func FuzzRawMessage(f *testing.F) {
 	for _, row := range rawMessages {
 		f.Add([]byte(row.wire))

@@ -10,8 +10,8 @@ type rawState struct {
 	asked  bool // the client has sent {"connect":...}
 }
 
-// receiveRaw handles one message of a raw WebSocket. The server answers the client's first mistake with an error object
-// and closes the connection at the second.
+// receiveRaw handles one message of a raw WebSocket. The server answers the client's first mistake with
+// an error object and closes the connection at the second.
 func (c *client) receiveRaw(m engineio.Message, in *incoming) {
 	if m.Binary {
 		c.warn("bad_message", errRawBinary)
@@ -46,7 +46,8 @@ func (c *client) receiveRaw(m engineio.Message, in *incoming) {
 		in.event.name, in.event.id, in.event.wantsAck = r.event, r.id, r.hasID
 		socket.handle(&in.event)
 	case rawAck:
-		// The server asks for no acknowledgements, and ignores unexpected ones as it does from Socket.IO clients.
+		// The server asks for no acknowledgements, and ignores unexpected ones as it does from
+		// Socket.IO clients.
 	case rawDisconnect:
 		c.leave(socket)
 		c.session.Close(nil)

@@ -45,8 +45,10 @@ func TestRawWebSocketClosesAtSecondMistake(t *testing.T) {
 	server := newEcho(socketio.Options{})
 	host := socketiotest.Serve(t, server, engineio.Options{})
 	for _, wrong := range []string{
-		``, `hello`, `42["message"]`, `{}`, `{"event":1}`, `{"event":"message","more":1}`, `{"event":"message","args":{}}`,
-		`{"event":"message"}{"event":"message"}`, `{"event":"disconnect"}`, `{"event":"message","id":-1}`, `{"connect":{}}`,
+		``, `hello`, `42["message"]`, `{}`, `{"event":1}`, `{"event":"message","more":1}`,
+		`{"event":"message","args":{}}`,
+		`{"event":"message"}{"event":"message"}`, `{"event":"disconnect"}`, `{"event":"message","id":-1}`,
+		`{"connect":{}}`,
 		`{"event":"message","args":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`,
 		`{"event":"message","args":[0` + strings.Repeat(",0", 100_000) + `]}`,
 		`{"event":"message","args":[` + strings.Repeat(`{"base64":"AQ=="},`, 11) + `0]}`,

@@ -14,8 +14,8 @@ import (
 	"chatapp/internal/socketio/socketiotest"
 )
 
-// newsLog is a log as an application has it that supports recovery: the application appends the offset of each event, and
-// emits what a recovered client missed.
+// newsLog is a log as an application has it that supports recovery: the application appends the offset
+// of each event, and emits what a recovered client missed.
 type newsLog struct {
 	nsp *socketio.Namespace
 
@@ -200,4 +200,16 @@ func TestRecoveringClientSupersedesItsOldConnection(t *testing.T) {
 	fresh := host.DialBare("connect")
 	fresh.Send(`{"connect":{}}`)
 	fresh.Want("a new socket is not recovered", `{"connect":{"sid":"*","pid":"*","recovered":false}}`)
+}
+
+// TestSocketIO2ClientIsNotRecovered has a client of Socket.IO 2 send the secrets of another socket.
+func TestSocketIO2ClientIsNotRecovered(t *testing.T) {
+	recovery := func(_, _, _ string) (socketio.Restored, bool) { return socketio.Restored{SID: "taken"}, true }
+	server := socketio.NewServer(socketio.Options{Recovery: recovery})
+	server.Of("custom").OnConnect(func(s *socketio.Socket) { _ = s.Emit("identity", s.Recovered(), s.PrivateID()) })
+	c := socketiotest.Serve(t, server, engineio.Options{Protocol3: true}).DialProtocol3("")
+	c.Want("joined", `0`)
+	c.Send(`0/custom?pid=secret&offset=1,`)
+	c.Want("joined", `0/custom,`)
+	c.Want("it is a new socket that can't be recovered", `2/custom,["identity",false,""]`)
 }

@@ -14,8 +14,8 @@ type membership struct {
 	index int // in room.members
 }
 
-// Join adds the socket to rooms. Its time grows with the rooms that the socket is in, so it suits up to some hundred
-// rooms a socket. It does nothing once the socket has left its namespace.
+// Join adds the socket to rooms. Its time grows with the rooms that the socket is in, so it suits up to
+// some hundred rooms a socket. It does nothing once the socket has left its namespace.
 func (s *Socket) Join(rooms ...string) {
 	s.nsp.mu.Lock()
 	defer s.nsp.mu.Unlock()

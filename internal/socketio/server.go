@@ -43,8 +43,8 @@ func NewServer(o Options) *Server {
 	return s
 }
 
-// Of returns the namespace with this name, and creates it if it does not exist. "custom" and "/custom" are the same.
-// Clients can join only namespaces that the application has created so.
+// Of returns the namespace with this name, and creates it if it does not exist. "custom" and "/custom"
+// are the same. Clients can join only namespaces that the application has created so.
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -69,8 +69,8 @@ func (s *Server) lookup(name []byte) *Namespace {
 	return s.namespaces[string(name)]
 }
 
-// Close stops the timer of the connect time-outs and waits for those that are expiring. Call it after the Shutdown of the
-// Engine.IO server, which ends the sockets.
+// Close stops the timer of the connect time-outs and waits for those that are expiring. Call it after
+// the Shutdown of the Engine.IO server, which ends the sockets.
 func (s *Server) Close() { s.timeouts.close() }
 
 // Opened implements [engineio.Handler].

@@ -8,8 +8,8 @@ import (
 	"chatapp/internal/engineio"
 )
 
-// Socket is one client in one namespace, whichever protocol it speaks. Every method may be called from any goroutine, and
-// none waits for the network.
+// Socket is one client in one namespace, whichever protocol it speaks. Every method may be called from
+// any goroutine, and none waits for the network.
 type Socket struct {
 	// Immutable.
 	nsp       *Namespace
@@ -36,15 +36,16 @@ type opening struct {
 	offset string
 }
 
-// ID returns the socket's identifier, which [Namespace.To] accepts like a room. Other users may know it, with one
-// exception: the id of a Socket.IO 2 client is its Engine.IO session's, and whoever has that can speak as the client.
+// ID returns the socket's identifier, which [Namespace.To] accepts like a room. Other users may know
+// it, with one exception: the id of a Socket.IO 2 client is its Engine.IO session's, and anybody who
+// has that can speak as the client.
 func (s *Socket) ID() string { return s.id }
 
 // Handshake returns the data of the client's first request. It must not be changed.
 func (s *Socket) Handshake() *engineio.Handshake { return s.client.session.Handshake() }
 
-// Auth returns the JSON object that the client sent to join, {} if none. It is nil once OnConnect's functions have
-// returned.
+// Auth returns the JSON object that the client sent to join, {} if none. It is nil once OnConnect's
+// functions have returned.
 func (s *Socket) Auth() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,8 +55,8 @@ func (s *Socket) Auth() []byte {
 	return s.opening.auth
 }
 
-// Offset returns the offset of the last event that the client says it has received, recovered or not. It is "" if the
-// client sent none, and once OnConnect's functions have returned.
+// Offset returns the offset of the last event that the client says it has received, recovered or not.
+// It is "" if the client sent none, and once OnConnect's functions have returned.
 func (s *Socket) Offset() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,9 +66,10 @@ func (s *Socket) Offset() string {
 	return s.opening.offset
 }
 
-// PrivateID returns the secret with which the client can recover the socket after its connection is lost. It must not
-// reach anybody else, who could take the socket over. It is "" without [Options.Recovery], for clients of Socket.IO 2,
-// and for a raw WebSocket that joined without asking: these can't recover.
+// PrivateID returns the secret with which the client can recover the socket after its connection is
+// lost. It must not reach anybody else, who could take the socket over. It is "" without
+// [Options.Recovery], for clients of Socket.IO 2, and for a raw WebSocket that joined without asking:
+// these can't recover.
 func (s *Socket) PrivateID() string { return s.pid }
 
 // Recovered reports whether the socket continues an earlier one whose connection was lost.
@@ -90,12 +92,12 @@ func (s *Socket) SetData(v any) {
 // Connected reports whether the socket is in its namespace.
 func (s *Socket) Connected() bool { return s.present.Load() }
 
-// Emit sends an event to the client. The type of an argument decides how it is encoded: nil, strings, booleans and numbers
-// as JSON; []byte as a binary attachment; json.RawMessage as it is, after a check; [Value] as it was received; anything
-// else as encoding/json does it, binary data inside it as base64.
+// Emit sends an event to the client. The type of an argument decides how it is encoded: nil, strings,
+// booleans and numbers as JSON; []byte as a binary attachment; json.RawMessage as it is, after a check;
+// [Value] as it was received; anything else as encoding/json does it, binary data inside it as base64.
 //
-// It returns ErrDisconnected when the socket is gone, and an error if the arguments can't be encoded. nil means that the
-// event is queued.
+// It returns ErrDisconnected when the socket is gone, and an error if the arguments can't be encoded.
+// nil means that the event is queued.
 func (s *Socket) Emit(event string, args ...any) error {
 	server := s.nsp.server
 	b := server.borrowBody()
@@ -160,8 +162,8 @@ func (s *Socket) handle(e *Event) {
 	handler(s, e)
 }
 
-// Disconnect takes the socket out of its namespace and notifies the client, which does not come back by itself. The
-// connection stays open for other namespaces; that of a raw WebSocket is closed.
+// Disconnect takes the socket out of its namespace and notifies the client, which does not come back by
+// itself. The connection stays open for other namespaces; that of a raw WebSocket is closed.
 func (s *Socket) Disconnect() {
 	if !s.nsp.remove(s) {
 		return

@@ -19,7 +19,8 @@ type counters struct {
 	events, deliveries, connectErrors, protocolErrors, panics atomic.Uint64
 }
 
-// Stats returns the counts. They are read one after another, so they may be apart by what happens at the same time.
+// Stats returns the counts. They are read one after another, so they may be apart by what happens at
+// the same time.
 func (s *Server) Stats() Stats {
 	c := &s.counters
 	return Stats{

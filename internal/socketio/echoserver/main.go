@@ -1,8 +1,9 @@
-// Command echoserver is the application that the official protocol suites of Engine.IO 4 and Socket.IO 5 test: an Engine.IO
-// echo at /engine.io/, a Socket.IO echo at /socket.io/ and, for raw WebSockets, at /ws.
+// Command echoserver is the application that the official protocol suites of Engine.IO 4 and Socket.IO
+// 5 test: an Engine.IO echo at /engine.io/, a Socket.IO echo at /socket.io/ and, for raw WebSockets, at
+// /ws.
 //
-// It listens on the loopback interface, on the port in the variable PORT, by default 3000. The defaults of its flags are
-// the values that the suites expect.
+// It listens on the loopback interface, on the port in the variable PORT, by default 3000. The defaults
+// of its flags are the values that the suites expect.
 package main
 
 import (
@@ -113,8 +114,8 @@ func (engineEcho) Received(s *engineio.Session, m engineio.Message) {
 	_ = s.Send(engineio.Message{Data: bytes.Clone(m.Data), Binary: m.Binary})
 }
 
-// newSocketEcho returns a server with the namespaces "/" and "/custom", which emit to every client the payload it joined
-// with. The main namespace echoes the arguments of two events.
+// newSocketEcho returns a server with the namespaces "/" and "/custom", which emit to every client the
+// payload it joined with. The main namespace echoes the arguments of two events.
 func newSocketEcho(options socketio.Options) *socketio.Server {
 	server := socketio.NewServer(options)
 	log := options.Logger

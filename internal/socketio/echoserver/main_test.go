@@ -16,7 +16,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// A handler that leaves a request unread has net/http keep the connection half open for a moment, which no server waits for.
+// A handler that leaves a request unread has net/http keep the connection half open for a moment, which
+// no server waits for.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
@@ -41,7 +42,8 @@ func TestServe(t *testing.T) {
 		if body != "" {
 			method = http.MethodPost
 		}
-		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+listener.Addr().String()+path, strings.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+listener.Addr().String()+path,
+			strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -281,7 +281,7 @@ const modes = {
     }
   },
 
-  // restart says when it is connected; the server is then made anew, and this waits to be connected to it.
+  // restart says when it is connected; the test then starts a new server, which this connects to.
   async restart() {
     const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
     for (const [way, transports] of Object.entries(ways)) {
