@@ -10,6 +10,7 @@ import (
 
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/inprocess"
+	"chatapp/internal/waittest"
 )
 
 // blocking is a state machine whose Apply blocks until gate is closed, as in a paused process.
@@ -89,7 +90,7 @@ func TestConcurrentUse(t *testing.T) {
 		state := newFakeMachine(bus.Instance())
 		node := backplane.New(bus, state, backplane.Options{Local: state})
 		go func() { done <- node.Run(ctx) }()
-		waitFor(t, "ready", func() bool { return node.Status().Ready })
+		waittest.Until(t, "it is ready", func() bool { return node.Status().Ready })
 		nodes, machines = append(nodes, node), append(machines, state)
 	}
 	const appenders, each = 8, 200
@@ -109,7 +110,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	group.Wait()
 	for _, s := range machines {
-		waitFor(t, "all entries", func() bool { return len(s.texts()) == appenders*each })
+		waittest.Until(t, "all entries are applied", func() bool { return len(s.texts()) == appenders*each })
 		if s.encoded() != machines[0].encoded() {
 			t.Errorf("%s and %s have different states", s.instance, machines[0].instance)
 		}
@@ -118,18 +119,6 @@ func TestConcurrentUse(t *testing.T) {
 	for range nodes {
 		if err := <-done; err != nil {
 			t.Errorf("Run = %v, want nil", err)
-		}
-	}
-}
-
-// waitFor polls outside of a bubble.
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(30 * time.Second); !done(); <-ticker.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited for %s in vain", what)
 		}
 	}
 }

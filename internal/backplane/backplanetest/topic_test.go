@@ -8,13 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/backplanetest"
+	"chatapp/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // A topic keeps the contract without faults, and with the faults that the contract allows.
 func TestContract(t *testing.T) {

@@ -8,14 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/backplanetest"
 	"chatapp/internal/backplane/inprocess"
+	"chatapp/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func TestContract(t *testing.T) {
 	backplanetest.Run(t, func(t *testing.T, names ...string) []backplane.Bus {
