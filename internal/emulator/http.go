@@ -11,6 +11,7 @@ import (
 func (s *Server) newHTTPServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc(webSocketPath, s.serveWebSocket)
+	mux.HandleFunc(webSocketPath+"/{$}", s.serveWebSocket) // the form of the .NET SDK
 	mux.Handle(faultsPath, s.faultsHandler())
 	mux.Handle(faultsPath+"/", s.faultsHandler())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

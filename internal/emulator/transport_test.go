@@ -86,26 +86,34 @@ func TestTLSServesAMQPWebSocketAndManagement(t *testing.T) {
 	web.want("over WebSocket", web.receiverOf("queue", nil), "over TLS")
 }
 
-// TestWebSocketAcceptsSubprotocolOfJavaScript requests the subprotocol of the JavaScript SDK on
-// the AMQP port.
-func TestWebSocketAcceptsSubprotocolOfJavaScript(t *testing.T) {
+// TestWebSocketAcceptsPathsAndSubprotocolsOfSDKs connects to the AMQP port like the JavaScript SDK, and
+// like the .NET SDK, whose path ends in a slash.
+func TestWebSocketAcceptsPathsAndSubprotocolsOfSDKs(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
-	dialer := websocket.Dialer{Subprotocols: []string{"AMQPWSB10"}}
-	ws, _, err := dialer.DialContext(testContext(t), "ws://"+s.AMQPAddress()+"/$servicebus/websocket", nil)
-	if err != nil {
-		t.Fatal(err)
+	for _, path := range []string{"/$servicebus/websocket", "/$servicebus/websocket/"} {
+		dialer := websocket.Dialer{Subprotocols: []string{"AMQPWSB10"}}
+		ws, _, err := dialer.DialContext(testContext(t), "ws://"+s.AMQPAddress()+path, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		defer ws.Close()
+		if ws.Subprotocol() != "AMQPWSB10" {
+			t.Errorf("%s: subprotocol %q, want AMQPWSB10", path, ws.Subprotocol())
+		}
+		if err := ws.WriteMessage(websocket.BinaryMessage, []byte("AMQP\x03\x01\x00\x00")); err != nil {
+			t.Fatal(err)
+		}
+		_, message, err := ws.ReadMessage()
+		if err != nil || len(message) < 8 || string(message[:5]) != "AMQP\x03" {
+			t.Errorf("%s: the SASL header is answered %q, %v", path, message, err)
+		}
 	}
-	defer ws.Close()
-	if ws.Subprotocol() != "AMQPWSB10" {
-		t.Errorf("subprotocol %q, want AMQPWSB10", ws.Subprotocol())
-	}
-	if err := ws.WriteMessage(websocket.BinaryMessage, []byte("AMQP\x03\x01\x00\x00")); err != nil {
-		t.Fatal(err)
-	}
-	_, message, err := ws.ReadMessage()
-	if err != nil || len(message) < 8 || string(message[:5]) != "AMQP\x03" {
-		t.Errorf("the SASL header is answered %q, %v", message, err)
+	ws, _, err := websocket.DefaultDialer.DialContext(testContext(t),
+		"ws://"+s.AMQPAddress()+"/$servicebus/websocket/x", nil)
+	if err == nil {
+		ws.Close()
+		t.Error("another path is upgraded")
 	}
 }
 
