@@ -38,11 +38,14 @@
 //
 // # Where the service is not documented
 //
-// A release does not count as a failed delivery. A message keeps its sequence number in the dead-letter queue. Giving
-// credit keeps an entity from AutoDeleteOnIdle; credit that is merely unused does not. A topic's sequence numbers start
-// at 1,048,577, so that no test confuses them with a subscription's, which start at 1. Messages expire on time, with or
-// without a receiver. Every copy of a message counts at least 256 bytes against its entity's size. Duplicate detection
-// remembers at most a million ids and accepts windows of 5 seconds and more.
+// A release does not count as a failed delivery. A deferral counts, but dead-letters nothing by
+// itself: the next failed delivery does, if the count has reached MaxDeliveryCount. A message keeps
+// its sequence number in the dead-letter queue. Giving credit keeps an entity from
+// AutoDeleteOnIdle; credit that is merely unused does not. A topic's sequence numbers start at
+// 1,048,577, so that no test confuses them with a subscription's, which start at 1. Messages expire
+// on time, with or without a receiver. Every copy of a message counts at least 256 bytes against
+// its entity's size. Duplicate detection remembers at most a million ids and accepts windows of 5
+// seconds and more.
 //
 // # Concurrency
 //

@@ -12,7 +12,7 @@ type Outcome int
 const (
 	Complete   Outcome = iota // accepted: removed
 	Abandon                   // modified: available again, counted as a failed delivery
-	Defer                     // modified, undeliverable-here: only ReceiveDeferred gets it
+	Defer                     // modified, undeliverable-here: only ReceiveDeferred gets it; counted
 	DeadLetter                // rejected: moved to the dead-letter queue
 	Release                   // released: available again, not counted
 )
@@ -98,6 +98,9 @@ func (s *Source) Settle(token UUID, how Settlement) error {
 		}
 		rec.msg = rec.msg.withProperties(how.Properties)
 		s.unlockLocked(rec)
+		if s.settings.maxDeliveryCount > 0 {
+			rec.count++ // a deferral at the limit stays deferred: the next failed delivery dead-letters it
+		}
 		s.moveLocked(rec, deferred)
 	case DeadLetter:
 		if s.deadLetters == nil {

@@ -160,8 +160,8 @@ func TestDeferredMessagesAreReceivedByNumber(t *testing.T) {
 		b.wantPeek("abandoning keeps it deferred", source, "a:deferred", "b:deferred")
 		got, err = source.ReceiveDeferred([]int64{1}, ReceiveAndDelete, nil)
 		b.ok(err)
-		if len(got) != 1 || got[0].DeliveryCount != 1 || got[0].LockToken != (UUID{}) {
-			t.Errorf("received %+v", got)
+		if len(got) != 1 || got[0].DeliveryCount != 2 || got[0].LockToken != (UUID{}) {
+			t.Errorf("received %+v, want 2 deliveries counted, for the deferral and the abandon", got)
 		}
 		b.wantPeek("one is left", source, "b:deferred")
 		got, err = source.ReceiveDeferred([]int64{2, 2}, PeekLock, nil)
@@ -169,6 +169,53 @@ func TestDeferredMessagesAreReceivedByNumber(t *testing.T) {
 		b.ok(source.Settle(got[0].LockToken, Settlement{Outcome: DeadLetter}))
 		b.wantPeek("dead", b.source("q/$DeadLetterQueue"), "b")
 		b.wantCounts("at the end", "q", Counts{DeadLetter: 1, Total: 1, Bytes: 100})
+	})
+}
+
+// TestOutcomesCountDeliveries settles one message by each outcome and checks the delivery count afterwards.
+func TestOutcomesCountDeliveries(t *testing.T) {
+	inBubble(t, func(b bench) {
+		outcome := func(how Outcome) func(*Source, Delivery) {
+			return func(s *Source, d Delivery) { b.settle(s, d, how) }
+		}
+		for _, tt := range []struct {
+			name string
+			end  func(*Source, Delivery)
+			at   string // address below the queue
+			peek string // suffix in wantPeek
+			want uint32
+		}{
+			{"release", outcome(Release), "", "", 0},
+			{"abandon", outcome(Abandon), "", "", 1},
+			{"defer", outcome(Defer), "", ":deferred", 1},
+			{"expiry", func(*Source, Delivery) { wait(time.Minute) }, "", "", 1},
+			{"dead-letter", outcome(DeadLetter), deadLetterQueue, "", 0},
+		} {
+			target, source := b.queue(tt.name, nil)
+			b.ok(target.Send(msgs(tt.name)))
+			tt.end(source, b.wantTake(tt.name, b.receiver(source, PeekLock), 1, tt.name)[0])
+			d := b.wantPeek(tt.name, b.source(tt.name+tt.at), tt.name+tt.peek)[0]
+			if d.DeliveryCount != tt.want {
+				t.Errorf("after %s the delivery count is %d, want %d", tt.name, d.DeliveryCount, tt.want)
+			}
+		}
+	})
+}
+
+// TestDeferralsCountTowardsMaxDeliveryCount abandons a deferred message until it is dead-lettered.
+func TestDeferralsCountTowardsMaxDeliveryCount(t *testing.T) {
+	inBubble(t, func(b bench) {
+		target, source := b.queue("q", func(d *QueueDescription) { d.MaxDeliveryCount = 2 })
+		b.ok(target.Send(msgs("a")))
+		b.settle(source, b.wantTake("first", b.receiver(source, PeekLock), 1, "a")[0], Defer)
+		got, err := source.ReceiveDeferred([]int64{1}, PeekLock, nil)
+		b.ok(err)
+		b.settle(source, got[0], Abandon)
+		b.wantPeek("the limit is reached", source)
+		dead := b.wantPeek("the dead letters", b.source("q/$DeadLetterQueue"), "a")[0]
+		if dead.DeliveryCount != 2 || dead.Message.Properties["DeadLetterReason"] != "MaxDeliveryCountExceeded" {
+			t.Errorf("the dead letter has count %d and %v", dead.DeliveryCount, dead.Message.Properties)
+		}
 	})
 }
 
