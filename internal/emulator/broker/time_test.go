@@ -206,3 +206,20 @@ func TestDuplicatesAreDroppedWithinWindow(t *testing.T) {
 		b.wantTake("after the window", r, 9, "a")
 	})
 }
+
+// TestCancelledTopicMessagesFreeTheirBytes checks the size of a topic after its scheduled messages are cancelled.
+func TestCancelledTopicMessagesFreeTheirBytes(t *testing.T) {
+	inBubble(t, func(b bench) {
+		target := b.topic("t", "s")
+		later := &Message{ID: "a", Size: 100, ScheduledEnqueueTime: time.Now().Add(time.Hour)}
+		numbers, err := target.Schedule([]*Message{later})
+		b.ok(err)
+		if info, err := b.Topic("t"); err != nil || info.Bytes != 100 || info.Counts.Scheduled != 1 {
+			t.Errorf("the topic holds %+v, %v, want 100 bytes", info.Counts, err)
+		}
+		b.ok(target.Cancel(numbers))
+		if info, err := b.Topic("t"); err != nil || info.Bytes != 0 || info.Counts.Scheduled != 0 {
+			t.Errorf("after the cancellation the topic holds %+v, %v, want nothing", info.Counts, err)
+		}
+	})
+}
