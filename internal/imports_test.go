@@ -37,7 +37,7 @@ var table = map[string]rule{
 	"internal/socketio":                  {ours: []string{"internal/engineio", "internal/timerheap"}},
 	"internal/socketio/echoserver":       {ours: []string{"internal/engineio", "internal/socketio"}},
 	"internal/socketio/socketiotest":     {ours: []string{"internal/engineio", "internal/socketio"}, outside: []string{"github.com/gorilla/websocket"}},
-	"internal/chat":                      {ours: []string{"internal/socketio"}, outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"}},
+	"internal/chat":                      {ours: []string{"internal/chat/state", "internal/socketio", "internal/timerheap", "internal/tokenbucket"}},
 	"internal/chat/state":                {outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"}},
 	"internal/backplane":                 {ours: []string{"internal/tokenbucket"}, outside: []string{"github.com/fxamacker/cbor"}},
 	"internal/backplane/inprocess":       {ours: []string{"internal/backplane"}},

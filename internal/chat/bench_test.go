@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"chatapp/internal/chat/state"
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
 	"chatapp/internal/socketio/socketiotest"
@@ -104,19 +105,19 @@ func BenchmarkMessage(b *testing.B) {
 		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
 			c, h := newStage(b, n)
 			number := uint64(0)
-			apply := func(command *command) {
+			apply := func(command *state.Command) {
 				number++
-				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000, Body: command.encode()})
+				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000, Body: command.Encode()})
 			}
 			claim := claimOf(1, "Ann")
 			apply(&claim)
 			h.wait(2 * int64(n)) // announcement and nicknames
 			total := h.frames.Load()
-			say := command{Kind: say, Conn: 1, Room: lobby, Text: strings.Repeat("x", 64)}
+			say := &state.Say{Room: state.Lobby, Text: strings.Repeat("x", 64)}
 			b.ReportAllocs()
 			for b.Loop() {
 				say.CID = fmt.Sprint("m", number)
-				apply(&say)
+				apply(&state.Command{Conn: 1, Action: say})
 				total += int64(n)
 				h.wait(total)
 			}
@@ -138,68 +139,14 @@ func BenchmarkCrowd(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				who := number % people
-				command := command{Kind: leaveChat, Conn: who}
+				command := state.Command{Conn: who, Action: &state.LeaveChat{}}
 				if number/people%2 == 0 {
 					command = claimOf(who, fmt.Sprint("Guest ", who))
-					command.Token, command.Page = hashOf(command.Name), hashOf(command.Key)
 				}
 				number++
-				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000, Body: command.encode()})
+				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000, Body: command.Encode()})
 			}
 			b.ReportMetric(float64(h.frames.Load()-before)/float64(b.N), "frames/op")
 		})
 	}
-}
-
-// BenchmarkApply applies messages to the state alone.
-func BenchmarkApply(b *testing.B) {
-	bounds := Bounds{}
-	bounds.setDefaults()
-	s := newState(bounds)
-	claim := claimOf(1, "Ann")
-	s.apply(Entry{Instance: "there"}, &claim)
-	body := (&command{Kind: say, Conn: 1, Room: lobby, Text: strings.Repeat("x", 64)}).encode()
-	b.ReportAllocs()
-	for b.Loop() {
-		command, err := decodeCommand(body)
-		if err != nil {
-			b.Fatal(err)
-		}
-		s.apply(Entry{Instance: "there", Time: 1_790_000_000_000}, &command)
-	}
-}
-
-// BenchmarkSnapshot encodes and restores a chat of 1,000 users and 10,000 lines.
-func BenchmarkSnapshot(b *testing.B) {
-	bounds := Bounds{}
-	bounds.setDefaults()
-	s := newState(bounds)
-	for conn := range uint64(1000) {
-		claim := command{Kind: claimName, Conn: conn, Name: fmt.Sprint("User ", conn), Key: fmt.Sprint("user ", conn),
-			Token: hashOf(fmt.Sprint(conn)), Page: hashOf(fmt.Sprint("page", conn)), Limit: 16}
-		s.apply(Entry{Instance: "there"}, &claim)
-		join := command{Kind: joinRoom, Conn: conn, Room: fmt.Sprint("room ", conn%10), Limit: 16}
-		s.apply(Entry{Instance: "there"}, &join)
-		for n := range 10 {
-			say := command{Kind: say, Conn: conn, Room: join.Room, Text: strings.Repeat("x", 64), CID: fmt.Sprint(n)}
-			s.apply(Entry{Instance: "there"}, &say)
-		}
-	}
-	encoded := s.encode()
-	b.Run("encode", func(b *testing.B) {
-		b.SetBytes(int64(len(encoded)))
-		b.ReportAllocs()
-		for b.Loop() {
-			s.encode()
-		}
-	})
-	b.Run("restore", func(b *testing.B) {
-		b.SetBytes(int64(len(encoded)))
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := decodeState(encoded); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }

@@ -140,7 +140,7 @@ func TestProvisionalRestored(t *testing.T) {
 		if err := a.Restore(b.Snapshot()); err != nil {
 			t.Fatal(err)
 		}
-		a.Settled(own)
+		a.Committed(own)
 		bob.Want("replaced", `2["user message","Ann","slow",{*"replaces":"m1"},"*"]`)
 		ann.Want("list", `2["nicknames",*`)
 		ann.Want("sent", `37[{"ok":true,*`)

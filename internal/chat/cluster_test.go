@@ -2,11 +2,14 @@ package chat
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"chatapp/internal/chat/state"
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
 	"chatapp/internal/socketio/socketiotest"
@@ -147,11 +150,11 @@ func (r *replica) set(f func(*replica)) {
 }
 
 // put puts a command of an instance that is not a replica into the log.
-func (c *cluster) put(instance string, command command) {
+func (c *cluster) put(instance string, command state.Command) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.strange++
-	c.entries = append(c.entries, Entry{Instance: instance, Epoch: 1, Number: c.strange, Time: time.Now().UnixMilli(), Body: command.encode()})
+	c.entries = append(c.entries, Entry{Instance: instance, Epoch: 1, Number: c.strange, Time: time.Now().UnixMilli(), Body: command.Encode()})
 	c.changed.Broadcast()
 }
 
@@ -173,4 +176,11 @@ func (c *cluster) agree() {
 			c.t.Errorf("state of replica %s differs from that of %s", r.name, c.replicas[0].name)
 		}
 	}
+}
+
+// claimOf is the claim of a nickname by a socket of an instance that is not a replica.
+func claimOf(conn uint64, name string) state.Command {
+	return state.Command{Conn: conn, Action: &state.Claim{Name: name, Key: strings.ToLower(name),
+		Token: state.HashOf(name), Client: state.HashOf("client of " + name), SID: fmt.Sprint("sid", conn), HoldMillis: 30_000,
+		RoomLimit: 3}}
 }

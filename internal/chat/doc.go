@@ -1,44 +1,38 @@
-// Package chat is the chat itself: who has which nickname, who is in which room, what was said there, and the events that
-// bind this to sockets.
+// Package chat binds the replicated chat to the sockets of one instance.
 //
 // # The log
 //
-// Whatever changes the chat is an entry of a log that all instances share. An instance appends commands (command.go) to
-// it through Log and is given the entries of all instances, its own included, in one order by Apply and Gone. state, and
-// nothing else, decides what an entry means: it is deterministic, so every instance holds the same state after the same
-// entry. state.go, user.go, room.go, history.go, nickname.go, command.go and snapshot.go are that half; they know no
-// socket, no clock, no chance and no lock. A limit that Apply heeds is part of the state (Bounds) or of the command,
-// never of this instance's Options.
+// Whatever changes the chat is an entry of a log that all instances share. Events of clients become commands, which
+// Chat appends to the log (events.go, commands.go). The log hands the entries of all instances to Chat.Apply and
+// Chat.Gone, in one order. Package state, and nothing else, decides what an entry means, so every instance holds the
+// same state after the same entry. Then Chat replies to the client that sent the event and broadcasts what has changed
+// (reply.go, broadcast.go). A reply that a message was sent means that the log has it.
 //
-// The other half is local: Chat turns events of sockets into commands and what the state reports as changed into
-// events. An event is answered when its command comes back, so "sent" is said of what the log has.
+// # Delivery
 //
-// # Names and sessions
+// Critical sections only decide what to send to which sockets and put that into the outbox (outbox.go). It is encoded
+// and sent after the lock is released, in the same order.
 //
-// A user is made by the first claim of a free nickname and known again by his token, a secret of which the log has only
-// a hash. A session is one socket's stay on one instance. A user whose connection is lost is held: he keeps name and
-// rooms for a while, and others are told that he is away, not that he left. He is bound to another session when
-// he returns, by token or by Socket.IO's private id, to whichever instance. Nobody returning, an expiry entry makes him
-// lapse: one leave line per room, the name is free, and for Bounds.Recovery he may still come back to what he missed.
-// The instance that lost the connection times the expiry; once it is gone, all others do, a little apart, and the first
-// one's entry counts.
+// # Returning clients
 //
-// # Positions
+// A client whose connection is lost returns to its user by resume token or by Socket.IO's private id, on whichever
+// instance (connect.go, recovery.go, resume.go). The instance that has lost the connection times the expiry of the
+// nickname; if that instance is gone, all others do, a little apart, and the first one's entry counts (expiry.go).
 //
-// Every line of every room has a sequence number that the state counts. It names the same line on every instance,
-// which makes it the offset of connection state recovery, whatever instance the client returns to. It is written with
-// a check that sums up the log so far, lest it outlive the log it was given in (position).
+// # Many users at once
 //
-// # Crowds
-//
-// A line of who comes or goes is told at once, by itself, as long as that is cheap. In a crowd lines gather for up to a second
-// and are told together (gather.go, run.go), and lists of names wait until it has passed (roster.go). That is this instance's
-// own affair: the state, and what is told line by line, are the same everywhere.
+// A line that a user has joined or left is broadcast at once while that is cheap. Otherwise lines are coalesced for up
+// to a second (coalesce.go, group.go), and rosters wait until that is over (roster.go). This is the instance's own
+// affair: the state, and what clients receive line by line, are the same everywhere.
 //
 // # Concurrency
 //
-// Chat starts no goroutine. One timer of the runtime calls Chat.tick. All else runs on the goroutines of the caller: Apply
-// and its siblings on that of the log, handlers on that of their socket. One mutex guards state and clients; it is
-// held while events are queued, which does not block, so that nothing falls between a replay and the live events. Lock
-// order: chat; then the log's own, or namespace, socket, session.
+// Chat starts no goroutine. Its methods run on the goroutines of their callers: Apply and its siblings on the log's,
+// handlers on their socket's, and Chat.runTimers on one that a timer of the runtime starts.
+//
+// One mutex, Chat.mu, guards the state, the clients and the queue of the outbox. It is not held while events are
+// encoded and sent. A second one, outbox.delivery, is held then: by one goroutine at a time, which may send what other
+// goroutines have decided. Both are released before a socket is disconnected, which calls back.
+//
+// Lock order: outbox.delivery; then Chat.mu, or namespace, socket, session. Chat.mu; then the log's own.
 package chat

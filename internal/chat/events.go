@@ -2,17 +2,17 @@ package chat
 
 import (
 	"bytes"
-	"slices"
 	"time"
 
+	"chatapp/internal/chat/state"
 	"chatapp/internal/socketio"
 )
 
-// handleEvents registers what clients may ask for: the vocabulary of the chat example of Socket.IO 0.9 with what we add,
-// and that of 4.x.
+// handleEvents registers what clients may send: the events of the chat example of Socket.IO 0.9 with the ones that this
+// server adds, and those of 4.x.
 func (c *Chat) handleEvents() {
-	c.nsp.OnConnect(c.connect)
-	c.nsp.OnDisconnect(c.disconnect)
+	c.out.nsp.OnConnect(c.connect)
+	c.out.nsp.OnDisconnect(c.disconnect)
 	c.on("nickname", c.onNickname)
 	c.on("rename", c.onRename)
 	c.on("user message", c.onMessage)
@@ -28,265 +28,94 @@ func (c *Chat) handleEvents() {
 	c.on("new message", c.onMessage)
 }
 
-// request is an event that a client sent.
+// request is an event that a client has sent. Handlers parse its arguments first and then lock Chat.mu.
 type request struct {
 	*socketio.Event
 	client *client
-	event  string
+	name   string
+	ack    socketio.Ack
 }
 
-// on registers the handler of an event. Handlers parse what they are given and then take the chat's lock.
-func (c *Chat) on(event string, handler func(*request)) {
-	c.nsp.On(event, func(s *socketio.Socket, e *socketio.Event) {
+func (c *Chat) on(name string, handler func(*request)) {
+	c.out.nsp.On(name, func(s *socketio.Socket, e *socketio.Event) {
 		if cl, ok := s.Data().(*client); ok {
-			handler(&request{e, cl, event})
+			handler(&request{e, cl, name, e.Deferred()})
 		}
 	})
 }
 
-// options decodes the optional object that an argument is. Anything else leaves v as it is.
+// options decodes the optional object that an argument may be. Anything else leaves v as it is.
 func (r *request) options(i int, v any) {
 	if raw := bytes.TrimSpace(r.Raw(i)); len(raw) > 0 && raw[0] == '{' {
-		_ = r.Decode(i, v) // what isn't as it should be is as if not given
+		_ = r.Decode(i, v) // malformed fields count as absent
 	}
 }
 
-// answered is what a client is told that has no more to be told than that it worked.
-type answered struct {
-	OK bool `json:"ok"`
-}
-
-// refuse answers a request with the reason why not, or sends it where no answer is wanted.
-func (c *Chat) refuse(r *request, why code, wait time.Duration) {
+// refuse refuses a request before Chat.mu is locked.
+func (c *Chat) refuse(r *request, code state.Code) {
 	c.mu.Lock()
 	defer c.unlock()
-	c.refuseLocked(r.client, r.event, r.Deferred(), why, wait)
+	c.refuseRequestLocked(r, code, 0)
 }
 
-func (c *Chat) refuseLocked(cl *client, event string, ack socketio.Ack, why code, wait time.Duration) {
-	c.counts.refusals[why]++
-	refusal := why.refusal(wait)
-	switch {
-	case ack.Wanted() && (event == "nickname" || event == "rename"):
-		c.check(ack.Send(true, refusal))
-	case ack.Wanted():
-		c.check(ack.Send(refusal))
-	default:
-		c.emit(cl, "refused", struct {
-			Refusal
-			Event string `json:"event"`
-		}{refusal, event})
-		if event == "user message" {
-			// A page of 0.9 knows no other way to be told.
-			c.emit(cl, "announcement", refusal.Message, announced{Kind: "refused", Code: refusal.Code})
-		}
-	}
+func (c *Chat) refuseRequestLocked(r *request, code state.Code, wait time.Duration) {
+	c.refuseLocked(r.client, r.name, r.ack, code, wait)
 }
 
-// allowed takes a request from the client's allowance, and refuses it when there is none left or no service.
-func (c *Chat) allowed(r *request) bool { return c.take(r, &r.client.others, c.requests) }
-
-// mayTalk is allowed for a message.
-func (c *Chat) mayTalk(r *request) bool { return c.take(r, &r.client.messages, c.talk) }
-
-func (c *Chat) take(r *request, b *bucket, l limit) bool {
-	if c.closed {
-		c.refuseLocked(r.client, r.event, r.Deferred(), unavailable, 0)
+// allowLocked reports whether a request is within the client's budget and the chat is not closed. If not, it refuses
+// the request.
+func (c *Chat) allowLocked(r *request, take func(*client) (time.Duration, bool)) bool {
+	if c.local.closed {
+		c.refuseRequestLocked(r, state.Unavailable, 0)
 		return false
 	}
-	wait, ok := b.take(l, time.Since(c.made))
+	wait, ok := take(r.client)
 	if !ok {
-		c.refuseLocked(r.client, r.event, r.Deferred(), tooFast, wait)
+		c.refuseRequestLocked(r, state.TooFast, wait)
 	}
 	return ok
 }
 
-// ask appends a command for a client who waits for the outcome.
-func (c *Chat) ask(r *request, p *pending) {
-	p.client, p.event, p.ack = r.client, r.event, r.Deferred()
-	p.command.Conn = r.client.conn
-	if err := c.append(p); err != nil {
-		c.refuseLocked(r.client, r.event, p.ack, overloaded, 0)
+// allowNamedLocked is allowLocked for a request that takes a nickname.
+func (c *Chat) allowNamedLocked(r *request) bool {
+	if !c.allowLocked(r, c.local.takeRequest) {
+		return false
+	}
+	if !r.client.isNamed() {
+		c.refuseRequestLocked(r, state.NoName, 0)
+		return false
+	}
+	return true
+}
+
+// requestLocked appends the command of a client that waits for the outcome.
+func (c *Chat) requestLocked(r *request, action state.Action) {
+	c.appendRequestLocked(r, &pendingCommand{command: state.Command{Action: action}})
+}
+
+func (c *Chat) appendRequestLocked(r *request, p *pendingCommand) {
+	p.client, p.event, p.ack = r.client, r.name, r.ack
+	if err := c.appendLocked(p); err != nil {
+		c.refuseRequestLocked(r, state.Overloaded, 0)
 	}
 }
 
-func (c *Chat) onNickname(r *request) {
+// nicknameArgument returns the nickname that the first argument is, or refuses the request.
+func (c *Chat) nicknameArgument(r *request) (state.Nickname, bool) {
 	typed, ok := r.String(0)
 	if !ok {
-		c.refuse(r, badArgument, 0)
-		return
+		c.refuse(r, state.BadArgument)
+		return state.Nickname{}, false
 	}
-	name, why := parseNickname(typed, c.options.MaxNicknameLength)
-	if why != accepted {
-		c.refuse(r, why, 0)
-		return
+	name, code := state.ParseNickname(typed, c.options.MaxNicknameLength)
+	if code != state.Accepted {
+		c.refuse(r, code)
 	}
-	var options struct {
-		Token string `json:"token"`
-	}
-	r.options(1, &options)
-	c.mu.Lock()
-	defer c.unlock()
-	switch {
-	case !c.allowed(r):
-	case !r.client.mayBeCalled(name):
-		c.refuseLocked(r.client, r.event, r.Deferred(), nameFixed, 0)
-	default:
-		c.claim(r, name, options.Token, false)
-	}
+	return name, code == state.Accepted
 }
 
-// claim asks the log for a name: another one, if the client has one. Of stock4, a page of 4.x, it takes a variant as well.
-func (c *Chat) claim(r *request, name nickname, secret string, stock4 bool) {
-	if r.client.user != nil {
-		c.ask(r, &pending{command: command{Kind: renameUser, Name: name.name, Key: name.key}})
-		return
-	}
-	if !isSecret(secret) {
-		secret = newSecret()
-	}
-	p := c.newClaim(r.client, name, secret, stock4)
-	c.suspect(c.state.byToken[p.command.Token])
-	c.ask(r, p)
-}
-
-// newClaim is the claim of a name by a client that asks for it.
-func (c *Chat) newClaim(cl *client, name nickname, secret string, stock4 bool) *pending {
-	p := &pending{command: c.claimFor(cl, hashOf(secret)), client: cl, secret: secret}
-	p.command.Name, p.command.Key = name.name, name.key
-	if p.command.Dialect = classic; stock4 {
-		p.command.Dialect, p.command.Variant = modern, true
-	}
-	return p
-}
-
-// suspect asks after the instance that a user is said to be connected to, now that he is here.
-func (c *Chat) suspect(u *user) {
-	if u != nil && u.status == connected && u.at().Instance != c.backplane.Instance {
-		c.backplane.Suspect(u.at().Instance)
-	}
-}
-
-func (c *Chat) onRename(r *request) {
-	c.mu.Lock()
-	named := r.client.named()
-	c.mu.Unlock()
-	if !named {
-		c.refuse(r, noName, 0)
-		return
-	}
-	c.onNickname(r)
-}
-
-// onAddUser is onNickname for those who speak as 4.x does. They can't be refused a name, so they get a variant of it.
-func (c *Chat) onAddUser(r *request) {
-	typed, ok := r.String(0)
-	if !ok {
-		c.refuse(r, badArgument, 0)
-		return
-	}
-	name, why := parseNickname(typed, c.options.MaxNicknameLength)
-	if why != accepted {
-		c.refuse(r, why, 0)
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowed(r) {
-		return
-	}
-	if r.client.fixed != nil {
-		name = *r.client.fixed
-	}
-	switch {
-	// The page asks anew after every reconnection, also when its user has been recovered.
-	case r.client.user != nil:
-		c.speak(r.client, modern)
-		c.login(r.client, "")
-	case r.client.claims > 0:
-		r.client.wish = &name
-	default:
-		c.claim(r, name, "", true)
-	}
-}
-
-func (c *Chat) onMessage(r *request) {
-	typed, ok := r.String(0)
-	if !ok {
-		c.refuse(r, badArgument, 0)
-		return
-	}
-	text, why := parseText(typed, c.options.MaxMessageLength)
-	var options struct {
-		Room string `json:"room"`
-		CID  string `json:"cid"`
-	}
-	if r.event == "user message" {
-		r.options(1, &options)
-	}
-	room := lobby
-	if why == accepted && options.Room != "" && options.Room != lobby {
-		room, why = parseRoom(options.Room, c.options.MaxNicknameLength)
-	}
-	if why == accepted && len(options.CID) > maxCID {
-		why = badArgument
-	}
-	if why != accepted {
-		c.refuse(r, why, 0)
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !r.client.named() {
-		c.refuseLocked(r.client, r.event, r.Deferred(), noName, 0)
-		return
-	}
-	if c.mayTalk(r) {
-		c.ask(r, &pending{command: command{Kind: say, Room: room, Text: text, CID: options.CID}})
-	}
-}
-
-func (c *Chat) onJoin(r *request) {
-	room, ok := c.roomArgument(r, "")
-	if !ok {
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowed(r) {
-		return
-	}
-	if !r.client.named() {
-		c.refuseLocked(r.client, r.event, r.Deferred(), noName, 0)
-		return
-	}
-	c.ask(r, &pending{command: command{Kind: joinRoom, Room: room, Limit: uint64(c.options.MaxRooms)}})
-}
-
-// onLeave leaves a room, or the chat.
-func (c *Chat) onLeave(r *request) {
-	room, ok := c.roomArgument(r, lobby)
-	if !ok {
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowed(r) {
-		return
-	}
-	if !r.client.named() {
-		c.refuseLocked(r.client, r.event, r.Deferred(), noName, 0)
-		return
-	}
-	if room == lobby {
-		c.ask(r, &pending{command: command{Kind: leaveChat}})
-	} else {
-		c.ask(r, &pending{command: command{Kind: leaveRoom, Room: room}})
-	}
-}
-
-// roomArgument returns the room that the first argument names, as a string or in an object; otherwise, if none is named.
-// It refuses what is no room's name.
+// roomArgument returns the room that the first argument names, as a string or in an object, or else the one given. It
+// refuses the request if the argument is no legal name.
 func (c *Chat) roomArgument(r *request, otherwise string) (string, bool) {
 	typed, ok := r.String(0)
 	if !ok {
@@ -299,25 +128,159 @@ func (c *Chat) roomArgument(r *request, otherwise string) (string, bool) {
 	if typed == "" && otherwise != "" {
 		return otherwise, true
 	}
-	room, why := parseRoom(typed, c.options.MaxNicknameLength)
-	if why != accepted {
-		c.refuse(r, why, 0)
-		return "", false
+	room, code := state.ParseRoom(typed, c.options.MaxNicknameLength)
+	if code != state.Accepted {
+		c.refuse(r, code)
 	}
-	return room, true
+	return room, code == state.Accepted
 }
 
-// emit sends an event to one client. It fails only when the client is gone, which disconnect deals with.
-func (c *Chat) emit(cl *client, event string, args ...any) { c.check(cl.socket.Emit(event, args...)) }
-
-// check reports what can't be encoded, which is a mistake of this package.
-func (c *Chat) check(err error) {
-	if err != nil && !isGone(err) {
-		c.logger().Error("event can't be sent", "err", err)
+func (c *Chat) onNickname(r *request) {
+	name, ok := c.nicknameArgument(r)
+	if !ok {
+		return
+	}
+	var options struct {
+		Token string `json:"token"`
+	}
+	r.options(1, &options)
+	c.mu.Lock()
+	defer c.unlock()
+	switch {
+	case !c.allowLocked(r, c.local.takeRequest):
+	case !r.client.mayTake(name):
+		c.refuseRequestLocked(r, state.NameFixed, 0)
+	default:
+		c.claimLocked(r, name, options.Token, state.V09)
 	}
 }
 
-// mayListen reports that a client may know what is said in a room: it is public, or the client is in it.
-func (cl *client) mayListen(room string) bool {
-	return room == lobby || cl.user != nil && slices.Contains(cl.user.rooms, room)
+// claimLocked claims a nickname for a client: another one, if the client has one. secret is the resume token that the
+// client sends, or "".
+func (c *Chat) claimLocked(r *request, name state.Nickname, secret string, p state.Protocol) {
+	if r.client.user != nil {
+		c.requestLocked(r, &state.Rename{Name: name.Name, Key: name.Key})
+		return
+	}
+	if !isSecret(secret) {
+		secret = newSecret()
+	}
+	c.suspectLocked(c.state.UserByToken(state.HashOf(secret)))
+	c.appendRequestLocked(r, c.newNameClaim(r.client, name, secret, p))
+}
+
+func (c *Chat) onRename(r *request) {
+	c.mu.Lock()
+	named := r.client.isNamed()
+	c.mu.Unlock()
+	if !named {
+		c.refuse(r, state.NoName)
+		return
+	}
+	c.onNickname(r)
+}
+
+// onAddUser claims a nickname in the 4.x protocol. Its clients can't be refused one, so they receive a variant. The
+// page sends it again after every reconnection, also when its user was recovered.
+func (c *Chat) onAddUser(r *request) {
+	name, ok := c.nicknameArgument(r)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	if !c.allowLocked(r, c.local.takeRequest) {
+		return
+	}
+	if r.client.assigned != nil {
+		name = *r.client.assigned
+	}
+	switch {
+	case r.client.user != nil:
+		c.setProtocolLocked(r.client, state.V4)
+		c.emitLoginLocked(r.client, "")
+	case r.client.claims.pending > 0:
+		r.client.claims.requested = &name
+	default:
+		c.claimLocked(r, name, "", state.V4)
+	}
+}
+
+func (c *Chat) onMessage(r *request) {
+	say, code := c.parseMessage(r)
+	if code != state.Accepted {
+		c.refuse(r, code)
+		return
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	if !r.client.isNamed() {
+		c.refuseRequestLocked(r, state.NoName, 0)
+		return
+	}
+	if c.allowLocked(r, c.local.takeMessage) {
+		c.requestLocked(r, say)
+	}
+}
+
+func (c *Chat) parseMessage(r *request) (*state.Say, state.Code) {
+	typed, ok := r.String(0)
+	if !ok {
+		return nil, state.BadArgument
+	}
+	text, code := state.ParseText(typed, c.options.MaxMessageLength)
+	var options struct {
+		Room string `json:"room"`
+		CID  string `json:"cid"`
+	}
+	if r.name == "user message" {
+		r.options(1, &options)
+	}
+	room := state.Lobby
+	if code == state.Accepted && options.Room != "" && options.Room != state.Lobby {
+		room, code = state.ParseRoom(options.Room, c.options.MaxNicknameLength)
+	}
+	if code == state.Accepted && len(options.CID) > state.MaxCID {
+		code = state.BadArgument
+	}
+	return &state.Say{Room: room, Text: text, CID: options.CID}, code
+}
+
+func (c *Chat) onJoin(r *request) {
+	room, ok := c.roomArgument(r, "")
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	if c.allowNamedLocked(r) {
+		c.requestLocked(r, &state.Join{Room: room, RoomLimit: uint64(c.options.MaxRooms)})
+	}
+}
+
+// onLeave leaves a room, or the chat.
+func (c *Chat) onLeave(r *request) {
+	room, ok := c.roomArgument(r, state.Lobby)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	switch {
+	case !c.allowNamedLocked(r):
+	case room == state.Lobby:
+		c.requestLocked(r, &state.LeaveChat{})
+	default:
+		c.requestLocked(r, &state.Leave{Room: room})
+	}
+}
+
+func (c *Chat) onTyping(r *request, on bool) {
+	room, ok := c.roomArgument(r, state.Lobby)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	c.typeLocked(r.client, room, on)
 }

@@ -1,50 +1,48 @@
 package chat
 
-import "time"
+import (
+	"time"
 
-// Entry is one item of the log as it is applied: flat, so that a log which declares the same struct hands it over by
-// conversion. (Instance, Epoch, Number) names it alike on every instance.
-type Entry struct {
-	Instance string // who appended it
-	Epoch    uint64 // the instance's life in which it did
-	Number   uint64 // within the epoch
-	Time     int64  // when it was appended, by the appending instance's clock, in Unix milliseconds
-	Body     []byte // what was given to Append; not modified
-}
+	"chatapp/internal/chat/state"
+)
 
-// Log is what carries the chat's commands to all instances, this one included, in one order for all. It gives them back
-// by Chat.Apply, each once.
+// Entry is one entry of the log.
+type Entry = state.Entry
+
+// Log carries the chat's commands to all instances, this one included, in one order for all. It hands each of them to
+// Chat.Apply once.
 type Log interface {
-	// Append queues a command and never waits for the network. The body belongs to the log afterwards. An error
-	// means that it was not taken. Append is called with the chat's lock held, and so must not call back.
+	// Append queues a command and never waits for the network. The body belongs to the log from then on. An error means
+	// that the log has refused it. Append is called with the chat's lock held, and so must not call back.
 	Append(body []byte) error
 }
 
-// Backplane is what joins this instance to the others.
+// Backplane joins this instance to the others.
 type Backplane struct {
 	Instance string // this instance's name, as in Entry.Instance
 	Log      Log
 
-	// Suspect is told an instance whose user has turned up here although the log says that he is connected there. It is
-	// called with the chat's lock held. Nil: nobody is told.
+	// Suspect is called for an instance if one of its users has turned up here, although the user is connected there by
+	// the log. It is called with the chat's lock held. Nil: nothing is.
 	Suspect func(instance string)
 
-	// Cluster tells how the cluster is seen from here. It is called with the chat's lock held. Nil: this instance is alone.
+	// Cluster returns this instance's view of the cluster. It is called with the chat's lock held. Nil: this instance is
+	// alone.
 	Cluster func() Cluster
 }
 
-// Cluster is how the instances are seen from here.
+// Cluster is this instance's view of the cluster.
 type Cluster struct {
-	Ready     bool          // in step with the others
+	Ready     bool          // in sync with the others
 	Why       string        // if not ready: the reason as a sentence
-	CutOff    bool          // what is appended here does not come back in time
+	CutOff    bool          // entries appended here do not come back in time
 	Latency   time.Duration // of the last entry appended here, out and back
-	Instances []Instance    // the members, oneself included
+	Instances []Instance    // the members, this one included
 }
 
 // Instance is one member of the cluster.
 type Instance struct {
 	Name  string
 	Self  bool
-	Heard time.Time // when something of it last arrived here; zero: unknown
+	Heard time.Time // when something from it last arrived here; zero: unknown
 }

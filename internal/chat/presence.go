@@ -4,60 +4,90 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"chatapp/internal/chat/state"
 )
 
-// Lost connections come in crowds, as when an instance dies, and often for a moment only, as when a page is loaded anew. So
-// who is away, or back, is told a little later, once, and not at all if it is over by then.
+// Many connections are lost together, as when an instance dies, and often for a moment only, as when a page is
+// reloaded. So clients are sent who is away, or back, a little later, once, and not at all if it is over by then.
 const (
 	presenceDelay = time.Second
-	crowd         = 20 // from so many on the rooms' names are sent rather than an event for each
+	maxAwayEvents = 20 // so many users make a room's roster be sent rather than one event for each
 )
 
-// changePresence notes that a user may be away or back.
-func (c *Chat) changePresence(u *user) {
-	if len(c.stirred) == 0 {
-		c.schedule(task{at: time.Now().Add(presenceDelay), kind: showPresence})
-	}
-	c.stirred[u.id] = struct{}{}
+// presence says who is away. Chat.mu guards it.
+type presence struct {
+	changed map[uint64]struct{} // users that may be away or back since clients were sent it
+	away    map[uint64]struct{} // users that clients have been sent as away
 }
 
-// showPresence tells who is away, or back, and was told otherwise.
-func (c *Chat) showPresence() {
-	var changed []*user
-	for _, id := range slices.Sorted(maps.Keys(c.stirred)) {
-		_, told := c.shownAway[id]
-		if u := c.state.users[id]; u != nil && (u.status == held) != told {
-			changed = append(changed, u)
+func newPresence() presence {
+	return presence{changed: make(map[uint64]struct{}), away: make(map[uint64]struct{})}
+}
+
+// reset takes the users of a state as sent.
+func (p *presence) reset(s *state.State) {
+	clear(p.away)
+	for u := range s.Users() {
+		if u.Status() == state.Disconnected {
+			p.away[u.ID()] = struct{}{}
 		}
 	}
-	clear(c.stirred)
-	for _, u := range changed {
-		if u.status == held {
-			c.shownAway[u.id] = struct{}{}
-		} else {
-			delete(c.shownAway, u.id)
+}
+
+// update returns the users that are away, or back, and were sent otherwise, in the order of their ids.
+func (p *presence) update(s *state.State) (changed []*state.User) {
+	for _, id := range slices.Sorted(maps.Keys(p.changed)) {
+		_, sent := p.away[id]
+		u := s.User(id)
+		if u == nil || (u.Status() == state.Disconnected) == sent {
+			continue
 		}
-		for _, room := range u.rooms {
-			if len(changed) >= crowd {
-				c.changeRoster(room)
+		changed = append(changed, u)
+		if sent {
+			delete(p.away, id)
+		} else {
+			p.away[id] = struct{}{}
+		}
+	}
+	clear(p.changed)
+	return changed
+}
+
+// changePresenceLocked notes that a user may be away or back.
+func (c *Chat) changePresenceLocked(u *state.User) {
+	if len(c.presence.changed) == 0 {
+		c.timers.Add(time.Now().Add(presenceDelay), c.sendPresenceLocked)
+	}
+	c.presence.changed[u.ID()] = struct{}{}
+}
+
+// sendPresenceLocked sends who is away, or back.
+func (c *Chat) sendPresenceLocked(time.Time) {
+	c.flushLocked()
+	changed := c.presence.update(c.state)
+	for _, u := range changed {
+		for _, room := range u.Rooms() {
+			if len(changed) >= maxAwayEvents {
+				c.changeRosterLocked(room)
 			} else {
-				c.showAway(u, room)
+				c.broadcastAwayLocked(u, room)
 			}
 		}
 	}
-	c.sendRosters()
+	c.sendRostersLocked()
 }
 
-// showAway tells those who listen to a room that a user is away, or back: himself too, for he may have seen himself in the
-// list of names.
-func (c *Chat) showAway(u *user, room string) {
-	h := c.halls[room]
-	if h == nil || h.here[classic] == 0 {
+// broadcastAwayLocked sends to the listeners of a room that a user is away, or back. It includes the client of the
+// user, whose roster may have listed the user as away.
+func (c *Chat) broadcastAwayLocked(u *state.User, room string) {
+	r := c.local.rooms[room]
+	if r == nil || r.listeners[state.V09] == 0 {
 		return
 	}
-	c.broadcast(h.classic[:], c.prepare(event{"away", []any{struct {
+	c.out.broadcast(r.sockets[state.V09], event{"away", []any{struct {
 		Name string `json:"name"`
 		Room string `json:"room"`
 		Away bool   `json:"away"`
-	}{u.name.name, room, u.status == held}}}))
+	}{u.Nickname().Name, room, u.Status() == state.Disconnected}}}, nil, nil)
 }

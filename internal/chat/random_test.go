@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"chatapp/internal/backplane/backplanetest"
+	"chatapp/internal/chat/state"
 )
 
 // TestRandomSchedules lets users talk, rename, leave and come back elsewhere while instances are paused, cut off and evicted
@@ -50,7 +52,7 @@ type walker struct {
 	said     int
 	asked    map[string]string // by ack id: the cid
 	told     []string          // ids of the lines of others, since start
-	start    position          // of the last history it was given
+	start    state.Position    // of the last history it was given
 	changing int
 }
 
@@ -144,7 +146,7 @@ func (s *schedule) act(w *walker) {
 		w.changing++
 		w.send(1, "nickname", fmt.Sprintf("Walker %d %d", w.number, w.changing))
 	case 2:
-		w.send(1, "leave", lobby)
+		w.send(1, "leave", state.Lobby)
 		w.send(2, "nickname", fmt.Sprint("Walker ", w.number))
 	default:
 		w.said++
@@ -192,7 +194,7 @@ func (s *schedule) note(w *walker, text string) {
 	}
 	switch event, args = w.read(text); event {
 	case "history":
-		at, err := parsePosition(args[2].(string))
+		at, err := state.ParsePosition(args[2].(string))
 		if err != nil {
 			s.t.Errorf("history at %q: %v", args[2], err)
 		}
@@ -238,23 +240,24 @@ func cutAck(text string) (id, answer string, ok bool) {
 
 // check holds what everybody was told against the state.
 func (s *schedule) check() {
-	state, err := decodeState(s.instances[0].Snapshot())
+	restored, err := state.Decode(s.instances[0].Snapshot())
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	lines, _ := restored.Room(state.Lobby).Last(math.MaxInt, 0)
 	seen := make(map[string]int)
-	for _, l := range state.rooms[lobby].lines {
-		if l.Kind == messageLine {
+	for _, l := range lines {
+		if l.Kind == state.MessageLine {
 			seen[l.CID]++
 		}
 	}
 	for _, w := range s.walkers {
 		s.absorb(w)
 		var want []string
-		for _, l := range state.rooms[lobby].lines {
-			own := strings.HasPrefix(l.CID, fmt.Sprintf("w%d-", w.number)) || l.Kind != messageLine && w.isNamed(l.From)
+		for _, l := range lines {
+			own := strings.HasPrefix(l.CID, fmt.Sprintf("w%d-", w.number)) || l.Kind != state.MessageLine && w.isNamed(l.From)
 			if l.Seq > w.start.Seq && !own {
-				want = append(want, l.position().String())
+				want = append(want, l.Position().String())
 			}
 		}
 		if !slices.Equal(w.told, want) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatapp/internal/chat/state"
 )
 
 func TestRecoveryElsewhere(t *testing.T) {
@@ -150,12 +152,12 @@ func TestRecoveryAfterLoss(t *testing.T) {
 			t.Errorf("client is sent %v, want a history that replaces what it shows", args)
 		}
 		p.Close()
-		p.offset = position{Seq: 1000, Check: 1}.String()
+		p.offset = state.Position{Seq: 1000, Check: 1}.String()
 		if !p.open(&c.replicas[1].site) {
 			t.Fatal("client was not recovered")
 		}
 		p.until("greeted", "status")
-		time.Sleep(maxWait)
+		time.Sleep(maxAheadWait)
 		if messages, _ := p.until("what there is", "history"); len(messages) != 0 {
 			t.Errorf("client is sent %q before", messages)
 		}
@@ -440,7 +442,7 @@ func TestRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		own := slices.IndexFunc(c.entries, func(e Entry) bool { return strings.Contains(string(e.Body), "from outside") })
-		a.Settled(c.entries[own])
+		a.Committed(c.entries[own])
 		a.set(func(r *replica) { r.next, r.paused = len(c.entries), false })
 		for _, body := range a.Joined() {
 			if err := a.Append(body); err != nil {

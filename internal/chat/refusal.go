@@ -1,63 +1,69 @@
 package chat
 
-import "time"
+import (
+	"time"
 
-// Refusal is an answer to a user who asked for what is not possible. It is what clients are sent, as is.
+	"chatapp/internal/chat/state"
+	"chatapp/internal/socketio"
+)
+
+// Refusal is the reply to a request that can't be granted, as clients receive it.
 type Refusal struct {
 	OK      bool   `json:"ok"` // always false
 	Code    string `json:"code"`
 	Message string `json:"message"`        // a sentence for people
-	Wait    int64  `json:"wait,omitempty"` // milliseconds after which it makes sense to try again
+	Wait    int64  `json:"wait,omitempty"` // milliseconds after which the client may try again
 }
 
-// code says why something was refused. The state's outcomes use it too, so the numbers are not part of any encoding.
-type code uint8
-
-const (
-	accepted code = iota
-	noName
-	nameTaken
-	nameInvalid
-	nameTooLong
-	nameLost
-	nameFixed
-	empty
-	tooLong
-	badArgument
-	tooFast
-	notInRoom
-	roomInvalid
-	tooManyRooms
-	unknownRoom
-	overloaded
-	unavailable
-	codes // how many there are
-)
-
-var refusals = [codes]Refusal{
-	noName:       {Code: "no_name", Message: "Choose a nickname first."},
-	nameTaken:    {Code: "name_taken", Message: "Nickname already in use"},
-	nameInvalid:  {Code: "name_invalid", Message: "A nickname needs something to read, and no control characters."},
-	nameTooLong:  {Code: "name_too_long", Message: "This nickname is too long."},
-	nameLost:     {Code: "name_lost", Message: "Your nickname was given up while you were away."},
-	nameFixed:    {Code: "name_fixed", Message: "You are signed in under your name, which cannot be changed here."},
-	empty:        {Code: "empty", Message: "There is nothing in this message."},
-	tooLong:      {Code: "too_long", Message: "This message is too long."},
-	badArgument:  {Code: "bad_argument", Message: "The server did not understand this."},
-	tooFast:      {Code: "too_fast", Message: "You are too fast. Wait a moment."},
-	notInRoom:    {Code: "not_in_room", Message: "Join the room first."},
-	roomInvalid:  {Code: "room_invalid", Message: "A room's name is short and has no control characters."},
-	tooManyRooms: {Code: "too_many_rooms", Message: "You are in too many rooms."},
-	unknownRoom:  {Code: "unknown_room", Message: "There is no such room."},
-	overloaded:   {Code: "overloaded", Message: "The chat is very busy. Try again in a moment.", Wait: 2000},
-	unavailable:  {Code: "unavailable", Message: "This server is shutting down.", Wait: 1000},
+var sentences = [state.NumCodes]string{
+	state.NoName:       "Choose a nickname first.",
+	state.NameTaken:    "Nickname already in use",
+	state.NameInvalid:  "A nickname needs something to read, and no control characters.",
+	state.NameTooLong:  "This nickname is too long.",
+	state.NameLost:     "Your nickname was given up while you were away.",
+	state.NameFixed:    "You are signed in under your name, which cannot be changed here.",
+	state.Empty:        "There is nothing in this message.",
+	state.TooLong:      "This message is too long.",
+	state.BadArgument:  "The server did not understand this.",
+	state.TooFast:      "You are too fast. Wait a moment.",
+	state.NotInRoom:    "Join the room first.",
+	state.RoomInvalid:  "A room's name is short and has no control characters.",
+	state.TooManyRooms: "You are in too many rooms.",
+	state.UnknownRoom:  "There is no such room.",
+	state.Overloaded:   "The chat is very busy. Try again in a moment.",
+	state.Unavailable:  "This server is shutting down.",
 }
 
-// refusal tells a client why. wait is rounded up to a millisecond.
-func (c code) refusal(wait time.Duration) Refusal {
-	r := refusals[c]
+// waits are the times after which a client may try again, in milliseconds, where the request itself does not say.
+var waits = [state.NumCodes]int64{state.Overloaded: 2000, state.Unavailable: 1000}
+
+// newRefusal rounds wait up to a millisecond; 0 stands for the time in waits.
+func newRefusal(code state.Code, wait time.Duration) Refusal {
+	r := Refusal{Code: code.String(), Message: sentences[code], Wait: waits[code]}
 	if wait > 0 {
 		r.Wait = int64((wait + time.Millisecond - 1) / time.Millisecond)
 	}
 	return r
+}
+
+// refuseLocked replies to a client's event with the reason why not, or emits it if the client wants no reply. wait is
+// the time after which the client may try again, 0 if unknown.
+func (c *Chat) refuseLocked(cl *client, name string, ack socketio.Ack, code state.Code, wait time.Duration) {
+	c.counts.refusals[code]++
+	refusal := newRefusal(code, wait)
+	switch {
+	case ack.Wanted() && (name == "nickname" || name == "rename"):
+		c.out.reply(ack, true, refusal)
+	case ack.Wanted():
+		c.out.reply(ack, refusal)
+	default:
+		c.out.emit(cl, "refused", struct {
+			Refusal
+			Event string `json:"event"`
+		}{refusal, name})
+		if name == "user message" {
+			// A page of 0.9 displays nothing else.
+			c.out.emit(cl, "announcement", refusal.Message, announced{Kind: "refused", Code: refusal.Code})
+		}
+	}
 }

@@ -1,192 +1,235 @@
 package chat
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"time"
 
-	"chatapp/internal/socketio"
+	"chatapp/internal/chat/state"
 )
 
-// roster is the list of a room's names, as it is sent when somebody comes or goes. On a quiet system that is at once.
-// The list's length times its receivers grows with the square of the users, so in a large room it is sent to all no more
-// often than rosterBytesPerSecond allows: announcements tell what has changed meanwhile. Who comes is sent it at once, or
-// a moment later, if it is long and others have just got it. All that is put off while a crowd comes or goes, for
-// rosterPatience at most.
+// roster is the list of a room's users, as it is sent when somebody joins or leaves. In a quiet system that is at once.
+// The length of the list times its receivers grows with the square of the users. So the list of a large room is sent to
+// all no more often than rosterBytesPerSecond allows; meanwhile, announcements tell clients what has changed. A client
+// that joins receives it at once, or a moment later if it is long and was just sent to others. While users join or
+// leave so fast that their lines are coalesced, all this waits, for rosterPatience at most.
 type roster struct {
-	next    time.Time // not before
-	due     bool      // it is on the agenda
-	encoded *socketio.Prepared
-	at      time.Time // when it was encoded
+	next      time.Time // it is not sent to all before
+	scheduled bool      // it is going to be sent at that time
+	event     *sharedEvent
+	size      int       // of the event, about, in bytes
+	at        time.Time // when the event was made
+}
+
+// rosters says which rosters have to be sent. Chat.mu guards it.
+type rosters struct {
+	changed  []string  // rooms
+	joiners  []*client // that have received a nickname by the entry being applied
+	deferred time.Time // since when rosters wait; zero: they do not
 }
 
 const (
 	rosterBytesPerSecond = 8 << 20
-	freeRosterBytes      = 8 << 10 // so many are sent without further thought
-	longRoster           = 4096    // bytes, from which on it is not encoded for each who comes
+	freeRosterBytes      = 8 << 10 // so many are sent without consequences
+	longRoster           = 4096    // bytes; a longer one is not made for each client that joins
 	rosterLasts          = 250 * time.Millisecond
-	calmLook             = 250 * time.Millisecond
+	rosterRetryEvery     = 250 * time.Millisecond
 	rosterPatience       = 2 * time.Second
 )
 
+// isFresh reports whether the list is long and was made a moment ago, so that it serves more clients.
+func (r *roster) isFresh(now time.Time) bool {
+	return r.event != nil && r.size >= longRoster && now.Sub(r.at) <= rosterLasts
+}
+
+// changeRosterLocked notes that a room's users have changed. sendRostersLocked follows.
+func (c *Chat) changeRosterLocked(room string) {
+	if !slices.Contains(c.rosters.changed, room) {
+		c.rosters.changed = append(c.rosters.changed, room)
+	}
+}
+
+// sendRostersLocked sends the rosters that have changed, now or soon, and in any case the lobby's to the clients that
+// have just joined. It does nothing while rosters are deferred.
+func (c *Chat) sendRostersLocked() {
+	if !c.rosters.deferred.IsZero() {
+		return
+	}
+	now := time.Now()
+	if r := c.local.rooms[state.Lobby]; r != nil && len(c.rosters.joiners) > 0 && r.roster.isFresh(now) {
+		c.deferRostersLocked(now) // clients that join after each other share one
+		return
+	}
+	c.sendRostersNowLocked(now)
+}
+
+func (c *Chat) sendRostersNowLocked(now time.Time) {
+	lobbySent := false
+	for _, room := range c.rosters.changed {
+		r := c.local.rooms[room]
+		if r == nil || r.roster.scheduled {
+			continue
+		}
+		if !r.roster.next.After(now) {
+			c.broadcastRosterLocked(r, now)
+			lobbySent = lobbySent || room == state.Lobby
+			continue
+		}
+		c.scheduleRosterLocked(r, r.roster.next)
+	}
+	if !lobbySent {
+		c.emitToJoinersLocked(now)
+	}
+	clear(c.rosters.joiners)
+	c.rosters.changed, c.rosters.joiners = c.rosters.changed[:0], c.rosters.joiners[:0]
+}
+
+// scheduleRosterLocked has a room's roster sent at a time.
+func (c *Chat) scheduleRosterLocked(r *localRoom, at time.Time) {
+	r.roster.scheduled = true
+	room := r.name
+	c.timers.Add(at, func(now time.Time) { c.sendDueRosterLocked(room, now) })
+}
+
+// sendDueRosterLocked sends a roster that was scheduled, or has it sent with the deferred ones.
+func (c *Chat) sendDueRosterLocked(room string, now time.Time) {
+	r := c.local.rooms[room]
+	switch {
+	case r == nil || !r.roster.scheduled:
+	case c.rosters.deferred.IsZero():
+		c.broadcastRosterLocked(r, now)
+	default:
+		r.roster.scheduled = false
+		c.changeRosterLocked(room)
+	}
+}
+
+// emitToJoinersLocked sends the lobby's roster to the clients that have just joined.
+func (c *Chat) emitToJoinersLocked(now time.Time) {
+	r := c.local.rooms[state.Lobby]
+	if r == nil || len(c.rosters.joiners) == 0 {
+		return
+	}
+	c.makeRosterLocked(r, now)
+	for _, cl := range c.rosters.joiners {
+		if cl.protocol == state.V09 {
+			c.out.emitShared(cl, r.roster.event)
+		}
+	}
+}
+
+// deferRostersLocked defers all rosters, because many users join or leave.
+func (c *Chat) deferRostersLocked(now time.Time) {
+	if c.rosters.deferred.IsZero() {
+		c.rosters.deferred = now
+		c.timers.Add(now.Add(rosterRetryEvery), c.sendDeferredRostersLocked)
+	}
+}
+
+// sendDeferredRostersLocked sends the deferred rosters if no lines are waiting, or they have waited for long.
+func (c *Chat) sendDeferredRostersLocked(now time.Time) {
+	busy := len(c.coalescing.waiting) > 0
+	if busy && now.Sub(c.rosters.deferred) < rosterPatience {
+		c.timers.Add(now.Add(rosterRetryEvery), c.sendDeferredRostersLocked)
+		return
+	}
+	c.flushLocked()
+	c.rosters.deferred = time.Time{}
+	c.sendRostersNowLocked(now)
+	if busy {
+		c.deferRostersLocked(now)
+	}
+}
+
+// broadcastRosterLocked sends a room's roster to all its listeners.
+func (c *Chat) broadcastRosterLocked(r *localRoom, now time.Time) {
+	r.roster.scheduled = false
+	if r.listeners[state.V09] == 0 {
+		return
+	}
+	c.makeRosterLocked(r, now)
+	c.out.broadcastShared(r.sockets[state.V09], r.roster.event, "")
+	if bytes := r.roster.size * r.listeners[state.V09]; bytes > freeRosterBytes {
+		r.roster.next = now.Add(time.Duration(bytes) * time.Second / rosterBytesPerSecond)
+	}
+}
+
+// emitRosterLocked sends a room's roster to one client.
+func (c *Chat) emitRosterLocked(cl *client, room string) {
+	if cl.protocol != state.V09 {
+		return
+	}
+	r, now := c.local.rooms[room], time.Now()
+	if r == nil { // the client has to wait before it listens, see ahead
+		e, _ := c.rosterEventLocked(room)
+		c.out.emitEvent(cl, e)
+		return
+	}
+	if !r.roster.isFresh(now) {
+		c.makeRosterLocked(r, now)
+	}
+	c.out.emitShared(cl, r.roster.event)
+}
+
+func (c *Chat) makeRosterLocked(r *localRoom, now time.Time) {
+	e, size := c.rosterEventLocked(r.name)
+	r.roster.event, r.roster.size, r.roster.at = share(e), size, now
+}
+
+// rosterMeta is the second argument of "nicknames".
 type rosterMeta struct {
 	Room  string   `json:"room"`
 	Users int      `json:"users"`
 	Away  []string `json:"away,omitempty"`
 }
 
-// isFresh reports that the list is long and was encoded a moment ago: it is not encoded for each who comes.
-func (r *roster) isFresh(now time.Time) bool {
-	return r.encoded != nil && r.encoded.Size() >= longRoster && now.Sub(r.at) <= rosterLasts
+// rosterNames is the first argument of "nicknames": an object whose keys and values are the names.
+type rosterNames []string
+
+// MarshalJSON encodes the names in order.
+func (names rosterNames) MarshalJSON() ([]byte, error) {
+	object := make(map[string]string, len(names))
+	for _, name := range names {
+		object[name] = name
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // that is up to the encoder that calls
+	err := encoder.Encode(object)
+	return b.Bytes(), err
 }
 
-// changeRoster notes that a room's names have changed. sendRosters follows.
-func (c *Chat) changeRoster(room string) {
-	if !slices.Contains(c.changed, room) {
-		c.changed = append(c.changed, room)
-	}
-}
-
-// sendRosters sends the names of the rooms where they have changed, now or soon, and to who has come in any case. While a
-// crowd comes or goes that waits for calm.
-func (c *Chat) sendRosters() {
-	if !c.crowdSince.IsZero() {
-		return
-	}
-	now := time.Now()
-	if h := c.halls[lobby]; h != nil && len(c.newcomers) > 0 && h.roster.isFresh(now) {
-		c.awaitCalm(now) // who come after each other share a list
-		return
-	}
-	c.listNames(now)
-}
-
-// listNames is sendRosters without delay.
-func (c *Chat) listNames(now time.Time) {
-	greeted := false
-	for _, room := range c.changed {
-		h := c.halls[room]
-		if h == nil {
-			continue
-		}
-		if !h.roster.due && !h.roster.next.After(now) {
-			c.sendRoster(room, now)
-			greeted = greeted || room == lobby
-			continue
-		}
-		if !h.roster.due {
-			h.roster.due = true
-			c.schedule(task{at: h.roster.next, kind: sendRoster, room: room})
-		}
-	}
-	if !greeted {
-		c.greetNewcomers(now)
-	}
-	clear(c.newcomers)
-	c.changed, c.newcomers = c.changed[:0], c.newcomers[:0]
-}
-
-// greetNewcomers sends the names in the lobby to who has come.
-func (c *Chat) greetNewcomers(now time.Time) {
-	h := c.halls[lobby]
-	if h == nil || len(c.newcomers) == 0 {
-		return
-	}
-	h.roster.encoded, h.roster.at = c.prepare(c.rosterEvent(lobby)), now
-	for _, cl := range c.newcomers {
-		if cl.dialect == classic && h.roster.encoded != nil {
-			c.check(cl.socket.EmitPrepared(h.roster.encoded))
-		}
-	}
-}
-
-// awaitCalm puts off the lists of names, for a crowd comes or goes.
-func (c *Chat) awaitCalm(now time.Time) {
-	if c.crowdSince.IsZero() {
-		c.crowdSince = now
-		c.schedule(task{at: now.Add(calmLook), kind: lookForCalm})
-	}
-}
-
-// lookForCalm sends the lists put off, if the crowd has passed or they have waited for long.
-func (c *Chat) lookForCalm(now time.Time) {
-	goesOn := len(c.gathering.lines) > 0
-	if goesOn && now.Sub(c.crowdSince) < rosterPatience {
-		c.schedule(task{at: now.Add(calmLook), kind: lookForCalm})
-		return
-	}
-	c.tellGathered()
-	c.crowdSince = time.Time{}
-	c.listNames(now)
-	if goesOn {
-		c.awaitCalm(now)
-	}
-}
-
-// sendDueRoster sends a room's names because it is time, or notes that they are to be sent once a crowd has passed.
-func (c *Chat) sendDueRoster(room string, now time.Time) {
-	h := c.halls[room]
-	switch {
-	case h == nil || !h.roster.due:
-	case c.crowdSince.IsZero():
-		c.sendRoster(room, now)
-	default:
-		h.roster.due = false
-		c.changeRoster(room)
-	}
-}
-
-// sendRoster sends a room's names to all who listen.
-func (c *Chat) sendRoster(room string, now time.Time) {
-	h := c.halls[room]
-	h.roster.due = false
-	if h.here[classic] == 0 {
-		return
-	}
-	h.roster.encoded, h.roster.at = c.prepare(c.rosterEvent(room)), now
-	c.broadcast(h.classic[:], h.roster.encoded)
-	if bytes := h.roster.encoded.Size() * h.here[classic]; bytes > freeRosterBytes {
-		h.roster.next = now.Add(time.Duration(bytes) * time.Second / rosterBytesPerSecond)
-	}
-}
-
-// emitRoster sends a room's names to one client.
-func (c *Chat) emitRoster(cl *client, room string) {
-	if cl.dialect != classic {
-		return
-	}
-	h, now := c.halls[room], time.Now()
-	if h == nil { // it waits to listen, see Chat.ahead
-		e := c.rosterEvent(room)
-		c.emit(cl, e.name, e.args...)
-		return
-	}
-	if r := &h.roster; !r.isFresh(now) {
-		r.encoded, r.at = c.prepare(c.rosterEvent(room)), now
-	}
-	c.check(cl.socket.EmitPrepared(h.roster.encoded))
-}
-
-func (c *Chat) rosterEvent(room string) event {
-	names := make(map[string]string)
+// rosterEventLocked returns the list of a room's users, and about how many bytes its encoding takes.
+func (c *Chat) rosterEventLocked(room string) (e event, size int) {
+	const overhead = 48 // of the event and its second argument
 	m := rosterMeta{Room: room}
-	if r := c.state.rooms[room]; r != nil {
-		m.Users = len(r.members)
-		for _, u := range r.members {
-			names[u.name.name] = u.name.name
+	var names rosterNames
+	size = overhead + len(room)
+	if r := c.state.Room(room); r != nil {
+		m.Users = r.NumMembers()
+		names = make(rosterNames, 0, m.Users)
+		for u := range r.Members() {
+			name := u.Nickname().Name
+			names = append(names, name)
+			size += 2*len(name) + len(`"":"",`)
 		}
-		m.Away = c.awayIn(r)
+		m.Away = c.awayLocked(r)
+		for _, name := range m.Away {
+			size += len(name) + len(`"",`)
+		}
 	}
-	return event{"nicknames", []any{names, m}}
+	return event{"nicknames", []any{names, m}}, size
 }
 
-// awayIn returns the members of a room whom clients were told to be away.
-func (c *Chat) awayIn(r *room) (names []string) {
-	if len(c.shownAway) == 0 {
-		return nil // sorting is dear
+// awayLocked returns the members of a room that clients have been sent as away.
+func (c *Chat) awayLocked(r *state.Room) (names []string) {
+	if len(c.presence.away) == 0 {
+		return nil // spares sorting
 	}
-	for _, u := range r.sorted() {
-		if _, told := c.shownAway[u.id]; told {
-			names = append(names, u.name.name)
+	for _, u := range r.SortedMembers() {
+		if _, away := c.presence.away[u.ID()]; away {
+			names = append(names, u.Nickname().Name)
 		}
 	}
 	return names

@@ -1,72 +1,34 @@
 package chat
 
 import (
-	"strings"
-	"unicode"
-
-	"github.com/rivo/uniseg"
-
+	"chatapp/internal/chat/state"
 	"chatapp/internal/socketio"
 )
 
-// signedIn returns the nickname of a person whom somebody in front of this server has signed in; nil where nobody does. It is cut and
-// cleaned to a legal nickname rather than refused: the person has not typed it.
-func (c *Chat) signedIn(s *socketio.Socket) *nickname {
+// assignedName returns the nickname of a user that a proxy has signed in; nil if none has. A name that is not legal is
+// cut and cleaned rather than refused: the user has not typed it.
+func (c *Chat) assignedName(s *socketio.Socket) *state.Nickname {
 	if c.options.SignedIn == nil {
 		return nil
 	}
-	typed := c.options.SignedIn(s)
-	name, why := parseNickname(typed, c.options.MaxNicknameLength)
-	if why != accepted {
-		name, _ = parseNickname(trimName(typed, c.options.MaxNicknameLength), c.options.MaxNicknameLength)
+	typed, limit := c.options.SignedIn(s), c.options.MaxNicknameLength
+	name, code := state.ParseNickname(typed, limit)
+	if code != state.Accepted {
+		name, _ = state.ParseNickname(state.TrimName(typed, limit), limit)
 	}
-	if name.key == "" {
+	if name.Key == "" {
 		return nil
 	}
 	return &name
 }
 
-// trimName leaves of a name what a nickname may have, and no more of it than it may have.
-func trimName(typed string, maxLength int) string {
-	legal := strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case allowedInName(r):
-			return r
-		}
-		return -1
-	}, typed)
-	legal = strings.Join(strings.Fields(legal), " ")
-	end := 0
-	for graphemes, n := uniseg.NewGraphemes(legal), 0; n < maxLength && graphemes.Next(); n++ {
-		if _, to := graphemes.Positions(); to <= maxNameBytes {
-			end = to
-		}
-	}
-	return legal[:end]
-}
-
-// isOrVariant reports that a name is another or one of its variants, such as "Ann 2" of "Ann".
-func (n nickname) isOrVariant(of nickname) bool {
-	rest, found := strings.CutPrefix(n.key, of.key)
-	if !found {
-		return false
-	}
-	return strings.Trim(rest, " 0123456789") == ""
-}
-
-// claimSignedIn claims the name of a person who is signed in. Another of his windows may have it: then this one gets a variant.
-func (c *Chat) claimSignedIn(cl *client) {
-	p := c.newClaim(cl, *cl.fixed, newSecret(), false)
-	p.command.Variant = true
+// claimAssignedLocked claims the nickname of a user that is signed in. If another window of the user has it, this one
+// receives a variant.
+func (c *Chat) claimAssignedLocked(cl *client) {
+	p := c.newNameClaim(cl, *cl.assigned, newSecret(), state.V09)
+	p.claim().Variant = true
 	p.event = "nickname"
-	if c.append(p) != nil {
-		c.emitSession(cl, cl.rooms, false, overloaded)
+	if c.appendLocked(p) != nil {
+		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
 	}
-}
-
-// mayBeCalled reports that a client may ask for a name: one who is signed in may only ask for his own.
-func (cl *client) mayBeCalled(name nickname) bool {
-	return cl.fixed == nil || name.isOrVariant(*cl.fixed)
 }

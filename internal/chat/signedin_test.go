@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"unicode/utf8"
 
 	"chatapp/internal/socketio"
 )
@@ -73,22 +72,4 @@ func tokenOf(t *testing.T, session string) string {
 		t.Fatalf("%s has no token", session)
 	}
 	return token
-}
-
-func TestTrimName(t *testing.T) {
-	for typed, want := range map[string]string{
-		"ann@example.com":        "ann@example.com",
-		"ann\u202e\x00":          "ann",
-		strings.Repeat("x", 100): strings.Repeat("x", 32),
-		" a \t b ":               "a b",
-		strings.Repeat("\U0001F468\u200d\U0001F469\u200d\U0001F467", 40): "",
-	} {
-		got := trimName(typed, 32)
-		if !utf8.ValidString(got) || want != "" && got != want {
-			t.Errorf("trimName(%q) = %q, want %q", typed, got, want)
-		}
-		if _, why := parseNickname(got, 32); why != accepted {
-			t.Errorf("trimName(%q) = %q, which is refused: %v", typed, got, refusals[why].Code)
-		}
-	}
 }

@@ -3,51 +3,25 @@ package chat
 import (
 	"fmt"
 	"time"
+
+	"chatapp/internal/chat/state"
 )
 
 const (
-	statusEvery = 5 * time.Second        // the cluster is looked at
-	statusDelay = 500 * time.Millisecond // after an instance has gone: others may go with it
+	statusEvery     = 5 * time.Second        // how often the cluster is looked at
+	statusAfterGone = 500 * time.Millisecond // after an instance has gone: others may go with it
+	usersEvery      = time.Second            // how old the numbers of users may be
 )
 
-// sessionInfo tells a client who it is here.
-type sessionInfo struct {
-	Instance  string   `json:"instance"`
-	Name      string   `json:"name,omitempty"`
-	Rooms     []string `json:"rooms,omitempty"`
-	Recovered bool     `json:"recovered"`
-	Token     string   `json:"token,omitempty"` // for who got his name without asking
-	Code      string   `json:"code,omitempty"`  // why there is no name
-	Message   string   `json:"message,omitempty"`
-	Limits    limits   `json:"limits"`
+// clusterStatus is what clients are sent about the cluster. Chat.mu guards it.
+type clusterStatus struct {
+	cutOff  bool
+	sent    string         // the outline of what clients were sent last; "": nothing
+	users   map[string]int // by instance, see usersAt
+	counted time.Time      // when users was
 }
 
-// limits are what a page can tell its user before he meets them, in grapheme clusters; 0: none.
-type limits struct {
-	Message  int `json:"message"`
-	Nickname int `json:"nickname"`
-}
-
-// emitSession tells a client who it is. The offset makes a client that has heard nothing yet recoverable.
-func (c *Chat) emitSession(cl *client, rooms []string, recovered bool, why code) {
-	c.emitSessionToken(cl, rooms, recovered, why, "")
-}
-
-// emitSessionToken is emitSession with a resume token.
-func (c *Chat) emitSessionToken(cl *client, rooms []string, recovered bool, why code, token string) {
-	s := sessionInfo{Instance: c.backplane.Instance, Recovered: recovered, Code: refusals[why].Code, Message: refusals[why].Message,
-		Limits: limits{max(c.options.MaxMessageLength, 0), c.options.MaxNicknameLength}}
-	if cl.name.key != "" {
-		s.Name, s.Rooms, s.Token = cl.name.name, rooms, token
-	}
-	if len(cl.rooms) == 0 {
-		// It listens to nothing yet: what it has missed follows.
-		c.emit(cl, "session", s)
-		return
-	}
-	c.emit(cl, "session", s, c.told().String())
-}
-
+// statusInfo is the argument of "status".
 type statusInfo struct {
 	Instance  string         `json:"instance"`
 	Ready     bool           `json:"ready"`
@@ -64,29 +38,27 @@ type instanceInfo struct {
 	Users int    `json:"users"`           // connected there, about
 }
 
-// usersEvery is how old the numbers of users may be: they are counted one by one, and many clients may come at once.
-const usersEvery = time.Second
-
-// usersAt counts the users who are connected to each instance.
-func (c *Chat) usersAt() map[string]int {
+// usersAt returns how many users are connected to each instance. It counts them at most once in usersEvery, because
+// many clients may connect at once.
+func (c *clusterStatus) usersAt(s *state.State) map[string]int {
 	now := time.Now()
-	if c.users == nil || now.Sub(c.usersCounted) >= usersEvery {
-		c.users, c.usersCounted = make(map[string]int), now
-		for _, u := range c.state.users {
-			if u.status == connected {
-				c.users[u.at().Instance]++
+	if c.users == nil || now.Sub(c.counted) >= usersEvery {
+		c.users, c.counted = make(map[string]int), now
+		for u := range s.Users() {
+			if u.Status() == state.Connected {
+				c.users[u.Conn().Instance]++
 			}
 		}
 	}
 	return c.users
 }
 
-func (c *Chat) status() statusInfo {
+func (c *Chat) statusLocked() statusInfo {
 	cluster := c.backplane.Cluster()
-	s := statusInfo{Instance: c.backplane.Instance, Ready: cluster.Ready, CutOff: c.cutOff || cluster.CutOff, Why: cluster.Why,
-		Latency: float64(cluster.Latency.Microseconds()) / 1000, Instances: []instanceInfo{}}
+	s := statusInfo{Instance: c.local.instance, Ready: cluster.Ready, CutOff: c.status.cutOff || cluster.CutOff,
+		Why: cluster.Why, Latency: float64(cluster.Latency.Microseconds()) / 1000, Instances: []instanceInfo{}}
 	for _, i := range cluster.Instances {
-		info := instanceInfo{Name: i.Name, Self: i.Self, Users: c.usersAt()[i.Name]}
+		info := instanceInfo{Name: i.Name, Self: i.Self, Users: c.status.usersAt(c.state)[i.Name]}
 		if !i.Self && !i.Heard.IsZero() {
 			info.Heard = time.Since(i.Heard).Milliseconds()
 		}
@@ -95,29 +67,7 @@ func (c *Chat) status() statusInfo {
 	return s
 }
 
-func (c *Chat) emitStatus(cl *client) { c.emit(cl, "status", c.status()) }
-
-// onStatus answers with the status, or sends it.
-func (c *Chat) onStatus(r *request) {
-	c.mu.Lock()
-	defer c.unlock()
-	switch {
-	case !c.allowed(r):
-	case r.WantsAck():
-		c.check(r.Ack(c.status()))
-	default:
-		c.emitStatus(r.client)
-	}
-}
-
-// showStatus tells everybody here how the cluster is.
-func (c *Chat) showStatus() {
-	s := c.status()
-	c.shown = s.outline()
-	c.check(c.nsp.Emit("status", s))
-}
-
-// outline is what has to change for clients to be told.
+// outline returns what has to change for all clients to be sent the status again.
 func (s *statusInfo) outline() string {
 	names := make([]string, len(s.Instances))
 	for i := range s.Instances {
@@ -126,13 +76,41 @@ func (s *statusInfo) outline() string {
 	return fmt.Sprint(s.Ready, s.CutOff, s.Why, names)
 }
 
-// lookAtCluster tells everybody here how the cluster is, if it is otherwise than they were told.
-func (c *Chat) lookAtCluster() {
-	s := c.status()
-	if c.shown == "" {
-		c.shown = s.outline() // clients were told when they came
+func (c *Chat) broadcastStatusLocked() {
+	s := c.statusLocked()
+	c.status.sent = s.outline()
+	c.out.broadcastToAll("status", s)
+}
+
+// checkClusterLocked sends all clients the status if it differs from what they were sent.
+func (c *Chat) checkClusterLocked(time.Time) {
+	s := c.statusLocked()
+	if c.status.sent == "" {
+		c.status.sent = s.outline() // clients receive it when they connect
 	}
-	if s.outline() != c.shown {
-		c.showStatus()
+	if s.outline() != c.status.sent {
+		c.broadcastStatusLocked()
 	}
+}
+
+// watchClusterLocked checks the cluster now and from then on.
+func (c *Chat) watchClusterLocked(now time.Time) {
+	c.checkClusterLocked(now)
+	c.timers.Add(now.Add(statusEvery), c.watchClusterLocked)
+}
+
+// CutOff tells the chat whether its entries reach the other instances, and the chat tells the clients.
+func (c *Chat) CutOff(cut bool) {
+	c.mu.Lock()
+	defer c.unlock()
+	c.status.cutOff = cut
+	c.broadcastStatusLocked()
+}
+
+// ClusterChanged makes the chat call Backplane.Cluster and send clients what has changed. Without it, that takes up to
+// five seconds.
+func (c *Chat) ClusterChanged() {
+	c.mu.Lock()
+	defer c.unlock()
+	c.checkClusterLocked(time.Now())
 }

@@ -1,10 +1,15 @@
 package chat
 
-import "time"
+import (
+	"time"
 
-// Typing goes through the log, since other instances must see it, but leaves nothing in the state. It is shown on this
-// instance at once, and told to the others seldom: again after typingRefresh while it lasts, and by this instance
-// altogether no more often than the bucket allows, for every entry is paid for by all.
+	"chatapp/internal/chat/state"
+	"chatapp/internal/tokenbucket"
+)
+
+// Typing goes through the log, because other instances need it, but leaves nothing in the state. Clients here receive
+// it at once. The others receive it seldom, because every instance pays for every entry: again after typingRefresh
+// while it lasts, and from this instance altogether no more often than its bucket allows.
 const (
 	typingLasts            = 6 * time.Second
 	typingRefresh          = 3 * time.Second
@@ -12,99 +17,118 @@ const (
 	typingEntriesBurst     = 20
 )
 
-// typer is a user typing in a room.
-type typer struct {
+// typing says who is displayed as typing. Chat.mu guards it.
+type typing struct {
+	until  map[typist]time.Time
+	start  time.Time         // origin of the bucket
+	limit  tokenbucket.Limit // of the entries that this instance appends
+	bucket tokenbucket.Bucket
+}
+
+// typist is a user typing in a room.
+type typist struct {
 	user uint64
 	room string
 }
 
-// onTyping takes note that a client's user types, or has stopped. Too much of it is ignored.
-func (c *Chat) onTyping(r *request, on bool) {
-	room, ok := c.roomArgument(r, lobby)
-	if !ok {
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	cl, now, since := r.client, time.Now(), time.Since(c.made)
-	if c.closed || cl.user == nil || !cl.mayListen(room) {
-		return
-	}
-	shown := cl.types != nil && cl.types.room == room
-	if on && shown && now.Sub(cl.types.at) < typingRefresh || !on && !shown {
-		return // known already
-	}
-	if _, ok := cl.others.take(c.requests, since); !ok {
-		return
-	}
-	cl.types = nil
+func newTyping() typing {
+	return typing{until: make(map[typist]time.Time), start: time.Now(),
+		limit: tokenbucket.NewLimit(typingEntriesPerSecond, typingEntriesBurst)}
+}
+
+// takeEntry reports whether an entry may be appended.
+func (t *typing) takeEntry() bool {
+	_, ok := t.bucket.Take(t.limit, time.Since(t.start))
+	return ok
+}
+
+// typingChanges reports whether an event that the user types, or has stopped, changes or refreshes what is displayed.
+func (cl *client) typingChanges(room string, on bool, now time.Time) bool {
+	displayed := cl.typingIn != nil && cl.typingIn.room == room
 	if on {
-		cl.types = &typist{room: room, at: now}
+		return !displayed || now.Sub(cl.typingIn.at) >= typingRefresh
 	}
-	c.showTyping(cl.user, cl, room, on)
-	if _, ok := c.typingOn.take(c.typingEntries, since); ok && len(c.backplane.Cluster().Instances) > 1 {
-		command := command{Kind: typing, Conn: cl.conn, Room: room, On: on}
-		if err := c.backplane.Log.Append(command.encode()); err != nil {
-			c.logger().Debug("log did not take who types", "err", err)
+	return displayed
+}
+
+// typeLocked takes a client's event that its user types, or has stopped.
+func (c *Chat) typeLocked(cl *client, room string, on bool) {
+	now := time.Now()
+	if c.local.closed || cl.user == nil || !cl.mayListen(room) || !cl.typingChanges(room, on, now) {
+		return
+	}
+	if _, ok := c.local.takeRequest(cl); !ok {
+		return // a refusal would cost more than it says
+	}
+	cl.typingIn = nil
+	if on {
+		cl.typingIn = &typingIn{room: room, at: now}
+	}
+	c.broadcastTypingLocked(cl.user, cl, room, on)
+	if c.typing.takeEntry() && len(c.backplane.Cluster().Instances) > 1 {
+		command := state.Command{Conn: cl.conn, Action: &state.Typing{Room: room, On: on}}
+		if err := c.backplane.Log.Append(command.Encode()); err != nil {
+			c.logger().Debug("log refuses a typing entry", "err", err)
 		}
 	}
 }
 
-// showTyping tells the clients here that a user types, or has stopped. It has the same name and arguments in both
-// vocabularies. cl is the user's client, if it is here.
-func (c *Chat) showTyping(u *user, cl *client, room string, on bool) {
-	t, now := typer{u.id, room}, time.Now()
-	if _, shown := c.typers[t]; !on {
-		if !shown {
+// broadcastTypingLocked sends to the clients here that a user types, or has stopped. The event is the same in both
+// protocols. cl is the user's client if it is here, or nil.
+func (c *Chat) broadcastTypingLocked(u *state.User, cl *client, room string, on bool) {
+	t, now := typist{u.ID(), room}, time.Now()
+	if _, displayed := c.typing.until[t]; !on {
+		if !displayed {
 			return
 		}
-		delete(c.typers, t)
+		delete(c.typing.until, t)
 	} else {
-		c.typers[t] = now.Add(typingLasts)
-		if !shown {
-			c.schedule(task{at: now.Add(typingLasts), kind: endTyping, user: u.id, room: room})
+		c.typing.until[t] = now.Add(typingLasts)
+		if !displayed {
+			c.endTypingLaterLocked(t, now.Add(typingLasts))
 		}
 	}
-	h := c.halls[room]
-	if h == nil {
+	r := c.local.rooms[room]
+	if r == nil {
 		return
 	}
-	event := "typing"
+	name := "typing"
 	if !on {
-		event = "stop typing"
+		name = "stop typing"
 	}
-	to := c.nsp.To(h.classic[0], h.modern[0]).Volatile()
-	if cl != nil {
-		to = to.Except(cl.socket.ID())
-	}
-	c.check(to.Emit(event, struct {
+	both := []string{r.sockets[state.V09][0], r.sockets[state.V4][0]}
+	c.out.broadcastVolatile(both, event{name, []any{struct {
 		Username string `json:"username"`
 		Room     string `json:"room"`
-	}{u.name.name, room}))
+	}{u.Nickname().Name, room}}}, cl)
 }
 
-// endTyping ends what a user shows to be doing unless he has gone on.
-func (c *Chat) endTyping(t typer, now time.Time) {
-	until, shown := c.typers[t]
-	if !shown {
+func (c *Chat) endTypingLaterLocked(t typist, at time.Time) {
+	c.timers.Add(at, func(now time.Time) { c.endTypingLocked(t, now) })
+}
+
+// endTypingLocked ends typing that was not refreshed.
+func (c *Chat) endTypingLocked(t typist, now time.Time) {
+	until, displayed := c.typing.until[t]
+	if !displayed {
 		return
 	}
 	if until.After(now) {
-		c.schedule(task{at: until, kind: endTyping, user: t.user, room: t.room})
+		c.endTypingLaterLocked(t, until)
 		return
 	}
-	if u := c.state.users[t.user]; u != nil {
-		c.showTyping(u, c.clientAt(u.at()), t.room, false)
+	if u := c.state.User(t.user); u != nil {
+		c.broadcastTypingLocked(u, c.local.at(u.Conn()), t.room, false)
 	}
-	delete(c.typers, t)
+	delete(c.typing.until, t)
 }
 
-// stopTyping ends it because the user has said what he typed, or has gone.
-func (c *Chat) stopTyping(u *user, cl *client, room string) {
-	if _, shown := c.typers[typer{u.id, room}]; shown {
-		c.showTyping(u, cl, room, false)
+// stopTypingLocked ends typing because the user has sent the message, or has left. cl may be nil.
+func (c *Chat) stopTypingLocked(u *state.User, cl *client, room string) {
+	if _, displayed := c.typing.until[typist{u.ID(), room}]; displayed {
+		c.broadcastTypingLocked(u, cl, room, false)
 	}
-	if cl != nil && cl.types != nil && cl.types.room == room {
-		cl.types = nil
+	if cl != nil && cl.typingIn != nil && cl.typingIn.room == room {
+		cl.typingIn = nil
 	}
 }

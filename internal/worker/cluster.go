@@ -122,4 +122,4 @@ type machine struct{ *chat.Chat }
 
 func (m machine) Apply(e backplane.Entry)                  { m.Chat.Apply(chat.Entry(e)) }
 func (m machine) Gone(at backplane.Entry, instance string) { m.Chat.Gone(chat.Entry(at), instance) }
-func (m machine) Committed(e backplane.Entry)              { m.Chat.Settled(chat.Entry(e)) }
+func (m machine) Committed(e backplane.Entry)              { m.Chat.Committed(chat.Entry(e)) }

@@ -112,14 +112,14 @@ func chatObservables() []observable {
 	}
 	return []observable{
 		count(gauge, "chat.users", "{user}", "Users of the whole chat, disconnected ones included.",
-			func(c *chat.Counters) int64 { return int64(c.Users) }),
+			func(c *chat.Counters) int64 { return int64(c.State.Users) }),
 		count(gauge, "chat.users.disconnected", "{user}",
 			"Users who are disconnected and whose name is reserved for them.",
-			func(c *chat.Counters) int64 { return int64(c.Held) }),
+			func(c *chat.Counters) int64 { return int64(c.State.Disconnected) }),
 		count(gauge, "chat.rooms", "{room}", "Rooms of the whole chat.",
-			func(c *chat.Counters) int64 { return int64(c.Rooms) }),
+			func(c *chat.Counters) int64 { return int64(c.State.Rooms) }),
 		count(gauge, "chat.history.size", "By", "Bytes of history kept.",
-			func(c *chat.Counters) int64 { return int64(c.HistoryBytes) }),
+			func(c *chat.Counters) int64 { return int64(c.State.HistoryBytes) }),
 		count(counter, "chat.messages", "{message}", "Messages of users of this instance that are in the log.",
 			func(c *chat.Counters) int64 { return int64(c.Messages) }),
 		count(counter, "chat.messages.repeated", "{message}",

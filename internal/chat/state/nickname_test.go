@@ -3,6 +3,7 @@ package state
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 )
@@ -94,4 +95,22 @@ func FuzzNickname(f *testing.F) {
 			t.Errorf("DecodeCommand of %+v: %v", c, err)
 		}
 	})
+}
+
+func TestTrimName(t *testing.T) {
+	for typed, want := range map[string]string{
+		"ann@example.com":        "ann@example.com",
+		"ann\u202e\x00":          "ann",
+		strings.Repeat("x", 100): strings.Repeat("x", 32),
+		" a \t b ":               "a b",
+		strings.Repeat("\U0001F468\u200d\U0001F469\u200d\U0001F467", 40): "",
+	} {
+		got := TrimName(typed, 32)
+		if !utf8.ValidString(got) || want != "" && got != want {
+			t.Errorf("TrimName(%q) = %q, want %q", typed, got, want)
+		}
+		if _, code := ParseNickname(got, 32); code != Accepted {
+			t.Errorf("TrimName(%q) = %q, which is refused: %v", typed, got, code)
+		}
+	}
 }

@@ -7,15 +7,17 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatapp/internal/chat/state"
 )
 
 // crowded makes it so that what is told of coming and going from now on gathers for a while, and is merged.
 func (c *Chat) crowded() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.gathering.notices.wait(time.Now(), 0)
-	c.gathering.notices.spend(noticesPerSecond)
-	c.gathering.merges = true
+	c.coalescing.budget.wait(time.Now(), 0)
+	c.coalescing.budget.spend(announcementsPerSecond)
+	c.coalescing.grouped = true
 }
 
 // news takes what a page is sent of people coming and going until something comes that is not, and returns it line by
@@ -56,16 +58,14 @@ func TestCrowdIsToldTogether(t *testing.T) {
 		c.replicas[1].crowded()
 		come := func(from, to int) {
 			for i := from; i < to; i++ {
-				claim := claimOf(uint64(i), fmt.Sprint("Guest ", i))
-				claim.Token, claim.Page = hashOf(fmt.Sprint(i)), hashOf(fmt.Sprint("page", i))
-				c.put("z", claim)
+				c.put("z", claimOf(uint64(i), fmt.Sprint("Guest ", i)))
 			}
 		}
 		come(0, people/2)
 		time.Sleep(70 * time.Millisecond)
 		c.replicas[0].crowded()
 		for i := range people / 4 {
-			c.put("z", command{Kind: leaveChat, Conn: uint64(i)})
+			c.put("z", state.Command{Action: &state.LeaveChat{}, Conn: uint64(i)})
 		}
 		come(people/2, people)
 		time.Sleep(2 * rosterPatience)
@@ -104,13 +104,11 @@ func TestHundredsAreToldOneByOne(t *testing.T) {
 			a.visit("")
 		}
 		for i := range people {
-			claim := claimOf(uint64(i), fmt.Sprint("Guest ", i))
-			claim.Token, claim.Page = hashOf(fmt.Sprint(i)), hashOf(fmt.Sprint("page", i))
-			c.put("z", claim)
+			c.put("z", claimOf(uint64(i), fmt.Sprint("Guest ", i)))
 		}
 		time.Sleep(2 * rosterPatience)
 		for i := range gone {
-			c.put("z", command{Kind: leaveChat, Conn: uint64(i)})
+			c.put("z", state.Command{Action: &state.LeaveChat{}, Conn: uint64(i)})
 		}
 		time.Sleep(2 * rosterPatience)
 		bob := a.dial("")
@@ -274,8 +272,7 @@ func TestListsOfNamesWaitForCalm(t *testing.T) {
 		synctest.Wait()
 		bob.announcements()
 		a.mu.Lock()
-		a.halls[lobby].roster.due = true
-		a.schedule(task{at: time.Now().Add(100 * time.Millisecond), kind: sendRoster, room: lobby})
+		a.scheduleRosterLocked(a.local.rooms[state.Lobby], time.Now().Add(100*time.Millisecond))
 		a.mu.Unlock()
 		start := time.Now()
 		carl.Send(`21["nickname","Carl"]`)
@@ -303,13 +300,13 @@ func TestListsOfNamesWaitForCalm(t *testing.T) {
 				list = text
 			}
 		}
-		if want := len(a.state.users); strings.Count(list, `":"`)-1 != want {
+		if want := a.state.Size().Users; strings.Count(list, `":"`)-1 != want {
 			t.Errorf("the last list is %s, want %d names", list, want)
 		}
 	})
 }
 
-func TestRunsOf(t *testing.T) {
+func TestGroupLines(t *testing.T) {
 	for _, test := range []struct{ lines, want string }{
 		{"lobby+1", "lobby+1@1"},
 		{"lobby+1 lobby+2 lobby-3 lobby+4", "lobby+1,2@2 lobby-3@3 lobby+4@4"},
@@ -317,18 +314,18 @@ func TestRunsOf(t *testing.T) {
 		{"lobby+1 lobby-2 go+3", "go+3@ lobby+1@ lobby-2@3"},
 		{"go+1 go+2 js+3 go+4", "go+1,2@2 js+3@3 go+4@4"},
 	} {
-		var lines []gathered
+		var lines []waitingLine
 		for _, word := range strings.Fields(test.lines) {
 			i := strings.IndexAny(word, "+-")
-			l := line{Kind: joinLine, Seq: uint64(word[i+1] - '0')}
+			l := state.Line{Kind: state.JoinLine, Seq: uint64(word[i+1] - '0')}
 			if word[i] == '-' {
-				l.Kind = leaveLine
+				l.Kind = state.LeaveLine
 			}
-			lines = append(lines, gathered{room: word[:i], line: l})
+			lines = append(lines, waitingLine{room: word[:i], line: l})
 		}
 		var got []string
-		for _, r := range runsOf(lines) {
-			text := r.lines[0].room + map[lineKind]string{joinLine: "+", leaveLine: "-"}[r.lines[0].line.Kind]
+		for _, r := range groupLines(lines) {
+			text := r.lines[0].room + map[state.LineKind]string{state.JoinLine: "+", state.LeaveLine: "-"}[r.lines[0].line.Kind]
 			for i := range r.lines {
 				text += fmt.Sprint(r.lines[i].line.Seq, ",")
 			}
@@ -336,7 +333,7 @@ func TestRunsOf(t *testing.T) {
 			got = append(got, strings.TrimSuffix(text, ",")+"@"+offset)
 		}
 		if got := strings.Join(got, " "); got != test.want {
-			t.Errorf("runsOf(%s) = %s, want %s", test.lines, got, test.want)
+			t.Errorf("groupLines(%s) = %s, want %s", test.lines, got, test.want)
 		}
 	}
 }

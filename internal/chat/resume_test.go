@@ -63,7 +63,7 @@ func TestResumeOnALaggard(t *testing.T) {
 				once.Connect("/", `{"token":"`+detail.Token+`"}`)
 				once.nextLike("the token is good", `2["session",{"instance":"c","name":"Ann",`)
 				c.agree()
-				if n := len(c.replicas[2].state.users); n != 1 {
+				if n := c.replicas[2].state.Size().Users; n != 1 {
 					t.Errorf("%d users, want Ann alone", n)
 				}
 			})

@@ -42,7 +42,7 @@ type adapter struct{ *Chat }
 
 func (a adapter) Apply(e backplane.Entry)                  { a.Chat.Apply(Entry(e)) }
 func (a adapter) Gone(at backplane.Entry, instance string) { a.Chat.Gone(Entry(at), instance) }
-func (a adapter) Committed(e backplane.Entry)              { a.Chat.Settled(Entry(e)) }
+func (a adapter) Committed(e backplane.Entry)              { a.Chat.Committed(Entry(e)) }
 
 func newSystem(t *testing.T, o Options, names ...string) *system {
 	s := &system{t: t, topic: backplanetest.NewTopic(1, 0)}

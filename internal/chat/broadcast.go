@@ -1,0 +1,52 @@
+package chat
+
+import "chatapp/internal/chat/state"
+
+// broadcastLocked sends the clients here what an entry has changed. p is the command that has changed it, if this
+// instance appended it; otherwise nil.
+func (c *Chat) broadcastLocked(changes []state.Change, p *pendingCommand) {
+	for i := range changes {
+		c.broadcastChangeLocked(&changes[i], c.coalescing.waits[i], p)
+	}
+}
+
+// broadcastChangeLocked sends one change, without its line if that waits.
+func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool, p *pendingCommand) {
+	u, cl := ch.User, c.local.at(ch.At) // cl is the user's client
+	switch ch.Kind {
+	case state.Said:
+		c.stopTypingLocked(u, cl, ch.Room)
+		replaces := ""
+		if p != nil && p.provisional {
+			replaces = ch.Line.CID
+		}
+		c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, replaces)
+	case state.Joined, state.Left, state.Renamed:
+		if ch.Kind == state.Left {
+			c.stopTypingLocked(u, cl, ch.Room)
+		}
+		if !waits {
+			c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, "")
+		}
+		c.changeRosterLocked(ch.Room)
+	case state.Away, state.Back:
+		c.watchExpiryLocked(u)
+		c.changePresenceLocked(u)
+		if ch.Kind == state.Away {
+			c.claimOvertakenLocked(u)
+		}
+	case state.Orphaned:
+		c.watchExpiryLocked(u)
+	case state.Typed:
+		if ch.At.Instance != c.local.instance { // otherwise it was sent at once
+			c.broadcastTypingLocked(u, nil, ch.Room, ch.On)
+		}
+	case state.Freed:
+		delete(c.presence.away, u.ID())
+		c.claimOvertakenLocked(u)
+		if cl != nil && cl.user == u {
+			cl.user = nil
+			c.syncRoomsLocked(cl)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package chat
+
+import (
+	"slices"
+	"time"
+
+	"chatapp/internal/chat/state"
+	"chatapp/internal/socketio"
+)
+
+// granted is the reply to a client that has its nickname.
+type granted struct {
+	OK    bool     `json:"ok"`
+	Name  string   `json:"name"`
+	Token string   `json:"token,omitempty"`
+	Room  string   `json:"room"`
+	Rooms []string `json:"rooms"`
+}
+
+func newGranted(u *state.User, secret string) granted {
+	return granted{OK: true, Name: u.Nickname().Name, Token: secret, Room: state.Lobby, Rooms: slices.Clone(u.Rooms())}
+}
+
+// newClaim returns the claim of a client for the user whose token has this hash, or is to have it.
+func (c *Chat) newClaim(cl *client, token state.Hash) *state.Claim {
+	return &state.Claim{Token: token, Client: cl.instance, SID: sidOf(cl.socket), Born: uint64(cl.born),
+		Protocol: cl.protocol, HoldMillis: uint64(c.options.NameHold.Milliseconds()),
+		RoomLimit: uint64(c.options.MaxRooms)}
+}
+
+func sidOf(s *socketio.Socket) string {
+	if id := s.ID(); len(id) <= state.MaxSID {
+		return id
+	}
+	return ""
+}
+
+// newNameClaim returns the claim of a nickname that a client requests. One of the 4.x protocol can't be refused a
+// nickname, so it accepts a variant.
+func (c *Chat) newNameClaim(cl *client, name state.Nickname, secret string, p state.Protocol) *pendingCommand {
+	claim := c.newClaim(cl, state.HashOf(secret))
+	claim.Name, claim.Key = name.Name, name.Key
+	claim.Protocol, claim.Variant = p, p == state.V4
+	return &pendingCommand{command: state.Command{Action: claim}, client: cl, secret: secret}
+}
+
+// newResumingClaim returns a claim that the client has not requested.
+func newResumingClaim(cl *client, claim *state.Claim) *pendingCommand {
+	return &pendingCommand{command: state.Command{Action: claim}, client: cl, resumes: true}
+}
+
+// suspectLocked asks after the instance that a user is connected to by the log, now that the user has turned up here.
+func (c *Chat) suspectLocked(u *state.User) {
+	if u != nil && u.Status() == state.Connected && u.Conn().Instance != c.local.instance {
+		c.backplane.Suspect(u.Conn().Instance)
+	}
+}
+
+// replyToClaimLocked tells a client that it has a nickname, or has not.
+func (c *Chat) replyToClaimLocked(p *pendingCommand, claim *state.Claim, o state.Outcome) {
+	cl := p.client
+	requested := cl.claims.requested
+	cl.claims.requested = nil
+	c.resumption.returned(cl)
+	switch {
+	case o.Stale:
+		c.replyToOvertakenLocked(p, claim, o.User)
+	case o.Code == state.Accepted:
+		c.counts.claims++
+		if p.resumes {
+			c.counts.returns++
+		}
+		c.grantLocked(p, claim, o.User, requested != nil)
+	case !p.resumes:
+		c.refuseLocked(cl, p.event, p.ack, o.Code, 0)
+	case requested != nil && c.appendLocked(c.newNameClaim(cl, *requested, newSecret(), state.V4)) == nil:
+		// It is not the user that it was, but will be the one that it requests.
+	default:
+		c.counts.refusals[state.NameLost]++
+		cl.name = state.Nickname{}
+		c.syncRoomsLocked(cl)
+		c.emitSessionLocked(cl, cl.rooms, false, state.NameLost)
+	}
+}
+
+// grantLocked gives a client its user. requested says that it has requested a nickname while one was claimed for it.
+func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User, requested bool) {
+	cl := p.client
+	cl.user, cl.token, cl.name = u, u.Token(), u.Nickname()
+	secret := p.secret
+	if u.Token() != claim.Token {
+		secret = "" // it had a nickname already, which the claim has changed
+	}
+	protocol := claim.Protocol
+	if requested {
+		protocol = state.V4 // the only one in which a client may request a nickname then
+	}
+	c.setProtocolLocked(cl, protocol)
+	added := c.syncRoomsLocked(cl)
+	if cl.protocol == state.V4 {
+		if !p.resumes || requested {
+			c.emitLoginLocked(cl, secret)
+		}
+		return
+	}
+	c.out.reply(p.ack, false, newGranted(u, secret))
+	for _, room := range added {
+		c.emitHistoryLocked(cl, room, true)
+	}
+	if !p.resumes {
+		c.rosters.joiners = append(c.rosters.joiners, cl)
+	}
+	if cl.assigned == nil {
+		secret = "" // the reply has it
+	}
+	c.emitSessionTokenLocked(cl, u.Rooms(), cl.socket.Recovered(), state.Accepted, secret)
+}
+
+// A claim may be overtaken by the claim of a socket that was connected later: its instance was cut off, for example,
+// while the client went on to another. Mostly the socket that claimed is gone by then. If it is not, either the client
+// has abandoned it, and it ends as if the claims had come in their order; or the clocks of two instances differ a
+// little, and the client is on this one. Then it claims again as soon as the other socket is gone.
+
+// maxSkew is how much the clocks of instances may differ.
+const maxSkew = 5 * time.Second
+
+// replyToOvertakenLocked ends a client whose claim was overtaken, or makes it wait for the other socket to end.
+func (c *Chat) replyToOvertakenLocked(p *pendingCommand, claim *state.Claim, u *state.User) {
+	cl := p.client
+	if cl.ended {
+		return
+	}
+	if u.ConnBorn()-claim.Born > uint64(maxSkew.Milliseconds()) {
+		c.replaceLocked(cl)
+		return
+	}
+	cl.token, cl.name, cl.claims.overtaken = u.Token(), u.Nickname(), true
+	c.resumption.overtaken[u.Token()] = cl
+	if !p.resumes {
+		c.out.reply(p.ack, false, newGranted(u, p.secret))
+	}
+}
+
+// forgetOvertaken ends the wait of a client whose claim was overtaken.
+func (r *resumption) forgetOvertaken(cl *client) {
+	if !cl.claims.overtaken {
+		return
+	}
+	cl.claims.overtaken = false
+	if r.overtaken[cl.token] == cl {
+		delete(r.overtaken, cl.token)
+	}
+}
+
+// claimOvertakenLocked claims a user that is away or gone for the client here whose claim was overtaken.
+func (c *Chat) claimOvertakenLocked(u *state.User) {
+	cl := c.resumption.overtaken[u.Token()]
+	if cl == nil {
+		return
+	}
+	c.resumption.forgetOvertaken(cl)
+	claim := c.newClaim(cl, cl.token)
+	claim.Name, claim.Key, claim.Rooms = cl.name.Name, cl.name.Key, slices.Clone(u.Rooms())
+	if err := c.appendLocked(newResumingClaim(cl, claim)); err != nil {
+		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
+	}
+}
+
+// bindLocked notes which clients here have got, or lost, their users to other sockets by an entry.
+func (c *Chat) bindLocked(changes []state.Change) {
+	for i := range changes {
+		ch := &changes[i]
+		if ch.Kind != state.Bound {
+			continue
+		}
+		if old := c.local.at(ch.Old); old != nil && old.user == ch.User && ch.Old != ch.At {
+			c.replaceLocked(old)
+		}
+		if cl := c.local.at(ch.At); cl != nil {
+			c.resumption.forgetOvertaken(cl)
+			cl.user, cl.token = ch.User, ch.User.Token()
+		}
+	}
+}
+
+// replaceLocked ends a client whose user has returned by another socket.
+func (c *Chat) replaceLocked(cl *client) {
+	c.resumption.forgetOvertaken(cl)
+	cl.user, cl.name, cl.ended = nil, state.Nickname{}, true
+	c.out.emit(cl, "replaced", struct {
+		Message string `json:"message"`
+	}{"You have come back in another window."})
+	c.out.disconnect(cl)
+}

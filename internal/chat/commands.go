@@ -1,0 +1,82 @@
+package chat
+
+import (
+	"strconv"
+	"time"
+
+	"chatapp/internal/chat/state"
+	"chatapp/internal/socketio"
+)
+
+// commands are those of this instance on their way through the log. Chat.mu guards it.
+type commands struct {
+	lastRef uint64
+	pending map[uint64]*pendingCommand // by reference
+	retries retryQueue
+}
+
+// pendingCommand is a command of a client that has not come back from the log.
+type pendingCommand struct {
+	command     state.Command
+	client      *client
+	event       string // that the client has sent; "": the command was made without a request
+	ack         socketio.Ack
+	appended    time.Time
+	secret      string // of a claim: the resume token that the client receives
+	resumes     bool   // of a claim: it was made for the client, which has not requested a nickname
+	provisional bool   // of a message: clients have received it provisionally
+}
+
+func newCommands(lastRef uint64) commands {
+	return commands{lastRef: lastRef, pending: make(map[uint64]*pendingCommand)}
+}
+
+// expect registers a command that is about to be appended, and encodes it.
+func (q *commands) expect(p *pendingCommand) []byte {
+	q.lastRef++
+	p.command.Ref, p.appended = q.lastRef, time.Now()
+	switch a := p.command.Action.(type) {
+	case *state.Say:
+		if a.CID == "" {
+			a.CID = "." + strconv.FormatUint(p.command.Ref, 36) // every message can be told from the others
+		}
+	case *state.Claim:
+		p.client.claims.pending++
+	}
+	q.pending[p.command.Ref] = p
+	return p.command.Encode()
+}
+
+// take returns the pending command with a reference, which is pending no longer; nil if there is none.
+func (q *commands) take(ref uint64) *pendingCommand {
+	p := q.pending[ref]
+	if p != nil {
+		q.forget(p)
+	}
+	return p
+}
+
+func (q *commands) forget(p *pendingCommand) {
+	delete(q.pending, p.command.Ref)
+	if p.claim() != nil {
+		p.client.claims.pending--
+	}
+}
+
+// claim returns the claim that the command is; nil if it is another command.
+func (p *pendingCommand) claim() *state.Claim {
+	claim, _ := p.command.Action.(*state.Claim)
+	return claim
+}
+
+// appendLocked appends a client's command to the log. It returns the error of the log.
+func (c *Chat) appendLocked(p *pendingCommand) error {
+	p.command.Conn = p.client.conn
+	body := c.commands.expect(p)
+	if err := c.backplane.Log.Append(body); err != nil {
+		c.commands.forget(p)
+		c.logger().Warn("log refuses an entry", "err", err)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package chat
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"chatapp/internal/chat/state"
+)
+
+// expiry collects the disconnected users whose hold time is over, for one entry that expires them all. Chat.mu guards
+// it.
+type expiry struct{ due []state.Stamp }
+
+const (
+	maxExpired       = 1000             // users that one entry expires
+	expireRetryEvery = 10 * time.Second // should the entry get lost
+)
+
+// watchExpiryLocked schedules the expiry of a disconnected user if this instance is responsible: it has lost the
+// connection, or the instance that has lost it left the cluster. In the latter case all instances are, each after a
+// different random delay, so that mostly one entry suffices.
+func (c *Chat) watchExpiryLocked(u *state.User) {
+	if u.Status() != state.Disconnected {
+		return
+	}
+	after := time.Duration(u.HoldMillis()) * time.Millisecond
+	switch {
+	case u.Orphaned():
+		after += rand.N(after/8 + 100*time.Millisecond)
+	case u.Conn().Instance != c.local.instance:
+		return
+	}
+	stamp := u.Stamp()
+	c.timers.Add(time.Now().Add(after), func(now time.Time) { c.expireLocked(stamp, now) })
+}
+
+// expireLocked has a user expired, unless it has returned.
+func (c *Chat) expireLocked(stamp state.Stamp, now time.Time) {
+	if u := c.state.User(stamp.User); u == nil || u.Status() != state.Disconnected || u.Stamp() != stamp {
+		return
+	}
+	again := func(now time.Time) { c.expireLocked(stamp, now) }
+	if len(c.expiry.due) == maxExpired {
+		c.timers.Add(now.Add(time.Millisecond), again)
+		return
+	}
+	if len(c.expiry.due) == 0 {
+		c.timers.Add(now, c.appendExpiryLocked) // behind all that is due by now
+	}
+	c.expiry.due = append(c.expiry.due, stamp)
+	c.timers.Add(now.Add(expireRetryEvery), again)
+}
+
+func (c *Chat) appendExpiryLocked(time.Time) {
+	command := state.Command{Action: &state.Expire{Users: c.expiry.due}}
+	if err := c.backplane.Log.Append(command.Encode()); err != nil {
+		c.logger().Warn("log refuses an expiry", "err", err)
+	}
+	c.expiry.due = c.expiry.due[:0]
+}

@@ -1,0 +1,178 @@
+package chat
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"chatapp/internal/chat/state"
+	"chatapp/internal/socketio"
+	"chatapp/internal/tokenbucket"
+)
+
+// Limits of what a client may request other than messages, for each request costs an entry or a look at the state.
+const (
+	requestsPerSecond = 5
+	requestsBurst     = 20
+)
+
+// localClients are the clients of this instance, and the rooms that they listen to. Chat.mu guards it.
+type localClients struct {
+	// Immutable once Chat.Attach has returned.
+	instance string
+	start    time.Time         // origin of the clients' buckets
+	messages tokenbucket.Limit // for each client
+	requests tokenbucket.Limit // for each client
+
+	byConn   map[uint64]*client
+	rooms    map[string]*localRoom
+	lastConn uint64
+	closed   bool // clients are refused what they request
+}
+
+// localRoom is a room with listeners on this instance. It has one room of socketio for each protocol.
+type localRoom struct {
+	name      string
+	sockets   [2][]string // by protocol: the socketio room, as the arguments of Join and To
+	listeners [2]int      // by protocol
+	roster    roster
+	history   cachedHistory
+}
+
+func newLocalClients(lastConn uint64, messageRate float64) localClients {
+	return localClients{
+		start:    time.Now(),
+		messages: tokenbucket.NewLimit(messageRate, 2*messageRate),
+		requests: tokenbucket.NewLimit(requestsPerSecond, requestsBurst),
+		byConn:   make(map[uint64]*client),
+		rooms:    make(map[string]*localRoom),
+		lastConn: lastConn,
+	}
+}
+
+// add registers a socket.
+func (l *localClients) add(s *socketio.Socket, assigned *state.Nickname) *client {
+	l.lastConn++
+	cl := &client{socket: s, conn: l.lastConn, born: time.Now().UnixMilli(), assigned: assigned}
+	if pid := s.PrivateID(); pid != "" {
+		cl.instance = state.HashOf(pid)
+	}
+	l.byConn[cl.conn] = cl
+	return cl
+}
+
+// at returns the client of a socket that is connected here, or nil.
+func (l *localClients) at(conn state.ConnID) *client {
+	if conn.Instance != l.instance {
+		return nil
+	}
+	return l.byConn[conn.Conn]
+}
+
+// id names a client's socket in the state.
+func (l *localClients) id(cl *client) state.ConnID {
+	return state.ConnID{Instance: l.instance, Conn: cl.conn}
+}
+
+// sorted returns the clients in the order in which they have connected.
+func (l *localClients) sorted() []*client {
+	return slices.SortedFunc(maps.Values(l.byConn), func(a, b *client) int { return cmp.Compare(a.conn, b.conn) })
+}
+
+// takeMessage takes a message from a client's budget, or returns how long to wait.
+func (l *localClients) takeMessage(cl *client) (wait time.Duration, ok bool) {
+	return cl.budget.messages.Take(l.messages, time.Since(l.start))
+}
+
+// takeRequest takes another request from a client's budget, or returns how long to wait.
+func (l *localClients) takeRequest(cl *client) (wait time.Duration, ok bool) {
+	return cl.budget.others.Take(l.requests, time.Since(l.start))
+}
+
+func (l *localClients) makeRoom(name string) *localRoom {
+	r := l.rooms[name]
+	if r == nil {
+		r = &localRoom{name: name, sockets: [2][]string{state.V09: {"v0.9 " + name}, state.V4: {"v4 " + name}}}
+		l.rooms[name] = r
+	}
+	return r
+}
+
+// numListeners returns how many clients receive what happens in the room.
+func (r *localRoom) numListeners() int { return r.listeners[state.V09] + r.listeners[state.V4] }
+
+// listenLocked makes a client receive what happens in a room, in its protocol.
+func (c *Chat) listenLocked(cl *client, room string) {
+	if slices.Contains(cl.rooms, room) {
+		return
+	}
+	r := c.local.makeRoom(room)
+	r.listeners[cl.protocol]++
+	cl.rooms = append(cl.rooms, room)
+	c.out.join(cl, r.sockets[cl.protocol])
+}
+
+// ignoreLocked ends listenLocked.
+func (c *Chat) ignoreLocked(cl *client, room string) {
+	i := slices.Index(cl.rooms, room)
+	if i < 0 {
+		return
+	}
+	cl.rooms = slices.Delete(cl.rooms, i, i+1)
+	r := c.local.rooms[room]
+	c.out.leave(cl, r.sockets[cl.protocol])
+	r.listeners[cl.protocol]--
+	if r.numListeners() == 0 {
+		delete(c.local.rooms, room)
+	}
+}
+
+// setProtocolLocked changes a client's protocol. The one of 4.x knows no room but the lobby.
+func (c *Chat) setProtocolLocked(cl *client, p state.Protocol) {
+	if cl.protocol == p {
+		return
+	}
+	listened := slices.Clone(cl.rooms)
+	for _, room := range listened {
+		c.ignoreLocked(cl, room)
+	}
+	cl.protocol = p
+	for _, room := range listened {
+		if p == state.V09 || room == state.Lobby {
+			c.listenLocked(cl, room)
+		}
+	}
+}
+
+// syncRoomsLocked makes a client listen to the rooms of its user, or to the lobby if it has none. It returns the rooms
+// that the client did not listen to before.
+func (c *Chat) syncRoomsLocked(cl *client) (added []string) {
+	if cl.ahead != nil {
+		return nil // catchUpLocked will
+	}
+	rooms := []string{state.Lobby}
+	if cl.user != nil && cl.protocol == state.V09 {
+		rooms = cl.user.Rooms()
+	}
+	for _, room := range slices.Clone(cl.rooms) {
+		if !slices.Contains(rooms, room) {
+			c.ignoreLocked(cl, room)
+		}
+	}
+	for _, room := range rooms {
+		if !slices.Contains(cl.rooms, room) {
+			c.listenLocked(cl, room)
+			added = append(added, room)
+		}
+	}
+	return added
+}
+
+// numUsersLocked returns the number of a room's members.
+func (c *Chat) numUsersLocked(room string) int {
+	if r := c.state.Room(room); r != nil {
+		return r.NumMembers()
+	}
+	return 0
+}

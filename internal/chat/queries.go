@@ -1,0 +1,135 @@
+package chat
+
+import (
+	"cmp"
+	"slices"
+
+	"chatapp/internal/chat/state"
+)
+
+// The events of this file are answered from the state, without the log.
+
+// maxLines is how many lines of history a client receives at once.
+const maxLines = 200
+
+type roomInfo struct {
+	Name   string `json:"name"`
+	Users  int    `json:"users"`
+	Joined bool   `json:"joined,omitempty"`
+}
+
+// onRooms lists the rooms that have members.
+func (c *Chat) onRooms(r *request) {
+	c.mu.Lock()
+	defer c.unlock()
+	if !c.allowLocked(r, c.local.takeRequest) {
+		return
+	}
+	reply := struct {
+		OK    bool       `json:"ok"`
+		Rooms []roomInfo `json:"rooms"`
+	}{OK: true, Rooms: []roomInfo{}}
+	for room := range c.state.Rooms() {
+		if name, n := room.Name(), room.NumMembers(); n > 0 || name == state.Lobby {
+			reply.Rooms = append(reply.Rooms, roomInfo{name, n, slices.Contains(r.client.rooms, name)})
+		}
+	}
+	slices.SortFunc(reply.Rooms, func(a, b roomInfo) int { return cmp.Compare(a.Name, b.Name) })
+	c.out.reply(r.ack, reply)
+}
+
+type userInfo struct {
+	Name string `json:"name"`
+	Away bool   `json:"away,omitempty"`
+}
+
+// onWho lists the members of a room.
+func (c *Chat) onWho(r *request) {
+	name, ok := c.roomArgument(r, state.Lobby)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	if !c.allowLocked(r, c.local.takeRequest) {
+		return
+	}
+	room := c.state.Room(name)
+	if room == nil && name != state.Lobby {
+		c.refuseRequestLocked(r, state.UnknownRoom, 0)
+		return
+	}
+	reply := struct {
+		OK    bool       `json:"ok"`
+		Room  string     `json:"room"`
+		Users []userInfo `json:"users"`
+	}{OK: true, Room: name, Users: []userInfo{}}
+	if room != nil {
+		for _, u := range room.SortedMembers() {
+			reply.Users = append(reply.Users, userInfo{u.Nickname().Name, u.Status() == state.Disconnected})
+		}
+	}
+	c.out.reply(r.ack, reply)
+}
+
+// onHistory returns older lines of a room.
+func (c *Chat) onHistory(r *request) {
+	name, ok := c.roomArgument(r, state.Lobby)
+	if !ok {
+		return
+	}
+	options := struct {
+		Before string `json:"before"`
+		Limit  int    `json:"limit"`
+	}{Limit: c.options.HistoryOnJoin}
+	r.options(0, &options)
+	var before state.Position
+	if options.Before != "" {
+		var err error
+		if before, err = state.ParsePosition(options.Before); err != nil {
+			c.refuse(r, state.BadArgument)
+			return
+		}
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	switch {
+	case !c.allowLocked(r, c.local.takeRequest):
+	case !r.client.mayListen(name):
+		c.refuseRequestLocked(r, state.NotInRoom, 0)
+	default:
+		c.out.reply(r.ack, struct {
+			OK   bool   `json:"ok"`
+			Room string `json:"room"`
+			historyView
+		}{true, name, c.linesBeforeLocked(name, before, options.Limit)})
+	}
+}
+
+// linesBeforeLocked returns the last lines of a room before a position; zero: the last that clients have been sent,
+// since the others are going to be broadcast.
+func (c *Chat) linesBeforeLocked(name string, before state.Position, limit int) historyView {
+	room := c.state.Room(name)
+	if room == nil || before.Seq <= c.state.Last().Seq && !c.state.Verify(before) {
+		return historyView{Messages: []lineView{}}
+	}
+	end := c.sentLocked().Seq + 1
+	if before.Seq > 0 {
+		end = min(end, before.Seq)
+	}
+	lines, more := room.Last(min(max(limit, 1), maxLines), end)
+	return viewOf(name, lines, more)
+}
+
+// onStatus replies with the status, or emits it to a client that wants no reply.
+func (c *Chat) onStatus(r *request) {
+	c.mu.Lock()
+	defer c.unlock()
+	switch {
+	case !c.allowLocked(r, c.local.takeRequest):
+	case r.ack.Wanted():
+		c.out.reply(r.ack, c.statusLocked())
+	default:
+		c.out.emit(r.client, "status", c.statusLocked())
+	}
+}

@@ -1,0 +1,146 @@
+package chat
+
+import (
+	"slices"
+
+	"chatapp/internal/chat/state"
+)
+
+// Snapshot encodes the state. The result belongs to the caller.
+func (c *Chat) Snapshot() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.Encode()
+}
+
+// Restore replaces the state by one that another instance's Snapshot has encoded, and sends the clients here what they
+// have missed between the two. On error the old state stays.
+func (c *Chat) Restore(snapshot []byte) error {
+	restored, err := state.Decode(snapshot)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	c.flushLocked()
+	before := c.state.Last()
+	c.state, c.coalescing.last = restored, restored.Last()
+	for _, cl := range c.local.sorted() {
+		cl.user = restored.UserOn(c.local.id(cl))
+	}
+	if before.Seq > restored.Last().Seq {
+		c.resetHistoryLocked() // the log has lost what was sent here
+	} else {
+		c.broadcastMissedLocked(before)
+	}
+	for name := range c.local.rooms {
+		c.changeRosterLocked(name) // it says who is away as well
+	}
+	c.presence.reset(restored)
+	for u := range restored.Users() {
+		c.watchExpiryLocked(u)
+	}
+	c.finishLocked()
+	return nil
+}
+
+// broadcastMissedLocked sends the clients here what has happened between a position and the state, which was restored.
+func (c *Chat) broadcastMissedLocked(since state.Position) {
+	rooms := make([]string, 0, len(c.local.rooms))
+	for name := range c.local.rooms {
+		if c.state.Room(name) != nil {
+			rooms = append(rooms, name)
+		}
+	}
+	missed, whole := c.state.MissedBy(rooms, since)
+	if !whole {
+		c.resetHistoryLocked()
+		return
+	}
+	provisional := c.commands.provisionalKeys()
+	for i := range missed {
+		l := &missed[i].Line
+		u := c.state.User(l.User)
+		var cl *client
+		if u != nil {
+			cl = c.local.at(u.Conn())
+		}
+		replaces := ""
+		if l.Instance == c.local.instance && provisional[l.CID] {
+			replaces = l.CID
+		}
+		c.broadcastLineLocked(u, cl, missed[i].Room, l, replaces)
+	}
+}
+
+// Joined returns the commands that this instance appends first, now that it is in sync: it claims again the nicknames
+// of clients here that are away or gone by the log, because the other instances have evicted this one.
+func (c *Chat) Joined() [][]byte {
+	c.mu.Lock()
+	defer c.unlock()
+	var bodies [][]byte
+	for _, cl := range c.local.sorted() {
+		cl.user = c.state.UserOn(c.local.id(cl))
+		if cl.user != nil || cl.claims.pending > 0 || cl.name.Key == "" {
+			continue
+		}
+		c.resumption.forgetOvertaken(cl)
+		claim := c.newClaim(cl, cl.token)
+		claim.Rooms = slices.DeleteFunc(slices.Clone(cl.rooms), func(room string) bool { return room == state.Lobby })
+		if c.state.UserByToken(cl.token) == nil {
+			claim.Name, claim.Key = cl.name.Name, cl.name.Key
+		}
+		p := newResumingClaim(cl, claim)
+		p.command.Conn = cl.conn
+		bodies = append(bodies, c.commands.expect(p))
+	}
+	c.broadcastStatusLocked()
+	return bodies
+}
+
+// Committed replies to the client whose command is in the log and in the state that was restored.
+func (c *Chat) Committed(e Entry) {
+	command, err := state.DecodeCommand(e.Body)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	if p := c.commands.take(command.Ref); p != nil {
+		c.replyLocked(p, c.outcomeLocked(p))
+	}
+}
+
+// outcomeLocked derives from the state what a command has led to.
+func (c *Chat) outcomeLocked(p *pendingCommand) state.Outcome {
+	if say, ok := p.command.Action.(*state.Say); ok {
+		at, found := c.state.SaidAt(p.client.token, say.CID)
+		if !found {
+			return state.Outcome{Code: state.NotInRoom}
+		}
+		return state.Outcome{At: at}
+	}
+	// The user may be disconnected, if the others have evicted this instance. Joined claims it again.
+	u := c.state.UserByConn(state.ConnID{Instance: c.local.instance, Conn: p.command.Conn})
+	claim := p.claim()
+	if _, ok := p.command.Action.(*state.LeaveChat); ok {
+		return state.Outcome{}
+	}
+	if u == nil || u.Status() == state.Expired {
+		if claim != nil {
+			return state.Outcome{Code: state.NameTaken}
+		}
+		return state.Outcome{Code: state.NoName}
+	}
+	switch action := p.command.Action.(type) {
+	case *state.Rename:
+		if u.Nickname().Key != action.Key {
+			return state.Outcome{Code: state.NameTaken}
+		}
+	case *state.Join:
+		if !slices.Contains(u.Rooms(), action.Room) {
+			return state.Outcome{Code: state.TooManyRooms}
+		}
+	}
+	return state.Outcome{User: u}
+}

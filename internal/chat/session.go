@@ -1,0 +1,54 @@
+package chat
+
+import (
+	"slices"
+
+	"chatapp/internal/chat/state"
+)
+
+// sessionInfo is the argument of "session": who the client is here.
+type sessionInfo struct {
+	Instance  string       `json:"instance"`
+	Name      string       `json:"name,omitempty"`
+	Rooms     []string     `json:"rooms,omitempty"`
+	Recovered bool         `json:"recovered"`
+	Token     string       `json:"token,omitempty"` // for a client that has not requested its nickname
+	Code      string       `json:"code,omitempty"`  // why there is no name
+	Message   string       `json:"message,omitempty"`
+	Limits    clientLimits `json:"limits"`
+}
+
+// clientLimits are what a page can say before its user exceeds them, in grapheme clusters; 0: none.
+type clientLimits struct {
+	Message  int `json:"message"`
+	Nickname int `json:"nickname"`
+}
+
+// emitSessionLocked sends a client who it is. code is the reason why it has no nickname, or Accepted.
+func (c *Chat) emitSessionLocked(cl *client, rooms []string, recovered bool, code state.Code) {
+	c.emitSessionTokenLocked(cl, rooms, recovered, code, "")
+}
+
+// emitSessionTokenLocked is emitSessionLocked with a resume token. The event's offset makes a client recoverable that
+// has received nothing else. A client that listens to nothing yet gets no offset: what it has missed follows.
+func (c *Chat) emitSessionTokenLocked(cl *client, rooms []string, recovered bool, code state.Code, token string) {
+	s := sessionInfo{Instance: c.local.instance, Recovered: recovered, Code: code.String(), Message: sentences[code],
+		Limits: clientLimits{max(c.options.MaxMessageLength, 0), c.options.MaxNicknameLength}}
+	if cl.name.Key != "" {
+		s.Name, s.Rooms, s.Token = cl.name.Name, slices.Clone(rooms), token
+	}
+	if len(cl.rooms) == 0 {
+		c.out.emit(cl, "session", s)
+		return
+	}
+	c.out.emit(cl, "session", s, c.sentLocked().String())
+}
+
+// emitLoginLocked sends a client of the 4.x protocol which nickname it has.
+func (c *Chat) emitLoginLocked(cl *client, secret string) {
+	c.out.emit(cl, "login", struct {
+		NumUsers int    `json:"numUsers"`
+		Username string `json:"username"`
+		Token    string `json:"token,omitempty"`
+	}{c.numUsersLocked(state.Lobby), cl.user.Nickname().Name, secret}, c.sentLocked().String())
+}
