@@ -1,69 +1,79 @@
 package web_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 )
 
-// watchBanner keeps what the banner shows.
-const watchBanner = `globalThis.bannered = []; const b = document.querySelector('#banner'); new MutationObserver(() => b.hidden || bannered.push(b.innerText)).observe(b, {attributes: true, childList: true, subtree: true})`
+// watchBanner records the texts of the banner in globalThis.bannerTexts.
+const watchBanner = `globalThis.bannerTexts = []; const b = document.querySelector('#banner');
+	new MutationObserver(() => b.hidden || bannerTexts.push(b.innerText)).observe(b, {attributes: true,
+	childList: true, subtree: true})`
 
-// TestQuietMove: an instance that is replaced sends its users elsewhere, and they see nothing of it.
-func TestQuietMove(t *testing.T) {
+// TestDrainIsInvisible drains an instance. Its users go on at another one without a notice or a
+// banner.
+func TestDrainIsInvisible(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 2)
-	ben := s.visit(t, 1, "Ben")
-	ann := open(t, s.url(0), look{})
+	ben := s.connect(t, 1, "Ben")
+	ann := openWindow(t, s.url(0), windowOptions{})
 	ann.enter("Ann")
 	ann.run(watchBanner)
-	ann.say("on the first")
-	ann.heard("me", "on the first")
+	ann.send("on the first")
+	ann.waitForMessage("me", "on the first")
 	ann.write("a draft")
 	notices := eval[int](ann, `document.querySelectorAll('.notice').length`)
-	s.front[0].lead(s.front[1])
-	s.front[0].drain()
-	ben.say("lobby", "meanwhile")
-	ann.wait("she is on the other", `document.querySelector('#instance').textContent.startsWith('worker-2') && document.querySelector('#pulse').dataset.phase === 'online'`)
-	ann.heard("Ben", "meanwhile")
+	s.proxies[0].redirect(s.proxies[1])
+	s.proxies[0].drain()
+	ben.send("lobby", "meanwhile")
+	ann.wait("Ann is connected to the other instance",
+		`document.querySelector('#instance').textContent.startsWith('worker-2')
+			&& document.querySelector('#pulse').dataset.phase === 'online'`)
+	ann.waitForMessage("Ben", "meanwhile")
 	ann.press("Enter")
-	ann.heard("me", "a draft")
-	if got := eval[[]string](ann, `bannered`); len(got) > 0 {
+	ann.waitForMessage("me", "a draft")
+	if got := eval[[]string](ann, `bannerTexts`); len(got) > 0 {
 		t.Errorf("the banner showed %q, want nothing", got)
 	}
 	if got, want := ann.texts(), []string{"on the first", "meanwhile", "a draft"}; !slices.Equal(got, want) {
-		t.Errorf("shown are %q, want %q", got, want)
+		t.Errorf("messages are %q, want %q", got, want)
 	}
 	if got := eval[int](ann, `document.querySelectorAll('.notice').length`); got != notices {
-		t.Errorf("%d notices, want the %d from before: nobody has come or gone", got, notices)
+		t.Errorf("%d notices, want %d as before the drain", got, notices)
 	}
 }
 
-// TestInstanceCutOff: an instance that has lost the log says so, shows its own users what they say, and puts everything
-// into the one order when the log is back.
+// TestInstanceCutOff separates an instance from the log. Its page says so, its users see each
+// other's messages as provisional, and all messages have one order once the log is back.
 func TestInstanceCutOff(t *testing.T) {
 	t.Parallel()
 	s := newSiteOnTopic(t, 2)
-	ann, cleo := open(t, s.url(0), look{}), open(t, s.url(1), look{})
+	ann, cleo := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1), windowOptions{})
 	ann.enter("Ann")
 	cleo.enter("Cleo")
-	ben := s.visit(t, 0, "Ben")
-	ann.wait("all are here", `document.querySelector('#people-count').textContent === '3'`)
+	ben := s.connect(t, 0, "Ben")
+	ann.wait("all three are listed", `document.querySelector('#people-count').textContent === '3'`)
 	s.buses[0].Stall(true)
-	ann.say("is anybody there?")
-	ann.wait("her line waits for the log", `document.querySelector('.tail .pending .why')?.textContent === 'Waiting for the log'`)
-	ann.wait("she is told", `document.querySelector('#banner-text').textContent.startsWith('This server has lost touch with the others') && !document.querySelector('#banner').hidden`)
-	ben.tell("user message", "I am")
-	ann.wait("those on the same instance see each other, provisionally", `document.querySelector('.tail .provisional .text')?.textContent === 'I am'`)
-	cleo.say("where are they?")
-	cleo.heard("me", "where are they?")
+	ann.send("is anybody there?")
+	ann.wait("the message waits for the log",
+		`document.querySelector('.tail .pending .why')?.textContent === 'Waiting for the log'`)
+	ann.wait("the banner says so",
+		`!document.querySelector('#banner').hidden
+			&& document.querySelector('#banner-text').textContent.startsWith('This server has lost touch')`)
+	ben.emit("user message", "I am")
+	ann.wait("a provisional message is shown",
+		`document.querySelector('.tail .provisional .text')?.textContent === 'I am'`)
+	cleo.send("where are they?")
+	cleo.waitForMessage("me", "where are they?")
 	s.buses[0].Stall(false)
 	want := []string{"is anybody there?", "I am", "where are they?"}
 	for _, w := range []*window{ann, cleo} {
-		w.wait("everything is there", fmt.Sprintf(`document.querySelectorAll('.blocks .message').length === %d && document.querySelector('.tail').childElementCount === 0`, len(want)))
+		w.waitForCount(len(want))
 	}
-	if a, c := ann.texts(), cleo.texts(); !slices.Equal(a, c) || !slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(want))) {
+	a, c := ann.texts(), cleo.texts()
+	sorted := slices.Sorted(slices.Values(a))
+	if !slices.Equal(a, c) || !slices.Equal(sorted, slices.Sorted(slices.Values(want))) {
 		t.Errorf("Ann sees %q, Cleo sees %q, want %q in the same order", a, c, want)
 	}
-	ann.wait("and the banner goes", `document.querySelector('#banner').hidden`)
+	ann.wait("the banner is hidden", `document.querySelector('#banner').hidden`)
 }

@@ -11,7 +11,7 @@ func TestModules(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		required(t, "Node.js")
+		missing(t, "Node.js")
 	}
 	files, err := filepath.Glob("test/*.test.js")
 	if err != nil || len(files) == 0 {

@@ -7,133 +7,150 @@ import (
 	"time"
 )
 
-func TestOfflineAndBack(t *testing.T) {
+func TestMessagesWrittenOfflineAreSent(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 2)
-	ann, ben := open(t, s.url(0), look{}), open(t, s.url(1), look{})
+	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1), windowOptions{})
 	ann.enter("Ann")
 	ben.enter("Ben")
-	ann.say("before")
-	ben.heard("Ann", "before")
+	ann.send("before")
+	ben.waitForMessage("Ann", "before")
 
 	notices := eval[int](ben, `document.querySelectorAll('.notice').length`)
-	s.front[0].cut()
+	s.proxies[0].cut()
 	cut := time.Now()
-	ann.wait("she is told", `!document.querySelector('#banner').hidden && document.querySelector('#banner-text').textContent.startsWith('Connection lost. Trying again in')`)
-	t.Logf("told %v after the cut", time.Since(cut).Round(10*time.Millisecond))
+	ann.wait("the banner says so",
+		`!document.querySelector('#banner').hidden
+			&& document.querySelector('#banner-text').textContent.startsWith('Connection lost. Trying again in')`)
+	t.Logf("the banner shows %v after the cut", time.Since(cut).Round(10*time.Millisecond))
 	want := []string{"before"}
 	for i := range 3 {
 		text := fmt.Sprint("written while offline, ", i)
-		ann.say(text)
-		ann.wait("it is shown as waiting", fmt.Sprintf(`document.querySelectorAll('.tail .pending').length === %d && [...document.querySelectorAll('.tail .why')].every((e) => e.textContent === 'Waiting for the connection')`, i+1))
+		ann.send(text)
+		ann.wait("the message waits for the connection", fmt.Sprintf(`
+			document.querySelectorAll('.tail .pending').length === %d && [...document.querySelectorAll('.tail .why')]
+				.every((e) => e.textContent === 'Waiting for the connection')`, i+1))
 		want = append(want, text)
 	}
-	ben.wait("he sees that she is cut off", `document.querySelector('#people .away .name')?.textContent === 'Ann'`)
-	ben.say("said meanwhile")
-	ben.heard("me", "said meanwhile")
-	want = slices.Insert(want, 1, "said meanwhile")
+	ben.wait("Ann is shown as away", `document.querySelector('#people .away .name')?.textContent === 'Ann'`)
+	ben.send("sent while Ann is offline")
+	ben.waitForMessage("me", "sent while Ann is offline")
+	want = slices.Insert(want, 1, "sent while Ann is offline")
 
-	s.front[0].mend(t)
+	s.proxies[0].reopen(t)
 	ann.run(`document.querySelector('#banner-action').click()`)
-	ann.wait("back, and told so", `document.querySelector('#banner-text').textContent === 'Reconnected to the server'`)
+	ann.wait("the banner says that the connection is back",
+		`document.querySelector('#banner-text').textContent === 'Reconnected to the server'`)
 	for _, w := range []*window{ann, ben} {
-		w.wait("everything is there", fmt.Sprintf(`document.querySelectorAll('.blocks .message').length === %d && document.querySelectorAll('.tail .message').length === 0`, len(want)))
+		w.waitForCount(len(want))
 		if got := w.texts(); !slices.Equal(got, want) {
-			t.Errorf("shown are %q, want %q", got, want)
+			t.Errorf("messages are %q, want %q", got, want)
 		}
 	}
-	ann.wait("the banner goes", `document.querySelector('#banner').hidden`)
-	ben.wait("and she is here again", `document.querySelector('#people .away') === null`)
+	ann.wait("the banner is hidden", `document.querySelector('#banner').hidden`)
+	ben.wait("Ann is not away any more", `document.querySelector('#people .away') === null`)
 	if got := eval[int](ben, `document.querySelectorAll('.notice').length`); got != notices {
-		t.Errorf("Ben is shown %d notices, want the %d from before: she has neither come nor gone", got, notices)
+		t.Errorf("Ben sees %d notices, want %d as before the cut", got, notices)
 	}
 }
 
-func TestReloadKeepsDraftsAndOutbox(t *testing.T) {
+func TestDraftsAndOutboxSurviveAReload(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 2)
-	ann, ben := open(t, s.url(0), look{}), open(t, s.url(1), look{})
+	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1), windowOptions{})
 	ann.enter("Ann")
 	ben.enter("Ben")
 	ann.run(`location.hash = 'garden'`)
-	ann.wait("in the garden", `document.querySelector('#title').textContent === '#garden' && document.querySelector('#people .name')?.textContent === 'Ann'`)
+	ann.wait("the garden is shown",
+		`document.querySelector('#title').textContent === '#garden'
+			&& document.querySelector('#people .name')?.textContent === 'Ann'`)
 	ann.write("a draft in the garden")
 	ann.run(`location.hash = ''`)
-	ann.wait("in the lobby nothing is begun", `document.querySelector('#title').textContent === '#lobby' && document.querySelector('#message').value === ''`)
-	ann.say("one")
-	ben.heard("Ann", "one")
+	ann.wait("the lobby has no draft",
+		`document.querySelector('#title').textContent === '#lobby' && document.querySelector('#message').value === ''`)
+	ann.send("one")
+	ben.waitForMessage("Ann", "one")
 
-	s.front[0].cut()
+	s.proxies[0].cut()
 	ann.wait("the connection is lost", `document.querySelector('#pulse').dataset.phase === 'waiting'`)
-	ann.say("two")
-	ann.say("three")
+	ann.send("two")
+	ann.send("three")
 	ann.write("a draft in the lobby")
-	ann.wait("both wait", `document.querySelectorAll('.tail .pending').length === 2`)
-	s.front[0].mend(t)
+	ann.wait("both messages wait", `document.querySelectorAll('.tail .pending').length === 2`)
+	s.proxies[0].reopen(t)
 	ann.reload()
-	ann.heard("me", "three")
-	ben.heard("Ann", "three")
+	ann.waitForMessage("me", "three")
+	ben.waitForMessage("Ann", "three")
 	want := []string{"one", "two", "three"}
 	for _, w := range []*window{ann, ben} {
 		if got := w.texts(); !slices.Equal(got, want) {
-			t.Errorf("shown are %q, want %q: each once, in order", got, want)
+			t.Errorf("messages are %q, want %q: each once, in order", got, want)
 		}
 	}
-	ann.wait("the draft is there", `document.querySelector('#message').value === 'a draft in the lobby'`)
+	ann.wait("the lobby's draft is restored", `document.querySelector('#message').value === 'a draft in the lobby'`)
 	ann.run(`location.hash = 'garden'`)
-	ann.wait("and the other one", `document.querySelector('#message').value === 'a draft in the garden'`)
+	ann.wait("the garden's draft is restored", `document.querySelector('#message').value === 'a draft in the garden'`)
 	ann.run(`location.hash = ''`)
-	ann.wait("own lines are known as such", `[...document.querySelectorAll('.blocks .message')].every((m) => m.classList.contains('own'))`)
+	ann.wait("own messages are recognised",
+		`[...document.querySelectorAll('.blocks .message')].every((m) => m.classList.contains('own'))`)
 	ann.reload()
-	ann.heard("me", "three")
+	ann.waitForMessage("me", "three")
 	if got := ann.texts(); !slices.Equal(got, want) {
-		t.Errorf("after another reload are shown %q, want %q", got, want)
+		t.Errorf("after another reload messages are %q, want %q", got, want)
 	}
 }
 
 func TestSilentCutIsNoticed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1)
-	ann := open(t, s.url(0), look{})
+	ann := openWindow(t, s.url(0), windowOptions{})
 	ann.enter("Ann")
-	s.front[0].freeze()
+	s.proxies[0].discard()
 	cut := time.Now()
 	ann.run(`dispatchEvent(new Event('offline'))`)
-	ann.wait("she is told", `!document.querySelector('#banner').hidden && document.querySelector('#banner-text').textContent !== ''`)
-	t.Logf("told %v after the cut", time.Since(cut).Round(10*time.Millisecond))
-	s.front[0].cut()
-	s.front[0].mend(t)
+	ann.wait("the banner is shown",
+		`!document.querySelector('#banner').hidden && document.querySelector('#banner-text').textContent !== ''`)
+	t.Logf("the banner shows %v after the cut", time.Since(cut).Round(10*time.Millisecond))
+	s.proxies[0].cut()
+	s.proxies[0].reopen(t)
 	ann.run(`dispatchEvent(new Event('online'))`)
-	ann.wait("and comes back at once when the system is online", `document.querySelector('#pulse').dataset.phase === 'online' && document.querySelector('#banner').hidden`)
+	ann.wait("the page reconnects when the system is online",
+		`document.querySelector('#pulse').dataset.phase === 'online' && document.querySelector('#banner').hidden`)
 
-	// Without a word from the system either, a message that gets no answer tells.
-	s.front[0].freeze()
+	// The system reports nothing. A message without an answer reveals the cut.
+	s.proxies[0].discard()
 	cut = time.Now()
-	ann.say("anybody there?")
-	ann.wait("she is told", `!document.querySelector('#banner').hidden && document.querySelector('.tail .why')?.textContent === 'Waiting for the connection'`)
-	t.Logf("told %v after a message into a cut", time.Since(cut).Round(10*time.Millisecond))
-	s.front[0].cut()
-	s.front[0].mend(t)
+	ann.send("anybody there?")
+	ann.wait("the banner is shown",
+		`!document.querySelector('#banner').hidden
+			&& document.querySelector('.tail .why')?.textContent === 'Waiting for the connection'`)
+	t.Logf("the banner shows %v after a message into a cut", time.Since(cut).Round(10*time.Millisecond))
+	s.proxies[0].cut()
+	s.proxies[0].reopen(t)
 	ann.run(`document.querySelector('#banner-action').click()`)
-	ann.heard("me", "anybody there?")
+	ann.waitForMessage("me", "anybody there?")
 	if got := ann.texts(); len(got) != 1 {
-		t.Errorf("shown are %q, want the message once", got)
+		t.Errorf("messages are %q, want the message once", got)
 	}
 }
 
-func TestSameTabTwice(t *testing.T) {
+func TestSecondTabReplacesTheFirst(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1)
-	ann := open(t, s.url(0), look{})
+	ann := openWindow(t, s.url(0), windowOptions{})
 	ann.enter("Ann")
 	kept := eval[map[string]string](ann, `({...sessionStorage})`)
-	again := open(t, s.url(0)+"/nothing", look{})
-	again.forgive() // nothing is there
+	again := openWindow(t, s.url(0)+"/nothing", windowOptions{})
+	again.clearErrors() // that the page was not found
 	again.run(`for (const [key, value] of Object.entries(` + encode(kept) + `)) sessionStorage.setItem(key, value)`)
 	again.navigate(s.url(0))
-	again.wait("the second window is Ann", `document.querySelector('#people .name')?.textContent === 'Ann' && document.querySelector('#naming').hidden`)
-	ann.wait("the first one says so, and rests", `document.querySelector('#banner-text').textContent === 'You went on in another window.'`)
+	again.wait("the second tab resumes Ann",
+		`document.querySelector('#people .name')?.textContent === 'Ann' && document.querySelector('#naming').hidden`)
+	ann.wait("the first tab says that it is replaced",
+		`document.querySelector('#banner-text').textContent === 'You went on in another window.'`)
 	ann.click("#banner-action")
-	ann.wait("until it is used again", `document.querySelector('#pulse').dataset.phase === 'online' && document.querySelector('#banner').hidden`)
-	again.wait("which ends the other", `document.querySelector('#banner-text').textContent === 'You went on in another window.'`)
+	ann.wait("the first tab is used again",
+		`document.querySelector('#pulse').dataset.phase === 'online' && document.querySelector('#banner').hidden`)
+	again.wait("the second tab says that it is replaced",
+		`document.querySelector('#banner-text').textContent === 'You went on in another window.'`)
 }

@@ -2,33 +2,27 @@ package web_test
 
 import (
 	"context"
-	"log/slog"
-	"net"
-	"net/http"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/backplanetest"
 	"chatapp/internal/backplane/inprocess"
-	"chatapp/internal/worker"
+	"chatapp/internal/workertest"
 )
 
-// site is the whole server: workers joined by a bus, each behind an address that can be cut off.
+// site is a cluster of workers, each behind a proxy that can fail.
 type site struct {
-	front []*front
-	topic *backplanetest.Topic // of newSiteOnTopic
-	buses []*backplanetest.Bus
+	proxies []*proxy
+	topic   *backplanetest.Topic // of newSiteOnTopic
+	buses   []*backplanetest.Bus
 }
 
-// newSite starts so many workers, whose names are worker-1, worker-2 and so on. Settings are variables of their
-// environment, as NAME=value.
+// newSite starts a cluster whose instances are named worker-1, worker-2 and so on. Settings are
+// environment variables, as NAME=value.
 func newSite(t *testing.T, instances int, settings ...string) *site {
 	t.Helper()
-	browser(t) // without one there is nobody to serve
+	browser(t) // skips the test before anything is started
 	s := &site{}
 	hub := inprocess.NewHub(inprocess.Options{})
 	for range instances {
@@ -39,7 +33,7 @@ func newSite(t *testing.T, instances int, settings ...string) *site {
 	return s
 }
 
-// newSiteOnTopic does so with a bus that can be made to fail.
+// newSiteOnTopic starts a cluster on a bus that can fail.
 func newSiteOnTopic(t *testing.T, instances int, settings ...string) *site {
 	t.Helper()
 	browser(t)
@@ -47,81 +41,29 @@ func newSiteOnTopic(t *testing.T, instances int, settings ...string) *site {
 	for i := range instances {
 		bus := s.topic.Join(s.nextName())
 		s.buses = append(s.buses, bus)
-		s.start(t, founder{bus, i == 0}, settings)
+		s.start(t, bootstrapBus{bus, i == 0}, settings)
 	}
 	return s
 }
 
-// founder is a bus that knows whether its instance is the first.
-type founder struct {
+// bootstrapBus tells the first instance that it is alone, so that it bootstraps the log at once.
+type bootstrapBus struct {
 	*backplanetest.Bus
 	first bool
 }
 
-func (f founder) Alone(context.Context) (bool, error) { return f.first, nil }
+func (b bootstrapBus) Alone(context.Context) (bool, error) { return b.first, nil }
 
-func (s *site) nextName() string { return "worker-" + strconv.Itoa(len(s.front)+1) }
+func (s *site) nextName() string { return "worker-" + strconv.Itoa(len(s.proxies)+1) }
 
 // start starts a worker on a bus, and returns when it is ready.
 func (s *site) start(t *testing.T, bus backplane.Bus, settings []string) {
 	t.Helper()
-	environment := map[string]string{"DRAIN_TIMEOUT": "50ms"}
-	for _, setting := range settings {
-		name, value, _ := strings.Cut(setting, "=")
-		environment[name] = value
-	}
-	config, err := worker.LoadConfig(func(name string) string { return environment[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := worker.NewOn(config, slog.New(slog.DiscardHandler), bus)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := w.Serve(ctx, listener); err != nil {
-			t.Errorf("%s ends: %v", bus.Instance(), err)
-		}
-	}()
-	f := newFront(t, listener.Addr().String())
-	f.drain = sync.OnceFunc(func() {
-		cancel()
-		<-done
-	})
-	t.Cleanup(f.drain)
-	awaitReady(t, bus.Instance(), listener.Addr().String())
-	s.front = append(s.front, f)
+	server := workertest.Start(t, bus, settings...)
+	p := newProxy(t, server.Address)
+	p.drain = server.Stop
+	s.proxies = append(s.proxies, p)
 }
 
-// awaitReady asks a worker, as a platform does, until it wants clients.
-func awaitReady(t *testing.T, name, address string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
-	for {
-		r, err := http.Get("http://" + address + "/readyz")
-		if err == nil {
-			r.Body.Close()
-			if r.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s is not ready after %v", name, patience)
-		case <-again.C:
-		}
-	}
-}
-
-// url is where instance i is reached.
-func (s *site) url(i int) string { return "http://" + s.front[i].address }
+// url returns the address of instance i.
+func (s *site) url(i int) string { return "http://" + s.proxies[i].address }

@@ -1,9 +1,18 @@
-// Package web is the chat's page: documents, style sheet and ES modules, embedded as they stand in page/ and served
-// without a build step. The page speaks to the worker that served it over the plain WebSocket door, /ws, with the
-// browser's own WebSocket, and asks nothing of anybody else.
+// Package web serves the chat's page: documents, style sheets and ES modules, embedded from page/ and
+// served without a build step. The page connects to the raw WebSocket endpoint, /ws, of the worker
+// that served it, and requests nothing from any other host.
 //
-// What a document links to is served below a folder named by the hash of all of it, and so is immutable; documents
-// themselves are revalidated by a strong ETag. Everything is compressed once, when Handler is called.
+// The files that a document links to are served in a folder named by the hash of all files, and are
+// therefore immutable. Documents are revalidated by a strong ETag. Handler compresses everything
+// once.
+//
+// The page's modules carry JSDoc types. In this folder, npm ci installs the tools that check them;
+// npm run lint and npm run types run them. go test runs the modules' own tests, in test/, under
+// Node.js, and the browser tests in Chromium.
+//
+// # Concurrency
+//
+// The package starts no goroutines. The handler is immutable.
 package web
 
 import (
@@ -23,8 +32,8 @@ import (
 //go:embed page
 var embedded embed.FS
 
-// mediaTypes are those of the files in page/. They stand here because the tables of the mime package differ from one
-// machine to the next.
+// mediaTypes are the media types of the files in page/. The tables of the mime package differ from
+// one machine to the next.
 var mediaTypes = map[string]string{
 	".html":        "text/html; charset=utf-8",
 	".css":         "text/css; charset=utf-8",
@@ -33,16 +42,17 @@ var mediaTypes = map[string]string{
 	".webmanifest": "application/manifest+json",
 }
 
-// policy lets the page load what this origin serves and talk to this origin, and nothing else. Since Safari 15.4 'self'
-// covers ws: and wss: of the same host in every browser, so no address needs to be named. Trusted Types turn every
-// assignment of text to markup into an error.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+// policy allows the page to load files from this origin and to connect to it, and nothing else. In
+// every browser since Safari 15.4, 'self' includes ws: and wss: of the same host. Trusted Types turn
+// every assignment of text to markup into an error.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// assetsAt is the path below which the files that documents link to are served, followed by their common hash.
-const assetsAt = "/assets/"
+// assetsPath is followed by the version of the site and the name of an asset.
+const assetsPath = "/assets/"
 
-// file is one served file, in both encodings.
+// file is a served file, in both content codings.
 type file struct {
 	mediaType string
 	plain     []byte
@@ -51,16 +61,16 @@ type file struct {
 	document  bool
 }
 
-// site is everything served. It is immutable.
+// site holds all served files. It is immutable.
 type site struct {
 	version  string // hash of all assets
 	files    map[string]*file
 	notFound *file
 }
 
-// Handler serves the page at "/", what it consists of below "/assets/", and a page of its own for everything else, with
-// status 404. It answers GET and HEAD. Its documents carry a Content-Security-Policy and the headers that go with it.
-// The handler keeps no state and may be used by any number of servers at once.
+// Handler serves the page at "/", its assets below "/assets/", and a document with status 404 for
+// every other path. It answers GET and HEAD. Documents carry a Content-Security-Policy and related
+// headers. Any number of servers may use the handler at the same time.
 func Handler() http.Handler {
 	pages, err := fs.Sub(embedded, "page")
 	if err != nil {
@@ -73,8 +83,8 @@ func Handler() http.Handler {
 	return s
 }
 
-// load reads and compresses a site. HTML files are its documents, by name; index.html is served at "/" and 404.html for
-// what is not there. In them the word {assets} stands for the folder of the others.
+// load reads and compresses a site. HTML files are documents: index.html is served at "/", 404.html
+// for paths without a file. In documents, {assets} is replaced by the folder of the other files.
 func load(pages fs.FS) (*site, error) {
 	contents := map[string][]byte{}
 	var names []string
@@ -96,7 +106,7 @@ func load(pages fs.FS) (*site, error) {
 		sum.Write(contents[name])
 	}
 	s := &site{version: hex.EncodeToString(sum.Sum(nil)[:8]), files: map[string]*file{}}
-	folder := assetsAt + s.version
+	folder := assetsPath + s.version
 	for _, name := range names {
 		f := &file{mediaType: mediaTypes[path.Ext(name)], plain: contents[name], document: path.Ext(name) == ".html"}
 		if f.document {
@@ -119,7 +129,7 @@ func load(pages fs.FS) (*site, error) {
 	return s, nil
 }
 
-// compress returns content as gzip, or nothing if that is not smaller.
+// compress returns content as gzip, or nil if that is not smaller.
 func compress(content []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
@@ -148,11 +158,11 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, s.files["/"], "no-cache", http.StatusOK)
 		return
 	}
-	if rest, ok := strings.CutPrefix(r.URL.Path, assetsAt); ok {
+	if rest, ok := strings.CutPrefix(r.URL.Path, assetsPath); ok {
 		version, name, _ := strings.Cut(rest, "/")
 		if f := s.files[name]; f != nil && !f.document {
-			// A document of another version asks for its own files while instances are being replaced, and may reach one
-			// that has only these: better than none, but not to be remembered under that name.
+			// While instances are being replaced, a document of another version may request its files
+			// from this one. These files are better than none, but must not be cached under that name.
 			cache := "no-store"
 			if version == s.version {
 				cache = "public, max-age=31536000, immutable"
@@ -164,14 +174,15 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve(w, r, s.notFound, "no-cache", http.StatusNotFound)
 }
 
-// serve writes f, or that the client's copy of it is good.
+// serve writes f, or status 304 if the client has it.
 func serve(w http.ResponseWriter, r *http.Request, f *file, cache string, status int) {
 	h := w.Header()
 	body, tag := f.plain, `"`+f.tag+`"`
 	if f.zipped != nil {
 		h.Add("Vary", "Accept-Encoding")
 		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
-			// RFC 9110 section 8.8.3.3: each encoding is another representation, and has another strong tag.
+			// RFC 9110 section 8.8.3.3: each encoding is another representation, and has another
+			// strong tag.
 			body, tag = f.zipped, `"`+f.tag+`-gzip"`
 			h.Set("Content-Encoding", "gzip")
 		}
@@ -198,11 +209,11 @@ func serve(w http.ResponseWriter, r *http.Request, f *file, cache string, status
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		w.Write(body) // an error here is the client's having gone
+		w.Write(body) // fails if the client is gone
 	}
 }
 
-// acceptsGzip tells whether the header lets gzip through: RFC 9110 section 12.5.3.
+// acceptsGzip reports whether Accept-Encoding allows gzip: RFC 9110 section 12.5.3.
 func acceptsGzip(values []string) bool {
 	accepted, byName := false, false
 	for _, value := range values {
@@ -218,7 +229,7 @@ func acceptsGzip(values []string) bool {
 	return accepted
 }
 
-// weight is the quality value among the parameters of a coding: RFC 9110 section 12.4.2. One that can't be read is 0.
+// weight returns the quality value of a coding, 0 if it is malformed: RFC 9110 section 12.4.2.
 func weight(parameters string) float64 {
 	key, value, _ := strings.Cut(strings.TrimSpace(parameters), "=")
 	if strings.TrimSpace(key) == "" {
@@ -231,7 +242,7 @@ func weight(parameters string) float64 {
 	return q
 }
 
-// matches tells whether If-None-Match names tag. Comparison is weak, as RFC 9110 section 13.1.2 asks.
+// matches reports whether If-None-Match contains tag. The comparison is weak: RFC 9110 section 13.1.2.
 func matches(values []string, tag string) bool {
 	for _, value := range values {
 		for candidate := range strings.SplitSeq(value, ",") {

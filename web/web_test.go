@@ -16,13 +16,13 @@ import (
 	"testing"
 )
 
-// maxPage is what the whole page may weigh on the wire, compressed.
-const maxPage = 60 << 10
+// maxPage is the limit of the whole page's size on the wire, compressed.
+const maxPage = 64 << 10
 
-// handler is one for all tests, as compressing takes a while.
+// handler is shared by all tests, because compressing the page takes a while.
 var handler = sync.OnceValue(Handler)
 
-// fetch asks h for a path with header lines "Name: value".
+// fetch sends h a request with header lines of the form "Name: value".
 func fetch(h http.Handler, method, target string, header ...string) *http.Response {
 	r := httptest.NewRequest(method, target, nil)
 	for _, line := range header {
@@ -43,7 +43,7 @@ func body(t *testing.T, r *http.Response) []byte {
 	return b
 }
 
-// linked are the addresses of this origin that the page's document names, in order.
+// linked returns the addresses on this origin that the page's document contains, in order.
 func linked(t *testing.T, h http.Handler) []string {
 	t.Helper()
 	var all []string
@@ -74,16 +74,19 @@ func TestDocument(t *testing.T) {
 			}
 		}
 		csp := r.Header.Get("Content-Security-Policy")
-		for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'", "connect-src 'self'"} {
+		for _, want := range []string{
+			"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'",
+			"connect-src 'self'",
+		} {
 			if !slices.Contains(strings.Split(csp, "; "), want) {
 				t.Errorf("GET %s: policy %q lacks %q", c.path, csp, want)
 			}
 		}
 		if strings.Contains(csp, "unsafe") || strings.Contains(csp, "http") {
-			t.Errorf("GET %s: policy %q lets in more than this origin", c.path, csp)
+			t.Errorf("GET %s: policy %q allows more than this origin", c.path, csp)
 		}
 		if bytes.Contains(body(t, r), []byte("{assets}")) {
-			t.Errorf("GET %s: a place for the folder of assets is left open", c.path)
+			t.Errorf("GET %s: {assets} is left in the document", c.path)
 		}
 	}
 }
@@ -93,7 +96,8 @@ func TestMethods(t *testing.T) {
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "PATCH"} {
 		r := fetch(h, method, "/")
 		if r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD" {
-			t.Errorf("%s /: status %d, Allow %q, want 405, %q", method, r.StatusCode, r.Header.Get("Allow"), "GET, HEAD")
+			t.Errorf("%s /: status %d, Allow %q, want 405, %q",
+				method, r.StatusCode, r.Header.Get("Allow"), "GET, HEAD")
 		}
 	}
 	get, head := fetch(h, "GET", "/"), fetch(h, "HEAD", "/")
@@ -109,7 +113,7 @@ func TestAssets(t *testing.T) {
 	h := handler()
 	addresses := linked(t, h)
 	if len(addresses) < 10 {
-		t.Fatalf("the document names %d files, want all of its parts", len(addresses))
+		t.Fatalf("the document links %d files, want all of its parts", len(addresses))
 	}
 	for _, address := range addresses {
 		r := fetch(h, "GET", address)
@@ -126,7 +130,7 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-func TestAssetOfAnotherVersionIsNotRemembered(t *testing.T) {
+func TestAssetOfAnotherVersionIsNotCached(t *testing.T) {
 	r := fetch(handler(), "GET", "/assets/0123456789abcdef/js/main.js")
 	if r.StatusCode != 200 || r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("status %d, Cache-Control %q, want 200, no-store", r.StatusCode, r.Header.Get("Cache-Control"))
@@ -137,7 +141,8 @@ func TestCompression(t *testing.T) {
 	h := handler()
 	plain := body(t, fetch(h, "GET", "/"))
 	for accept, want := range map[string]bool{
-		"gzip": true, "br, gzip;q=0.5": true, "*": true, "GZIP": true, "x-gzip": true, "*;q=0, gzip": true, "gzip ; q=1": true,
+		"gzip": true, "br, gzip;q=0.5": true, "*": true, "GZIP": true, "x-gzip": true,
+		"*;q=0, gzip": true, "gzip ; q=1": true,
 		"": false, "br": false, "gzip;q=0": false, "gzip;q=0, *": false, "*, gzip;q=0.0": false, "gzip;q=x": false,
 	} {
 		r := fetch(h, "GET", "/", "Accept-Encoding: "+accept)
@@ -160,7 +165,7 @@ func TestCompression(t *testing.T) {
 			}
 		}
 		if !bytes.Equal(got, plain) {
-			t.Errorf("Accept-Encoding %q: another document than without", accept)
+			t.Errorf("Accept-Encoding %q: the document differs from the uncompressed one", accept)
 		}
 	}
 }
@@ -175,14 +180,16 @@ func TestRevalidation(t *testing.T) {
 			t.Fatalf("GET %s: ETag %s and compressed %s, want two strong ones", address, plain, zipped)
 		}
 		for match, want := range map[string]int{
-			plain: 304, "W/" + plain: 304, `"x", ` + plain: 304, "*": 304, zipped: 200, `"x"`: 200, strings.Trim(plain, `"`): 200,
+			plain: 304, "W/" + plain: 304, `"x", ` + plain: 304, "*": 304,
+			zipped: 200, `"x"`: 200, strings.Trim(plain, `"`): 200,
 		} {
 			r := fetch(h, "GET", address, "If-None-Match: "+match)
 			if r.StatusCode != want {
 				t.Errorf("GET %s, If-None-Match %s: status %d, want %d", address, match, r.StatusCode, want)
 			}
 			if b := body(t, r); want == 304 && (len(b) > 0 || r.Header.Get("ETag") != plain) {
-				t.Errorf("GET %s, If-None-Match %s: %d bytes, ETag %s, want none, %s", address, match, len(b), r.Header.Get("ETag"), plain)
+				t.Errorf("GET %s, If-None-Match %s: %d bytes, ETag %s, want none, %s",
+					address, match, len(b), r.Header.Get("ETag"), plain)
 			}
 		}
 	}
@@ -196,13 +203,13 @@ func TestPageIsSmall(t *testing.T) {
 	}
 	t.Logf("%d bytes compressed, in %d files", sum, len(linked(t, h)))
 	if sum > maxPage {
-		t.Errorf("the page weighs %d bytes compressed, want at most %d", sum, maxPage)
+		t.Errorf("the page has %d bytes compressed, want at most %d", sum, maxPage)
 	}
 }
 
-// TestModulesAreNamed holds the document's list of modules against the folder: one that is missing would be found by the
-// browser only when the module that imports it has come.
-func TestModulesAreNamed(t *testing.T) {
+// TestDocumentListsAllModules compares the document's list of modules with the folder. The browser
+// would load a module that is not listed only after the module that imports it.
+func TestDocumentListsAllModules(t *testing.T) {
 	document, err := fs.ReadFile(embedded, "page/index.html")
 	if err != nil {
 		t.Fatal(err)
@@ -219,13 +226,14 @@ func TestModulesAreNamed(t *testing.T) {
 	slices.Sort(named)
 	slices.Sort(there)
 	if !slices.Equal(named, there) {
-		t.Errorf("the document names modules\n%v, want those in the folder\n%v", named, there)
+		t.Errorf("the document lists the modules\n%v, want those in the folder\n%v", named, there)
 	}
 }
 
-// TestNothingParsesMarkup: the policy forbids it too, but only where browsers know Trusted Types.
-func TestNothingParsesMarkup(t *testing.T) {
-	bad := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|DOMParser|\beval\(|new Function|setHTML`)
+// TestNoModuleParsesMarkup holds in every browser what the policy forbids only in those with Trusted Types.
+func TestNoModuleParsesMarkup(t *testing.T) {
+	bad := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|setHTML|` +
+		`document\.write|createContextualFragment|DOMParser|\beval\(|new Function`)
 	walk(t, func(name string, content []byte) {
 		if path.Ext(name) != ".js" {
 			return
@@ -251,7 +259,7 @@ func texts(t *testing.T, name string) []string {
 	return keys
 }
 
-func TestLanguagesSayTheSame(t *testing.T) {
+func TestLanguagesHaveTheSameTexts(t *testing.T) {
 	en, ko := texts(t, "page/js/en.js"), texts(t, "page/js/ko.js")
 	if len(en) < 50 || !slices.Equal(en, ko) {
 		t.Errorf("texts in English:\n%v\nin Korean:\n%v\nwant the same keys in the same order", en, ko)

@@ -1,0 +1,256 @@
+package web_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+func TestUsersOnTwoInstancesMeet(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 2)
+	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1), windowOptions{})
+	ann.enter("Ann")
+	ben.enter("Ben")
+	ann.wait("Ann sees that Ben connected", `document.querySelector('.notice')?.innerText.includes('Ben connected')`)
+	ann.wait("the list of people begins with the user",
+		`[...document.querySelectorAll('#people .name')].map((e) => e.textContent).join() === 'Ann,Ben'`)
+	ben.wait("the number of people is right", `document.querySelector('#subtitle').textContent === '2 people here'`)
+
+	ben.write("I am wri")
+	ann.wait("Ann sees Ben typing", `document.querySelector('#typing').textContent === 'Ben is typing'`)
+	ben.write("ting")
+	ben.press("Enter")
+	ann.waitForMessage("Ben", "I am writing")
+	ben.waitForMessage("me", "I am writing")
+	ann.wait("Ben has stopped typing", `document.querySelector('#typing').textContent === ''`)
+	ben.wait("the message is marked as sent", `document.querySelector('.own .mark-sent') !== null`)
+	ann.send("And I read")
+	ben.waitForMessage("Ann", "And I read")
+	ann.waitForMessage("me", "And I read")
+	if a, b := ann.texts(), ben.texts(); !slices.Equal(a, b) {
+		t.Errorf("Ann sees %q, Ben sees %q, want the same order", a, b)
+	}
+
+	ann.wait("the page names its instance",
+		`document.querySelector('#instance').textContent === 'worker-1 · 2 instances'`)
+	ben.wait("the page names its instance",
+		`document.querySelector('#instance').textContent === 'worker-2 · 2 instances'`)
+	ann.wait("the latency of the log is shown", `/\d ms$/.test(document.querySelector('#latency').textContent)`)
+	ann.click("#open-behind")
+	ann.wait("the panel lists both instances with their users",
+		`[...document.querySelectorAll('.cluster li')].map((e) => e.innerText.replace(/\s+/g,
+			' ').replace(/ · heard .*/,
+			'').trim()).join('; ') === 'worker-1 this window · 1 user; worker-2 1 user'`)
+	ann.wait("the panel shows the path of the last message",
+		`document.querySelectorAll('.way .station').length === 5
+			&& document.querySelectorAll('.bars rect.log').length === 1`)
+}
+
+func TestNicknameIsRefusedAndChanged(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(0), windowOptions{})
+	ann.enter("Ann")
+	ben.wait("the dialog is open", `document.activeElement.id === 'nick'`)
+	ben.press("Enter")
+	ben.wait("an empty nickname is not sent", `document.querySelector('#nickname-err').textContent === ''`)
+	ben.write("ANN")
+	ben.press("Enter")
+	ben.wait("the page says why", `document.querySelector('#nickname-err').textContent === 'Nickname already in use'`)
+	ben.wait("the refused nickname can be edited",
+		`document.querySelector('#nick').value === 'ANN' && document.activeElement.id === 'nick'`)
+	ben.write("ie")
+	ben.press("Enter")
+	ben.wait("the other nickname is accepted", `document.querySelector('#naming').hidden`)
+	ann.wait("Ann sees the other nickname",
+		`[...document.querySelectorAll('#people .name')].map((e) => e.textContent).join() === 'Ann,ANNie'`)
+
+	ben.run(`document.querySelector('.settings').open = true`)
+	ben.click("#rename")
+	ben.wait("the dialog shows the current nickname",
+		`document.activeElement.id === 'nick' && document.querySelector('#nick').value === 'ANNie'`)
+	ben.write("Ann")
+	ben.press("Enter")
+	ben.wait("the new nickname is refused",
+		`document.querySelector('#nickname-err').textContent === 'Nickname already in use'`)
+	ben.press("Escape")
+	ben.wait("the nickname is unchanged",
+		`document.querySelector('#naming').hidden && document.querySelector('#people .name').textContent === 'ANNie'`)
+	ben.click("#rename")
+	ben.wait("the dialog is open", `document.activeElement.id === 'nick'`)
+	ben.write("Ben")
+	ben.press("Enter")
+	ann.wait("Ann sees the new nickname",
+		`[...document.querySelectorAll('.notice bdi')].at(-1)?.textContent === 'ANNie is now Ben'`)
+
+	ben.reload()
+	ben.wait("the nickname survives a reload",
+		`document.querySelector('#people .name').textContent === 'Ben' && document.querySelector('#naming').hidden`)
+	ben.run(`document.querySelector('.settings').open = true`)
+	ben.click("#leave")
+	ann.wait("Ann sees that Ben left the chat",
+		`[...document.querySelectorAll('.notice bdi')].at(-1)?.textContent === 'Ben disconnected'`)
+	ben.wait("the dialog is open", `!document.querySelector('#naming').hidden`)
+}
+
+func TestRoomsHaveAddressesAndUnreadCounts(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 2)
+	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1)+"/#caf%C3%A9", windowOptions{})
+	ann.enter("Ann")
+	ben.enter("Ben")
+	ben.wait("the room of the address is shown",
+		`document.querySelector('#title').textContent === '#café'
+			&& document.querySelector('.empty h2').textContent === 'Nobody has said anything yet'`)
+	ben.send("first in here")
+	ben.waitForMessage("me", "first in here")
+	ben.wait("the room is listed",
+		`[...document.querySelectorAll('#rooms .name')].map((e) => e.textContent).join() === 'lobby,café'`)
+
+	ann.run(`document.querySelector('#visit-name').focus()`)
+	ann.write("#café")
+	ann.press("Enter")
+	ann.waitForMessage("Ben", "first in here")
+	if got := eval[string](ann, `location.hash`); got != "#caf%C3%A9" {
+		t.Errorf("the address of the room is %q, want #caf%%C3%%A9", got)
+	}
+	ben.run(`location.hash = ''`)
+	ben.wait("the lobby is shown", `document.querySelector('#title').textContent === '#lobby'`)
+	ann.send("are you there?")
+	ben.wait("the other room has an unread message",
+		`document.querySelector('#rooms .badge.marked')?.getAttribute('aria-label') === '1 unread message'`)
+	ben.run(`document.querySelector('#rooms a.unread').click()`)
+	ben.waitForMessage("Ann", "are you there?")
+	ben.wait("no room has unread messages", `document.querySelector('#rooms .badge.marked') === null`)
+
+	ben.run(`history.back()`)
+	ben.wait("the back button leads to the lobby", `document.querySelector('#title').textContent === '#lobby'`)
+	ben.run(`history.forward()`)
+	ben.wait("the forward button leads to the room", `document.querySelector('#title').textContent === '#café'`)
+	ben.reload()
+	ben.wait("a reload keeps the room", `document.querySelector('#title').textContent === '#café'`)
+	ben.waitForMessage("Ann", "are you there?")
+	ben.click("#leave-room")
+	ben.wait("the lobby is shown after leaving",
+		`document.querySelector('#title').textContent === '#lobby'
+			&& document.querySelector('#rooms a.known .name').textContent === 'lobby'`)
+	ann.wait("Ann sees that Ben left",
+		`[...document.querySelectorAll('.notice bdi')].at(-1)?.textContent === 'Ben left'`)
+
+	ann.run(`location.hash = 'x'.repeat(60)`)
+	ann.wait("an invalid room is explained",
+		`document.querySelector('.empty h2')?.textContent === 'This room is closed to you'
+			&& document.querySelector('#message').disabled`)
+	ann.run(`location.hash = ''`)
+	ann.wait("the invalid room is not in the list",
+		`[...document.querySelectorAll('#rooms .name')].map((e) => e.textContent).join() === 'lobby,café'
+			&& !document.querySelector('#message').disabled`)
+}
+
+func TestMessagesBeyondTheLimits(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, "MAX_MESSAGE_LENGTH=20", "MESSAGE_RATE=2")
+	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(0), windowOptions{})
+	ann.enter("Ann")
+	ben.enter("Ben")
+	ann.write("👩‍👩‍👧‍👦👩‍👩‍👧‍👦 23456789012345678")
+	ann.wait("the counter counts grapheme clusters",
+		`document.querySelector('#counter').textContent === '0 characters left'`)
+	ann.write("!")
+	ann.wait("a message that is too long cannot be sent",
+		`document.querySelector('#counter').textContent === '1 character too many'
+			&& document.querySelector('#send').disabled`)
+	ann.press("Enter")
+	ann.wait("the text stays in the field", `document.querySelector('#message').value.endsWith('!')`)
+	ann.run(`document.querySelector('#message').value = ''`)
+
+	want := []string{"0", "1", "2", "3", "4", "5", "6"}
+	for _, text := range want {
+		ann.send(text)
+	}
+	ann.wait("the page says how long the message waits",
+		`/^Too fast: goes out in \d seconds?$/.test(document.querySelector('.tail .why')?.textContent)`)
+	ben.waitForMessage("Ann", "6")
+	if got := ben.texts(); !slices.Equal(got, want) {
+		t.Errorf("Ben sees %q, want %q: all of them, once, in order", got, want)
+	}
+}
+
+// TestRefusedMessageCanBeEdited removes the page's own limit, so that the server refuses a message.
+func TestRefusedMessageCanBeEdited(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, "MAX_MESSAGE_LENGTH=20")
+	ann := openWindow(t, s.url(0), windowOptions{})
+	ann.enter("Ann")
+	ann.run(importState + `state.limits.message = 0`)
+	const long = "longer than it may be here"
+	ann.send(long)
+	ann.wait("the page says why the message is not sent",
+		`document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
+	ann.send("short")
+	ann.waitForMessage("me", "short")
+	ann.reload()
+	ann.wait("the failed message survives a reload",
+		`document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
+	ann.run(`document.querySelector('.tail .line-actions button').click()`)
+	ann.wait("the second attempt is refused, too",
+		`document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
+	ann.run(`document.querySelector('.tail .line-actions button:last-child').click()`)
+	ann.wait("the text is back in the field",
+		`document.querySelector('#message').value === `+encode(long)+`
+			&& document.querySelector('.tail').childElementCount === 0 && document.activeElement.id === 'message'`)
+	ann.run(`document.querySelector('#message').setSelectionRange(6, 26)`)
+	ann.write(" no more")
+	ann.press("Enter")
+	ann.waitForMessage("me", "longer no more")
+}
+
+// TestOneOrder sends messages from two instances at the same time. Both windows show them in the
+// order of the log.
+func TestOneOrder(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 2, "MESSAGE_RATE=0")
+	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1), windowOptions{})
+	ann.enter("Ann")
+	ben.enter("Ben")
+	const each = 40
+	for _, w := range []*window{ann, ben} {
+		w.run(fmt.Sprintf(`
+			globalThis.sending = (async () => {
+				const field = document.querySelector('#message'),
+					me = document.querySelector('#people .name').textContent
+				for (let i = 0; i < %d; i++) {
+					field.value = me + ' ' + i
+					field.dispatchEvent(new Event('input'))
+					field.form.requestSubmit()
+					await new Promise((later) => setTimeout(later, i %% 7))
+				}
+			})()`, each))
+	}
+	for _, w := range []*window{ann, ben} {
+		w.waitForCount(2 * each)
+	}
+	if a, b := ann.texts(), ben.texts(); !slices.Equal(a, b) {
+		t.Errorf("Ann sees %q, Ben sees %q, want the same order", a, b)
+	}
+}
+
+// TestQuicklyVisitedRoomsAreAllJoined visits rooms faster than the server's rate limit allows.
+func TestQuicklyVisitedRoomsAreAllJoined(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	ann := openWindow(t, s.url(0), windowOptions{})
+	ann.enter("Ann")
+	ann.run(`
+		for (let i = 0; i < 15; i++) {
+			const shown = new Promise((done) => addEventListener('hashchange', done, { once: true }))
+			location.hash = 'room-' + i
+			await shown
+		}
+		` + importState + `globalThis.state = state`)
+	ann.wait("all rooms are joined",
+		`[...state.rooms.values()].filter((room) => room.joined && !room.refusal).length === 16`)
+	ann.send("here at last")
+	ann.waitForMessage("me", "here at last")
+}

@@ -1,0 +1,50 @@
+package web_test
+
+import "testing"
+
+// TestAnnouncementOfSeveralIsOneLine receives announcements about several people. The reader is
+// left out of the line, and the ids of all lines that it stands for are known.
+func TestAnnouncementOfSeveralIsOneLine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	ann := openWindow(t, s.url(0), windowOptions{})
+	ann.enter("Ann")
+	const setUp = `
+		const main = document.querySelector('script[type=module]').src
+		const { createEvents } = await import(new URL('events.js', main))
+		globalThis.state = (await import(new URL('state.js', main))).state
+		globalThis.room = state.rooms.get('lobby')
+		globalThis.receive = createEvents({ actions: {}, outbox: {}, toLine: (line) => line, onMessage() {} })`
+	ann.run(setUp + `
+		receive('announcement', ['Ben and 2 others connected', { kind: 'join', name: 'Ben', room: 'lobby',
+			users: 4, time: Date.now(), id: '9003.x',
+			names: ['Ben', 'Cleo', 'Ann', 'Dan'], ids: ['9000.x', '9001.x', '9002.x', '9003.x'] }, '9003.x'])
+		receive('announcement', ['Ben and Cleo disconnected', { kind: 'leave', name: 'Ben', room: 'lobby',
+			users: 2, time: Date.now(), id: '9005.x',
+			names: ['Ben', 'Cleo'], ids: ['9004.x', '9005.x'] }])`)
+	ann.wait("both notices are shown",
+		`[...document.querySelectorAll('.notice bdi')]
+			.map((e) => e.textContent).slice(-2)
+			.join('; ') === 'Ben and 2 others connected; Ben and Cleo disconnected'`)
+	ann.wait("the notice has all names as its title",
+		`[...document.querySelectorAll('.notice')].at(-2).title === 'Ben, Cleo, Dan'`)
+	ann.wait("the list has the people who are left",
+		`[...document.querySelectorAll('#people .name')].map((e) => e.textContent).join() === 'Ann,Dan'`)
+	if known := eval[bool](ann, `['9000.x', '9001.x', '9002.x', '9003.x', '9004.x']
+		.every((id) => room.ids.has(id)) && room.lines.filter((line) => line.kind === 'join'
+		&& line.id === '9003.x').length === 1`); !known {
+		t.Error("the room lacks ids of lines that the notices stand for")
+	}
+	if offset := eval[string](ann, `state.offset`); offset != "9003.x" {
+		t.Errorf("offset = %q, want %q: the last announcement has no offset", offset, "9003.x")
+	}
+
+	kim := openWindow(t, s.url(0), windowOptions{language: "ko-KR"})
+	kim.enter("Kim")
+	kim.run(setUp + `
+		receive('announcement', ['Ben and 2 others connected', { kind: 'join', name: 'Ben', room: 'lobby',
+			users: 5, time: Date.now(), id: '9003.x',
+			names: ['Ben', 'Cleo', 'Dan'], ids: ['9001.x', '9002.x', '9003.x'] }, '9003.x'])`)
+	kim.wait("the notice is in Korean",
+		`[...document.querySelectorAll('.notice bdi')].at(-1).textContent === 'Ben 님 외 2명이 들어왔습니다'`)
+}
