@@ -80,6 +80,11 @@ func TestHiddenTabNotifies(t *testing.T) {
 	ann.wait("notifications are on", `requests === 1 && document.querySelector('#notify').checked`)
 	ben.send("lobby", "while visible")
 	ann.waitForMessage("Ben", "while visible")
+	ann.run(`await ` + nextFrames)
+	const unread = `document.querySelector('#rooms .badge.marked')?.textContent ?? ''`
+	if got := eval[string](ann, unread); got != "" {
+		t.Errorf("the room in view has %s unread messages, want none", got)
+	}
 	ann.setHidden(true)
 	ben.call("join", "garden")
 	ben.send("lobby", "three")
