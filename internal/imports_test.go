@@ -25,7 +25,7 @@ type rule struct {
 var table = map[string]rule{
 	"cmd/worker":         {ours: []string{"internal/worker"}},
 	"cmd/emulator":       {ours: []string{"internal/emulator", "internal/emulator/broker", "internal/worker"}, outside: []string{"golang.org/x/sys"}},
-	"cmd/loadtest":       {ours: []string{"internal/chatcheck"}},
+	"cmd/loadtest":       {ours: []string{"internal/chatcheck", "internal/chatclient"}},
 	"cmd/loadtest/floor": {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/worker": {
 		ours: []string{"internal/engineio", "internal/socketio", "internal/chat", "internal/backplane",
@@ -49,7 +49,8 @@ var table = map[string]rule{
 	"internal/emulator/broker/sqlfilter": {},
 	"internal/emulator/management":       {ours: []string{"internal/emulator/broker"}},
 	"internal/chaostest":                 {}, // tests alone
-	"internal/chatcheck":                 {outside: []string{"github.com/gorilla/websocket"}},
+	"internal/chatcheck":                 {ours: []string{"internal/chatclient"}},
+	"internal/chatclient":                {},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
 	"internal/leaktest":                  {outside: []string{"go.uber.org/goleak"}},
 	"internal/waittest":                  {},

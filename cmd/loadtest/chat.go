@@ -5,111 +5,113 @@ import (
 	"time"
 )
 
-// runChat opens all clients, lets the senders speak at a rate (chat) or as fast as everything is delivered (max), and
-// checks that everybody got every message of everybody else once and in order.
-func runChat(s *session) error {
-	cfg, load := s.cfg, s.fleet.load
+// runChat opens all clients, lets the senders send at a rate (chat) or as fast as everything is
+// delivered (max), and checks that every client received every message of every other once and in
+// order.
+func runChat(r *runner) error {
+	cfg, load := r.cfg, r.clients.load
 	if cfg.mode == "max" {
-		load.window = newWindow(cfg.window, cfg.clients-1)
+		load.window = newWindow(cfg.traffic.window, cfg.clients-1)
 	}
-	clients, err := s.open(func(c *client) {
-		c.ledger = newLedger(cfg.senders)
-		if cfg.totalOrder && c.number == cfg.senders {
+	clients, err := r.open(func(c *client) {
+		c.received = newSequences(cfg.senders)
+		if cfg.traffic.totalOrder && c.number == cfg.senders {
 			load.seen.without = make([]uint64, cfg.senders)
 			load.reference = c
 		}
 	})
-	defer s.fleet.close(clients)
+	defer r.clients.close(clients)
 	if err != nil {
 		return err
 	}
-	s.status("waiting for quiet")
-	s.fleet.quiet(s.ctx, cfg.timeout)
+	r.status("waiting for quiet")
+	r.clients.quiet(r.ctx, cfg.timeout)
 
-	speakers := newSpeakers(clients[:cfg.senders], cfg.acks)
-	talk := &chatReport{Senders: cfg.senders, Size: cfg.size}
-	if err := s.talk(speakers, talk); err != nil {
+	senders := newSenders(clients[:cfg.senders], cfg.traffic.acks)
+	chat := &chatReport{Senders: cfg.senders, Size: cfg.traffic.size}
+	if err := r.send(senders, chat); err != nil {
 		return err
 	}
-	s.status("waiting for the last deliveries")
-	sent := make([]uint32, len(speakers))
-	for i, speaker := range speakers {
-		sent[i] = speaker.sent
-		talk.Sent += uint64(speaker.sent)
+	r.status("waiting for the last deliveries")
+	sent := make([]uint32, len(senders))
+	for i, s := range senders {
+		sent[i] = s.sent
+		chat.Sent += uint64(s.sent)
 	}
-	talk.Expected = talk.Sent * uint64(cfg.clients-1)
-	s.drain(talk)
-	talk.verify(s, clients, sent)
-	s.report.Chat = talk
+	chat.Expected = chat.Sent * uint64(cfg.clients-1)
+	r.drain(chat)
+	chat.verify(r, clients, sent)
+	r.report.Chat = chat
 	return nil
 }
 
-// talk has the speakers speak for the warm-up and the measured time, and enters what was delivered meanwhile.
-func (s *session) talk(speakers []*speaker, talk *chatReport) error {
-	cfg, load := s.cfg, s.fleet.load
-	ctx, cancel := context.WithCancel(s.ctx)
+// send has the senders send for the warm-up and the measured time, and reports what was delivered
+// in between.
+func (r *runner) send(senders []*sender, chat *chatReport) error {
+	cfg, load := r.cfg.traffic, r.clients.load
+	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
-	// A speaker may hang in a write that the server does not read: past the end it gets a last chance.
+	// The server may have stopped reading, so that a write blocks: past the end it has a last chance.
 	context.AfterFunc(ctx, func() {
-		for _, speaker := range speakers {
-			_ = speaker.client.conn.SetWriteDeadline(time.Now().Add(cfg.patience))
+		for _, s := range senders {
+			_ = s.client.conn.SetWriteDeadline(time.Now().Add(cfg.patience))
 		}
 	})
 	load.measured.Store(int64(time.Since(load.epoch) + cfg.warmup))
 	var p pacing
-	var spoke error
-	silent := make(chan struct{}) // closed when the speakers have ended
+	var failure error
+	ended := make(chan struct{}) // closed when all is sent
 	go func() {
-		defer close(silent)
+		defer close(ended)
 		if load.window != nil {
-			p, spoke = speakInWindow(ctx, speakers, load.window, cfg.messages, cfg.patience)
+			p, failure = sendInWindow(ctx, senders, load.window, cfg.messages, cfg.patience)
 		} else {
-			p, spoke = speakAtRate(ctx, speakers, cfg.rate, cfg.messages)
+			p, failure = sendAtRate(ctx, senders, cfg.rate, cfg.messages)
 		}
 	}()
-	s.liveDeliveries()
-	err := s.measure(ctx, silent, talk)
+	r.showDeliveries()
+	err := r.measure(ctx, ended, chat)
 	cancel()
-	<-silent
-	talk.Late, talk.MaxLagMicros = p.late, micros(p.maxLag)
+	<-ended
+	chat.Late, chat.MaxLagMicros = p.late, micros(p.maxLag)
 	if p.stall {
-		s.problem("gave up sending: nothing delivered for %v", cfg.patience)
+		r.problem("gave up sending: nothing delivered for %v", cfg.patience)
 	}
-	if spoke != nil {
-		s.problem("sending ended: %v", spoke)
+	if failure != nil {
+		r.problem("sending ended: %v", failure)
 	}
 	return err
 }
 
-// measure waits for the warm-up, then enters the difference that the measured time makes. It ends early when the
-// speakers do.
-func (s *session) measure(ctx context.Context, silent <-chan struct{}, talk *chatReport) error {
-	wait(ctx, s.cfg.warmup, silent)
-	meter, err := startMeter(s.cfg.pids)
+// measure waits for the warm-up, then reports what is delivered during the measured time. It
+// returns early when the sending has ended.
+func (r *runner) measure(ctx context.Context, ended <-chan struct{}, chat *chatReport) error {
+	wait(ctx, r.cfg.traffic.warmup, ended)
+	meter, err := startMeter(r.cfg.pids)
 	if err != nil {
 		return err
 	}
-	before := s.fleet.load.lanes.sum()
-	wait(ctx, s.cfg.duration, silent)
-	after := s.fleet.load.lanes.sum()
-	r, err := meter.read()
+	before := r.clients.load.shards.sum()
+	wait(ctx, r.cfg.traffic.duration, ended)
+	after := r.clients.load.shards.sum()
+	u, err := meter.read()
 	if err != nil {
 		return err
 	}
 	n := after.deliveries - before.deliveries
-	talk.PerSecond = float64(n) / r.elapsed.Seconds()
-	talk.MessagesPerSecond = talk.PerSecond / float64(s.cfg.clients-1)
+	chat.PerSecond = float64(n) / u.elapsed.Seconds()
+	chat.MessagesPerSecond = chat.PerSecond / float64(r.cfg.clients-1)
 	if reads := after.reads - before.reads; reads > 0 {
-		talk.FramesPerRead = float64(after.frames-before.frames) / float64(reads)
+		chat.FramesPerRead = float64(after.frames-before.frames) / float64(reads)
 	}
-	s.usage(r)
-	if s.report.Server != nil && n > 0 {
-		s.report.Server.CPUMicrosPerDelivery = micros(r.cpu) / float64(n)
+	r.reportUsage(u)
+	if r.report.Server != nil && n > 0 {
+		r.report.Server.CPUMicrosPerDelivery = micros(u.cpu) / float64(n)
 	}
 	return nil
 }
 
-// wait waits for d, or until ctx or what ended stands for is over.
+// wait waits for d, until ctx ends, or until ended is closed.
 func wait(ctx context.Context, d time.Duration, ended <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -121,70 +123,70 @@ func wait(ctx context.Context, d time.Duration, ended <-chan struct{}) {
 }
 
 // drain waits for the deliveries still under way, as long as any arrive.
-func (s *session) drain(talk *chatReport) {
+func (r *runner) drain(chat *chatReport) {
 	const step = 20 * time.Millisecond
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
 	var last tally
-	for idle := time.Duration(0); idle < s.cfg.patience; idle += step {
-		now := s.fleet.load.lanes.sum()
-		if now.deliveries >= talk.Expected && (!s.cfg.acks || now.acked >= talk.Sent) {
+	for idle := time.Duration(0); idle < r.cfg.traffic.patience; idle += step {
+		now := r.clients.load.shards.sum()
+		if now.deliveries >= chat.Expected && (!r.cfg.traffic.acks || now.acked >= chat.Sent) {
 			return
 		}
 		if now.frames != last.frames {
 			last, idle = now, 0
 		}
 		select {
-		case <-s.ctx.Done():
+		case <-r.ctx.Done():
 			return
 		case <-ticker.C:
 		}
 	}
 }
 
-// verify compares what every client saw with what was sent.
-func (talk *chatReport) verify(s *session, clients []*client, sent []uint32) {
-	load := s.fleet.load
+// verify compares what every client received with what was sent.
+func (chat *chatReport) verify(r *runner, clients []*client, sent []uint32) {
+	load := r.clients.load
 	for _, c := range clients {
 		own := -1
 		if c.number < len(sent) {
 			own = c.number
 		}
-		c.lane.mu.Lock()
-		missing := c.ledger.missing(sent, own)
-		hash := c.ledger.hash
-		c.lane.mu.Unlock()
-		talk.Lost += missing
+		c.shard.buffer.Lock()
+		missing := c.received.missing(sent, own)
+		hash := c.received.hash
+		c.shard.buffer.Unlock()
+		chat.Lost += missing
 		if missing > 0 {
-			talk.Losers++
+			chat.ClientsWithLosses++
 		} else if load.reference != nil && !load.agrees(hash, c.number) {
-			talk.OtherOrder++
+			chat.OtherOrder++
 		}
 	}
-	got := load.lanes.sum()
-	talk.Deliveries = got.deliveries
-	talk.Doubled, talk.OutOfOrder, talk.Echoed = got.doubled, got.late, got.echoed
-	talk.Damaged, talk.Foreign = got.damaged, got.foreign
-	talk.Acked, talk.Refused = got.acked, got.refused
-	delays, acks := load.lanes.histograms()
-	talk.Latency = newLatency(delays)
-	if s.cfg.acks {
-		talk.AckLatency = newLatency(acks)
-		talk.Unacked = talk.Sent - min(talk.Acked, talk.Sent)
+	got := load.shards.sum()
+	chat.Deliveries = got.deliveries
+	chat.Duplicates, chat.OutOfOrder, chat.Echoed = got.duplicates, got.late, got.echoed
+	chat.Damaged, chat.Foreign = got.damaged, got.foreign
+	chat.Acked, chat.Refused = got.acked, got.refused
+	delays, acks := load.shards.histograms()
+	chat.Latency = newLatency(delays)
+	if r.cfg.traffic.acks {
+		chat.AckLatency = newLatency(acks)
+		chat.Unacked = chat.Sent - min(chat.Acked, chat.Sent)
 	}
 	n, first := dropped(clients)
-	if talk.Dropped = n; n > 0 {
-		s.problem("%d connections ended; the first: %v", n, first)
+	if chat.Dropped = n; n > 0 {
+		r.problem("%d connections ended; the first: %v", n, first)
 	}
-	for _, fault := range talk.faults() {
-		s.problem("%s", fault)
+	for _, fault := range chat.faults() {
+		r.problem("%s", fault)
 	}
 }
 
-// agrees reports whether hash is the one of the interleaving that the reference saw.
+// agrees reports whether the client of that number has the same interleaving as the reference.
 func (l *load) agrees(hash uint64, number int) bool {
-	lane := l.reference.lane
-	lane.mu.Lock()
-	defer lane.mu.Unlock()
+	buffer := l.reference.shard.buffer
+	buffer.Lock()
+	defer buffer.Unlock()
 	return l.seen.agrees(hash, number)
 }

@@ -2,373 +2,243 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"chatapp/internal/chatclient"
 )
 
-// nicknameAck is the ack id under which a client asks for its name; user messages count on from there.
+const (
+	eventNickname    = "nickname"
+	eventUserMessage = "user message"
+)
+
+// nicknameAck is the ack id under which a client requests its name; those of its messages count on
+// from there.
 const nicknameAck = 1
 
-// askedSlots is how many acks one client may await and still have each timed.
-const askedSlots = 1 << 12
-
-// maxKept is the most memory that a client keeps for the beginning of a frame while it has none.
-const maxKept = 512
+// ackSlots is how many acknowledgements one client may await and still have each timed.
+const ackSlots = 1 << 12
 
 // load is what all clients of one run share.
 type load struct {
 	// immutable
-	door    door
-	epoch   time.Time
-	run     uint64 // random; marks this run's messages
-	letters []byte // fills each text up to the size asked for
-	senders int    // clients numbered below this one send
-	lanes   lanes
-	timeout time.Duration // for connecting and for closing
+	protocol chatclient.Protocol
+	epoch    time.Time
+	run      uint64 // random; marks this run's messages
+	letters  []byte // fills each text up to the size asked for
+	senders  int    // clients numbered below this one send
+	shards   shards
+	timeout  time.Duration // for connecting and for closing
 
 	measured atomic.Int64 // nanoseconds after epoch; messages sent earlier are not timed
 	open     atomic.Int64 // clients connected and accepted now
 
 	window    *window // nil where the rate is given
-	reference *client // the client whose interleaving all others must have seen; nil: not checked
+	reference *client // the client whose interleaving all others must have; nil: not checked
 	seen      interleaving
 }
 
-// client is one connection. Its goroutine dials, answers the server and reads until the end; any other may write.
+// client is one connection. Its goroutine dials, reads and answers until the end; the sender's
+// writes its messages.
 type client struct {
 	// immutable
 	load   *load
 	number int
-	target target
-	name   string // nickname to ask for, "" for none
-	lane   *lane
+	target chatclient.Target
+	name   string // nickname to request, "" for none
+	shard  *shard
 
-	settled chan error    // gets one value: nil once the server has accepted the client, or why it did not
-	ended   chan struct{} // closed when the goroutine ends
-	err     error         // why it ended; read it after ended
-	took    time.Duration // from dialling to acceptance; read it after settled
-	leaving atomic.Bool   // set once the end is wanted
+	settled chan error       // gets one value: nil once the server has accepted the client, or why it did not
+	ended   chan struct{}    // closed when the goroutine ends
+	err     error            // why it ended; read it after ended
+	took    time.Duration    // from dialling to acceptance; read it after settled
+	conn    *chatclient.Conn // set before settled; nil if there never was a connection
 
-	// owned by the goroutine
-	accepted  bool
-	announced bool
-	rest      []byte // the start of a frame whose end has not come
-	wanted    int    // bytes of that frame known to be needed
-	fragments []byte // the frames so far of a fragmented message
-	joining   bool   // within a fragmented message
-	replies   []byte // frames to write once the lane is free
+	handshake handshake // owned by the goroutine
+	reading   reading   // owned by the goroutine
 
-	ledger ledger // guarded by lane.mu
-
-	writeMu sync.Mutex
-	conn    net.Conn // set before settled
-
-	asked []atomic.Int64 // by ack id: when the message was sent; nil unless acks are asked for
+	received sequences      // guarded by shard
+	sentAt   []atomic.Int64 // by ack id: when the message was sent; nil unless acks are asked for
 }
 
-func newClient(l *load, number int, t target, name string) *client {
-	return &client{load: l, number: number, target: t, name: name, lane: l.lanes.of(number),
-		settled: make(chan error, 1), ended: make(chan struct{})}
+// handshake is how far the server has let a client in.
+type handshake struct {
+	start     time.Time
+	connected bool        // the nickname is to be requested
+	accepted  bool        // the client has its nickname, or needs none
+	announced bool        // settled has its value
+	stop      func() bool // ends the time-out of connecting; reports whether it was in time
 }
 
-// errEnded is how a connection ends that the server has closed in order.
-var errEnded = errors.New("closed by the server")
+// reading is what the messages of one read share.
+type reading struct {
+	at         time.Duration // after the load's epoch
+	deliveries int64
+}
+
+func newClient(l *load, number int, t chatclient.Target, name string) *client {
+	return &client{
+		load: l, number: number, target: t, name: name, shard: l.shards.of(number),
+		settled: make(chan error, 1), ended: make(chan struct{}),
+	}
+}
 
 // serve is the client's goroutine.
 func (c *client) serve(ctx context.Context) {
 	defer close(c.ended)
 	c.err = c.converse(ctx)
-	if c.announced {
+	if c.handshake.announced {
 		c.load.open.Add(-1)
 	} else {
 		c.settled <- c.err
 	}
-	if c.conn != nil {
-		c.conn.Close()
-	}
 }
 
 func (c *client) converse(ctx context.Context) error {
-	start := time.Now()
-	ctx, cancel := context.WithDeadline(ctx, start.Add(c.load.timeout))
+	c.handshake.start = time.Now()
+	ctx, cancel := context.WithDeadline(ctx, c.handshake.start.Add(c.load.timeout))
 	defer cancel()
-	conn, rest, err := dial(ctx, c.target)
+	conn, err := chatclient.Dial(ctx, c.target, chatclient.Options{
+		Protocol: c.load.protocol, Handler: c, Buffer: c.shard.buffer,
+	})
 	if err != nil {
 		return err
 	}
 	c.conn = conn
-	// Cancelling ctx closes the connection until the server has accepted the client; afterwards leave does.
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	if !c.load.door.greets() {
-		c.introduce()
-	}
-	c.lane.mu.Lock()
-	err = c.consume(rest)
-	c.lane.mu.Unlock()
-	if err := c.afterRead(start, stop, err); err != nil {
-		return err
-	}
-	return c.read(func(err error) error { return c.afterRead(start, stop, err) })
+	// Cancelling ctx closes the connection until the server has accepted the client; afterwards
+	// leave does.
+	c.handshake.stop = context.AfterFunc(ctx, conn.Abort)
+	defer c.handshake.stop()
+	c.handshake.connected = c.load.protocol == chatclient.Raw // which needs no connect packet
+	return conn.Serve()
 }
 
-// afterRead does what may not be done while the lane is held: it writes the answers, and tells of the acceptance.
-func (c *client) afterRead(start time.Time, stop func() bool, err error) error {
-	if len(c.replies) > 0 {
-		if err := c.write(c.replies); err != nil && !c.leaving.Load() {
-			return err
+// BeforeRead implements chatclient.ReadObserver. All messages of one read carry the same time: a
+// million come in a second.
+func (c *client) BeforeRead() { c.reading = reading{at: time.Since(c.load.epoch)} }
+
+// AfterRead implements chatclient.ReadObserver. It does what can't be done while the shard is locked.
+func (c *client) AfterRead() error {
+	if n := c.reading.deliveries; n > 0 && c.load.window != nil {
+		c.load.window.delivered(n)
+	}
+	h := &c.handshake
+	if h.connected {
+		h.connected = false
+		if h.accepted = c.name == ""; !h.accepted {
+			if err := c.conn.Emit(eventNickname, nicknameAck, c.name); err != nil {
+				return err
+			}
 		}
-		c.replies = c.replies[:0]
 	}
-	if err != nil {
-		return err
-	}
-	if c.accepted && !c.announced && stop() {
-		c.announced = true
-		c.took = time.Since(start)
+	if h.accepted && !h.announced && h.stop() {
+		h.announced = true
+		c.took = time.Since(h.start)
 		c.load.open.Add(1)
 		c.settled <- nil
 	}
 	return nil
 }
 
-// room returns the part of the lane's buffer that the next read may fill, behind what is left of the last one. The
-// lane must be held.
-func (c *client) room() []byte {
-	l := c.lane
-	if need := max(c.wanted, len(c.rest)+laneBuffer/2); need > len(l.buf) {
-		l.buf = make([]byte, 2*need)
-	}
-	return l.buf[copy(l.buf, c.rest):]
-}
-
-// received consumes the n bytes read into room. The lane must be held.
-func (c *client) received(n int) error {
-	c.lane.tally.reads++
-	c.lane.tally.bytes += uint64(n)
-	return c.consume(c.lane.buf[:len(c.rest)+n])
-}
-
-// consume handles every whole frame of data and keeps the rest. The lane must be held.
-func (c *client) consume(data []byte) error {
-	now := time.Since(c.load.epoch)
-	t := &c.lane.tally
-	before := t.deliveries
-	for {
-		f, size, complete, err := scanFrame(data)
-		if err != nil {
-			return err
+// Handle implements chatclient.Handler, with the shard locked.
+func (c *client) Handle(kind chatclient.Kind, payload []byte) error {
+	switch kind {
+	case chatclient.Event:
+		if text, ok := deliveredText(c.load.protocol, payload); ok {
+			c.deliver(text)
 		}
-		if !complete {
-			c.wanted = size
-			break
-		}
-		data = data[size:]
-		t.frames++
-		if err := c.frame(f, now); err != nil {
-			return err
-		}
-	}
-	if cap(c.rest) > maxKept {
-		c.rest = nil
-	}
-	c.rest = append(c.rest[:0], data...)
-	if n := t.deliveries - before; n > 0 && c.load.window != nil {
-		c.load.window.delivered(int64(n))
+	case chatclient.Ping:
+		c.shard.tally.heartbeats++
+	case chatclient.Connected:
+		c.handshake.connected = true
+	case chatclient.Ack:
+		return c.acknowledged(payload)
+	case chatclient.Refused:
+		return fmt.Errorf("namespace refused: %s", payload)
+	case chatclient.Disconnected:
+		return new(chatclient.CloseError)
 	}
 	return nil
 }
 
-// frame handles one frame: control frames at once, messages when they are whole.
-func (c *client) frame(f frame, now time.Duration) error {
-	switch f.opcode {
-	case opText, opBinary:
-		if c.joining {
-			return errors.New("new message within a fragmented one")
-		}
-		if f.fin {
-			if f.opcode == opBinary {
-				return nil // an attachment: no message of this vocabulary has any
-			}
-			return c.message(f.payload, now)
-		}
-		c.joining, c.fragments = true, append(c.fragments[:0], f.payload...)
-	case opContinuation:
-		if !c.joining {
-			return errors.New("continuation frame outside a message")
-		}
-		if len(c.fragments)+len(f.payload) > maxFramePayload {
-			return fmt.Errorf("fragmented message of more than %d bytes", maxFramePayload)
-		}
-		c.fragments = append(c.fragments, f.payload...)
-		if f.fin {
-			whole := c.fragments
-			c.joining, c.fragments = false, nil
-			return c.message(whole, now)
-		}
-	case opPing:
-		c.lane.tally.heartbeats++
-		c.replies = appendFrame(c.replies, opPong, f.payload)
-	case opClose:
-		if !c.leaving.Load() {
-			c.replies = appendFrame(c.replies, opClose, f.payload)
-		}
-		return closeError(f.payload)
+func (c *client) acknowledged(payload []byte) error {
+	m, err := c.load.protocol.Parse(payload)
+	if err != nil {
+		return nil // some other server's way to acknowledge: the message counts as not acknowledged
 	}
-	return nil
-}
-
-// closeError tells the code and reason of a close frame.
-func closeError(payload []byte) error {
-	if len(payload) < 2 {
-		return errEnded
-	}
-	return fmt.Errorf("%w: %d %s", errEnded, binary.BigEndian.Uint16(payload), payload[2:])
-}
-
-// message handles one whole text message.
-func (c *client) message(payload []byte, now time.Duration) error {
-	switch m := c.load.door.parse(payload); m.kind {
-	case kindDelivery:
-		c.deliver(m.text, now)
-	case kindOpen:
-		c.replies = appendFrame(c.replies, opText, []byte("40"))
-	case kindPing:
-		c.lane.tally.heartbeats++
-		c.replies = appendFrame(c.replies, opText, []byte("3"))
-	case kindConnected:
-		c.introduce()
-	case kindAck:
-		return c.acknowledged(m, now)
-	case kindRefused:
-		return fmt.Errorf("namespace refused: %s", m.text)
-	case kindClosed:
-		return errEnded
-	}
-	return nil
-}
-
-// introduce asks for the nickname; without one the client is in already.
-func (c *client) introduce() {
-	if c.name == "" {
-		c.accepted = true
-		return
-	}
-	event := c.load.door.appendEvent(nil, eventNickname, nicknameAck, []byte(c.name))
-	c.replies = appendFrame(c.replies, opText, event)
-}
-
-func (c *client) acknowledged(m message, now time.Duration) error {
-	if m.id == nicknameAck && !c.accepted {
-		if m.yes {
-			return fmt.Errorf("nickname %s refused", strconv.Quote(c.name))
+	// In this vocabulary a first argument of true refuses.
+	refused := len(m.Args) > 0 && string(m.Args[0]) == "true"
+	if m.AckID == nicknameAck && !c.handshake.accepted {
+		if refused {
+			return fmt.Errorf("nickname %q refused", c.name)
 		}
-		c.accepted = true
+		c.handshake.accepted = true
 		return nil
 	}
-	l := c.lane
-	l.tally.acked++
-	if m.yes {
-		l.tally.refused++
+	s := c.shard
+	s.tally.acked++
+	if refused {
+		s.tally.refused++
 	}
-	if len(c.asked) == 0 {
+	if len(c.sentAt) == 0 {
 		return nil
 	}
-	if at := c.asked[m.id&(askedSlots-1)].Load(); at >= c.load.measured.Load() {
-		l.acks.record(now - time.Duration(at))
+	if at := c.sentAt[m.AckID&(ackSlots-1)].Load(); at >= c.load.measured.Load() {
+		s.acks.record(c.reading.at - time.Duration(at))
 	}
 	return nil
 }
 
 // deliver checks one text against what was sent, and times it.
-func (c *client) deliver(text []byte, now time.Duration) {
-	load, l := c.load, c.lane
-	s, ours, ok := parseText(text, load.letters)
+func (c *client) deliver(text []byte) {
+	load, s := c.load, c.shard
+	stamp, ours, ok := parseText(text, load.letters)
 	switch {
-	case !ours || s.run != load.run || s.sender >= uint64(load.senders):
-		l.tally.foreign++
+	case !ours || stamp.run != load.run || stamp.sender >= uint64(load.senders):
+		s.tally.foreign++
 		return
 	case !ok:
-		l.tally.damaged++
+		s.tally.damaged++
 		return
-	case s.sender == uint64(c.number):
-		l.tally.echoed++
+	case stamp.sender == uint64(c.number):
+		s.tally.echoed++
 		return
 	}
-	sender, seq := int(s.sender), uint32(s.seq)
-	switch c.ledger.observe(sender, seq) {
-	case doubled:
-		l.tally.doubled++
+	sender, seq := int(stamp.sender), uint32(stamp.seq)
+	switch c.received.observe(sender, seq) {
+	case duplicate:
+		s.tally.duplicates++
 		return
 	case late:
-		l.tally.late++
+		s.tally.late++
 	}
-	l.tally.deliveries++
+	s.tally.deliveries++
+	c.reading.deliveries++
 	if load.reference != nil {
-		c.ledger.hash = mix(c.ledger.hash, sender, seq)
+		c.received.hash = mix(c.received.hash, sender, seq)
 		if c == load.reference {
 			load.seen.observe(sender, seq)
 		}
 	}
-	if int64(s.at) >= load.measured.Load() {
-		l.delays.record(now - time.Duration(s.at))
+	if int64(stamp.at) >= load.measured.Load() {
+		s.delays.record(c.reading.at - time.Duration(stamp.at))
 	}
 }
 
-// write sends frames that are ready to go.
-func (c *client) write(frames []byte) error {
-	c.writeMu.Lock()
-	defer c.writeMu.Unlock()
-	_, err := c.conn.Write(frames)
-	return err
-}
-
-// leave starts the close handshake (RFC 6455, section 7); the goroutine ends when the server has answered it, or
-// after the time-out. Call it once the client has settled.
+// leave starts the closing handshake; the goroutine ends when the server has answered it, or after
+// the time-out. The client must have settled.
 func (c *client) leave() {
-	if c.leaving.Swap(true) || c.conn == nil {
-		return
-	}
-	// Errors here mean that the connection has ended already.
-	_ = c.conn.SetDeadline(time.Now().Add(c.load.timeout))
-	_ = c.write(appendFrame(nil, opClose, binary.BigEndian.AppendUint16(nil, 1000)))
-}
-
-// closedInOrder reports whether the server answered the close handshake; call it after ended.
-func (c *client) closedInOrder() bool { return errors.Is(c.err, errEnded) }
-
-// readCopied reads by way of a buffer of the client's own, for connections that cannot be read straight into the
-// lane's: TLS, and systems other than Unix.
-func (c *client) readCopied(after func(error) error) error {
-	buf := make([]byte, 16<<10)
-	for {
-		n, err := c.conn.Read(buf)
-		if n > 0 {
-			c.lane.mu.Lock()
-			copy(c.room(), buf[:n])
-			consumed := c.received(n)
-			c.lane.mu.Unlock()
-			if err := after(consumed); err != nil {
-				return err
-			}
-		}
-		if err != nil {
-			return err
-		}
+	if c.conn != nil {
+		c.conn.StartClose(c.load.timeout)
 	}
 }
 
-// read reads until the connection ends, and calls after behind each read, with its result, while the lane is free.
-func (c *client) read(after func(error) error) error {
-	if conn, ok := c.conn.(syscall.Conn); ok {
-		return c.readStraight(conn, after)
-	}
-	return c.readCopied(after)
+// closedInOrder reports whether the server has answered the closing handshake. The goroutine must
+// have ended.
+func (c *client) closedInOrder() bool {
+	var closed *chatclient.CloseError
+	return errors.As(c.err, &closed)
 }

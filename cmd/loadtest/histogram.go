@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A bucket is one 64th of a power of two wide: a percentile is at most 1.6 % above the truth. Durations below 64 ns
-// have a bucket each.
+// A bucket is one 64th of a power of two wide: a percentile is at most 1.6 % above the truth.
+// Durations below 64 ns have a bucket each.
 const (
 	bucketBits    = 6
 	bucketsPerTwo = 1 << bucketBits
@@ -14,7 +14,8 @@ const (
 	bucketCount   = (maxOctaves + 1) * bucketsPerTwo
 )
 
-// histogram counts durations without allocating. Its zero value is ready; it is not safe for concurrent use.
+// histogram counts durations without allocating. Its zero value is ready; it is not safe for
+// concurrent use.
 type histogram struct {
 	counts [bucketCount]uint64
 	total  uint64

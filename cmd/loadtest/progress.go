@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// progress keeps one line of a terminal up to date. Its zero value shows nothing.
+// progress redraws one line of a terminal. Its zero value shows nothing.
 type progress struct {
 	out io.Writer
 
@@ -47,10 +47,10 @@ func (p *progress) run() {
 	}
 }
 
-// maxLine is the width that a progress line may have: wrapped, it could not be overwritten.
+// maxLine is the most characters of a progress line: a wrapped line could not be overwritten.
 const maxLine = 100
 
-// show makes line the source of what is shown from now on; its calls do not overlap.
+// show makes line the source of what is shown from now on. Calls of line do not overlap.
 func (p *progress) show(line func() string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

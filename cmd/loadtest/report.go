@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// report is all that a run has to tell. It is also the object that -json prints: durations are in microseconds or
-// seconds as their names say, counts are plain.
+// report is the outcome of a run, and the object that -json prints. Durations are in microseconds
+// or seconds, as their names say.
 type report struct {
 	Mode     string         `json:"mode"`
-	Door     string         `json:"door"`
+	Protocol string         `json:"door"`
 	Clients  int            `json:"clients"`
 	OK       bool           `json:"ok"`
 	Problems []string       `json:"problems"`
@@ -22,7 +22,7 @@ type report struct {
 	Share    float64        `json:"ownCPUShare"` // of one processor, used by this program while measuring
 }
 
-// latency is the distribution of a delay.
+// latency holds quantiles of a delay. They are exact to 1.6 %.
 type latency struct {
 	Samples uint64  `json:"samples"`
 	P50     float64 `json:"p50Micros"`
@@ -33,19 +33,23 @@ type latency struct {
 }
 
 func newLatency(h *histogram) latency {
-	return latency{Samples: h.total, P50: micros(h.quantile(0.5)), P90: micros(h.quantile(0.9)), P99: micros(h.quantile(0.99)),
-		P999: micros(h.quantile(0.999)), Max: micros(h.max)}
+	return latency{
+		Samples: h.total, P50: micros(h.quantile(0.5)), P90: micros(h.quantile(0.9)),
+		P99: micros(h.quantile(0.99)), P999: micros(h.quantile(0.999)), Max: micros(h.max),
+	}
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 func (l latency) String() string {
-	return fmt.Sprintf("p50 %s  p90 %s  p99 %s  p99.9 %s  max %s", millis(l.P50), millis(l.P90), millis(l.P99), millis(l.P999), millis(l.Max))
+	return fmt.Sprintf("p50 %s  p90 %s  p99 %s  p99.9 %s  max %s",
+		millis(l.P50), millis(l.P90), millis(l.P99), millis(l.P999), millis(l.Max))
 }
 
 func millis(us float64) string { return fmt.Sprintf("%.2f ms", us/1000) }
 
-// connectReport is how connecting went. The latency is from dialling to the answer that accepts the client.
+// connectReport is how connecting went. Latency is the time from dialling to the answer that
+// accepts the client.
 type connectReport struct {
 	Accepted  int     `json:"accepted"`
 	Failed    int     `json:"failed"`
@@ -54,61 +58,72 @@ type connectReport struct {
 	Latency   latency `json:"latency"`
 }
 
-// chatReport is what was said and heard. PerSecond, MessagesPerSecond and FramesPerRead are of the measured time,
-// the counts of the whole run, warm-up and drain included.
+// chatReport is what was sent and received. Rates are those of the measured time, counts those of
+// the whole run, with warm-up and drain.
 type chatReport struct {
-	Senders           int     `json:"senders"`
-	Size              int     `json:"size"`
-	Sent              uint64  `json:"sent"`
-	Late              uint64  `json:"sentLate"` // messages sent more than maxLag after they were due
-	MaxLagMicros      float64 `json:"maxLagMicros"`
-	MessagesPerSecond float64 `json:"messagesPerSecond"` // delivered to everybody
-	PerSecond         float64 `json:"deliveriesPerSecond"`
-	FramesPerRead     float64 `json:"framesPerRead"` // how many frames a client found waiting, a sign of gathered writes
-
-	Expected   uint64 `json:"expected"`
-	Deliveries uint64 `json:"deliveries"`
-	Lost       uint64 `json:"lost"`
-	Losers     int    `json:"clientsWithLosses"`
-	Doubled    uint64 `json:"doubled"`
-	OutOfOrder uint64 `json:"outOfOrder"`
-	OtherOrder int    `json:"clientsWithOtherOrder"` // only with -total-order
-	Echoed     uint64 `json:"echoed"`                // messages that came back to their sender
-	Damaged    uint64 `json:"damaged"`
-	Foreign    uint64 `json:"foreign"` // user messages of others, which is no fault
-	Dropped    int    `json:"connectionsDropped"`
-	Acked      uint64 `json:"acked"`
-	Unacked    uint64 `json:"unacked"`
-	Refused    uint64 `json:"refused"` // acks that refuse
-
+	Senders int `json:"senders"`
+	Size    int `json:"size"`
+	sendingReport
+	deliveryReport
+	ackReport
 	Latency    latency `json:"latency"`
 	AckLatency latency `json:"ackLatency"`
 }
 
-// faults says in words what is wrong.
-func (talk *chatReport) faults() []string {
+type sendingReport struct {
+	Sent         uint64  `json:"sent"`
+	Late         uint64  `json:"sentLate"` // messages sent more than maxLag after they were due
+	MaxLagMicros float64 `json:"maxLagMicros"`
+}
+
+type deliveryReport struct {
+	MessagesPerSecond float64 `json:"messagesPerSecond"` // each delivered to all clients
+	PerSecond         float64 `json:"deliveriesPerSecond"`
+	FramesPerRead     float64 `json:"framesPerRead"` // more than 1 where the server writes several messages at once
+
+	Expected          uint64 `json:"expected"`
+	Deliveries        uint64 `json:"deliveries"`
+	Lost              uint64 `json:"lost"`
+	ClientsWithLosses int    `json:"clientsWithLosses"`
+	Duplicates        uint64 `json:"doubled"`
+	OutOfOrder        uint64 `json:"outOfOrder"`
+	OtherOrder        int    `json:"clientsWithOtherOrder"` // only with -total-order
+	Echoed            uint64 `json:"echoed"`                // messages that came back to their sender
+	Damaged           uint64 `json:"damaged"`
+	Foreign           uint64 `json:"foreign"` // messages of users outside this run, which is no fault
+	Dropped           int    `json:"connectionsDropped"`
+}
+
+type ackReport struct {
+	Acked   uint64 `json:"acked"`
+	Unacked uint64 `json:"unacked"`
+	Refused uint64 `json:"refused"` // acknowledgements that refuse
+}
+
+// faults describes what is wrong.
+func (chat *chatReport) faults() []string {
 	var faults []string
 	count := func(n uint64, what string) {
 		if n > 0 {
 			faults = append(faults, fmt.Sprintf("%d %s", n, what))
 		}
 	}
-	count(talk.Lost, fmt.Sprintf("of %d deliveries lost, by %d clients (if the server limits message rates, lift the limit: MESSAGE_RATE=0)",
-		talk.Expected, talk.Losers))
-	count(talk.Doubled, "deliveries doubled")
-	count(talk.OutOfOrder, "deliveries out of their sender's order")
-	count(uint64(talk.OtherOrder), "clients saw another interleaving")
-	count(talk.Echoed, "messages came back to their own sender")
-	count(talk.Damaged, "texts damaged")
-	count(talk.Unacked, "messages not acknowledged")
-	count(talk.Refused, "messages refused by their acknowledgement")
-	if talk.Expected == 0 {
+	count(chat.Lost, fmt.Sprintf("of %d deliveries lost, by %d clients "+
+		"(if the server limits message rates, lift the limit: MESSAGE_RATE=0)", chat.Expected, chat.ClientsWithLosses))
+	count(chat.Duplicates, "deliveries duplicated")
+	count(chat.OutOfOrder, "deliveries out of their sender's order")
+	count(uint64(chat.OtherOrder), "clients received another interleaving")
+	count(chat.Echoed, "messages came back to their own sender")
+	count(chat.Damaged, "texts damaged")
+	count(chat.Unacked, "messages not acknowledged")
+	count(chat.Refused, "messages refused by their acknowledgement")
+	if chat.Expected == 0 {
 		faults = append(faults, "nothing was sent")
 	}
 	return faults
 }
 
-// idleReport is what idle clients saw.
+// idleReport is what idle clients received.
 type idleReport struct {
 	Open       int     `json:"open"` // at the end
 	Seconds    float64 `json:"seconds"`
@@ -135,9 +150,9 @@ func (r *report) writeJSON(w io.Writer) error { return json.NewEncoder(w).Encode
 // saturated is the share of a processor from which this program may have been the bottleneck.
 const saturated = 0.9
 
-// writeText prints the report for people.
+// writeText prints the report as text.
 func (r *report) writeText(w io.Writer) {
-	fmt.Fprintf(w, "%s by door %s, %d clients\n", r.Mode, r.Door, r.Clients)
+	fmt.Fprintf(w, "%s over %s, %d clients\n", r.Mode, r.Protocol, r.Clients)
 	if c := r.Connect; c != nil {
 		fmt.Fprintf(w, "connected    %d in %.2f s (%.0f/s), %d failed\n", c.Accepted, c.Seconds, c.PerSecond, c.Failed)
 		fmt.Fprintf(w, "  accepted after  %v\n", c.Latency)
@@ -162,17 +177,17 @@ func (r *report) writeText(w io.Writer) {
 	}
 }
 
-func (talk *chatReport) writeText(w io.Writer) {
+func (chat *chatReport) writeText(w io.Writer) {
 	fmt.Fprintf(w, "sent         %d messages of %d bytes by %d senders, %d of them late, the latest by %s\n",
-		talk.Sent, talk.Size, talk.Senders, talk.Late, millis(talk.MaxLagMicros))
-	fmt.Fprintf(w, "delivered    %d of %d; while measured %.0f/s, that is %.1f messages/s to everybody, %.1f frames a read\n",
-		talk.Deliveries, talk.Expected, talk.PerSecond, talk.MessagesPerSecond, talk.FramesPerRead)
-	fmt.Fprintf(w, "  latency         %v\n", talk.Latency)
-	if talk.Acked > 0 {
-		fmt.Fprintf(w, "  acks            %v\n", talk.AckLatency)
+		chat.Sent, chat.Size, chat.Senders, chat.Late, millis(chat.MaxLagMicros))
+	fmt.Fprintf(w, "delivered    %d of %d; while measured %.0f/s, that is %.1f messages/s to all, %.1f frames a read\n",
+		chat.Deliveries, chat.Expected, chat.PerSecond, chat.MessagesPerSecond, chat.FramesPerRead)
+	fmt.Fprintf(w, "  latency         %v\n", chat.Latency)
+	if chat.Acked > 0 {
+		fmt.Fprintf(w, "  acks            %v\n", chat.AckLatency)
 	}
-	fmt.Fprintf(w, "verified     %d lost, %d doubled, %d out of order, %d echoed, %d damaged, %d foreign\n",
-		talk.Lost, talk.Doubled, talk.OutOfOrder, talk.Echoed, talk.Damaged, talk.Foreign)
+	fmt.Fprintf(w, "verified     %d lost, %d duplicated, %d out of order, %d echoed, %d damaged, %d foreign\n",
+		chat.Lost, chat.Duplicates, chat.OutOfOrder, chat.Echoed, chat.Damaged, chat.Foreign)
 }
 
 func (server *serverReport) writeText(w io.Writer) {

@@ -14,9 +14,11 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// chatServer is a small correct chat server with both doors, whose deliveries a test may spoil.
+// chatServer is a small correct chat server that speaks both protocols. A test may spoil its
+// deliveries.
 type chatServer struct {
-	// spoil returns what client to gets in place of the frames of message number n; nil: what it ought to.
+	// spoil returns what the client to gets in place of its message number n; nil: it gets that
+	// message.
 	spoil func(to *peer, n int, message string) []string
 
 	echo        bool // messages come back to their sender
@@ -28,19 +30,19 @@ type chatServer struct {
 
 	mu    sync.Mutex
 	peers []*peer
-	said  int
+	sent  int
 	pongs int // heartbeats answered
 }
 
 // peer is one connection to a chatServer; the server's mutex guards it.
 type peer struct {
 	ws     *websocket.Conn
-	bare   bool
+	raw    bool // at /ws
 	number int
 	name   string
-	held   []string // what a spoil function keeps for later
-	heard  int      // messages received
-	// released tells a spoil function that it has done its work.
+	kept   []string // what a spoil function keeps for later
+	count  int      // messages received
+	// released is set once a spoil function has done its work.
 	released bool
 }
 
@@ -62,11 +64,11 @@ func (s *chatServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer ws.Close()
-	p := &peer{ws: ws, bare: r.URL.Path == "/ws"}
+	p := &peer{ws: ws, raw: r.URL.Path == "/ws"}
 	s.mu.Lock()
 	p.number = len(s.peers)
 	s.peers = append(s.peers, p)
-	if !p.bare {
+	if !p.raw {
 		s.write(p, `0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`)
 		s.write(p, "2")
 	} else {
@@ -76,7 +78,7 @@ func (s *chatServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.pongs++
 			return nil
 		})
-		_ = ws.WriteControl(websocket.PingMessage, []byte("hello?"), noDeadline)
+		_ = ws.WriteControl(websocket.PingMessage, []byte("ping"), noDeadline)
 	}
 	s.mu.Unlock()
 	defer s.forget(p)
@@ -114,7 +116,7 @@ func (s *chatServer) write(p *peer, text string) {
 }
 
 func (s *chatServer) receive(p *peer, text string) {
-	if !p.bare {
+	if !p.raw {
 		s.receiveSocketIO(p, text)
 		return
 	}
@@ -163,7 +165,7 @@ func (s *chatServer) handle(p *peer, event, arg, id string) {
 			}
 		}
 	case "user message":
-		s.said++
+		s.sent++
 		for _, other := range s.peers {
 			if other != p || s.echo {
 				s.deliver(other, p, arg)
@@ -176,15 +178,15 @@ func (s *chatServer) handle(p *peer, event, arg, id string) {
 }
 
 func (s *chatServer) deliver(to, from *peer, text string) {
-	to.heard++
-	if to.heard == s.kickAt {
+	to.count++
+	if to.count == s.kickAt {
 		to.ws.Close()
 		return
 	}
-	message := fmt.Sprintf(`["user message",%q,%q,{"id":"%d"}]`, from.name, text, s.said)
+	message := fmt.Sprintf(`["user message",%q,%q,{"id":"%d"}]`, from.name, text, s.sent)
 	out := []string{message}
 	if s.spoil != nil {
-		out = s.spoil(to, to.heard, message)
+		out = s.spoil(to, to.count, message)
 	}
 	for _, m := range out {
 		s.emit(to, m)
@@ -192,7 +194,7 @@ func (s *chatServer) deliver(to, from *peer, text string) {
 }
 
 func (s *chatServer) emit(p *peer, args string) {
-	if !p.bare {
+	if !p.raw {
 		s.write(p, "42"+args)
 		return
 	}
@@ -201,7 +203,7 @@ func (s *chatServer) emit(p *peer, args string) {
 }
 
 func (s *chatServer) acknowledge(p *peer, id string, refused bool) {
-	if p.bare {
+	if p.raw {
 		s.write(p, fmt.Sprintf(`{"ack":%s,"args":[%v]}`, id, refused))
 	} else {
 		s.write(p, fmt.Sprintf("43%s[%v]", id, refused))

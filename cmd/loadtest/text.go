@@ -2,9 +2,9 @@ package main
 
 import "bytes"
 
-// A text sent by this program proves itself: it opens with a stamp of fixed width and is filled up with letters, so
-// that a receiver can tell which message it is, how old, and whether every byte arrived. Letters and digits only:
-// no server has a reason to escape, trim or decorate it.
+// A text sent by this program starts with a stamp of fixed width and is filled up with letters, so
+// that a receiver can tell which message it is, how old, and whether every byte has arrived. It
+// consists of letters and digits only, which no server has a reason to escape or trim.
 //
 //	l t r r r r s s s s s q q q q q q q q t t t t t t t t t t t t a b c ...
 //	    run     sender    sequence        nanoseconds             filling
@@ -20,7 +20,7 @@ const (
 
 // stamp identifies one message of one run.
 type stamp struct {
-	run    uint64 // distinguishes this run from strangers' messages on the same server
+	run    uint64 // tells this run's messages from others on the same server
 	sender uint64
 	seq    uint64
 	at     uint64 // nanoseconds since the run's epoch at which the message was sent
@@ -45,8 +45,8 @@ func appendText(dst []byte, s stamp, letters []byte) []byte {
 	return append(dst, letters...)
 }
 
-// parseText reads a text made by appendText with the same letters. Where ok is false it is no such text; where ours
-// is true all the same, it was one, and is damaged.
+// parseText reads a text that appendText has made with the same letters. If ok is false, the text
+// is none of these, or, if ours is true, a damaged one.
 func parseText(text, letters []byte) (s stamp, ours, ok bool) {
 	if len(text) < stampSize || string(text[:len(stampMark)]) != stampMark {
 		return stamp{}, false, false
@@ -87,7 +87,7 @@ func appendHex(dst []byte, value uint64, digits int) []byte {
 	return dst
 }
 
-// parseHex gathers in bad what it saw, so that four fields are checked by one branch.
+// parseHex adds to bad the bits of all values, so that four fields need only one check.
 func parseHex(digits []byte, bad byte) (uint64, byte) {
 	var value uint64
 	for _, digit := range digits {

@@ -1,5 +1,13 @@
-// Package chaostest has three workers chat through Service Bus, as the real SDK speaks it to the emulator, and breaks what lies between
-// them, and them. Whatever happens, everybody gets every message of the others once, all in one order.
+// Package chaostest has three workers chat through Service Bus, which is the emulator, as Azure's
+// SDK speaks to it. The tests break the workers and what lies between them. Whatever happens, every
+// user gets every message of the others once, and all in one order.
 //
-// With -chaos.full there are 300 users and faults last as long as they do on bad days; without, as many and as long as prove the same.
+// By default a cluster has 30 users, and faults last a few seconds. The long run has 300 users,
+// faults that last as long as on a bad day, and limits on how long the cluster takes to recover. It
+// needs the machine to itself:
+//
+//	go test -count=1 -timeout 1h -v ./internal/chaostest -chaos.full
+//
+// The environment variable CHATAPP_CHAOS_FULL=1 stands for the flag, for scripts that test all
+// packages.
 package chaostest

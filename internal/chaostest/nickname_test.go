@@ -13,22 +13,26 @@ import (
 	"time"
 
 	"chatapp/internal/chatcheck"
+	"chatapp/internal/chatclient"
 )
 
-// Of two who ask for the same nickname at the same time in two processes, one gets it.
-func TestNicknameRace(t *testing.T) {
-	s := startProcesses(t, "a", "b")
-	const rounds, lanes = 1000, 10
+// When two users request the same nickname at the same time, at two processes, one of them gets it.
+func TestOneOfTwoRequestsForANicknameWins(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, startProcess, "a", "b")
+	const rounds, pairs = 1000, 10
 	var group sync.WaitGroup
 	var mu sync.Mutex
-	wins := make([]int, len(s.instances))
-	for lane := range lanes {
+	wins := make([]int, len(cluster.instances))
+	for pair := range pairs {
 		group.Go(func() {
 			var racers []*chatcheck.Client
-			for n, i := range s.instances {
+			for n, i := range cluster.instances {
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				c, err := chatcheck.Join(ctx, chatcheck.Options{URLs: []string{i.url}, Door: chatcheck.Door(lane % 2),
-					Name: fmt.Sprintf("racer-%d-%d", lane, n), Silence: 2 * heartbeat})
+				c, err := chatcheck.Join(ctx, chatcheck.Options{
+					URLs: []string{i.url}, Protocol: chatclient.Protocol(pair % 2),
+					Name: fmt.Sprintf("racer-%d-%d", pair, n), Silence: 2 * heartbeat,
+				})
 				cancel()
 				if err != nil {
 					t.Error(err)
@@ -37,8 +41,8 @@ func TestNicknameRace(t *testing.T) {
 				defer c.Close()
 				racers = append(racers, c)
 			}
-			for round := range rounds / lanes {
-				got := race(t, racers, fmt.Sprintf("prize-%d-%d", lane, round))
+			for round := range rounds / pairs {
+				got := race(t, racers, fmt.Sprintf("prize-%d-%d", pair, round))
 				mu.Lock()
 				total := 0
 				for n, won := range got {
@@ -49,7 +53,7 @@ func TestNicknameRace(t *testing.T) {
 				}
 				mu.Unlock()
 				if total != 1 && !t.Failed() {
-					t.Errorf("lane %d, round %d: %d got the name, want 1", lane, round, total)
+					t.Errorf("pair %d, round %d: %d users got the name, want 1", pair, round, total)
 				}
 			}
 		})
@@ -58,27 +62,28 @@ func TestNicknameRace(t *testing.T) {
 	t.Logf("wins by process: %v", wins)
 }
 
-// race has all racers ask for a name at once, and tells who got it. A race in which one lost his connection is void: he may never have heard
-// that he won, and comes back under the name he had at first. Then they race for another name.
+// race has all racers request a name at once, and reports which of them got it. A race in which one
+// lost its connection does not count: the answer may have been lost with it. In that case they race
+// for another name.
 func race(t *testing.T, racers []*chatcheck.Client, name string) []bool {
 	for again := 0; ; again++ {
-		returns := returnsOf(racers)
-		won, whole := raceOnce(t, racers, fmt.Sprintf("%s-%d", name, again))
-		if whole && slices.Equal(returnsOf(racers), returns) || t.Failed() {
+		before := reconnects(racers)
+		won, valid := raceOnce(t, racers, fmt.Sprintf("%s-%d", name, again))
+		if valid && slices.Equal(reconnects(racers), before) || t.Failed() {
 			return won
 		}
 	}
 }
 
-func returnsOf(clients []*chatcheck.Client) []int {
+func reconnects(clients []*chatcheck.Client) []int {
 	var all []int
 	for _, c := range clients {
-		all = append(all, c.State().Returns)
+		all = append(all, c.State().Reconnects)
 	}
 	return all
 }
 
-func raceOnce(t *testing.T, racers []*chatcheck.Client, name string) (won []bool, whole bool) {
+func raceOnce(t *testing.T, racers []*chatcheck.Client, name string) (won []bool, valid bool) {
 	won = make([]bool, len(racers))
 	var lost atomic.Bool
 	var group sync.WaitGroup
@@ -91,7 +96,7 @@ func raceOnce(t *testing.T, racers []*chatcheck.Client, name string) (won []bool
 					lost.Store(true)
 					return
 				case err != nil:
-					t.Errorf("%s asks for %s: %v", c.Name(), name, err)
+					t.Errorf("%s requests %s: %v", c.Name(), name, err)
 					return
 				case code != "too_fast":
 					won[n] = code == ""
@@ -105,13 +110,13 @@ func raceOnce(t *testing.T, racers []*chatcheck.Client, name string) (won []bool
 	return won, !lost.Load()
 }
 
-// rename asks for another name and returns the code of the refusal, "" for none.
+// rename requests another name and returns the code of the refusal, "" for none.
 func rename(ctx context.Context, c *chatcheck.Client, name string) (code string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var taken bool
 	var detail struct{ Code string }
-	if err := c.AskAll(ctx, []any{&taken, &detail}, "nickname", name); err != nil {
+	if err := c.EmitWithAck(ctx, []any{&taken, &detail}, "nickname", name); err != nil {
 		return "", err
 	}
 	if taken && detail.Code == "" {

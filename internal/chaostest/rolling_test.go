@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"chatapp/internal/chatcheck"
+	"chatapp/internal/waittest"
 )
 
 // clientPackages is where the official clients are installed.
@@ -27,18 +28,11 @@ type official struct {
 	lines *bufio.Scanner
 }
 
-// startOfficial starts one and waits until it has its name; nil where there is no Node or no such client, unless everything optional is
-// required.
+// startOfficial starts an official client and waits until it has its name. It returns nil where
+// there is no Node or no such client, unless everything optional is required.
 func startOfficial(t *testing.T, url, name string) *official {
 	t.Helper()
-	packages, err := filepath.Abs(clientPackages)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(filepath.Join(packages, "node_modules", "socket.io-client"))
-	}
+	packages, err := officialPackages()
 	if err != nil {
 		if os.Getenv("CHATAPP_REQUIRE_ALL") == "1" {
 			t.Fatal(err)
@@ -67,40 +61,52 @@ func startOfficial(t *testing.T, url, name string) *official {
 	})
 	o.lines = bufio.NewScanner(stdout)
 	o.lines.Buffer(nil, 64<<20)
-	deaf := time.AfterFunc(patience, func() { _ = node.Process.Kill() })
-	defer deaf.Stop()
+	silent := time.AfterFunc(patience, func() { _ = node.Process.Kill() })
+	defer silent.Stop()
 	if !o.lines.Scan() || o.lines.Text() != "named" {
-		t.Fatalf("the official client says %q, %v, want that it is named", o.lines.Text(), o.lines.Err())
+		t.Fatalf("the official client prints %q, %v, want that it is named", o.lines.Text(), o.lines.Err())
 	}
 	return o
 }
 
-// record waits until the client is connected and has heard so many messages, and returns what it remembers.
+// officialPackages returns the folder of the official clients' packages, if Node can run them.
+func officialPackages() (string, error) {
+	packages, err := filepath.Abs(clientPackages)
+	if err == nil {
+		_, err = exec.LookPath("node")
+	}
+	if err == nil {
+		_, err = os.Stat(filepath.Join(packages, "node_modules", "socket.io-client"))
+	}
+	return packages, err
+}
+
+// record waits until the client is connected and has received so many messages, and returns its record.
 func (o *official) record(t *testing.T, messages int) chatcheck.Record {
 	t.Helper()
 	var r struct {
 		chatcheck.Record
 		Connected bool
 	}
-	until(t, "the official client has heard everything", func() error {
-		if _, err := io.WriteString(o.stdin, "tell\n"); err != nil {
+	waittest.UntilNil(t, "the official client has received everything", func() error {
+		if _, err := io.WriteString(o.stdin, "record\n"); err != nil {
 			t.Fatal(err)
 		}
 		if !o.lines.Scan() {
-			t.Fatalf("the official client does not tell what it remembers: %v", o.lines.Err())
+			t.Fatalf("the official client does not print its record: %v", o.lines.Err())
 		}
 		r.Record, r.Connected = chatcheck.Record{}, false
 		if err := json.Unmarshal(o.lines.Bytes(), &r); err != nil {
 			t.Fatal(err)
 		}
-		heard := 0
+		received := 0
 		for _, l := range r.Lines {
 			if l.Kind == "message" {
-				heard++
+				received++
 			}
 		}
-		if !r.Connected || heard < messages {
-			return fmt.Errorf("connected: %v, %d of %d messages", r.Connected, heard, messages)
+		if !r.Connected || received < messages {
+			return fmt.Errorf("connected: %v, %d of %d messages", r.Connected, received, messages)
 		}
 		return nil
 	})
@@ -108,46 +114,48 @@ func (o *official) record(t *testing.T, messages int) chatcheck.Record {
 	return r.Record
 }
 
-// All instances are replaced, one after the other, as for a new version: everybody goes on, official clients too, and not all at once.
-func TestRollingRestart(t *testing.T) {
-	s := startProcesses(t, "a", "b", "c")
-	f := startFront(t, s.instances)
-	s.populate(t, []string{f.url()})
-	node := startOfficial(t, f.url(), "official")
+// A rolling restart replaces all instances, one after the other, as a new version does. All users
+// go on, official clients too, and they do not all reconnect at once.
+func TestRollingRestartLosesNothing(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, startProcess, "a", "b", "c")
+	p := startProxy(t, c.instances)
+	c.populate(t, []string{p.url()})
+	node := startOfficial(t, p.url(), "official")
 	began := time.Now()
-	for _, old := range slices.Clone(s.instances) {
-		s.round(t, func() {
-			old.end()
-			s.instances = slices.DeleteFunc(s.instances, func(i *instance) bool { return i == old })
-			s.restart(t, old, "new-"+old.name[:1])
+	for _, old := range slices.Clone(c.instances) {
+		c.round(t, func() {
+			old.stop()
+			c.remove(old)
+			c.replace(t, old, "new-"+old.name[:1])
 		})
 	}
-	returns := 0
-	for n, c := range s.users {
-		if state := c.State(); state.Returns == 0 {
+	reconnects := 0
+	for n, user := range c.users {
+		if state := user.State(); state.Reconnects == 0 {
 			t.Errorf("user %d was never moved", n)
 		} else {
-			returns += state.Returns
+			reconnects += state.Reconnects
 		}
 	}
-	// All of an instance's users move within its drain, or, were they not spread over that, within a moment. On a machine with more to do
-	// they come in bursts all the same.
-	share := len(s.users) / len(s.instances)
-	busiest := f.busiest(began)
-	t.Logf("%d returns of %d users; at most %d connections within a second", returns, len(s.users), busiest)
+	// The users of an instance move spread over its drain. On a busy machine they come in bursts
+	// all the same.
+	share := len(c.users) / len(c.instances)
+	busiest := p.busiest(began)
+	t.Logf("%d reconnects of %d users; at most %d connections within a second", reconnects, len(c.users), busiest)
 	if *full && busiest > 2*share {
 		t.Errorf("%d connections within a second, want no storm of more than %d", busiest, 2*share)
 	}
 	if node != nil {
-		said := 0
-		for _, c := range s.users[:writers] {
-			said += len(c.Record().Said)
+		sent := 0
+		for _, user := range c.users[:senders] {
+			sent += len(user.Record().Sent)
 		}
-		r := node.record(t, said)
-		if r.Returns == 0 {
-			t.Error("the official client was never recovered")
+		r := node.record(t, sent)
+		if r.Reconnects == 0 {
+			t.Error("the official client's session was never recovered")
 		}
-		s.others = append(s.others, func() chatcheck.Record { return r })
-		s.judge(t)
+		c.others = append(c.others, func() chatcheck.Record { return r })
+		c.compare(t)
 	}
 }

@@ -11,49 +11,25 @@ import (
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/servicebus"
 	"chatapp/internal/emulator/emulatortest"
-	"chatapp/internal/worker"
+	"chatapp/internal/workertest"
 )
 
-// A worker that meets in the log what only a newer version understands ends, so that the platform starts it again with the newer image.
+// A worker that receives what only a newer version understands ends, so that the platform starts it
+// again with the newer image.
 func TestNewerVersionEndsWorker(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
-	env := environment(t, e, "old", 0)
-	config, err := worker.LoadConfig(func(name string) string { return env[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := worker.New(config, worker.NewLogger(t.Output(), config.Log))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- w.Serve(ctx, listener) }()
-	ended := false
-	t.Cleanup(func() {
-		cancel()
-		if !ended {
-			<-served
-		}
-	})
-	(&instance{name: w.Instance(), url: "http://" + listener.Addr().String()}).ready(t)
+	w := workertest.Start(t, nil, settings(t, e, "old", 0)...)
 	publishNewer(t, e)
-	select {
-	case err := <-served:
-		ended = true
-		if !errors.Is(err, backplane.ErrVersion) {
-			t.Errorf("Serve = %v, want %v", err, backplane.ErrVersion)
-		}
-	case <-time.After(patience):
-		t.Error("the worker goes on, deaf, with a log that it can't read")
+	goesOn := time.AfterFunc(patience, w.Drain)
+	defer goesOn.Stop()
+	if err := w.Wait(); !errors.Is(err, backplane.ErrVersion) {
+		t.Errorf("Serve = %v, want %v", err, backplane.ErrVersion)
 	}
 }
 
-// publishNewer puts an envelope of a version far ahead on the topic: a CBOR map of the version and the least that a reader must know.
+// publishNewer publishes an envelope of a version far ahead: a CBOR map of its version, and of the
+// least version that a reader must know.
 func publishNewer(t *testing.T, e *emulatortest.Server) {
 	t.Helper()
 	_, port, err := net.SplitHostPort(e.HTTPAddress())
@@ -64,7 +40,9 @@ func publishNewer(t *testing.T, e *emulatortest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bus, err := servicebus.New(servicebus.Options{ConnectionString: e.ConnectionString(), EmulatorHTTPPort: management, Name: "new"})
+	bus, err := servicebus.New(servicebus.Options{
+		ConnectionString: e.ConnectionString(), EmulatorHTTPPort: management, Name: "new",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

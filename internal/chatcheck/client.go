@@ -3,130 +3,134 @@ package chatcheck
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"chatapp/internal/chatclient"
 )
 
-// Options say who a client is and where the chat is.
+// Options configure a client.
 type Options struct {
-	URLs  []string // http or https addresses of instances; each connection is made to the next one
-	First int      // index of the URL to begin with, modulo their number
-	Door  Door
-	Name  string // nickname; taken by nobody else
+	URLs     []string // http or https addresses of instances; each connection goes to the next one
+	First    int      // index of the URL to begin with, modulo their number
+	Protocol chatclient.Protocol
+	Name     string // nickname, which no other client may use
 
-	// Silence is how long the plain door may be without a heartbeat before the connection counts as lost; 50 s. Socket.IO's says so
-	// itself. Half of it is the most that opening a WebSocket may take.
+	// Silence is how long a raw WebSocket may be without a heartbeat before the connection counts
+	// as lost; 0 means 50 s. Socket.IO's handshake has its own. Half of it, but at most 10 s,
+	// bounds the opening of a connection.
 	Silence time.Duration
-	// Insecure believes any certificate, as of a test deployment.
+	// Insecure accepts any certificate, such as that of a test deployment.
 	Insecure bool
 }
 
-// Client is one user of the chat. A lost connection is none of its user's business: Say and Ask wait until it is back.
+// Client is one user of the chat. When its connection is lost it connects again by itself, and
+// calls under way wait until it has.
 type Client struct {
-	options Options // immutable
-	dialer  websocket.Dialer
-	cancel  context.CancelFunc // ends the reader
-	done    chan struct{}      // closed when the reader has ended
-	writing sync.Mutex         // held while writing
+	options  Options             // immutable
+	targets  []chatclient.Target // immutable
+	cancel   context.CancelFunc  // ends the reader
+	done     chan struct{}       // closed when the reader has ended
+	flushing sync.Mutex          // held while requests are written, which keeps their order
 
 	mu sync.Mutex
 	// mu guards
-	conn     *websocket.Conn // nil while there is none
-	named    bool            // this connection may speak
-	live     bool            // it has been told all it had missed: the server says its status then
-	silence  time.Duration
-	token    string
-	pid      string
-	offset   string
-	next     int           // URL of the next connection
-	away     time.Duration // to be waited before it
-	leaving  bool
-	requests []*request // not answered, in the order made
-	lastID   int
-	record   record
-	changed  chan struct{} // closed, and another made, when anything here has changed
+	link        link
+	credentials credentials
+	requests    []*request // not answered, in the order made
+	lastID      int        // of a request
+	record      record
+	changed     chan struct{} // closed, and another made, when anything here has changed
 }
 
-// request is an event that wants an answer.
-type request struct {
-	event  string
-	args   []any
-	repeat bool // asked again after the connection was lost
-	claims bool // asks for the client's own name: goes ahead of having it
-	id     int  // ack id; 0: not sent on this connection
-	answer chan answer
+// link is a client's connection, or its search for one.
+type link struct {
+	conn    *chatclient.Conn // nil while there is none
+	named   bool             // the connection may send messages
+	live    bool             // it has received all that was missed: the server sends its status then
+	next    int              // index of the URL of the next connection
+	pause   time.Duration    // to be waited before that
+	leaving bool             // there will be no other
 }
 
-type answer struct {
-	args []json.RawMessage
-	err  error
+// credentials are by what a server knows a client again.
+type credentials struct {
+	token  string // of the nickname
+	pid    string // of the Socket.IO session
+	offset string // the log index of the last event received
 }
 
-// ErrLost ends a question whose answer the connection's end has taken.
+// ErrLost ends a request whose answer was lost together with the connection.
 var ErrLost = errors.New("connection lost")
 
-// ErrClosed is what a closed client says.
+// ErrClosed is returned by the methods of a closed client.
 var ErrClosed = errors.New("client closed")
 
-// Join connects a client and waits until it has its nickname; ctx bounds only that. The client lives until Close, Leave or Vanish.
+// Join connects a client and waits until it has its nickname. ctx bounds only that: the client
+// lives until Close, Leave or Vanish.
 func Join(ctx context.Context, o Options) (*Client, error) {
 	if o.Silence == 0 {
 		o.Silence = 50 * time.Second
 	}
-	c := &Client{options: o, done: make(chan struct{}), next: o.First, changed: make(chan struct{}),
-		dialer: websocket.Dialer{HandshakeTimeout: min(10*time.Second, o.Silence/2), TLSClientConfig: &tls.Config{InsecureSkipVerify: o.Insecure}}}
+	c := &Client{options: o, done: make(chan struct{}), changed: make(chan struct{})}
+	c.link.next = o.First
 	c.record.Name = o.Name
+	for _, url := range o.URLs {
+		target, err := chatclient.ParseTarget(url, o.Protocol)
+		if err != nil {
+			return nil, err
+		}
+		target.Insecure = o.Insecure
+		c.targets = append(c.targets, target)
+	}
 	reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	go c.run(reading)
 	if err := c.Await(ctx, func(s State) bool { return s.Named }); err != nil {
-		trouble := c.Record().Troubles
+		problems := c.Record().Problems
 		c.Close()
-		return nil, fmt.Errorf("join as %s: %w; %v", o.Name, err, trouble)
+		return nil, fmt.Errorf("join as %s: %w; %v", o.Name, err, problems)
 	}
 	return c, nil
 }
 
-// Name is the client's nickname.
+// Name returns the client's nickname.
 func (c *Client) Name() string { return c.options.Name }
 
 // State is a client at a moment.
 type State struct {
-	Named    bool // connected, under its name
-	Heard    int  // messages of others, all told
-	Returns  int
-	Instance string // that serves it, or did last
+	Named      bool // connected under its nickname
+	Received   int  // messages of others, in all
+	Reconnects int
+	Instance   string // the instance that serves the client, or did last
 }
 
 func (c *Client) stateLocked() State {
-	s := State{Named: c.named, Heard: c.record.heard, Returns: c.record.Returns}
+	s := State{Named: c.link.named, Received: c.record.received, Reconnects: c.record.Reconnects}
 	if n := len(c.record.Instances); n > 0 {
 		s.Instance = c.record.Instances[n-1]
 	}
 	return s
 }
 
-// State tells how the client is.
+// State returns the client's present state.
 func (c *Client) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stateLocked()
 }
 
-// Record is a copy of all that the client remembers.
+// Record returns a copy of all that the client has recorded.
 func (c *Client) Record() Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.record.copy()
 }
 
-// Await waits until a condition holds that depends on the client alone.
+// Await waits until holds reports true of the client's state.
 func (c *Client) Await(ctx context.Context, holds func(State) bool) error {
 	for {
 		c.mu.Lock()
@@ -145,23 +149,25 @@ func (c *Client) Await(ctx context.Context, holds func(State) bool) error {
 	}
 }
 
-func (c *Client) changedLocked() {
+func (c *Client) notifyLocked() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// Say says something in the lobby and waits until the log has it, however often the connection is lost meanwhile. A refusal for now, as
-// for too much haste, is waited out.
-func (c *Client) Say(ctx context.Context, text string) (Said, error) {
-	said := Said{Text: text, At: time.Now()}
+// Send sends a message to the lobby and waits until the log has it, however often the connection is
+// lost before. It tries again after a refusal that is only for now, such as one of a rate limit.
+func (c *Client) Send(ctx context.Context, text string) (Sent, error) {
+	sent := Sent{Text: text, At: time.Now()}
 	c.mu.Lock()
-	c.record.Speaks = true
+	c.record.Sends = true
 	c.mu.Unlock()
 	cid := rand.Text()
 	for {
-		args, err := c.request(ctx, &request{event: "user message", args: []any{text, map[string]string{"cid": cid}}, repeat: true})
+		args, err := c.request(ctx, &request{
+			event: "user message", args: []any{text, map[string]string{"cid": cid}}, repeat: true,
+		})
 		if err != nil {
-			return said, fmt.Errorf("say %q: %w", text, err)
+			return sent, fmt.Errorf("send %q: %w", text, err)
 		}
 		var a struct {
 			OK      bool
@@ -170,46 +176,44 @@ func (c *Client) Say(ctx context.Context, text string) (Said, error) {
 			Message string
 			Wait    int64
 		}
-		if err := arguments(args, &a); err != nil {
-			return said, fmt.Errorf("say %q: answer: %w", text, err)
+		if err := decode(args, &a); err != nil {
+			return sent, fmt.Errorf("send %q: answer: %w", text, err)
 		}
 		switch {
 		case a.OK:
-			said.ID, said.Took = a.ID, time.Since(said.At)
+			sent.ID, sent.Took = a.ID, time.Since(sent.At)
 			c.mu.Lock()
-			c.record.Said = append(c.record.Said, said)
-			c.changedLocked()
+			c.record.Sent = append(c.record.Sent, sent)
+			c.notifyLocked()
 			c.mu.Unlock()
-			return said, nil
+			return sent, nil
 		case a.Code != "too_fast" && a.Code != "overloaded" && a.Code != "unavailable" && a.Code != "no_name":
-			return said, fmt.Errorf("say %q: refused: %s: %s", text, a.Code, a.Message)
+			return sent, fmt.Errorf("send %q: refused: %s: %s", text, a.Code, a.Message)
 		}
 		if err := pause(ctx, max(time.Duration(a.Wait)*time.Millisecond, 100*time.Millisecond)); err != nil {
-			return said, fmt.Errorf("say %q: refused: %s: %w", text, a.Code, err)
+			return sent, fmt.Errorf("send %q: refused: %s: %w", text, a.Code, err)
 		}
 	}
 }
 
-// Ask emits an event and decodes the first argument of its acknowledgement.
-func (c *Client) Ask(ctx context.Context, v any, event string, args ...any) error {
-	return c.AskAll(ctx, []any{v}, event, args...)
-}
-
-// AskAll emits an event and decodes as many arguments of its acknowledgement as there are values.
-func (c *Client) AskAll(ctx context.Context, values []any, event string, args ...any) error {
+// EmitWithAck emits an event and waits for its acknowledgement. It decodes as many of the
+// acknowledgement's arguments as there are values. The error wraps ErrLost if the connection was
+// lost in between.
+func (c *Client) EmitWithAck(ctx context.Context, values []any, event string, args ...any) error {
 	got, err := c.request(ctx, &request{event: event, args: args})
 	if err == nil {
-		err = arguments(got, values...)
+		err = decode(got, values...)
 	}
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", event, err)
+		return fmt.Errorf("emit %s: %w", event, err)
 	}
 	return nil
 }
 
-// Presence is who is in the lobby, as the client's instance has it; true is for a user whose connection is lost.
+// Presence returns the names of the lobby's users, as the client's instance has them. The value is
+// true for a user who is away: whose connection is lost.
 func (c *Client) Presence(ctx context.Context) (map[string]bool, error) {
-	var who struct {
+	var answer struct {
 		OK    bool
 		Code  string
 		Users []struct {
@@ -217,57 +221,58 @@ func (c *Client) Presence(ctx context.Context) (map[string]bool, error) {
 			Away bool
 		}
 	}
-	if err := c.Ask(ctx, &who, "who"); err != nil {
+	if err := c.EmitWithAck(ctx, []any{&answer}, "who"); err != nil {
 		return nil, err
 	}
-	if !who.OK {
-		return nil, fmt.Errorf("ask who: refused: %s", who.Code)
+	if !answer.OK {
+		return nil, fmt.Errorf("emit who: refused: %s", answer.Code)
 	}
 	all := make(map[string]bool)
-	for _, u := range who.Users {
+	for _, u := range answer.Users {
 		all[u.Name] = u.Away
 	}
 	return all, nil
 }
 
-// Cut breaks the connection without a word. The client comes back after a while.
-func (c *Client) Cut(away time.Duration) {
+// Cut breaks the connection as a network does, without a closing handshake. The client connects
+// again after the pause.
+func (c *Client) Cut(pause time.Duration) {
 	c.mu.Lock()
-	c.away = away
-	conn := c.conn
+	c.link.pause = pause
+	conn := c.link.conn
 	c.mu.Unlock()
 	if conn != nil {
-		_ = conn.NetConn().Close()
+		conn.Abort()
 	}
 }
 
-// Vanish breaks the connection without a word, for ever.
+// Vanish breaks the connection without a closing handshake, for good.
 func (c *Client) Vanish() {
 	c.cancel()
 	<-c.done
 }
 
-// Leave leaves the chat in order: the name is free at once.
-func (c *Client) Leave() { c.end(c.options.Door.disconnect()) }
+// Leave leaves the chat: the server frees the nickname at once.
+func (c *Client) Leave() { c.end((*chatclient.Conn).Disconnect) }
 
-// Close closes the connection in order, as a page does that is closed.
+// Close closes the connection with a closing handshake, as a browser does with its page.
 func (c *Client) Close() { c.end(nil) }
 
-func (c *Client) end(last []byte) {
+// closeTimeout is how long a server has to answer a closing handshake.
+const closeTimeout = time.Second
+
+func (c *Client) end(before func(*chatclient.Conn) error) {
 	c.mu.Lock()
-	conn := c.conn
-	c.leaving = true
+	conn := c.link.conn
+	c.link.leaving = true
 	c.mu.Unlock()
-	if conn != nil {
-		if last != nil {
-			_ = c.write(conn, last) // whoever is gone need not be told
-		}
-		goodbye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-		_ = conn.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(time.Second))
-		timer := time.AfterFunc(time.Second, c.cancel) // the server's answer ends the reader sooner
-		defer timer.Stop()
-	} else {
+	if conn == nil {
 		c.cancel()
+	} else {
+		if before != nil {
+			_ = before(conn) // a lost connection ends the client as well
+		}
+		conn.StartClose(closeTimeout)
 	}
 	<-c.done
 	c.cancel()
@@ -282,4 +287,20 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// decode decodes as many arguments as there are values; one that is nil is skipped.
+func decode(args []json.RawMessage, values ...any) error {
+	if len(args) < len(values) {
+		return fmt.Errorf("%d arguments, want %d", len(args), len(values))
+	}
+	for i, v := range values {
+		if v == nil {
+			continue
+		}
+		if err := json.Unmarshal(args[i], v); err != nil {
+			return fmt.Errorf("argument %d: %w", i, err)
+		}
+	}
+	return nil
 }

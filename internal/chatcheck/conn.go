@@ -3,35 +3,39 @@ package chatcheck
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"chatapp/internal/chatclient"
 )
 
-// The pauses between two attempts to connect: as Socket.IO's clients make them, only shorter.
+// The pauses between two attempts to connect are those of Socket.IO's clients, only shorter.
 const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 2 * time.Second
 )
 
-// writeTimeout is how long a server may refuse to read.
-const writeTimeout = 10 * time.Second
+const (
+	// writeTimeout is how long a server may refuse to read.
+	writeTimeout = 10 * time.Second
+	// maxDialTimeout bounds the opening of a connection.
+	maxDialTimeout = 10 * time.Second
+)
 
-// run is the client's goroutine: it connects, reads until the connection ends, and comes back.
+// run is the client's goroutine: it connects, reads until the connection ends, and connects again.
 func (c *Client) run(ctx context.Context) {
 	defer close(c.done)
 	wait := firstPause
 	for ctx.Err() == nil {
 		accepted, err := c.connection(ctx)
-		c.lost()
+		c.disconnected()
 		c.mu.Lock()
-		leaving, away := c.leaving, c.away
-		c.away = 0
+		leaving, longer := c.link.leaving, c.link.pause
+		c.link.pause = 0
 		if err != nil && !leaving && !accepted {
-			c.record.trouble("not connected: %v", err)
+			c.record.problem("not connected: %v", err)
 		}
 		c.mu.Unlock()
 		if leaving {
@@ -40,7 +44,7 @@ func (c *Client) run(ctx context.Context) {
 		if accepted {
 			wait = firstPause
 		}
-		if pause(ctx, away+wait/2+rand.N(wait)) != nil {
+		if pause(ctx, longer+wait/2+rand.N(wait)) != nil {
 			break
 		}
 		wait = min(2*wait, maxPause)
@@ -53,204 +57,185 @@ func (c *Client) run(ctx context.Context) {
 	c.requests = nil
 }
 
-// connection is one connection's life. It tells whether the server had let the client in.
+// connection serves one connection to its end. It reports whether the server had accepted the client.
 func (c *Client) connection(ctx context.Context) (accepted bool, err error) {
 	c.mu.Lock()
-	url := c.options.URLs[c.next%len(c.options.URLs)]
-	c.next++
-	c.silence = c.options.Silence
+	target := c.targets[c.link.next%len(c.targets)]
+	c.link.next++
 	c.mu.Unlock()
-	conn, _, err := c.dialer.DialContext(ctx, "ws"+strings.TrimPrefix(strings.TrimSuffix(url, "/"), "http")+c.options.Door.path(), nil)
+	s := &server{client: c}
+	dialing, cancel := context.WithTimeout(ctx, min(maxDialTimeout, c.options.Silence/2))
+	s.conn, err = chatclient.Dial(dialing, target, chatclient.Options{
+		Protocol: c.options.Protocol, Handler: s, Auth: c.auth(), Silence: c.options.Silence, WriteTimeout: writeTimeout,
+	})
+	cancel()
 	if err != nil {
 		return false, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.NetConn().Close() })
-	defer func() {
-		stop()
-		_ = conn.Close()
-	}()
+	stop := context.AfterFunc(ctx, s.conn.Abort)
+	defer stop()
 	c.mu.Lock()
-	c.conn = conn
+	c.link.conn = s.conn
 	c.mu.Unlock()
-	conn.SetPingHandler(func(data string) error {
-		c.heartbeat(conn)
-		_ = conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(writeTimeout))
-		return nil
-	})
-	if c.options.Door == Bare {
-		if err := c.write(conn, c.options.Door.connect(c.auth())); err != nil {
-			return false, err
-		}
+	err = s.conn.Serve()
+	if errors.Is(err, chatclient.ErrProtocol) {
+		c.mu.Lock()
+		c.record.problem("%v", err)
+		c.mu.Unlock()
 	}
-	c.heartbeat(conn)
-	for {
-		_, data, err := conn.ReadMessage()
-		if err != nil {
-			return accepted, err
-		}
-		m, err := c.options.Door.parse(data)
-		if err != nil {
-			c.mu.Lock()
-			c.record.trouble("%v", err)
-			c.mu.Unlock()
-			return accepted, err
-		}
-		if m.kind == kindConnected {
-			accepted = true
-		}
-		if err := c.message(conn, m); err != nil {
-			return accepted, err
-		}
-	}
+	return s.accepted, err
 }
 
-// heartbeat gives the server until the next one.
-func (c *Client) heartbeat(conn *websocket.Conn) {
+// auth returns the credentials that the next connection presents.
+func (c *Client) auth() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_ = conn.SetReadDeadline(time.Now().Add(c.silence)) // fails only on a closed connection, which reading tells
-}
-
-// auth is by what the client is known: the token of its name, and where in the log it was. By Socket.IO's door, also by what recovers a
-// session.
-func (c *Client) auth() any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	auth := map[string]string{}
-	for key, value := range map[string]string{"token": c.token, "offset": c.offset, "pid": c.pid} {
-		if value != "" && (key != "pid" || c.options.Door == SocketIO) {
+	auth := make(map[string]string)
+	for key, value := range map[string]string{
+		"token": c.credentials.token, "offset": c.credentials.offset, "pid": c.credentials.pid,
+	} {
+		if value != "" && (key != "pid" || c.options.Protocol == chatclient.SocketIO) {
 			auth[key] = value
 		}
 	}
 	return auth
 }
 
-func (c *Client) write(conn *websocket.Conn, data []byte) error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	return writeText(conn, data)
+// server handles what a client receives on one connection.
+type server struct {
+	client   *Client
+	conn     *chatclient.Conn
+	accepted bool
 }
 
-func writeText(conn *websocket.Conn, data []byte) error {
-	_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // fails only on a closed connection, which writing tells
-	return conn.WriteMessage(websocket.TextMessage, data)
-}
-
-// message handles one message of the server.
-func (c *Client) message(conn *websocket.Conn, m received) error {
-	switch m.kind {
-	case kindOpen:
+// Handle implements chatclient.Handler. The connection's buffer is its own, so that Handle may write.
+func (s *server) Handle(kind chatclient.Kind, payload []byte) error {
+	if kind == chatclient.Open || kind == chatclient.Ping {
+		return nil // the connection has answered
+	}
+	c := s.client
+	m, err := c.options.Protocol.Parse(payload)
+	if err != nil {
+		return err
+	}
+	switch m.Kind {
+	case chatclient.Connected:
+		s.accepted = true
 		c.mu.Lock()
-		c.silence = m.silence
+		c.credentials.pid = m.PID
 		c.mu.Unlock()
-		c.heartbeat(conn)
-		return c.write(conn, c.options.Door.connect(c.auth()))
-	case kindPing:
-		c.heartbeat(conn)
-		return c.write(conn, []byte("3"))
-	case kindConnected:
-		c.mu.Lock()
-		c.pid = m.pid
-		c.mu.Unlock()
-	case kindRefused:
-		return fmt.Errorf("not let in: %s", m.why)
-	case kindSentAway:
+	case chatclient.Refused:
+		return fmt.Errorf("not accepted: %s", m.Reason)
+	case chatclient.Disconnected:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if !c.leaving {
-			c.record.trouble("sent away by the server")
+		if !c.link.leaving {
+			c.record.problem("disconnected by the server")
 		}
-	case kindAck:
-		c.answered(m)
-	case kindEvent:
+	case chatclient.Ack:
+		c.acknowledged(m)
+	case chatclient.Event:
 		return c.event(m)
 	}
 	return nil
 }
 
-func (c *Client) event(m received) error {
-	if m.event == "session" {
+func (c *Client) event(m chatclient.Message) error {
+	if m.Event == "session" {
 		return c.session(m)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if id := offset(m.args); id != "" {
-		c.offset = id
+	if index := logIndex(m.Args); index != "" {
+		c.credentials.offset = index
 	}
-	if m.event == "status" {
-		c.live = true
+	if m.Event == "status" {
+		c.link.live = true
 	}
-	if err := c.record.event(m, c.live); err != nil {
+	if err := c.record.event(m, c.link.live); err != nil {
 		return err
 	}
-	c.changedLocked()
+	c.notifyLocked()
 	return nil
 }
 
-// session is how the server says who the client is to it: at every connect, and when its name changes hands.
-func (c *Client) session(m received) error {
+// logIndex returns the log index that an event ends with, as its last argument; "" if it does not.
+func logIndex(args []json.RawMessage) string {
+	var index string
+	if len(args) == 0 || json.Unmarshal(args[len(args)-1], &index) != nil {
+		return ""
+	}
+	return index
+}
+
+// session handles the event that tells a client its name and instance: at every connect, and when
+// its name changes.
+func (c *Client) session(m chatclient.Message) error {
 	var s struct{ Instance, Name, Code string }
-	if err := arguments(m.args, &s); err != nil {
+	if err := decode(m.Args, &s); err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
 	c.mu.Lock()
 	if s.Code != "" {
-		c.record.trouble("session: %s", s.Code)
+		c.record.problem("session: %s", s.Code)
 	}
 	if s.Instance != c.stateLocked().Instance {
 		c.record.Instances = append(c.record.Instances, s.Instance)
 	}
-	known := s.Name == c.options.Name
-	if known && !c.named && c.token != "" {
-		c.record.back(time.Now())
+	named, token := s.Name == c.options.Name, c.credentials.token
+	if named && !c.link.named && token != "" {
+		c.record.reconnected(time.Now())
 	}
-	c.named = known
-	options := map[string]string{}
-	if c.token != "" {
-		options["token"] = c.token
-	}
-	c.changedLocked()
+	c.link.named = named
+	c.notifyLocked()
 	c.mu.Unlock()
-	if known {
+	if named {
 		c.flush()
-		return nil
+	} else {
+		c.claim(token)
 	}
-	return c.claim(options)
-}
-
-// claim asks for the nickname. Nobody waits for the answer, which answered takes.
-func (c *Client) claim(options any) error {
-	c.mu.Lock()
-	r := &request{event: "nickname", args: []any{c.options.Name, options}, claims: true, answer: make(chan answer, 1)}
-	c.requests = append(c.requests, r)
-	c.mu.Unlock()
-	c.flush()
 	return nil
 }
 
-// claimed takes the answer to claim.
+// claim requests the nickname, with the token that proves it to be the client's own if it has one.
+// It does not wait for the answer.
+func (c *Client) claim(token string) {
+	options := make(map[string]string)
+	if token != "" {
+		options["token"] = token
+	}
+	r := &request{
+		event: "nickname", args: []any{c.options.Name, options}, claims: true, answer: make(chan answer, 1),
+	}
+	c.mu.Lock()
+	c.requests = append(c.requests, r)
+	c.mu.Unlock()
+	c.flush()
+}
+
+// claimed handles the answer to claim.
 func (c *Client) claimed(args []json.RawMessage) {
 	var taken bool
 	var detail struct{ Token, Code string }
-	err := arguments(args, &taken, &detail)
+	err := decode(args, &taken, &detail)
 	c.mu.Lock()
 	if err != nil || taken {
-		c.record.trouble("nickname not given: %s, %v", detail.Code, err)
-		conn := c.conn
+		c.record.problem("nickname refused: %s, %v", detail.Code, err)
+		conn := c.link.conn
 		c.mu.Unlock()
 		if conn != nil {
-			_ = conn.NetConn().Close() // comes back, and tries again
+			conn.Abort() // the client connects again, and tries again
 		}
 		return
 	}
-	if c.token != "" && !c.named {
-		c.record.back(time.Now())
+	if c.credentials.token != "" && !c.link.named {
+		c.record.reconnected(time.Now())
 	}
-	if detail.Token != "" { // it is told only once
-		c.token = detail.Token
+	if detail.Token != "" { // the server sends it only once
+		c.credentials.token = detail.Token
 	}
-	c.named = true
-	c.changedLocked()
+	c.link.named = true
+	c.notifyLocked()
 	c.mu.Unlock()
 	c.flush()
 }

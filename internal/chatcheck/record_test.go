@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"chatapp/internal/chatclient"
 )
 
-// announced takes down an announcement of which this is the second argument, and returns the lines it adds.
+// announced records an announcement with the given second argument, and returns the lines that it adds.
 func (r *record) announced(meta string) (string, error) {
 	before := len(r.Lines)
-	err := r.event(received{event: "announcement", args: []json.RawMessage{json.RawMessage(`"words"`), json.RawMessage(meta)}}, true)
+	err := r.event(chatclient.Message{Event: "announcement", Args: []json.RawMessage{json.RawMessage(`"words"`), json.RawMessage(meta)}}, true)
 	var lines []string
 	for _, l := range r.Lines[before:] {
 		lines = append(lines, fmt.Sprintf("%s %s %s %v", l.ID, l.Kind, l.From, l.Live))
@@ -18,7 +20,7 @@ func (r *record) announced(meta string) (string, error) {
 	return strings.Join(lines, "; "), err
 }
 
-func TestAnnouncements(t *testing.T) {
+func TestSharedAnnouncementAddsALineForEachUser(t *testing.T) {
 	r := &record{Record: Record{Name: "Ann"}}
 	for _, tt := range []struct{ meta, want string }{
 		{`{"kind":"join","name":"Bob","id":"1.x"}`, "1.x join Bob true"},
@@ -31,9 +33,9 @@ func TestAnnouncements(t *testing.T) {
 		}
 	}
 	if _, err := r.announced(`{"kind":"join","id":"8.x","names":["Eve"],"ids":["7.x","8.x"]}`); err == nil {
-		t.Error("announcement of one name with two ids is taken")
+		t.Error("an announcement of one name with two ids is accepted")
 	}
-	if _, err := r.announced(`{"kind":"leave","name":"Cid","id":"6.x","names":["Bob","Cid"],"ids":["9.x","5.x"]}`); err != nil || len(r.Doubled) != 1 {
-		t.Errorf("a line told again counts %d doubled, %v, want 1", len(r.Doubled), err)
+	if _, err := r.announced(`{"kind":"leave","name":"Cid","id":"6.x","names":["Bob","Cid"],"ids":["9.x","5.x"]}`); err != nil || len(r.Duplicates) != 1 {
+		t.Errorf("a repeated line counts %d duplicates, %v, want 1", len(r.Duplicates), err)
 	}
 }

@@ -5,7 +5,24 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"chatapp/internal/chatclient"
 )
+
+// request is an event that the server has to acknowledge.
+type request struct {
+	event  string
+	args   []any
+	repeat bool // sent again when the connection was lost
+	claims bool // requests the client's own name, which all others wait for
+	id     int  // of the acknowledgement; 0: not sent on this connection
+	answer chan answer
+}
+
+type answer struct {
+	args []json.RawMessage
+	err  error
+}
 
 // request sends an event as soon as there is a connection for it, and waits for the acknowledgement.
 func (c *Client) request(ctx context.Context, r *request) ([]json.RawMessage, error) {
@@ -43,14 +60,14 @@ func (c *Client) forget(r *request) {
 	c.requests = slices.DeleteFunc(c.requests, func(other *request) bool { return other == r })
 }
 
-// flush writes what has been asked and not been sent, in order. Those who call it take turns.
+// flush writes the requests that have not been sent, in order.
 func (c *Client) flush() {
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
 	for {
 		c.mu.Lock()
-		conn := c.conn
-		i := slices.IndexFunc(c.requests, func(r *request) bool { return r.id == 0 && (c.named || r.claims) })
+		conn := c.link.conn
+		i := slices.IndexFunc(c.requests, func(r *request) bool { return r.id == 0 && (c.link.named || r.claims) })
 		if conn == nil || i < 0 {
 			c.mu.Unlock()
 			return
@@ -58,41 +75,41 @@ func (c *Client) flush() {
 		r := c.requests[i]
 		c.lastID++
 		r.id = c.lastID
-		data := c.options.Door.emit(r.event, r.args, r.id)
+		id := r.id
 		c.mu.Unlock()
-		if writeText(conn, data) != nil {
-			return // the reader notices the end, and asks again on the next connection
+		if conn.Emit(r.event, id, r.args...) != nil {
+			return // the reader notices the end, and sends the request on the next connection
 		}
 	}
 }
 
-// answered finds who has asked.
-func (c *Client) answered(m received) {
+// acknowledged passes an acknowledgement on to its request.
+func (c *Client) acknowledged(m chatclient.Message) {
 	c.mu.Lock()
-	i := slices.IndexFunc(c.requests, func(r *request) bool { return r.id == m.ack })
+	i := slices.IndexFunc(c.requests, func(r *request) bool { return r.id == m.AckID })
 	if i < 0 {
 		c.mu.Unlock()
-		return // who has asked did not wait for it
+		return // the request's caller has given up
 	}
 	r := c.requests[i]
 	c.requests = slices.Delete(c.requests, i, i+1)
 	c.mu.Unlock()
 	if r.claims {
-		c.claimed(m.args)
+		c.claimed(m.Args)
 		return
 	}
-	r.answer <- answer{args: m.args}
+	r.answer <- answer{args: m.Args}
 }
 
-// lost takes note that the connection has ended.
-func (c *Client) lost() {
+// disconnected ends what was under way on the connection that has ended.
+func (c *Client) disconnected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.named {
-		c.record.away(time.Now())
+	if c.link.named {
+		c.record.disconnected(time.Now())
 	}
-	c.conn, c.named, c.live = nil, false, false
-	c.changedLocked()
+	c.link.conn, c.link.named, c.link.live = nil, false, false
+	c.notifyLocked()
 	c.requests = slices.DeleteFunc(c.requests, func(r *request) bool {
 		sent := r.id != 0
 		r.id = 0

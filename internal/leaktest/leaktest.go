@@ -8,12 +8,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-// lingering is how net/http waits half a second before it closes a connection whose handler left a part of the request
-// unread. No server waits for that goroutine, and nothing can end it sooner.
+// lingering is how net/http waits half a second before it closes a connection whose handler left a
+// part of the request unread. No server waits for that goroutine, and nothing can end it sooner.
 const lingering = "net/http.(*conn).closeWriteAndWait"
 
-// Main runs a package's tests and exits with their status, or with a failure if goroutines remain that the tests have
-// started. It is the whole body of a TestMain. Idle connections of http.DefaultClient don't count: Main closes them.
+// Main runs a package's tests and exits with their status, or with a failure if goroutines remain
+// that the tests have started. It is the whole body of a TestMain. Idle connections of
+// http.DefaultClient don't count: Main closes them.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(closingIdle{m}, goleak.IgnoreAnyFunction(lingering))
 }

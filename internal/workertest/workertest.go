@@ -29,8 +29,9 @@ type Server struct {
 	err    error         // what Serve returned; set before done is closed
 }
 
-// Start serves a worker and waits until it is ready. The worker joins bus; a nil bus stands for the one that the
-// settings name. Each setting is an environment variable, as "NAME=value". They apply on top of a short DRAIN_TIMEOUT.
+// Start serves a worker and waits until it is ready. The worker joins bus; a nil bus stands for the
+// one that the settings name. Each setting is an environment variable, as "NAME=value". They apply
+// on top of a short DRAIN_TIMEOUT.
 func Start(t testing.TB, bus backplane.Bus, settings ...string) *Server {
 	t.Helper()
 	s := StartUnready(t, bus, settings...)
@@ -64,7 +65,8 @@ func assemble(config worker.Config, log *slog.Logger, bus backplane.Bus) (*worke
 	return worker.NewOn(config, log, bus)
 }
 
-// logger writes to the test's output: all of a worker's log with go test -v, and what someone has to look at without.
+// logger writes to the test's output: all of a worker's log with go test -v, and what someone has
+// to look at without.
 func logger(t testing.TB) *slog.Logger {
 	level := slog.LevelWarn
 	if testing.Verbose() {
@@ -126,8 +128,8 @@ func ready(url string) error {
 // Drain has the worker release its clients and end, and does not wait for that.
 func (s *Server) Drain() { s.cancel() }
 
-// Stop drains the worker and waits for its end. The test fails if the worker ended with an error. The test's clean-up
-// calls Stop, too; all calls but the first do nothing.
+// Stop drains the worker and waits for its end. The test fails if the worker ended with an error.
+// The test's clean-up calls Stop, too; all calls but the first do nothing.
 func (s *Server) Stop() {
 	s.t.Helper()
 	s.cancel()
@@ -136,7 +138,8 @@ func (s *Server) Stop() {
 	}
 }
 
-// Wait waits until the worker has ended by itself or after Drain, and returns its error to the first caller.
+// Wait waits until the worker has ended by itself or after Drain, and returns its error to the
+// first caller.
 func (s *Server) Wait() error {
 	<-s.done
 	err := s.err

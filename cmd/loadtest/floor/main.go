@@ -1,19 +1,20 @@
 //go:build unix
 
-// Floor is the least that a chat server over WebSocket can do, to measure chatapp against: gorilla/websocket, one
-// goroutine per connection, and just enough of Engine.IO 4 and Socket.IO 5 as text to serve cmd/loadtest. It validates
-// nothing, bounds nothing, closes no slow reader, and a malformed event is repeated as it came. What a real server
-// costs above it is the price of the protocol.
+// Floor is the least chat server over WebSocket to measure chatapp against: gorilla/websocket, one
+// goroutine per connection, and just enough of Engine.IO 4 and Socket.IO 5 as text to serve
+// cmd/loadtest. It validates nothing, bounds nothing, closes no slow reader, and repeats a
+// malformed event as it came. What a real server costs above it is the price of the protocol.
 //
 //	go run ./cmd/loadtest/floor -port 3100 &
 //	go run ./cmd/loadtest -mode max http://localhost:3100
 //
-// Every nickname is accepted and nothing is announced; a user message goes to everybody but its sender. The event is
-// framed once and shared by all receivers. The flags choose how it is written:
+// It accepts every nickname and announces nothing. A user message goes to all clients but its
+// sender: the event is framed once, and all receivers share the frame. The flags choose how it is
+// written:
 //
 //	-write each         one write per delivery, made by the goroutine that read the event
-//	-write gather       a queue per connection; what waits there leaves in one writev
-//	-raw                by write(2) itself, in place of net.Conn; gathered frames are copied together first
+//	-write gather       a queue per connection; what waits there leaves as one batch, in one writev
+//	-raw                by write(2) itself, in place of net.Conn; the frames of a batch are copied together first
 package main
 
 import (
@@ -32,11 +33,11 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// server is all connections and how to write to them.
+// server holds all connections, and how to write to them.
 type server struct {
-	gather bool
-	raw    bool
-	pings  time.Duration
+	batch bool // write what waits for a connection in one system call
+	raw   bool // write with write(2)
+	pings time.Duration
 
 	readers sync.WaitGroup
 
@@ -44,16 +45,16 @@ type server struct {
 	conns []*conn
 }
 
-// conn is one connection. Its goroutine reads; whoever has a frame for it writes, or, when gathering, the one
-// goroutine that runs while the queue holds something.
+// conn is one connection. Its goroutine reads. Frames are written by the goroutine that has them,
+// or, in batches, by the one goroutine that runs while the queue holds something.
 type conn struct {
 	server *server
-	ws     *websocket.Conn // for reading alone
+	ws     *websocket.Conn // only for reading
 	net    net.Conn
 	fd     syscall.RawConn
 	name   []byte // quoted; owned by the reader
 
-	place int // in server.conns; guarded by server.mu
+	index int // in server.conns; guarded by server.mu
 
 	mu      sync.Mutex
 	queue   [][]byte
@@ -70,17 +71,18 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	s := &server{gather: *write == "gather", raw: *raw, pings: *pings}
+	s := &server{batch: *write == "gather", raw: *raw, pings: *pings}
 	go s.heartbeat()
 	log.Fatal(http.ListenAndServe(fmt.Sprintf("127.0.0.1:%d", *port), http.HandlerFunc(s.upgrade)))
 }
 
-// upgrade hands the connection to a goroutine of its own, so that net/http keeps neither request nor buffers.
+// upgrade serves the connection on a goroutine of its own, so that net/http keeps neither request
+// nor buffers.
 func (s *server) upgrade(w http.ResponseWriter, r *http.Request) {
 	upgrader := websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 512}
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // the upgrader has answered
+		return // the upgrader has responded
 	}
 	c := &conn{server: s, ws: ws, net: ws.NetConn(), name: []byte("null")}
 	if c.fd, err = c.net.(syscall.Conn).SyscallConn(); err == nil {
@@ -92,8 +94,8 @@ func (s *server) upgrade(w http.ResponseWriter, r *http.Request) {
 func (c *conn) serve() {
 	defer c.net.Close()
 	s := c.server
-	open := fmt.Sprintf(`0{"sid":"%p","upgrades":[],"pingInterval":%d,"pingTimeout":20000,"maxPayload":1000000}`, c, s.pings.Milliseconds())
-	c.send(frame([]byte(open)))
+	c.send(frame(fmt.Appendf(nil, `0{"sid":"%p","upgrades":[],"pingInterval":%d,"pingTimeout":20000,"maxPayload":1000000}`,
+		c, s.pings.Milliseconds())))
 	s.add(c)
 	defer s.remove(c)
 	for {
@@ -107,7 +109,8 @@ func (c *conn) serve() {
 
 const eventPrefix = `["user message",`
 
-// receive handles one packet: the CONNECT of the namespace, a nickname, a user message; nothing else matters here.
+// receive handles one packet: the namespace's CONNECT, a nickname or a user message. It ignores all
+// others.
 func (c *conn) receive(message []byte) {
 	body, ok := bytes.CutPrefix(message, []byte("42"))
 	if !ok {
@@ -131,7 +134,7 @@ func (c *conn) receive(message []byte) {
 	}
 }
 
-// broadcast sends a user message, framed once, to everybody but its sender.
+// broadcast sends a user message to all clients but its sender.
 func (s *server) broadcast(from *conn, text []byte) {
 	event := frame(bytes.Join([][]byte{[]byte("42" + eventPrefix), from.name, []byte(","), text}, nil))
 	s.mu.RLock()
@@ -143,7 +146,7 @@ func (s *server) broadcast(from *conn, text []byte) {
 	}
 }
 
-// frame makes a whole text frame (RFC 6455, section 5.2), unmasked as a server's are.
+// frame returns a text frame (RFC 6455, section 5.2), unmasked as a server's are.
 func frame(payload []byte) []byte {
 	out := make([]byte, 0, len(payload)+10)
 	switch n := len(payload); {
@@ -157,9 +160,10 @@ func frame(payload []byte) []byte {
 	return append(out, payload...)
 }
 
-// send writes frame, or queues it for the goroutine that gathers. A failed write is not told: the reader will know.
+// send writes frame, or queues it for the next batch. It ignores errors, which the reader meets as
+// well.
 func (c *conn) send(frame []byte) {
-	if !c.server.gather {
+	if !c.server.batch {
 		c.write(frame)
 		return
 	}
@@ -172,7 +176,7 @@ func (c *conn) send(frame []byte) {
 	}
 }
 
-// flush writes what has gathered until nothing has.
+// flush writes batches until the queue is empty.
 func (c *conn) flush() {
 	var batch [][]byte
 	for {
@@ -195,7 +199,7 @@ func (c *conn) flush() {
 	}
 }
 
-// write makes one write of a whole frame, or of several; net.Conn and RawConn both keep concurrent ones apart.
+// write writes whole frames. It may be called concurrently: net.Conn and RawConn both serialise writes.
 func (c *conn) write(data []byte) {
 	if !c.server.raw {
 		c.net.Write(data)
@@ -216,7 +220,7 @@ func (c *conn) write(data []byte) {
 	})
 }
 
-// heartbeat sends Engine.IO pings; it never misses the pongs.
+// heartbeat sends Engine.IO pings. It does not check for pongs.
 func (s *server) heartbeat() {
 	ping := frame([]byte("2"))
 	for range time.Tick(s.pings) {
@@ -231,7 +235,7 @@ func (s *server) heartbeat() {
 func (s *server) add(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.place = len(s.conns)
+	c.index = len(s.conns)
 	s.conns = append(s.conns, c)
 }
 
@@ -239,7 +243,7 @@ func (s *server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := s.conns[len(s.conns)-1]
-	s.conns[c.place], last.place = last, c.place
+	s.conns[c.index], last.index = last, c.index
 	s.conns[len(s.conns)-1] = nil
 	s.conns = s.conns[:len(s.conns)-1]
 }

@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
-	"go.uber.org/goleak"
+
+	"chatapp/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // client is one connection to the server under test.
 type client struct {
@@ -24,7 +25,8 @@ type client struct {
 
 func dial(t *testing.T, url string) client {
 	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial(strings.Replace(url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket", nil)
+	url = strings.Replace(url, "http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
+	ws, _, err := websocket.DefaultDialer.Dial(url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,10 +53,10 @@ func (c client) want(prefix string) {
 	}
 }
 
-func TestChat(t *testing.T) {
-	for _, variant := range []struct{ gather, raw bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
+func TestEveryWayOfWritingDeliversInOrder(t *testing.T) {
+	for _, variant := range []struct{ batch, raw bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
 		t.Run(fmt.Sprintf("%+v", variant), func(t *testing.T) {
-			s := &server{gather: variant.gather, raw: variant.raw, pings: 25 * time.Second}
+			s := &server{batch: variant.batch, raw: variant.raw, pings: 25 * time.Second}
 			web := httptest.NewServer(http.HandlerFunc(s.upgrade))
 			defer web.Close()
 			ann, bob := dial(t, web.URL), dial(t, web.URL)
@@ -72,7 +74,7 @@ func TestChat(t *testing.T) {
 				}
 				for range 20 {
 					bob.want(`42["user message","Ann","` + text + `"]`)
-					ann.want("437[false]") // and not the message itself
+					ann.want("437[false]") // but not the message itself
 				}
 			}
 			ann.ws.Close()

@@ -1,33 +1,39 @@
-// An official Socket.IO client that chats by the address it is given and remembers what it is told. For each line of its standard
-// input it prints that as one JSON object.
+// An official Socket.IO client that joins the chat at an address and records what it receives. For each line of its
+// standard input it prints the record as one JSON object.
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
 const [address, name, packages] = process.argv.slice(2);
 const { io } = createRequire(join(packages, "package.json"))("socket.io-client");
 
-const record = { lines: [], doubled: [], resets: 0, returns: 0, instances: [], troubles: [] };
+const record = { lines: [], duplicates: [], resets: 0, reconnects: 0, instances: [], problems: [] };
 const seen = new Set();
 let token;
 
-function line(l, again) {
+function line(l, event) {
   if (seen.has(l.id)) {
-    if (again) record.doubled.push(l);
+    if (event) record.duplicates.push(l);
     return;
   }
   seen.add(l.id);
   record.lines.push(l);
 }
 
-const socket = io(address, { transports: ["websocket"], reconnectionDelay: 100, reconnectionDelayMax: 1000, auth: (use) => use(token ? { token } : {}) });
+const socket = io(address, {
+  transports: ["websocket"],
+  reconnectionDelay: 100,
+  reconnectionDelayMax: 1000,
+  auth: (use) => use(token ? { token } : {}),
+});
 socket.on("session", (session) => {
   if (record.instances.at(-1) !== session.instance) record.instances.push(session.instance);
-  if (session.code) record.troubles.push(session.code);
-  if (session.recovered && session.name) record.returns++;
+  if (session.code) record.problems.push(session.code);
+  if (session.recovered && session.name) record.reconnects++;
   if (!session.name && !token) claim();
 });
 
-// claim asks for the name. It may be held for this very client, whose connection was lost before it was told that it has it.
+// claim requests the name. The server may hold it for this very client, if the connection was lost together with the
+// answer.
 function claim() {
   socket.emit("nickname", name, {}, (taken, detail) => {
     if (token) return;
@@ -47,7 +53,7 @@ socket.on("history", (room, history) => {
   for (const l of history.messages) line({ kind: l.kind, id: l.id, from: l.from, text: l.text }, false);
 });
 socket.on("disconnect", (reason) => {
-  if (reason === "io server disconnect") record.troubles.push(reason);
+  if (reason === "io server disconnect") record.problems.push(reason);
 });
 
 process.stdin.on("data", () => console.log(JSON.stringify({ ...record, connected: socket.connected })));

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// clockTick is the unit of CPU time in /proc/PID/stat: sysconf(_SC_CLK_TCK), which is 100 on every Linux Go runs on.
+// clockTick is the unit of CPU time in /proc/PID/stat: sysconf(_SC_CLK_TCK), which is 100 on every
+// Linux Go runs on.
 const clockTick = time.Second / 100
 
 // usage is what processes have used of the machine.
@@ -18,7 +19,7 @@ type usage struct {
 	resident int64         // bytes of memory now
 }
 
-// readUsage adds up the usage of processes on this machine. Only Linux tells.
+// readUsage adds up the usage of processes on this machine. It works on Linux alone.
 func readUsage(pids []int) (usage, error) {
 	var sum usage
 	for _, pid := range pids {
@@ -52,7 +53,8 @@ func readProcess(pid int) (usage, error) {
 	return usage{cpu: cpu, resident: resident}, nil
 }
 
-// parseStat reads utime and stime, fields 14 and 15 of proc(5); the command, field 2, may hold spaces and brackets.
+// parseStat reads utime and stime, fields 14 and 15 of proc(5); the command, field 2, may hold
+// spaces and brackets.
 func parseStat(stat []byte) (time.Duration, error) {
 	end := bytes.LastIndexByte(stat, ')')
 	if end < 0 {
@@ -87,7 +89,7 @@ func parseStatus(status []byte) (int64, error) {
 	return 0, fmt.Errorf("no VmRSS")
 }
 
-// meter tells what the server and this program use from a moment on.
+// meter measures what the server and this program use from a moment on.
 type meter struct {
 	pids   []int
 	start  time.Time
@@ -95,20 +97,20 @@ type meter struct {
 	self   usage
 }
 
-// startMeter needs no process: without one it tells nothing of the server.
+// startMeter starts measuring. Without a process it measures this program alone.
 func startMeter(pids []int) (*meter, error) {
 	m := &meter{pids: pids, start: time.Now()}
 	var err error
 	if m.server, err = readUsage(pids); err != nil {
 		return nil, err
 	}
-	// This program's own share is a courtesy: other systems than Linux do without.
+	// Only Linux tells this program's own share; without it the report has none.
 	m.self, _ = readUsage([]int{os.Getpid()})
 	return m, nil
 }
 
-// reading is what was used between the start of a meter and its reading.
-type reading struct {
+// measured is what was used since the start of a meter.
+type measured struct {
 	elapsed  time.Duration
 	cpu      time.Duration // of the server's processes
 	resident int64         // their memory now, in bytes
@@ -116,13 +118,15 @@ type reading struct {
 	share    float64       // of one processor, used by this program; 0 where unknown
 }
 
-func (m *meter) read() (reading, error) {
+func (m *meter) read() (measured, error) {
 	server, err := readUsage(m.pids)
 	if err != nil {
-		return reading{}, err
+		return measured{}, err
 	}
-	r := reading{elapsed: time.Since(m.start), cpu: server.cpu - m.server.cpu, resident: server.resident,
-		grown: server.resident - m.server.resident}
+	r := measured{
+		elapsed: time.Since(m.start), cpu: server.cpu - m.server.cpu,
+		resident: server.resident, grown: server.resident - m.server.resident,
+	}
 	if self, err := readUsage([]int{os.Getpid()}); err == nil {
 		r.share = (self.cpu - m.self.cpu).Seconds() / r.elapsed.Seconds()
 	}

@@ -5,11 +5,11 @@ import (
 	"testing"
 )
 
-func TestLedger(t *testing.T) {
+func TestArrivalsAndMissingMessages(t *testing.T) {
 	type seen struct {
 		sender int
 		seq    uint32
-		want   verdict
+		want   arrival
 	}
 	tests := []struct {
 		name    string
@@ -23,37 +23,40 @@ func TestLedger(t *testing.T) {
 		{"last ones lost", []seen{{0, 0, inOrder}}, []uint32{3, 2}, -1, 4},
 		{"one lost", []seen{{0, 0, inOrder}, {0, 2, overtook}}, []uint32{3, 0}, -1, 1},
 		{"two swapped", []seen{{0, 1, overtook}, {0, 0, late}, {0, 2, inOrder}}, []uint32{3, 0}, -1, 0},
-		{"doubled at once", []seen{{0, 0, inOrder}, {0, 0, doubled}}, []uint32{1, 0}, -1, 0},
-		{"doubled after a gap", []seen{{0, 5, overtook}, {0, 3, late}, {0, 3, doubled}, {0, 5, doubled}}, []uint32{6, 0}, -1, 4},
-		{"a gap filled from all sides", []seen{{0, 4, overtook}, {0, 2, late}, {0, 0, late}, {0, 3, late}, {0, 1, late}}, []uint32{5, 0}, -1, 0},
+		{"duplicate at once", []seen{{0, 0, inOrder}, {0, 0, duplicate}}, []uint32{1, 0}, -1, 0},
+		{"duplicate after a gap", []seen{{0, 5, overtook}, {0, 3, late}, {0, 3, duplicate}, {0, 5, duplicate}}, []uint32{6, 0}, -1, 4},
+		{
+			"a gap filled from all sides",
+			[]seen{{0, 4, overtook}, {0, 2, late}, {0, 0, late}, {0, 3, late}, {0, 1, late}}, []uint32{5, 0}, -1, 0,
+		},
 		{"gaps of two senders", []seen{{0, 1, overtook}, {1, 1, overtook}, {1, 0, late}}, []uint32{2, 2}, -1, 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := newLedger(len(test.sent))
-			for _, s := range test.seen {
-				if got := l.observe(s.sender, s.seq); got != s.want {
-					t.Errorf("observe(%d, %d) = %d, want %d", s.sender, s.seq, got, s.want)
+			s := newSequences(len(test.sent))
+			for _, m := range test.seen {
+				if got := s.observe(m.sender, m.seq); got != m.want {
+					t.Errorf("observe(%d, %d) = %d, want %d", m.sender, m.seq, got, m.want)
 				}
 			}
-			if got := l.missing(test.sent, test.own); got != test.missing {
+			if got := s.missing(test.sent, test.own); got != test.missing {
 				t.Errorf("missing(%v, %d) = %d, want %d", test.sent, test.own, got, test.missing)
 			}
 		})
 	}
 }
 
-func TestInterleaving(t *testing.T) {
-	type said struct {
+func TestInterleavingDependsOnOrder(t *testing.T) {
+	type message struct {
 		sender int
 		seq    uint32
 	}
-	log := []said{{0, 0}, {1, 0}, {0, 1}, {2, 0}, {1, 1}}
+	log := []message{{0, 0}, {1, 0}, {0, 1}, {2, 0}, {1, 1}}
 	v := interleaving{without: make([]uint64, 3)}
 	for _, m := range log {
 		v.observe(m.sender, m.seq)
 	}
-	hash := func(own int, order []said) uint64 {
+	hash := func(own int, order []message) uint64 {
 		var h uint64
 		for _, m := range order {
 			if m.sender != own {
@@ -64,7 +67,7 @@ func TestInterleaving(t *testing.T) {
 	}
 	for own := range 4 {
 		if !v.agrees(hash(own, log), own) {
-			t.Errorf("agrees = false for client %d, who saw the same", own)
+			t.Errorf("agrees = false for client %d, which received the same", own)
 		}
 	}
 	swapped := slices.Clone(log)

@@ -1,4 +1,4 @@
-package main
+package chatclient
 
 import (
 	"bufio"
@@ -12,66 +12,23 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 )
-
-// target is one server address, resolved from a URL on the command line.
-type target struct {
-	address  string // host:port
-	host     string // for the Host header
-	secure   bool
-	insecure bool   // whoever answers is believed
-	uri      string // request target, query included
-}
-
-// parseTarget reads a URL with scheme http, https, ws or wss; without a path it means the door's own.
-func parseTarget(raw string, d door) (target, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return target{}, err
-	}
-	t := target{host: u.Host}
-	port := "80"
-	switch u.Scheme {
-	case "http", "ws":
-	case "https", "wss":
-		t.secure, port = true, "443"
-	default:
-		return target{}, fmt.Errorf("%q: want an http, https, ws or wss URL", raw)
-	}
-	if u.Hostname() == "" {
-		return target{}, fmt.Errorf("%q: no host", raw)
-	}
-	if u.Port() != "" {
-		port = u.Port()
-	}
-	t.address = net.JoinHostPort(u.Hostname(), port)
-	place := url.URL{Path: u.Path, RawQuery: u.RawQuery}
-	if strings.Trim(place.Path, "/") == "" {
-		place.Path = d.path()
-	}
-	if place.RawQuery == "" {
-		place.RawQuery = d.query()
-	}
-	t.uri = place.RequestURI()
-	return t, nil
-}
 
 // maxResponseHead bounds the server's answer to the opening handshake.
 const maxResponseHead = 16 << 10
 
-// dial connects to t and makes the opening handshake of RFC 6455, section 4.1. It returns what came behind the
-// response, which already belongs to the WebSocket. The deadline of ctx holds for all of it.
-func dial(ctx context.Context, t target) (conn net.Conn, rest []byte, err error) {
+// dial connects to t and makes the opening handshake of RFC 6455, section 4.1. It returns what came
+// behind the response, which already belongs to the WebSocket. The deadline of ctx holds for all of
+// it.
+func dial(ctx context.Context, t Target) (conn net.Conn, rest []byte, err error) {
 	var dialer net.Dialer
 	conn, err = dialer.DialContext(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, nil, err
 	}
 	if t.secure {
-		conn = tls.Client(conn, &tls.Config{ServerName: hostname(t.address), NextProtos: []string{"http/1.1"}, InsecureSkipVerify: t.insecure})
+		conn = tls.Client(conn, &tls.Config{ServerName: hostname(t.address), NextProtos: []string{"http/1.1"}, InsecureSkipVerify: t.Insecure})
 	}
 	rest, err = open(ctx, conn, t)
 	if err != nil {
@@ -82,7 +39,7 @@ func dial(ctx context.Context, t target) (conn net.Conn, rest []byte, err error)
 }
 
 // open makes the opening handshake on a connection.
-func open(ctx context.Context, conn net.Conn, t target) (rest []byte, err error) {
+func open(ctx context.Context, conn net.Conn, t Target) (rest []byte, err error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(deadline); err != nil {
 			return nil, err
@@ -90,7 +47,7 @@ func open(ctx context.Context, conn net.Conn, t target) (rest []byte, err error)
 	}
 	key := newKey()
 	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\nUser-Agent: chatapp-loadtest\r\n\r\n", t.uri, t.host, key)
+		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\nUser-Agent: chatapp-client\r\n\r\n", t.uri, t.host, key)
 	if err != nil {
 		return nil, fmt.Errorf("send handshake: %w", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package chatclient
 
 import (
 	"encoding/binary"
@@ -16,8 +16,9 @@ const (
 	opPong         = 0xA
 )
 
-// maxFramePayload bounds what a server may announce: a chat has no use for more, and the read buffer grows to it.
-const maxFramePayload = 16 << 20
+// MaxPayload bounds the messages that a server may send, in bytes: a chat has no use for longer
+// ones, and the read buffer grows to them.
+const MaxPayload = 16 << 20
 
 // frame is one WebSocket frame as a server sends it. Its payload is a part of the scanned buffer.
 type frame struct {
@@ -26,8 +27,9 @@ type frame struct {
 	payload []byte
 }
 
-// scanFrame reads the frame at the start of data. It returns the bytes the frame takes, header included; where data
-// ends before the frame does, complete is false and size is the number of bytes known to be needed.
+// scanFrame reads the frame at the start of data. It returns the bytes the frame takes, header
+// included; where data ends before the frame does, complete is false and size is the number of
+// bytes known to be needed.
 func scanFrame(data []byte) (f frame, size int, complete bool, err error) {
 	if len(data) < 2 {
 		return frame{}, 2, false, nil
@@ -49,8 +51,8 @@ func scanFrame(data []byte) (f frame, size int, complete bool, err error) {
 		}
 		length = binary.BigEndian.Uint64(data[2:])
 	}
-	if length > maxFramePayload {
-		return frame{}, 0, false, fmt.Errorf("frame of %d bytes: more than %d", length, maxFramePayload)
+	if length > MaxPayload {
+		return frame{}, 0, false, fmt.Errorf("frame of %d bytes: more than %d", length, MaxPayload)
 	}
 	size = header + int(length)
 	if len(data) < size {
@@ -60,8 +62,8 @@ func scanFrame(data []byte) (f frame, size int, complete bool, err error) {
 	return f, size, true, nil
 }
 
-// checkHeader applies RFC 6455, sections 5.1, 5.2 and 5.5: a server never masks, no extension was negotiated, and a
-// control frame is short and whole.
+// checkHeader applies RFC 6455, sections 5.1, 5.2 and 5.5: a server never masks, no extension was
+// negotiated, and a control frame is short and whole.
 func checkHeader(first, second byte) error {
 	opcode := first & 0x0f
 	switch {
@@ -77,7 +79,8 @@ func checkHeader(first, second byte) error {
 	return nil
 }
 
-// appendFrame appends payload as one whole, masked frame, as a client must send it (RFC 6455, section 5.3).
+// appendFrame appends payload as one whole, masked frame, as a client must send it (RFC 6455,
+// section 5.3).
 func appendFrame(dst []byte, opcode byte, payload []byte) []byte {
 	dst = append(dst, 0x80|opcode)
 	switch n := len(payload); {
@@ -97,6 +100,9 @@ func appendFrame(dst []byte, opcode byte, payload []byte) []byte {
 	mask(dst[start:], key)
 	return dst
 }
+
+// AppendText appends the frame of a text message, for Conn.Write.
+func AppendText(dst, payload []byte) []byte { return appendFrame(dst, opText, payload) }
 
 // mask applies key, its lowest byte first, to data: eight bytes at a time while there are as many.
 func mask(data []byte, key uint32) {

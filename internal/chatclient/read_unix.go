@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package chatclient
 
 import (
 	"io"
@@ -8,10 +8,11 @@ import (
 	"syscall"
 )
 
-// readStraight reads from the socket into the lane's buffer whenever the poller finds it readable, where net.Conn's
-// Read would want a buffer of each idle client. It reads until there is nothing left, as an end that came in one moment
-// with the last data is told only once.
-func (c *client) readStraight(conn syscall.Conn, after func(error) error) error {
+// readStraight reads from the socket into the shared buffer whenever the poller finds it readable,
+// where net.Conn's Read would need a buffer for each idle connection. It reads until there is
+// nothing left, because the poller reports only once an end that came in one moment with the last
+// data.
+func (c *Conn) readStraight(conn syscall.Conn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
@@ -23,7 +24,7 @@ func (c *client) readStraight(conn syscall.Conn, after func(error) error) error 
 			if err == syscall.EAGAIN {
 				return false
 			}
-			if result = after(err); result != nil {
+			if result = c.afterRead(err); result != nil {
 				return true
 			}
 		}
@@ -34,10 +35,10 @@ func (c *client) readStraight(conn syscall.Conn, after func(error) error) error 
 	return result
 }
 
-// readOnce makes one read, which does not block, and consumes what came.
-func (c *client) readOnce(fd int) error {
-	c.lane.mu.Lock()
-	defer c.lane.mu.Unlock()
+// readOnce makes one read, which does not block, and handles what came.
+func (c *Conn) readOnce(fd int) error {
+	c.options.Buffer.Lock()
+	defer c.options.Buffer.Unlock()
 	room := c.room()
 	for {
 		switch n, err := syscall.Read(fd, room); {

@@ -1,4 +1,4 @@
-package main
+package chatclient
 
 import (
 	"bytes"
@@ -44,19 +44,19 @@ func TestHandshake(t *testing.T) {
 
 func TestParseTarget(t *testing.T) {
 	tests := []struct {
-		url  string
-		door door
-		want target
+		url      string
+		protocol Protocol
+		want     Target
 	}{
-		{"http://localhost:3000", socketIO{}, target{address: "localhost:3000", host: "localhost:3000", uri: "/socket.io/?EIO=4&transport=websocket"}},
-		{"https://chat.example/", bare{}, target{address: "chat.example:443", host: "chat.example", secure: true, uri: "/ws"}},
-		{"ws://[::1]:80/chat/ws?room=a", bare{}, target{address: "[::1]:80", host: "[::1]:80", uri: "/chat/ws?room=a"}},
-		{"wss://chat.example/app/socket.io/", socketIO{}, target{address: "chat.example:443", host: "chat.example", secure: true,
+		{"http://localhost:3000", SocketIO, Target{address: "localhost:3000", host: "localhost:3000", uri: "/socket.io/?EIO=4&transport=websocket"}},
+		{"https://chat.example/", Raw, Target{address: "chat.example:443", host: "chat.example", secure: true, uri: "/ws"}},
+		{"ws://[::1]:80/chat/ws?room=a", Raw, Target{address: "[::1]:80", host: "[::1]:80", uri: "/chat/ws?room=a"}},
+		{"wss://chat.example/app/socket.io/", SocketIO, Target{address: "chat.example:443", host: "chat.example", secure: true,
 			uri: "/app/socket.io/?EIO=4&transport=websocket"}},
 	}
 	for _, test := range tests {
-		if got, err := parseTarget(test.url, test.door); got != test.want || err != nil {
-			t.Errorf("parseTarget(%q, %T) = %+v, %v; want %+v", test.url, test.door, got, err, test.want)
+		if got, err := ParseTarget(test.url, test.protocol); got != test.want || err != nil {
+			t.Errorf("ParseTarget(%q, %v) = %+v, %v; want %+v", test.url, test.protocol, got, err, test.want)
 		}
 	}
 }
