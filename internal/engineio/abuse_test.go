@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"chatapp/internal/waittest"
@@ -99,6 +100,9 @@ func TestOneLargeMessageMayExceedTheQueue(t *testing.T) {
 		t.Errorf("Send behind it = %v, want %v", err, ErrSlowConsumer)
 	}
 	h.wantClosed(sid, ErrSlowConsumer)
+	if queued := h.server.Stats().QueuedBytes; queued != 0 {
+		t.Errorf("QueuedBytes = %d after the queue was dropped, want 0", queued)
+	}
 }
 
 // Volatile messages don't close a client that lags.
@@ -122,6 +126,32 @@ func TestVolatileIsDroppedForClientsThatLag(t *testing.T) {
 	if session.SendVolatile(message) {
 		t.Error("SendVolatile on a closed session = true")
 	}
+}
+
+func TestVolatileIsDroppedWhereNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{CloseTimeout: shortClose})
+		defer end()
+		message := Prepare(Message{Data: []byte("x")})
+		_, target := h.openPolling()
+		if h.session().SendVolatile(message) {
+			t.Error("SendVolatile while no poll waits = true")
+		}
+		poll := h.poll(target)
+		synctest.Wait()
+		if !h.session().SendVolatile(message) {
+			t.Error("SendVolatile while a poll waits = false")
+		}
+		h.wantAnswer("the poll receives it", poll, 200, "4x")
+
+		s := h.webSocket(webSocketURL)
+		_ = h.session().Send(Message{Data: []byte("blocks the pipe")})
+		synctest.Wait()
+		if h.session().SendVolatile(message) {
+			t.Error("SendVolatile to a full socket = true")
+		}
+		_ = s.conn.Close()
+	})
 }
 
 // The client receives all that its full socket could not take, whole and in order, when it reads

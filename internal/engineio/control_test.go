@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"chatapp/internal/waittest"
@@ -54,6 +55,38 @@ func TestPongsOccupyNoReaders(t *testing.T) {
 func stackHas(function string) bool {
 	stacks := make([]byte, 1<<20)
 	return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(function))
+}
+
+// After many sessions had input at once, only some of the readers stay.
+func TestFewReadersStayIdle(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("on other systems every session reads on its own goroutine")
+	}
+	h := serve(t, Options{})
+	const sessions = maxIdleReaders + 20
+	var busy sync.WaitGroup
+	busy.Add(sessions)
+	h.received = func(*Session, Message) {
+		busy.Done()
+		busy.Wait()
+	}
+	var sockets []*socket
+	for range sessions {
+		sockets = append(sockets, h.webSocket(webSocketURL))
+	}
+	for _, s := range sockets {
+		s.send("4x")
+	}
+	busy.Wait()
+	waittest.Until(t, "no more than the idle readers are left", func() bool {
+		stacks := make([]byte, 4<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		readers := bytes.Count(stacks, []byte("engineio.(*reader).run("))
+		return readers > 0 && readers <= maxIdleReaders
+	})
+	for _, s := range sockets {
+		s.hangUp()
+	}
 }
 
 // Every frame that is not a whole ping or pong of a client is left to gorilla.

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"io"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -84,5 +85,29 @@ func TestWriteDeadlineEndsWithTheWrite(t *testing.T) {
 		}
 		written.Wait()
 		_ = s.conn.Close()
+	})
+}
+
+// A request whose body does not arrive is given up after RequestTimeout, and ends its session.
+func TestPostWithoutItsBodyEndsAfterRequestTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{RequestTimeout: 5 * time.Second})
+		defer end()
+		sid, target := h.openPolling()
+		c, err := h.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		start := time.Now()
+		request := "POST " + target + " HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 9\r\n\r\n4x"
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, c) }()
+		h.wantClosed(sid, ErrTransportClosed)
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("the session ended after %v, want 5 s", took)
+		}
 	})
 }

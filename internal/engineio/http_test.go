@@ -164,7 +164,11 @@ func TestSessionsAboveTheLimitsAreRefused(t *testing.T) {
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	from := func(address string) int {
-		return h.request(t.Context(), "GET", pollingURL, "", "X-Forwarded-For", address).status
+		a := h.request(t.Context(), "GET", pollingURL, "", "X-Forwarded-For", address)
+		if refused := a.status != 200; refused != (a.header.Get("Retry-After") != "") {
+			t.Errorf("answer %d to %s has Retry-After %q", a.status, address, a.header.Get("Retry-After"))
+		}
+		return a.status
 	}
 	for i, row := range []struct {
 		address string

@@ -218,3 +218,13 @@ func TestPollsOutliveTheServersWriteTimeout(t *testing.T) {
 		}
 	})
 }
+
+// A protocol 3 client asks by b64 for payloads without bytes.
+func TestProtocol3ClientReceivesBase64(t *testing.T) {
+	h := serve(t, Options{Protocol3: true, CloseTimeout: shortClose})
+	const url = "/engine.io/?EIO=3&transport=polling&b64=1"
+	_, open, _ := strings.Cut(h.get(url).body, ":")
+	target := url + "&sid=" + sidOf(t, open)
+	_ = h.session().Send(Message{Data: []byte{1, 2, 3, 4}, Binary: true})
+	h.want("a binary message", "GET", target, "", 200, "10:b4AQIDBA==")
+}

@@ -196,3 +196,20 @@ func TestSecondProbeIsRefused(t *testing.T) {
 		first.hangUp()
 	})
 }
+
+// UpgradeTimeout bounds the upgrade, not the session that has moved.
+func TestUpgradedSessionOutlivesUpgradeTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{UpgradeTimeout: 2 * time.Second})
+		defer end()
+		sid, _ := h.openPolling()
+		s := h.rawWebSocket(webSocketURL + "&sid=" + sid)
+		s.send("2probe")
+		s.want("the probe is answered", "3probe")
+		s.send("5")
+		time.Sleep(10 * time.Second)
+		s.send("4x")
+		s.want("the session lives", "4x")
+		s.hangUp()
+	})
+}

@@ -180,3 +180,10 @@ func TestProtocol3OverWebSocket(t *testing.T) {
 	}
 	s.hangUp()
 }
+
+func TestProtocol3PongIsAMistake(t *testing.T) {
+	h := serve(t, Options{Protocol3: true})
+	s := h.webSocket("/engine.io/?EIO=3&transport=websocket")
+	s.send("3")
+	s.wantClose("a pong to no ping", closePolicyViolation)
+}
