@@ -128,6 +128,20 @@ func TestVolatileIsDroppedForClientsThatLag(t *testing.T) {
 	}
 }
 
+func TestQueueStaysWithinItsBound(t *testing.T) {
+	h := serve(t, Options{MaxQueueBytes: 1 << 20, CloseTimeout: shortClose})
+	sid, _ := h.openPolling()
+	session := h.session()
+	most := 0
+	for session.Send(Message{Data: make([]byte, 1000)}) == nil {
+		most = h.server.Stats().QueuedBytes
+	}
+	if most > 1<<20 || most < 1<<20-2000 {
+		t.Errorf("the queue grew to %d bytes before the session was closed, want nearly %d", most, 1<<20)
+	}
+	h.wantClosed(sid, ErrSlowConsumer)
+}
+
 func TestVolatileIsDroppedWhereNobodyReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, end := pipes(t, Options{CloseTimeout: shortClose})
