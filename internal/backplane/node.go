@@ -88,9 +88,10 @@ func (n *Node) Instance() string { return n.bus.Instance() }
 //
 // Errors are ErrFull, ErrTooLarge and ErrClosed.
 func (n *Node) Append(body []byte) error {
+	now := time.Now()
 	n.mu.Lock()
 	defer n.unlock()
-	return n.protocol.append(time.Now(), body)
+	return n.protocol.append(now, body)
 }
 
 // Suspect says that an instance may be dead, for instance because one of its users has turned up here.
