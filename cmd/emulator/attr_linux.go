@@ -2,9 +2,10 @@ package main
 
 import "syscall"
 
-// childAttr keeps Ctrl-C in the terminal from the child, which is told to end in its turn, and ends the child when this process dies of
-// whatever. The kernel watches the thread that started the child; Go ends a thread only when a goroutine locked to it ends, and
-// this program locks none.
+// childAttr puts the child into a process group of its own, so that Ctrl-C in the terminal does not
+// reach it, and has the kernel kill it when this process ends in any way. The kernel watches the
+// thread that started the child. Go ends a thread only with a goroutine locked to it, and this
+// program locks none.
 func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

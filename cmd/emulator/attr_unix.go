@@ -4,7 +4,8 @@ package main
 
 import "syscall"
 
-// childAttr keeps Ctrl-C in the terminal from the child, which is told to end in its turn.
+// childAttr puts the child into a process group of its own, so that Ctrl-C in the terminal does not
+// reach it.
 func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func browserAttr() *syscall.SysProcAttr { return childAttr() }

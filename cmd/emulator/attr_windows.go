@@ -6,10 +6,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// errAddressInUse is what listening on a taken port gives here: syscall.EADDRINUSE is a number of Go's own on this system.
+// errAddressInUse is the error of listening on a port in use. On Windows syscall.EADDRINUSE is an
+// invented number.
 const errAddressInUse = windows.WSAEADDRINUSE
 
-// childAttr keeps Ctrl-C in the console from the child, which is told to end in its turn.
+// childAttr puts the child into a process group of its own, so that Ctrl-C in the terminal does not
+// reach it.
 func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }

@@ -5,7 +5,7 @@ import (
 	"runtime"
 )
 
-// browserCommand is what opens a page in the user's browser.
+// browserCommand returns the command line that opens a URL in the default browser.
 func browserCommand(url string) []string {
 	switch runtime.GOOS {
 	case "windows":
@@ -17,19 +17,20 @@ func browserCommand(url string) []string {
 	}
 }
 
-// openBrowser shows a page to the user. The goroutine that waits for the opener ends with it, which may be when the browser is closed: nobody
-// waits for that, and the browser stays when the local cloud ends.
-func openBrowser(url string, screen *screen) {
+// openBrowser opens a URL in the default browser, and prints a hint if that fails. Nothing waits
+// for the goroutine that waits for the opener: it may last until the browser is closed, and the
+// browser stays open when the local cluster ends.
+func openBrowser(url string, console *console) {
 	command := browserCommand(url)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.SysProcAttr = browserAttr()
 	if err := cmd.Start(); err != nil {
-		screen.printf("No browser opened (%v): open %s yourself.", err, url)
+		console.printf("No browser opened (%v): open %s yourself.", err, url)
 		return
 	}
 	go func() {
 		if err := cmd.Wait(); err != nil {
-			screen.printf("No browser opened (%s: %v): open %s yourself.", command[0], err, url)
+			console.printf("No browser opened (%s: %v): open %s yourself.", command[0], err, url)
 		}
 	}()
 }

@@ -11,8 +11,9 @@ import (
 	"chatapp/internal/worker"
 )
 
-// childVariable makes this program run one worker of the local cluster instead, so that `go run ./cmd/emulator` needs no
-// second program. Its value is the address to listen on; the worker takes another port if that one is in use.
+// childVariable makes this program run one worker of the local cluster instead, so that go run
+// ./cmd/emulator needs no second program. Its value is the address to listen on; the worker takes
+// another port if that one is in use.
 const childVariable = "CHATAPP_LOCAL_WORKER"
 
 // runChild runs a worker until SIGTERM or the end of stdin, and returns cmd/worker's exit status. It writes its address

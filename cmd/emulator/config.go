@@ -15,7 +15,7 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// config is what flags and environment say.
+// config holds the values of flags and environment.
 type config struct {
 	amqp, http string
 	tls        []string
@@ -27,23 +27,23 @@ type config struct {
 	throttle   int
 	logLevel   slog.Level
 
-	// of the local cloud
+	// of the local cluster
 	instances int // 0: the emulator alone
-	front     string
+	proxy     string
 	launch    bool
 	schedule  []scheduled
 }
 
-// errHelp says that help was asked for and printed.
+// errHelp reports that -h was given and the help is printed.
 var errHelp = errors.New("help")
 
 const usage = `Usage: emulator [flags]
 
 Runs an Azure Service Bus namespace on this machine. Addresses are host:port; a host left out means every
-interface, and whoever reaches the port may use the namespace: the key is no secret.
+interface. Everybody who reaches the port may use the namespace: the key is no secret.
 
-With -instances it runs the chat as well: so many workers, processes of their own, joined by that namespace and
-reached through one address, -front. Standard input then takes commands, of which help is one. The workers get this
+With -instances it also runs the chat: that many workers, each a process, joined by that namespace and reached
+through one proxy at -front. Standard input then takes commands; help lists them. The workers inherit this
 program's environment.
 
 Environment: CONFIG_PATH is the default of -config, EMULATOR_HTTP_PORT that of the port in -http, PORT that of the
@@ -52,7 +52,7 @@ port in -front.
 Flags:
 `
 
-// parseConfig reads flags and environment. Its error has one line per bad value.
+// parseConfig reads flags and environment. Its error has one line for each bad value.
 func parseConfig(args []string, getenv func(string) string, output io.Writer) (config, error) {
 	var c config
 	var tls, configPath, hosts, logLevel string
@@ -61,9 +61,9 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	if httpPort == "" {
 		httpPort = strconv.Itoa(emulator.DefaultHTTPPort)
 	}
-	frontPort := getenv("PORT")
-	if frontPort == "" {
-		frontPort = defaultFrontPort
+	proxyPort := getenv("PORT")
+	if proxyPort == "" {
+		proxyPort = defaultProxyPort
 	}
 	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
 	flags.SetOutput(output)
@@ -71,24 +71,30 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 		fmt.Fprint(output, usage)
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&c.amqp, "amqp", net.JoinHostPort("127.0.0.1", strconv.Itoa(emulator.DefaultAMQPPort)), "where to serve AMQP")
-	flags.StringVar(&c.http, "http", net.JoinHostPort("127.0.0.1", httpPort), "where to serve management, /health and the fault switches")
-	flags.StringVar(&tls, "tls", "", "addresses, comma-separated, where to serve everything with TLS; empty for nowhere")
+	flags.StringVar(&c.amqp, "amqp", net.JoinHostPort("127.0.0.1", strconv.Itoa(emulator.DefaultAMQPPort)),
+		"address of AMQP")
+	flags.StringVar(&c.http, "http", net.JoinHostPort("127.0.0.1", httpPort),
+		"address of management, /health and the fault switches")
+	flags.StringVar(&tls, "tls", "", "addresses of everything with TLS, comma-separated; empty for none")
 	flags.StringVar(&c.caFile, "ca", "", "with -tls, file to write the certificate authority to, in PEM form")
 	flags.StringVar(&hosts, "hosts", "", "with -tls, further names or addresses for the certificate, comma-separated")
 	flags.StringVar(&configPath, "config", getenv("CONFIG_PATH"), "Config.json with the entities to create")
-	flags.BoolVar(&premium, "premium", false, "play the Premium tier: messages up to 100 MB")
-	flags.IntVar(&c.throttle, "throttle", 0, "credits a second for the namespace, 1000 as in the Standard tier; 0 for no limit")
+	flags.BoolVar(&premium, "premium", false, "emulate the Premium tier: messages up to 100 MB")
+	flags.IntVar(&c.throttle, "throttle", 0,
+		"credits a second for the namespace, 1000 as in the Standard tier; 0 for no limit")
 	flags.StringVar(&logLevel, "log", "warn", "least level logged to standard error: debug, info, warn or error")
-	flags.Func("key", "further key, as name=key=Claim,Claim with claims Manage, Send and Listen; may be repeated", func(s string) error {
+	const keyHelp = "further key, as name=key=Claim,Claim with claims Manage, Send and Listen; may be repeated"
+	flags.Func("key", keyHelp, func(s string) error {
 		key, err := parseKey(s)
 		c.keys = append(c.keys, key)
 		return err
 	})
 	flags.IntVar(&c.instances, "instances", 0, "workers to run; 0 for the namespace alone")
-	flags.StringVar(&c.front, "front", net.JoinHostPort("127.0.0.1", frontPort), "with -instances, the one address of all workers")
+	flags.StringVar(&c.proxy, "front", net.JoinHostPort("127.0.0.1", proxyPort),
+		"with -instances, address of the proxy to all workers")
 	flags.BoolVar(&c.launch, "launch", false, "with -instances, open the chat in the browser")
-	flags.Func("at", "with -instances, command to perform some time after the start, as 10s=kill:2; may be repeated", func(s string) error {
+	const atHelp = "with -instances, command to perform some time after the start, as 10s=kill:2; may be repeated"
+	flags.Func("at", atHelp, func(s string) error {
 		one, err := parseScheduled(s)
 		c.schedule = append(c.schedule, one)
 		return err
@@ -97,7 +103,7 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	case errors.Is(err, flag.ErrHelp):
 		return config{}, errHelp
 	case err != nil:
-		return config{}, fmt.Errorf("emulator -h tells what is allowed") // the flag package has printed what was wrong
+		return config{}, fmt.Errorf("see emulator -h") // the flag package has printed what was wrong
 	}
 	var bad []error
 	if flags.NArg() > 0 {
@@ -115,7 +121,7 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	if len(c.tls) == 0 && (c.caFile != "" || hosts != "") {
 		bad = append(bad, errors.New("-ca and -hosts need -tls"))
 	}
-	bad = append(bad, c.checkCloud(frontPort)...)
+	bad = append(bad, c.checkClusterFlags(proxyPort)...)
 	if c.throttle < 0 {
 		bad = append(bad, fmt.Errorf("-throttle: %d is negative", c.throttle))
 	}
@@ -135,11 +141,11 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	return c, errors.Join(bad...)
 }
 
-// defaultFrontPort is cmd/worker's.
-const defaultFrontPort = "3000"
+// defaultProxyPort is the default of cmd/worker's PORT.
+const defaultProxyPort = "3000"
 
-// checkCloud tells what is wrong with the flags of the local cloud.
-func (c config) checkCloud(frontPort string) []error {
+// checkClusterFlags returns an error for each bad flag of the local cluster.
+func (c config) checkClusterFlags(proxyPort string) []error {
 	var bad []error
 	if c.instances < 0 || c.instances > maxInstances {
 		bad = append(bad, fmt.Errorf("-instances: %d is not from 0 to %d", c.instances, maxInstances))
@@ -148,12 +154,12 @@ func (c config) checkCloud(frontPort string) []error {
 		bad = append(bad, errors.New("-launch and -at need -instances"))
 	}
 	if c.instances == 0 {
-		return bad // PORT is nothing to the emulator alone
+		return bad // the emulator alone does not use PORT
 	}
-	if n, err := strconv.Atoi(frontPort); err != nil || n < 0 || n > 65535 {
-		bad = append(bad, fmt.Errorf("PORT: %q is no port number", frontPort))
+	if n, err := strconv.Atoi(proxyPort); err != nil || n < 0 || n > 65535 {
+		bad = append(bad, fmt.Errorf("PORT: %q is no port number", proxyPort))
 	}
-	if _, _, err := net.SplitHostPort(c.front); err != nil {
+	if _, _, err := net.SplitHostPort(c.proxy); err != nil {
 		bad = append(bad, fmt.Errorf("-front: %w", err))
 	}
 	return bad
@@ -176,7 +182,7 @@ func readEntities(path string) (*broker.Config, error) {
 	return entities, nil
 }
 
-// parseKey reads the value of -key.
+// parseKey reads a value of -key.
 func parseKey(s string) (broker.AuthorizationRule, error) {
 	name, rest, _ := strings.Cut(s, "=")
 	at := strings.LastIndex(rest, "=")
@@ -199,7 +205,7 @@ func parseKey(s string) (broker.AuthorizationRule, error) {
 	return rule, nil
 }
 
-// options are what the server is started with.
+// options returns the options of the emulator.
 func (c config) options(log *slog.Logger) emulator.Options {
 	o := emulator.Options{
 		AMQPAddress: c.amqp, HTTPAddress: c.http, TLSAddresses: c.tls, Hosts: c.hosts, Log: log,

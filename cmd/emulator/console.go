@@ -1,146 +1,161 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
+	"sync"
+	"unicode/utf8"
 )
 
-// command is something that can be told to the local cloud, on its console or by -at.
-type command struct {
-	name string
-	uses string // arguments; those in brackets may be left out
-	help string
-	do   func(*cloud, arguments) error
+// console prints lines from any goroutine: the logs of the instances, each line after the
+// instance's name, and messages of the local cluster. On a terminal it uses colours, unless
+// NO_COLOR is set, and reserves the last row for the status.
+type console struct {
+	// immutable
+	out      io.Writer
+	terminal bool
+	colour   bool
+
+	mu sync.Mutex
+	// mu guards
+	rows, columns int // of the terminal, as last set up
+	closed        bool
 }
 
-// arguments are those of one command, words.
-type arguments []string
-
-// number reads the argument at i as an instance's number, or as another count.
-func (a arguments) number(i int) (int, error) {
-	n, err := strconv.Atoi(a[i])
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is no number", a[i])
-	}
-	return n, nil
+// newConsole returns a console that prints to out, with colours and a status row if out is a
+// terminal.
+func newConsole(out io.Writer, getenv func(string) string) *console {
+	s := &console{out: out}
+	_, _, s.terminal = terminalSize(out)
+	s.terminal = s.terminal && getenv("TERM") != "dumb"
+	s.colour = s.terminal && getenv("NO_COLOR") == ""
+	return s
 }
 
-// duration reads the argument at i, "0" and "off" included; fallback if it is left out.
-func (a arguments) duration(i int, fallback time.Duration) (time.Duration, error) {
-	if i >= len(a) {
-		return fallback, nil
-	}
-	if a[i] == "off" {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(a[i])
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q is no duration such as 500ms or 10s", a[i])
-	}
-	return d, nil
+// Escape sequences of ECMA-48, and of DEC terminals for saving the cursor and for the scrolling region.
+const (
+	saveCursor    = "\x1b7"
+	restoreCursor = "\x1b8"
+	clearRow      = "\x1b[2K"
+	colourOff     = "\x1b[0m"
+	dim           = "\x1b[2m"
+	reverse       = "\x1b[7m"
+)
+
+// colours of instances in turn: cyan, green, yellow, magenta, blue.
+var colours = []string{"\x1b[36m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\x1b[34m"}
+
+// printf prints a message of the local cluster itself.
+func (s *console) printf(format string, args ...any) {
+	s.print(fmt.Sprintf(format, args...) + "\n")
 }
 
-// commands are all there are, in the order in which help shows them.
-func commands() []command {
-	return []command{
-		{"status", "", "how everything is", func(c *cloud, _ arguments) error { return c.tellStatus() }},
-		{"kill", "N", "end instance N at once, with nobody told", each((*instance).kill)},
-		{"drain", "N", "end instance N as a platform does: SIGTERM, clients released to the others", each((*instance).drain)},
-		{"start", "N", "start instance N again", each((*instance).start)},
-		{"restart", "N", "drain instance N and start it again", each((*instance).restart)},
-		{"scale", "N", "have N instances", (*cloud).scale},
-		{"pause", "N", "stop instance N where it is (SIGSTOP)", each((*instance).pause)},
-		{"resume", "N", "let instance N go on", each((*instance).resume)},
-		{"partition", "N [D]", "let nothing pass between instance N and the bus, for D or until heal", (*cloud).partition},
-		{"heal", "[N]", "end partitions and slowness, of all instances or of N", (*cloud).heal},
-		{"slow", "D [N]", "delay what passes between instances, or N, and the bus by D each way; 0 ends it", (*cloud).slow},
-		{"drop", "[N]", "break the connections of all instances, or of N, to the bus", (*cloud).drop},
-		{"throttle", "on|off|N", "limit the bus to the Standard tier's 1000 credits a second, or to N", (*cloud).throttle},
-		{"busy", "D", "have the bus refuse work for D, as when it is throttled; 0 ends it", (*cloud).busy},
-		{"restart-bus", "", "stop and start the bus, with all it holds", (*cloud).restartBus},
-		{"help", "", "this list", func(c *cloud, _ arguments) error { return c.tellHelp() }},
-		{"quit", "", "end everything, as Ctrl-C does", func(c *cloud, _ arguments) error { c.quit(); return nil }},
-	}
+func (s *console) print(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = io.WriteString(s.out, text) // the chat goes on without its terminal
 }
 
-// each makes a command of what can be done with one instance.
-func each(do func(*instance) error) func(*cloud, arguments) error {
-	return func(c *cloud, a arguments) error {
-		i, err := c.instance(a, 0)
-		if err != nil {
-			return err
-		}
-		return do(i)
-	}
-}
-
-// parseCommand finds the command of a line, and checks that it has as many arguments as it wants.
-func parseCommand(line string) (command, arguments, error) {
-	words := strings.Fields(line)
-	if len(words) == 0 {
-		return command{}, nil, errors.New("no command")
-	}
-	all := commands()
-	i := slices.IndexFunc(all, func(c command) bool { return c.name == strings.ToLower(words[0]) })
-	if i < 0 {
-		return command{}, nil, fmt.Errorf("there is no command %q; help lists those there are", words[0])
-	}
-	found, given := all[i], arguments(words[1:])
-	most := len(strings.Fields(found.uses))
-	least := most - strings.Count(found.uses, "[")
-	if len(given) < least || len(given) > most {
-		return command{}, nil, fmt.Errorf("use: %s", strings.TrimSpace(found.name+" "+found.uses))
-	}
-	return found, given, nil
-}
-
-// perform does what a line says, and prints what came of it where there is something to say.
-func (c *cloud) perform(line string) {
-	if strings.TrimSpace(line) == "" {
+// setStatus shows a line in the last row of a terminal. Without a terminal it does nothing.
+func (s *console) setStatus(text string) {
+	if !s.terminal {
 		return
 	}
-	found, given, err := parseCommand(line)
-	if err == nil {
-		err = found.do(c, given)
+	rows, columns, ok := terminalSize(s.out)
+	if !ok || rows < 3 {
+		return
 	}
-	if err != nil {
-		c.screen.printf("%s: %v", strings.TrimSpace(line), err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	var b strings.Builder
+	if rows != s.rows || columns != s.columns {
+		// The new line makes room if the cursor is in the last row. Setting the scrolling region moves the cursor.
+		fmt.Fprintf(&b, "\n\x1b[1A%s\x1b[1;%dr%s", saveCursor, rows-1, restoreCursor)
+		s.rows, s.columns = rows, columns
+	}
+	if utf8.RuneCountInString(text) > columns {
+		text = string([]rune(text)[:columns])
+	}
+	on, off := "", ""
+	if s.colour {
+		on, off = reverse, colourOff
+	}
+	fmt.Fprintf(&b, "%s\x1b[%d;1H%s%s%s%s%s", saveCursor, rows, clearRow, on, text, off, restoreCursor)
+	_, _ = io.WriteString(s.out, b.String())
+}
+
+// close returns the last row to the terminal for good.
+func (s *console) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.rows > 0 {
+		fmt.Fprintf(s.out, "%s\x1b[r\x1b[%d;1H%s%s", saveCursor, s.rows, clearRow, restoreCursor)
+		s.rows = 0
 	}
 }
 
-// readCommands gives the lines of a console until it ends or ctx does. A read under way then stays until the process ends.
-func readCommands(ctx context.Context, console io.Reader, lines chan<- string) {
-	scanner := bufio.NewScanner(console)
-	for scanner.Scan() {
-		select {
-		case lines <- scanner.Text():
-		case <-ctx.Done():
-			return
+// name returns the prefix of an instance's lines.
+func (s *console) name(number int) string {
+	name := fmt.Sprintf("%2d | ", number)
+	if s.colour {
+		return colours[(number-1)%len(colours)] + name + colourOff
+	}
+	return name
+}
+
+// busName returns the prefix of the emulator's lines.
+func (s *console) busName() string {
+	if s.colour {
+		return dim + "bus| " + colourOff
+	}
+	return "bus| "
+}
+
+// lines returns a writer that prints whole lines after a prefix, for one goroutine. Its Close
+// prints an unfinished line.
+func (s *console) lines(prefix string) *lineWriter { return &lineWriter{console: s, prefix: prefix} }
+
+type lineWriter struct {
+	console *console
+	prefix  string
+	rest    []byte // an unfinished line
+}
+
+// maxLine is the length in bytes at which a line is broken.
+const maxLine = 64 << 10
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	var text strings.Builder
+	for {
+		i := bytes.IndexByte(w.rest, '\n')
+		if i < 0 && len(w.rest) < maxLine {
+			break
 		}
+		if i < 0 {
+			i = maxLine - 1
+		}
+		text.WriteString(w.prefix)
+		text.Write(bytes.TrimRight(w.rest[:i+1], "\r\n"))
+		text.WriteByte('\n')
+		w.rest = w.rest[i+1:]
 	}
+	if text.Len() > 0 {
+		w.console.print(text.String())
+	}
+	return len(p), nil
 }
 
-// scheduled is a command to perform some time after the start.
-type scheduled struct {
-	after time.Duration
-	line  string
-}
-
-// parseScheduled reads the value of -at, such as "10s=kill 2" or "10s=kill:2".
-func parseScheduled(s string) (scheduled, error) {
-	when, line, found := strings.Cut(s, "=")
-	after, err := time.ParseDuration(when)
-	if !found || err != nil || after < 0 {
-		return scheduled{}, errors.New("want a time after the start and a command, such as 10s=kill:2")
+func (w *lineWriter) Close() error {
+	if len(w.rest) > 0 {
+		w.console.printf("%s%s", w.prefix, w.rest)
+		w.rest = nil
 	}
-	line = strings.ReplaceAll(line, ":", " ")
-	_, _, err = parseCommand(line)
-	return scheduled{after, line}, err
+	return nil
 }

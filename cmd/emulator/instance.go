@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// instance is one worker of the local cloud: a process, and when that ends the next. Its commands may be called from any goroutine; they start
-// something and don't wait for it.
+// instance is one worker of the local cluster: a process, and a new one when that ends. Its
+// commands may be called from any goroutine; they return before they have taken effect.
 type instance struct {
 	// immutable
 	number      int
@@ -22,68 +22,70 @@ type instance struct {
 	environment []string // of its processes
 	preferred   string   // address to listen on
 	relay       *relay
-	front       *front
-	screen      *screen
+	proxy       *proxy
+	console     *console
 	client      *http.Client // for probes
 	wake        chan struct{}
-	wasReady    func() // told each time a process has become ready
+	onReady     func() // called each time a process becomes ready
 
 	mu sync.Mutex
 	// mu guards
-	wanted  bool        // a process should run
-	asked   bool        // the end of the one that runs was asked for
-	process *os.Process // nil where none runs
-	end     context.CancelFunc
-	lives   int // processes started so far
-	paused  bool
-	ready   bool
-	why     string // not ready
-	address string // of the process that runs; "" before it listens
-	figures figures
+	wanted        bool        // a process should run
+	stopRequested bool        // the running process was told to end
+	process       *os.Process // nil where none runs
+	end           context.CancelFunc
+	starts        int // processes started so far
+	paused        bool
+	ready         bool
+	why           string // not ready
+	address       string // of the process that runs; "" before it listens
+	metrics       metrics
 }
 
 // Times in the life of an instance.
 const (
-	// endGrace is how long a process that was told to end may take; then it is killed. Container Apps gives as much.
-	endGrace = 30 * time.Second
-	// A process that dies by itself is started again after a pause, which doubles as long as it does not live for steadyLife.
-	firstPause = time.Second
-	maxPause   = 30 * time.Second
-	steadyLife = time.Minute
+	// stopTimeout is how long a process may take to end after SIGTERM, as on Container Apps; then
+	// it is killed.
+	stopTimeout = 30 * time.Second
+	// A process that ends unasked is started again after a pause, which doubles unless the process
+	// ran for stableAfter.
+	firstRestartPause = time.Second
+	maxRestartPause   = 30 * time.Second
+	stableAfter       = time.Minute
 )
 
-// say prints something about the instance.
+// say prints a line about the instance.
 func (i *instance) say(format string, args ...any) {
-	i.screen.printf("%s%s", i.screen.name(i.number), fmt.Sprintf(format, args...))
+	i.console.printf("%s%s", i.console.name(i.number), fmt.Sprintf(format, args...))
 }
 
-// run keeps a process running as long as one is wanted, until ctx ends and the last has ended.
+// run keeps a process running while one is wanted, until ctx and the last process have ended.
 func (i *instance) run(ctx context.Context) {
-	pause := firstPause
+	pause := firstRestartPause
 	for i.waitUntilWanted(ctx) {
 		began := time.Now()
-		how, err := i.live(ctx)
+		how, err := i.runProcess(ctx)
 		if err != nil {
 			how = err.Error()
 		}
-		asked := i.ended()
+		stopRequested := i.ended()
 		switch {
 		case ctx.Err() != nil:
 			return
-		case asked:
+		case stopRequested:
 			i.say("ended (%s)", how)
-			pause = firstPause
+			pause = firstRestartPause
 			continue
-		case time.Since(began) >= steadyLife:
-			pause = firstPause
+		case time.Since(began) >= stableAfter:
+			pause = firstRestartPause
 		}
 		i.say("ended unexpectedly (%s); starting it again in %v", how, pause)
 		i.rest(ctx, pause)
-		pause = min(2*pause, maxPause)
+		pause = min(2*pause, maxRestartPause)
 	}
 }
 
-// waitUntilWanted returns false when ctx has ended.
+// waitUntilWanted returns false once ctx has ended.
 func (i *instance) waitUntilWanted(ctx context.Context) bool {
 	for {
 		i.mu.Lock()
@@ -102,7 +104,7 @@ func (i *instance) waitUntilWanted(ctx context.Context) bool {
 	}
 }
 
-// rest waits, unless a command comes.
+// rest waits for a pause, for a command or for the end of ctx.
 func (i *instance) rest(ctx context.Context, pause time.Duration) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -113,23 +115,23 @@ func (i *instance) rest(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// live is the life of one process. It returns how that ended, or why it did not begin.
-func (i *instance) live(parent context.Context) (string, error) {
+// runProcess runs one process, and returns how it ended or why it could not be started.
+func (i *instance) runProcess(parent context.Context) (string, error) {
 	ctx, end := context.WithCancel(parent)
 	defer end()
 	cmd := exec.CommandContext(ctx, i.executable)
 	cmd.Env = i.environment
 	cmd.SysProcAttr = childAttr()
 	address := &firstLine{found: make(chan string, 1)}
-	log := i.screen.lines(i.screen.name(i.number))
+	log := i.console.lines(i.console.name(i.number))
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = address, log
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return "", err
 	}
-	cmd.Cancel = func() error { return askToEnd(cmd.Process, stdin) }
-	cmd.WaitDelay = endGrace
+	cmd.Cancel = func() error { return terminate(cmd.Process, stdin) }
+	cmd.WaitDelay = stopTimeout
 	if err := cmd.Start(); err != nil {
 		return "", fmt.Errorf("start a worker: %w", err)
 	}
@@ -139,15 +141,15 @@ func (i *instance) live(parent context.Context) (string, error) {
 	watch.Go(func() { i.watch(watching, id, address.found) })
 	err = cmd.Wait()
 	unwatch()
-	i.front.remove(id)
+	i.proxy.remove(id)
 	watch.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		return fmt.Sprintf("killed after %v", endGrace), nil
+		return fmt.Sprintf("killed after %v", stopTimeout), nil
 	}
 	return cmd.ProcessState.String(), nil
 }
 
-// watch waits until the process says where it listens, and then probes it.
+// watch waits until the process prints its address, adds it to the proxy, and probes it.
 func (i *instance) watch(ctx context.Context, id string, found <-chan string) {
 	var address string
 	select {
@@ -155,7 +157,7 @@ func (i *instance) watch(ctx context.Context, id string, found <-chan string) {
 	case <-ctx.Done():
 		return
 	}
-	i.front.add(id, address)
+	i.proxy.add(id, address)
 	i.mu.Lock()
 	i.address = address
 	i.mu.Unlock()
@@ -164,68 +166,68 @@ func (i *instance) watch(ctx context.Context, id string, found <-chan string) {
 			i.mu.Lock()
 			i.ready, i.why = ready, why
 			i.mu.Unlock()
-			i.front.setReady(id, ready)
+			i.proxy.setReady(id, ready)
 			if ready {
 				i.say("ready at http://%s", address)
-				i.wasReady()
+				i.onReady()
 			} else {
 				i.say("not ready: %s", why)
 			}
 		},
-		figures: func(f figures) {
+		metrics: func(f metrics) {
 			i.mu.Lock()
 			defer i.mu.Unlock()
-			i.figures = f
+			i.metrics = f
 		},
 	}
 	p.run(ctx)
 }
 
-// started notes a new process, and returns the name of its life.
+// started records a new process, and returns its id in the proxy.
 func (i *instance) started(p *os.Process, end context.CancelFunc) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.lives++
+	i.starts++
 	i.process, i.end = p, end
-	i.paused, i.ready, i.why, i.address, i.figures = false, false, "starting", "", figures{}
-	if !i.wanted { // told to end while it was being started
+	i.paused, i.ready, i.why, i.address, i.metrics = false, false, "starting", "", metrics{}
+	if !i.wanted { // a command came while it started
 		end()
 	}
 	return i.idLocked()
 }
 
-func (i *instance) idLocked() string { return fmt.Sprintf("%d-%d", i.number, i.lives) }
+func (i *instance) idLocked() string { return fmt.Sprintf("%d-%d", i.number, i.starts) }
 
-// ended notes that there is no process any more. It tells whether that was asked for.
-func (i *instance) ended() (asked bool) {
+// ended records that no process runs, and reports whether its end was requested.
+func (i *instance) ended() (stopRequested bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	asked = i.asked || !i.wanted
-	i.process, i.end, i.asked, i.ready, i.paused = nil, nil, false, false, false
-	return asked
+	stopRequested = i.stopRequested || !i.wanted
+	i.process, i.end, i.stopRequested, i.ready, i.paused = nil, nil, false, false, false
+	return stopRequested
 }
 
 var (
-	errRuns    = errors.New("it runs already")
-	errRunsNot = errors.New("it does not run")
+	errRunning    = errors.New("it runs already")
+	errNotRunning = errors.New("it does not run")
 )
 
-// start wants a process. One that is ending is followed by the next.
+// start requests a process. If one is ending, the next follows it.
 func (i *instance) start() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.wanted && i.process != nil && !i.asked {
-		return errRuns
+	if i.wanted && i.process != nil && !i.stopRequested {
+		return errRunning
 	}
 	i.wanted = true
 	i.wakeUp()
 	return nil
 }
 
-// drain tells the process to end, as a platform does, and wants no other.
+// drain ends the process as a platform does.
 func (i *instance) drain() error { return i.finish(false) }
 
-// restart is drain, and then start.
+// restart drains the process and starts another.
 func (i *instance) restart() error { return i.finish(true) }
 
 func (i *instance) finish(again bool) error {
@@ -233,9 +235,9 @@ func (i *instance) finish(again bool) error {
 	defer i.mu.Unlock()
 	running := i.process != nil
 	if !running && !i.wanted && !again {
-		return errRunsNot
+		return errNotRunning
 	}
-	i.wanted, i.asked = again, running
+	i.wanted, i.stopRequested = again, running
 	if running {
 		i.end()
 	}
@@ -243,22 +245,22 @@ func (i *instance) finish(again bool) error {
 	return nil
 }
 
-// kill ends the process at once, so that nobody hears of it, and wants no other.
+// kill ends the process at once, without a drain.
 func (i *instance) kill() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
 	case i.process == nil && !i.wanted:
-		return errRunsNot
-	case i.process == nil: // between two lives
+		return errNotRunning
+	case i.process == nil: // waiting for the next start
 		i.wanted = false
 		return nil
 	}
-	i.wanted, i.asked = false, true
+	i.wanted, i.stopRequested = false, true
 	return i.process.Kill()
 }
 
-// pause stops the process where it is; resume lets it go on.
+// pause suspends the process; resume continues it.
 func (i *instance) pause() error { return i.hold(true, pauseProcess) }
 
 func (i *instance) resume() error { return i.hold(false, resumeProcess) }
@@ -267,7 +269,7 @@ func (i *instance) hold(paused bool, signal func(*os.Process) error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.process == nil {
-		return errRunsNot
+		return errNotRunning
 	}
 	if err := signal(i.process); err != nil {
 		return err
@@ -276,7 +278,7 @@ func (i *instance) hold(paused bool, signal func(*os.Process) error) error {
 	return nil
 }
 
-// wakeUp tells run of a command.
+// wakeUp tells run that a command has changed what is wanted.
 func (i *instance) wakeUp() {
 	select {
 	case i.wake <- struct{}{}:
@@ -284,19 +286,19 @@ func (i *instance) wakeUp() {
 	}
 }
 
-// report adds the instance to the figures of all, if it has a process or should have one, and says how it is in one line.
+// report adds the instance's metrics to t if it runs or should run, and returns a line about it.
 func (i *instance) report(t *total) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.wanted && i.process == nil {
 		return "stopped"
 	}
-	t.add(i.figures, i.ready)
+	t.add(i.metrics, i.ready)
 	states := []string{"not ready: " + i.why}
 	switch {
 	case i.process == nil:
 		return "waiting to be started again"
-	case i.asked:
+	case i.stopRequested:
 		states[0] = "ending"
 	case i.ready:
 		states[0] = "ready"
@@ -304,14 +306,14 @@ func (i *instance) report(t *total) string {
 	if i.paused {
 		states = append(states, "paused")
 	}
-	if i.relay.cut() {
+	if i.relay.partitioned() {
 		states = append(states, "partitioned")
 	}
-	return fmt.Sprintf("%s, process %d at http://%s, %.0f sessions, %d requests open through the front",
-		strings.Join(states, ", "), i.process.Pid, i.address, i.figures.sessions, i.front.open(i.idLocked()))
+	return fmt.Sprintf("%s, process %d at http://%s, %.0f sessions, %d open requests through the proxy",
+		strings.Join(states, ", "), i.process.Pid, i.address, i.metrics.sessions, i.proxy.open(i.idLocked()))
 }
 
-// firstLine is a writer that gives the first line written to it.
+// firstLine is a writer that sends the first line written to it to found.
 type firstLine struct {
 	found chan string // of size 1: the only line
 	text  []byte

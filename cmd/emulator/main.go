@@ -1,25 +1,27 @@
-// Command emulator runs an Azure Service Bus namespace on this machine: no container, no database, ready in
-// milliseconds. Connection string, ports and Config.json are those of Microsoft's emulator.
+// Command emulator runs an Azure Service Bus namespace on this machine: no container, no database,
+// ready in milliseconds. Connection string, ports and Config.json are those of Microsoft's
+// emulator.
 //
-// With -instances it is a local cloud: that namespace, so many workers as processes of their own, which are this same program started
-// again, and one address in front of them; and commands to kill, pause, cut off and scale them.
+// With -instances it runs a local cluster: that namespace, workers as child processes, which are
+// this same program started again, and one proxy in front of them. Commands kill, pause, partition
+// and scale the workers.
 //
 // # Concurrency
 //
 //	goroutine                    started by    ends when; who waits
 //	wait for a signal            run           run returns
-//	wait for the second          closeOnDeath  what it returned is called, which waits; or the process ends
-//	console reader               runCloud      the console ends, or the process
-//	front, and one per request   runCloud      front.close, which waits
-//	instance, one each           cloud.run     its last process has ended; runCloud
+//	wait for the second signal   closeOnDeath  the returned function is called, which waits
+//	input reader                 runCluster    the input ends, or the process
+//	proxy, and one per request   runCluster    proxy.close, which waits
+//	instance, one each           cluster.run   its last process has ended; runCluster
 //	watch, one per process       instance      the process has ended; instance
 //	relay, and two per           newRelay      relay.close, which waits
 //	  connection to the bus
-//	wait for the browser         openBrowser   whatever opens it has ended; nobody
+//	wait for the browser         openBrowser   the opener has ended; nothing waits
 //	wait for the parent's end    runChild      the process ends
 //
-// The emulator's own end with it. Lock order, outermost first: instance.mu, then those of relay, front and screen, none of which is held while
-// another is taken.
+// The emulator's goroutines end with the emulator. Lock order, outermost first: instance.mu, then
+// the mutexes of relay, proxy and console, none of which is held while another is taken.
 package main
 
 import (
@@ -44,8 +46,8 @@ const (
 	exitUsage   = 2 // bad flags, environment or Config.json
 )
 
-// goodbyeTimeout is how long clients get to answer the goodbye.
-const goodbyeTimeout = 2 * time.Second
+// shutdownTimeout is how long AMQP clients may take to close their connections.
+const shutdownTimeout = 2 * time.Second
 
 func main() {
 	if os.Getenv(childVariable) != "" {
@@ -68,7 +70,7 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if config.instances > 0 {
-		err = runWithInstances(ctx, config, getenv, stdin, stdout)
+		err = runLocalCluster(ctx, config, getenv, stdin, stdout)
 	} else {
 		err = runAlone(ctx, config, stdout, stderr)
 	}
@@ -89,52 +91,54 @@ func runAlone(ctx context.Context, config config, stdout, stderr io.Writer) erro
 	}
 	announce(stdout, server, config, time.Since(began))
 	<-ctx.Done()
-	if !sayGoodbye(server) {
-		fmt.Fprintln(stderr, "some clients had to be cut off")
+	if !shutDown(server) {
+		fmt.Fprintln(stderr, "some clients did not close their connections in time")
 	}
 	return nil
 }
 
-// runWithInstances runs the local cloud until ctx ends or it is told to quit.
-func runWithInstances(ctx context.Context, config config, getenv func(string) string, stdin io.Reader, stdout io.Writer) error {
-	listener, err := net.Listen("tcp", config.front)
+// runLocalCluster runs the local cluster until ctx ends or the command quit.
+func runLocalCluster(
+	ctx context.Context, config config, getenv func(string) string, stdin io.Reader, stdout io.Writer,
+) error {
+	listener, err := net.Listen("tcp", config.proxy)
 	if err != nil {
 		return fmt.Errorf("-front: %w", err)
 	}
-	defer listener.Close() // in vain where the front has served
-	screen := newScreen(stdout, getenv)
-	defer screen.close()
-	defer closeOnDeath(screen)()
-	busLog := screen.lines(screen.busName())
+	defer listener.Close() // the proxy has closed it, unless it never served
+	console := newConsole(stdout, getenv)
+	defer console.close()
+	defer closeOnDeath(console)()
+	busLog := console.lines(console.busName())
 	defer busLog.Close()
 	server, err := startBus(config, busLog)
 	if err != nil {
 		return err
 	}
-	defer server.Close() // after the goodbye, in vain
+	defer server.Close() // shutDown has ended it, unless an error came first
 	log := slog.New(slog.NewTextHandler(busLog, &slog.HandlerOptions{Level: config.logLevel}))
-	c, err := newCloud(config, getenv, server, screen, newFront(log))
+	c, err := newCluster(config, getenv, server, console, newProxy(log))
 	if err != nil {
 		return err
 	}
 	readInBackground()
 	c.address = listener.Addr().String()
-	screen.printf("Local cloud: %d instances behind %s, joined by a Service Bus emulator", config.instances, c.url())
-	screen.printf("  bus  %s", server.ConnectionString())
-	screen.printf("Type help for commands; stop with Ctrl-C.\n")
-	if err := runCloud(ctx, c, listener, stdin); err != nil {
+	console.printf("Local cloud: %d instances behind %s, joined by a Service Bus emulator", config.instances, c.url())
+	console.printf("  bus  %s", server.ConnectionString())
+	console.printf("Type help for commands; stop with Ctrl-C.\n")
+	if err := runCluster(ctx, c, listener, stdin); err != nil {
 		return err
 	}
 	for _, line := range entities(server.Broker()) {
 		if strings.HasPrefix(line, "subscription") {
-			screen.printf("left by an instance that was killed, and gone now: %s", line)
+			console.printf("orphaned subscription of a killed instance, gone now: %s", line)
 		}
 	}
-	sayGoodbye(server)
+	shutDown(server)
 	return nil
 }
 
-// startBus starts the emulator that the flags describe.
+// startBus starts the emulator as the flags describe.
 func startBus(config config, stderr io.Writer) (*emulator.Server, error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: config.logLevel}))
 	if config.entities != nil {
@@ -155,30 +159,34 @@ func startBus(config config, stderr io.Writer) (*emulator.Server, error) {
 	return server, nil
 }
 
-// sayGoodbye ends the emulator. It returns false where clients had to be cut off.
-func sayGoodbye(server *emulator.Server) bool {
-	goodbye, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
+// shutDown ends the emulator. It returns false if some clients did not close their connections in
+// time.
+func shutDown(server *emulator.Server) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	return server.Shutdown(goodbye) == nil
+	return server.Shutdown(ctx) == nil
 }
 
-// explain says in one line what to do about a start that failed.
+// explain adds a hint to an error of the start, in one line.
 func explain(err error) string {
 	if errors.Is(err, errAddressInUse) {
-		return fmt.Sprintf("%v: something else listens there; stop it, or choose another address with -amqp, -http, -tls or -front", err)
+		return fmt.Sprintf("%v: another process listens there; stop it, "+
+			"or choose another address with -amqp, -http, -tls or -front", err)
 	}
 	return err.Error()
 }
 
-// announce prints what a user needs to connect.
+// announce prints how to connect.
 func announce(w io.Writer, s *emulator.Server, c config, took time.Duration) {
-	fmt.Fprintf(w, "Service Bus emulator, namespace %s (%s), ready after %s\n\n", s.Broker().Namespace(), s.Broker().Tier(), took.Round(100*time.Microsecond))
+	fmt.Fprintf(w, "Service Bus emulator, namespace %s (%s), ready after %s\n\n",
+		s.Broker().Namespace(), s.Broker().Tier(), took.Round(100*time.Microsecond))
 	fmt.Fprintf(w, "  AMQP        %s  (also AMQP over WebSocket)\n", s.AMQPAddress())
 	fmt.Fprintf(w, "  management  http://%s  (also /health, /$emulator)\n", s.HTTPAddress())
 	if s.TLSAddress() != "" {
 		fmt.Fprintf(w, "  TLS         %s  (AMQP, WebSocket and management on one port)\n", s.TLSAddress())
 	}
-	fmt.Fprintf(w, "\nConnection strings\n\n  send, receive  %s\n  management     %s\n", s.ConnectionString(), s.AdminConnectionString())
+	fmt.Fprintf(w, "\nConnection strings\n\n  send, receive  %s\n  management     %s\n",
+		s.ConnectionString(), s.AdminConnectionString())
 	if s.TLSAddress() != "" {
 		fmt.Fprintf(w, "  TLS, anything  %s\n", s.TLSConnectionString())
 		if c.caFile != "" {
@@ -192,7 +200,7 @@ func announce(w io.Writer, s *emulator.Server, c config, took time.Duration) {
 	fmt.Fprintln(w, "Stop with Ctrl-C.")
 }
 
-// entities lists what a namespace holds, one line each.
+// entities lists the entities of a namespace, one line each.
 func entities(b *broker.Broker) []string {
 	var lines []string
 	for _, q := range b.Queues() {
@@ -201,7 +209,7 @@ func entities(b *broker.Broker) []string {
 	for _, t := range b.Topics() {
 		lines = append(lines, "topic         "+t.Name)
 		subscriptions, err := b.Subscriptions(t.Name)
-		if err != nil { // deleted meanwhile
+		if err != nil { // the topic has just been deleted
 			continue
 		}
 		for _, s := range subscriptions {

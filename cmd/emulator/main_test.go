@@ -11,15 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"chatapp/internal/emulator/broker"
+	"chatapp/internal/leaktest"
 )
 
 // mainVariable makes the test binary the command, for tests that kill it.
 const mainVariable = "CHATAPP_TEST_MAIN"
 
-// TestMain lets the test binary be the command, and the local cloud's worker, which the command is when it is started as one.
+// TestMain lets the test binary be the command, and a worker of the local cluster.
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) == "" && os.Getenv(mainVariable) != "" {
 		os.Exit(run(os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
@@ -27,8 +26,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(runChild(os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 	}
-	// A handler that leaves a request unread has net/http keep the connection half open for a moment, which no server waits for.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+	leaktest.Main(m)
 }
 
 func noEnv(string) string { return "" }
@@ -59,7 +57,9 @@ func TestRun(t *testing.T) {
 	var errors bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run([]string{"-amqp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-tls", "127.0.0.1:0", "-ca", ca, "-config", writeConfig(t, configJSON)}, noEnv, strings.NewReader(""), out, &errors)
+		args := []string{"-amqp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-tls", "127.0.0.1:0", "-ca", ca,
+			"-config", writeConfig(t, configJSON)}
+		ended <- run(args, noEnv, strings.NewReader(""), out, &errors)
 		out.Close()
 	}()
 	text := readUntil(t, announced, "Stop with Ctrl-C.")
@@ -131,10 +131,13 @@ func TestPortTaken(t *testing.T) {
 	}
 	defer taken.Close()
 	var errors bytes.Buffer
-	status := run([]string{"-amqp", taken.Addr().String(), "-http", "127.0.0.1:0"}, noEnv, strings.NewReader(""), io.Discard, &errors)
+	args := []string{"-amqp", taken.Addr().String(), "-http", "127.0.0.1:0"}
+	status := run(args, noEnv, strings.NewReader(""), io.Discard, &errors)
 	lines := strings.Split(strings.TrimSpace(errors.String()), "\n")
-	if status != exitFailure || len(lines) != 1 || !strings.Contains(lines[0], taken.Addr().String()) || !strings.Contains(lines[0], "-amqp") {
-		t.Errorf("with its port taken the command ends with status %d and says %q, want %d and one line", status, errors.String(), exitFailure)
+	if status != exitFailure || len(lines) != 1 || !strings.Contains(lines[0], taken.Addr().String()) ||
+		!strings.Contains(lines[0], "-amqp") {
+		t.Errorf("with its port taken the command ends with status %d and prints %q, want %d and one line",
+			status, errors.String(), exitFailure)
 	}
 }
 
@@ -151,7 +154,8 @@ func TestParseConfig(t *testing.T) {
 	if c.http != "127.0.0.1:5301" || c.amqp != "127.0.0.1:5672" || len(c.tls) != 2 || len(c.hosts) != 1 {
 		t.Errorf("addresses %q, %q, %q, hosts %q", c.http, c.amqp, c.tls, c.hosts)
 	}
-	if want := (broker.AuthorizationRule{KeyName: "reader", PrimaryKey: "a=b", Claims: broker.Listen}); len(c.keys) != 1 || c.keys[0] != want {
+	want := broker.AuthorizationRule{KeyName: "reader", PrimaryKey: "a=b", Claims: broker.Listen}
+	if len(c.keys) != 1 || c.keys[0] != want {
 		t.Errorf("keys %+v, want %+v", c.keys, want)
 	}
 	if c.tier != broker.Premium || c.entities == nil || c.entities.Namespace != "sbemulatorns" {
@@ -169,7 +173,8 @@ func TestParseConfigErrors(t *testing.T) {
 		{"an argument", []string{"start"}, nil, "no arguments"},
 		{"no address", []string{"-amqp", "5672"}, nil, "-amqp"},
 		{"a bad port in the environment", nil, map[string]string{"EMULATOR_HTTP_PORT": "http"}, "EMULATOR_HTTP_PORT"},
-		{"a file that is not there", nil, map[string]string{"CONFIG_PATH": "/nonexistent/Config.json"}, "/nonexistent/Config.json"},
+		{"a file that is not there", nil, map[string]string{"CONFIG_PATH": "/nonexistent/Config.json"},
+			"/nonexistent/Config.json"},
 		{"an authority without TLS", []string{"-ca", "ca.pem"}, nil, "need -tls"},
 		{"a negative limit", []string{"-throttle", "-1"}, nil, "negative"},
 		{"an unknown level", []string{"-log", "loud"}, nil, "-log"},
@@ -180,7 +185,8 @@ func TestParseConfigErrors(t *testing.T) {
 		}
 	}
 	var output bytes.Buffer
-	if _, err := parseConfig([]string{"-key", "name=key=Fly"}, noEnv, &output); err == nil || !strings.Contains(output.String(), "Fly") {
+	_, err := parseConfig([]string{"-key", "name=key=Fly"}, noEnv, &output)
+	if err == nil || !strings.Contains(output.String(), "Fly") {
 		t.Errorf("a key with the claim Fly: %v, %s", err, output.String())
 	}
 	if status := run([]string{"-h"}, noEnv, strings.NewReader(""), io.Discard, &output); status != 0 {

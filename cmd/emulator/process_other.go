@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// askToEnd tells a process to end by ending its standard input: there are no signals for it here.
-func askToEnd(_ *os.Process, stdin io.Closer) error { return stdin.Close() }
+// terminate ends a process by closing its standard input: this system has no signals for it.
+func terminate(_ *os.Process, stdin io.Closer) error { return stdin.Close() }
 
 var errNoPause = errors.New("this system can't pause a process")
 

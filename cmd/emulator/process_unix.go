@@ -9,20 +9,21 @@ import (
 	"syscall"
 )
 
-// errAddressInUse is what listening on a taken port gives.
+// errAddressInUse is the error of listening on a port in use.
 const errAddressInUse = syscall.EADDRINUSE
 
-// askToEnd tells a process to end as platforms do.
-func askToEnd(p *os.Process, _ io.Closer) error {
-	// One that is paused would hear of it only when it is resumed.
+// terminate ends a process as platforms do, by SIGTERM.
+func terminate(p *os.Process, _ io.Closer) error {
+	// A suspended process receives the signal only once it is resumed.
 	_ = p.Signal(syscall.SIGCONT)
 	return p.Signal(syscall.SIGTERM)
 }
 
-// pauseProcess stops a process where it is: it says nothing any more, and its connections stay open.
+// pauseProcess suspends a process: it is silent, and its connections stay open.
 func pauseProcess(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
 
 func resumeProcess(p *os.Process) error { return p.Signal(syscall.SIGCONT) }
 
-// readInBackground makes reading the terminal fail for a program started with &, which would else be stopped by it.
+// readInBackground makes reads from the terminal fail for a program started with &. By default they
+// would stop it.
 func readInBackground() { signal.Ignore(syscall.SIGTTIN) }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// relay is an instance's way to the bus, and where it is disturbed: all its connections, of AMQP and of management, pass here. Its methods
-// may be called from any goroutine.
+// relay carries all connections of an instance to the bus, AMQP and management alike, and disturbs
+// them on request. Its methods may be called from any goroutine.
 type relay struct {
 	// immutable
 	listener net.Listener
@@ -23,11 +23,12 @@ type relay struct {
 	conns  map[net.Conn]struct{} // of both sides
 	gate   chan struct{}         // closed while traffic passes
 	delay  time.Duration         // each way
-	heal   *time.Timer           // ends the partition; nil where none is or it has no end
+	heal   *time.Timer           // ends the partition; nil without one or without an end
 	closed chan struct{}
 }
 
-// newRelay listens on a free port of the loopback interface and passes on what comes to target, until it is closed.
+// newRelay listens on a free loopback port and forwards connections to target until close is
+// called.
 func newRelay(target string) (*relay, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,29 +43,29 @@ func newRelay(target string) (*relay, error) {
 	return r, nil
 }
 
-// port is where the instance finds the bus.
+// port returns the port at which the instance reaches the bus.
 func (r *relay) port() int { return r.listener.Addr().(*net.TCPAddr).Port }
 
-// partition lets nothing pass any more, in neither direction, and says nothing of it: what is sent waits. It ends after a time, or by mend; 0
-// is for ever.
+// partition silently holds back all bytes in both directions. It ends after d, or by endPartition
+// if d is 0.
 func (r *relay) partition(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.mendLocked()
+	r.healLocked()
 	r.gate = make(chan struct{})
 	if d > 0 {
-		r.heal = time.AfterFunc(d, r.mend)
+		r.heal = time.AfterFunc(d, r.endPartition)
 	}
 }
 
-// mend ends a partition: what waited passes.
-func (r *relay) mend() {
+// endPartition forwards what a partition has held back.
+func (r *relay) endPartition() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.mendLocked()
+	r.healLocked()
 }
 
-func (r *relay) mendLocked() {
+func (r *relay) healLocked() {
 	if r.heal != nil {
 		r.heal.Stop()
 		r.heal = nil
@@ -76,8 +77,8 @@ func (r *relay) mendLocked() {
 	}
 }
 
-// cut tells whether nothing passes.
-func (r *relay) cut() bool {
+// partitioned reports whether a partition is in force.
+func (r *relay) partitioned() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
@@ -88,14 +89,14 @@ func (r *relay) cut() bool {
 	}
 }
 
-// slow makes everything take that much longer each way; 0 ends it.
+// slow delays everything by d each way; 0 ends the delay.
 func (r *relay) slow(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.delay = d
 }
 
-// drop breaks all connections, and returns how many there were.
+// drop closes all connections, and returns how many there were.
 func (r *relay) drop() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,7 +114,7 @@ func (r *relay) close() {
 	default:
 		close(r.closed)
 	}
-	r.mendLocked()
+	r.healLocked()
 	_ = r.listener.Close()
 	for c := range r.conns {
 		_ = c.Close()
@@ -128,28 +129,28 @@ func (r *relay) accept() {
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err != nil: // of one connection that has gone already
+		case err != nil: // the connection has already gone
 			continue
 		}
 		r.serving.Go(func() { r.serve(c) })
 	}
 }
 
-// serve passes on one connection until either side ends it.
+// serve forwards one connection until either side ends it.
 func (r *relay) serve(near net.Conn) {
 	defer near.Close()
-	if !r.passes() {
+	if !r.waitPartition() {
 		return
 	}
 	far, err := net.Dial("tcp", r.target)
 	if err != nil {
-		return // the bus is down: so the instance finds it
+		return // the bus is down, and the instance sees a closed connection
 	}
 	defer far.Close()
-	if !r.keep(near, far) {
+	if !r.track(near, far) {
 		return
 	}
-	defer r.forget(near, far)
+	defer r.untrack(near, far)
 	back := make(chan struct{})
 	r.serving.Go(func() {
 		defer close(back)
@@ -159,7 +160,7 @@ func (r *relay) serve(near net.Conn) {
 	<-back
 }
 
-func (r *relay) keep(conns ...net.Conn) bool {
+func (r *relay) track(conns ...net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
@@ -173,7 +174,7 @@ func (r *relay) keep(conns ...net.Conn) bool {
 	return true
 }
 
-func (r *relay) forget(conns ...net.Conn) {
+func (r *relay) untrack(conns ...net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range conns {
@@ -181,8 +182,8 @@ func (r *relay) forget(conns ...net.Conn) {
 	}
 }
 
-// passes waits while the relay is partitioned. It returns false when the relay is closed.
-func (r *relay) passes() bool {
+// waitPartition returns once no partition is in force, or false if the relay is closed.
+func (r *relay) waitPartition() bool {
 	r.mu.Lock()
 	gate := r.gate
 	r.mu.Unlock()
@@ -198,8 +199,8 @@ func (r *relay) passes() bool {
 	}
 }
 
-// waits out the delay. It returns false when the relay is closed.
-func (r *relay) waits() bool {
+// waitDelay waits for the delay. It returns false if the relay is closed.
+func (r *relay) waitDelay() bool {
 	r.mu.Lock()
 	delay := r.delay
 	r.mu.Unlock()
@@ -226,7 +227,7 @@ func (r *relay) pass(to, from net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			if !r.waits() || !r.passes() {
+			if !r.waitDelay() || !r.waitPartition() {
 				return
 			}
 			if _, err := to.Write(buf[:n]); err != nil {
@@ -235,7 +236,7 @@ func (r *relay) pass(to, from net.Conn) {
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				r.passes() // in a partition the end of a connection is not heard of either
+				r.waitPartition() // a partition holds back the end of a connection too
 			}
 			return
 		}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// wait is how long anything may take. After a fault of the bus an instance has a send run into its time-out, of ten seconds, and doubles the
-// pauses between its attempts from four: that alone may take twenty.
+// wait is how long anything may take. After a fault of the bus, a send can run into its time-out of
+// ten seconds, and the pauses between attempts double: that alone may take twenty seconds.
 const wait = time.Minute
 
 // startEcho serves a port that sends back what it gets.
@@ -85,12 +85,13 @@ func wantSilence(t *testing.T, c net.Conn) {
 }
 
 func TestRelayPartition(t *testing.T) {
+	t.Parallel()
 	r, dial := startRelay(t)
 	c := dial()
 	send(t, c, "before")
 	wantEcho(t, "before the partition", c, "before")
 	r.partition(0)
-	if !r.cut() {
+	if !r.partitioned() {
 		t.Error("cut() = false in a partition")
 	}
 	send(t, c, "during")
@@ -98,18 +99,19 @@ func TestRelayPartition(t *testing.T) {
 	late := dial()
 	send(t, late, "late")
 	wantSilence(t, late)
-	r.mend()
+	r.endPartition()
 	wantEcho(t, "what was sent during the partition comes after it", c, "during")
 	wantEcho(t, "so does a connection begun during it", late, "late")
 	r.partition(time.Millisecond)
 	send(t, c, "again")
 	wantEcho(t, "a partition with an end ends", c, "again")
-	if r.cut() {
+	if r.partitioned() {
 		t.Error("cut() = true after a partition's end")
 	}
 }
 
 func TestRelaySlow(t *testing.T) {
+	t.Parallel()
 	r, dial := startRelay(t)
 	c := dial()
 	const delay = 20 * time.Millisecond
@@ -123,6 +125,7 @@ func TestRelaySlow(t *testing.T) {
 }
 
 func TestRelayDrop(t *testing.T) {
+	t.Parallel()
 	r, dial := startRelay(t)
 	c := dial()
 	send(t, c, "x")
@@ -141,6 +144,7 @@ func TestRelayDrop(t *testing.T) {
 
 // TestRelayClose closes it with a connection in a partition: nothing may hang, as the leak check of TestMain sees.
 func TestRelayClose(t *testing.T) {
+	t.Parallel()
 	r, dial := startRelay(t)
 	c := dial()
 	send(t, c, "x")

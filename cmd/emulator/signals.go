@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// endSignals are those that end the command in order: also that of a terminal that is closed, unless it was started to outlive that.
+// endSignals returns the signals that end the command in order. They include SIGHUP, unless the
+// command was started to ignore it (nohup).
 func endSignals() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -16,13 +17,13 @@ func endSignals() []os.Signal {
 	return signals
 }
 
-// exitSignal is the exit status of a program that a signal has ended, as shells have it, where it cannot end by the signal itself: that of
-// Ctrl-C.
+// exitSignal is the exit status of shells for Ctrl-C, for systems on which a process can't end
+// itself by a signal.
 const exitSignal = 130
 
-// closeOnDeath closes the screen also when the process is to die at once: by a second Ctrl-C, and by the signal (Ctrl-\) that has a program
-// tell what its goroutines do. The function returned ends that.
-func closeOnDeath(s *screen) (end func()) {
+// closeOnDeath closes the console even when a signal ends the process at once: a second Ctrl-C, or
+// SIGQUIT (Ctrl-\), which prints all goroutines. The returned function stops that and waits.
+func closeOnDeath(s *console) (end func()) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, append(endSignals(), syscall.SIGQUIT)...)
 	over := make(chan struct{})
@@ -38,7 +39,7 @@ func closeOnDeath(s *screen) (end func()) {
 				signal.Reset(death)
 				self, err := os.FindProcess(os.Getpid())
 				if err == nil && !signal.Ignored(death) && self.Signal(death) == nil {
-					<-over // or rather, the end of all
+					<-over // the process ends first
 				}
 				os.Exit(exitSignal)
 			case <-over:

@@ -40,7 +40,7 @@ func openTerminal(t *testing.T) (person, program *os.File) {
 	return person, program
 }
 
-// However the local cloud ends, all rows of the terminal scroll again.
+// However the local cluster ends, all rows of the terminal scroll again.
 func TestTerminalIsGivenBack(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -54,6 +54,7 @@ func TestTerminalIsGivenBack(t *testing.T) {
 		{"terminal closed", syscall.SIGHUP, false, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			if tt.signal != syscall.SIGINT && signal.Ignored(tt.signal) {
 				t.Skipf("%v is ignored where the tests run", tt.signal)
 			}
@@ -64,7 +65,7 @@ func TestTerminalIsGivenBack(t *testing.T) {
 			}
 			cmd := exec.CommandContext(t.Context(), executable, append([]string{"-instances", "1"}, freePorts...)...)
 			cmd.Env = append(os.Environ(), mainVariable+"=1", "TERM=xterm", "NO_COLOR=1", "GOTRACEBACK=none")
-			console, err := cmd.StdinPipe()
+			input, err := cmd.StdinPipe()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +74,7 @@ func TestTerminalIsGivenBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			program.Close()
-			s := newTerminal(t, console)
+			s := newTerminal(t, input)
 			read := make(chan struct{})
 			go func() {
 				defer close(read)
@@ -103,7 +104,7 @@ func TestTerminalIsGivenBack(t *testing.T) {
 			}
 			text := s.printed(0)
 			if taken, given := strings.LastIndex(text, "\x1b[1;23r"), strings.LastIndex(text, "\x1b[r"); given < taken {
-				t.Errorf("the terminal's last row was not given back; it printed, at the end, %q", text[max(0, len(text)-300):])
+				t.Errorf("the last row was not given back; the output ends with %q", text[max(0, len(text)-300):])
 			}
 		})
 	}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalSize is the size of the terminal that w is, or ok false.
+// terminalSize returns the size of w if w is a terminal; else ok is false.
 func terminalSize(w any) (rows, columns int, ok bool) {
 	file, isFile := w.(*os.File)
 	if !isFile {

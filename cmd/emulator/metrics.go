@@ -12,29 +12,30 @@ import (
 	"time"
 )
 
-// figures are those of an instance's metrics that the status shows.
-type figures struct {
+// metrics holds the metrics of an instance that the status shows.
+type metrics struct {
 	users        float64 // of the whole chat
 	sessions     float64 // connections here
-	messages     float64 // said here since the start
-	latencySum   float64 // seconds that these took through the log, together
+	messages     float64 // of local users, since the start
+	latencySum   float64 // of their seconds through the log
 	latencyCount float64
 }
 
-// maxMetrics is how much of an instance's metrics is read, in bytes.
+// maxMetrics bounds the bytes read of an instance's metrics.
 const maxMetrics = 1 << 20
 
-// scrape reads an instance's figures.
-func scrape(ctx context.Context, client *http.Client, address string) (figures, error) {
+// scrape reads an instance's metrics.
+func scrape(ctx context.Context, client *http.Client, address string) (metrics, error) {
 	body, err := fetch(ctx, client, "http://"+address+"/metrics")
 	if err != nil {
-		return figures{}, err
+		return metrics{}, err
 	}
 	defer body.Close()
-	return parseFigures(io.LimitReader(body, maxMetrics))
+	return parseMetrics(io.LimitReader(body, maxMetrics))
 }
 
-// fetch gets a page and returns its body, which the caller closes. Any answer but 200 is an error, with the answer's first line.
+// fetch requests a URL and returns the body, which the caller closes. Any status but 200 is a
+// *refusedError with the first line of the response.
 func fetch(ctx context.Context, client *http.Client, url string) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -52,7 +53,7 @@ func fetch(ctx context.Context, client *http.Client, url string) (io.ReadCloser,
 	return nil, &refusedError{response.StatusCode, string(line)}
 }
 
-// refusedError is an answer other than 200.
+// refusedError is a response with a status other than 200.
 type refusedError struct {
 	status int
 	line   string
@@ -65,9 +66,10 @@ func (e *refusedError) Error() string {
 	return e.line
 }
 
-// parseFigures reads Prometheus' text format as far as it is needed here: lines of a name, perhaps labels in braces, and a value.
-func parseFigures(r io.Reader) (figures, error) {
-	var f figures
+// parseMetrics reads the part of Prometheus' text format that the worker writes: lines with a name,
+// optional labels in braces, and a value.
+func parseMetrics(r io.Reader) (metrics, error) {
+	var f metrics
 	wanted := map[string]*float64{
 		"chat_users": &f.users, "chat_sessions": &f.sessions, "chat_messages_total": &f.messages,
 		"chat_log_latency_seconds_sum": &f.latencySum, "chat_log_latency_seconds_count": &f.latencyCount,
@@ -85,21 +87,21 @@ func parseFigures(r io.Reader) (figures, error) {
 		}
 		fields := strings.Fields(value)
 		if len(fields) == 0 {
-			return figures{}, fmt.Errorf("metrics: %q has no value", line)
+			return metrics{}, fmt.Errorf("metrics: %q has no value", line)
 		}
 		number, err := strconv.ParseFloat(fields[0], 64)
 		if err != nil {
-			return figures{}, fmt.Errorf("metrics: %w", err)
+			return metrics{}, fmt.Errorf("metrics: %w", err)
 		}
 		*wanted[line[:end]] += number
 	}
 	if err := scanner.Err(); err != nil {
-		return figures{}, fmt.Errorf("metrics: %w", err)
+		return metrics{}, fmt.Errorf("metrics: %w", err)
 	}
 	return f, nil
 }
 
-// total are the figures of the whole local cloud at a moment.
+// total sums up the metrics of all instances at one moment.
 type total struct {
 	at                       time.Time
 	instances, ready         int
@@ -110,7 +112,7 @@ type total struct {
 }
 
 // add counts an instance in.
-func (t *total) add(f figures, ready bool) {
+func (t *total) add(f metrics, ready bool) {
 	t.instances++
 	if ready {
 		t.ready++
@@ -121,8 +123,8 @@ func (t *total) add(f figures, ready bool) {
 	t.latencyCount += f.latencyCount
 }
 
-// since says how things are and how fast they went since an earlier moment. Instances that started anew count from 0 again, so that what
-// grows can have shrunk.
+// since formats the state, and rates since an earlier moment. Counters may have shrunk, because a
+// restarted instance counts from 0 again.
 func (t total) since(before total) string {
 	elapsed := t.at.Sub(before.at).Seconds()
 	rate := func(growth float64) float64 {
@@ -136,24 +138,25 @@ func (t total) since(before total) string {
 		latency = fmt.Sprintf("%.1f ms", (t.latencySum-before.latencySum)/n*1000)
 	}
 	return fmt.Sprintf("%d/%d ready · %d users · %.1f messages/s · log %s · %.1f operations/s",
-		t.ready, t.instances, t.users, rate(t.messages-before.messages), latency, rate(float64(t.operations-before.operations)))
+		t.ready, t.instances, t.users, rate(t.messages-before.messages), latency,
+		rate(float64(t.operations-before.operations)))
 }
 
-// Probing, as platforms' load balancers do it but quicker.
+// Probing works as platforms' load balancers do it, but faster.
 const (
 	probeEvery   = 250 * time.Millisecond
 	probeTimeout = time.Second
-	// probeFailures is how many probes in a row may remain without an answer before the instance is not ready.
+	// probeFailures is how many probes in a row without a response make an instance not ready.
 	probeFailures = 2
 	scrapeEvery   = 4 // probes
 )
 
-// probe watches one life of an instance until ctx ends: whether it is ready, and its figures.
+// probe watches one process of an instance until ctx ends.
 type probe struct {
 	address string
 	client  *http.Client
-	ready   func(bool, string) // told at every change, with the reason where it is not ready
-	figures func(figures)
+	ready   func(bool, string) // called at every change, with the reason if not ready
+	metrics func(metrics)
 }
 
 func (p *probe) run(ctx context.Context) {
@@ -211,7 +214,7 @@ func (p *probe) ask(parent context.Context) error {
 func (p *probe) scrape(parent context.Context) {
 	ctx, cancel := context.WithTimeout(parent, probeTimeout)
 	defer cancel()
-	if f, err := scrape(ctx, p.client, p.address); err == nil { // else the old ones stand
-		p.figures(f)
+	if f, err := scrape(ctx, p.client, p.address); err == nil { // else the last ones stay
+		p.metrics(f)
 	}
 }

@@ -36,15 +36,16 @@ func TestParseScheduled(t *testing.T) {
 	}
 }
 
-// TestPerform has a cloud without instances say what is wrong with arguments.
+// TestPerform has a cluster without instances say what is wrong with arguments.
 func TestPerform(t *testing.T) {
 	for _, tt := range []struct{ line, want string }{
 		{"kill 1", "there is no instance 1"}, {"kill x", `"x" is no number`}, {"scale 999", "no more than 50"},
-		{"slow fast", `"fast" is no duration`}, {"busy -1s", `"-1s" is no duration`}, {"throttle maybe", `"maybe" is no number`},
+		{"slow fast", `"fast" is no duration`}, {"busy -1s", `"-1s" is no duration`},
+		{"throttle maybe", `"maybe" is no number`},
 		{"drop 7", "there is no instance 7"}, {"   ", ""},
 	} {
 		var out bytes.Buffer
-		c := &cloud{screen: newScreen(&out, noEnv)}
+		c := &cluster{console: newConsole(&out, noEnv)}
 		c.perform(tt.line)
 		if got := out.String(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 			t.Errorf("perform(%q) prints %q, want …%s…", tt.line, got, tt.want)
@@ -52,7 +53,7 @@ func TestPerform(t *testing.T) {
 	}
 }
 
-func TestParseFigures(t *testing.T) {
+func TestParseMetrics(t *testing.T) {
 	const text = `# HELP chat_users Users of the whole chat.
 # TYPE chat_users gauge
 chat_users 3
@@ -63,22 +64,23 @@ chat_log_latency_seconds_bucket{le="0.1"} 7
 chat_log_latency_seconds_sum 0.5
 chat_log_latency_seconds_count 1e2
 `
-	got, err := parseFigures(strings.NewReader(text))
-	if want := (figures{users: 3, sessions: 2, messages: 40, latencySum: 0.5, latencyCount: 100}); err != nil || got != want {
+	got, err := parseMetrics(strings.NewReader(text))
+	want := metrics{users: 3, sessions: 2, messages: 40, latencySum: 0.5, latencyCount: 100}
+	if err != nil || got != want {
 		t.Errorf("parseFigures = %+v, %v, want %+v", got, err, want)
 	}
 	for _, bad := range []string{"chat_users\nchat_users x\n", "chat_users \n", "chat_sessions{a=\"b\"}\n"} {
-		if got, err := parseFigures(strings.NewReader(bad)); err == nil {
+		if got, err := parseMetrics(strings.NewReader(bad)); err == nil {
 			t.Errorf("parseFigures(%q) = %+v, want an error", bad, got)
 		}
 	}
 }
 
-func FuzzParseFigures(f *testing.F) {
+func FuzzParseMetrics(f *testing.F) {
 	f.Add("chat_users 3\nchat_sessions{a=\"b c\",d=\"}\"} 2\n")
 	f.Add("chat_users{ 1}\nchat_users ")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, _ = parseFigures(strings.NewReader(text)) // must not panic
+		_, _ = parseMetrics(strings.NewReader(text)) // must not panic
 	})
 }
 
@@ -86,20 +88,23 @@ func TestTotalSince(t *testing.T) {
 	at := time.Now()
 	before := total{at: at, messages: 10, latencySum: 1, latencyCount: 10, operations: 100}
 	now := total{at: at.Add(2 * time.Second), operations: 120}
-	now.add(figures{users: 5, messages: 12, latencySum: 1.1, latencyCount: 20}, true)
-	now.add(figures{users: 4, messages: 4}, false)
-	if got, want := now.since(before), "1/2 ready · 5 users · 3.0 messages/s · log 10.0 ms · 10.0 operations/s"; got != want {
+	now.add(metrics{users: 5, messages: 12, latencySum: 1.1, latencyCount: 20}, true)
+	now.add(metrics{users: 4, messages: 4}, false)
+	got, want := now.since(before), "1/2 ready · 5 users · 3.0 messages/s · log 10.0 ms · 10.0 operations/s"
+	if got != want {
 		t.Errorf("since = %q, want %q", got, want)
 	}
 	// Instances started anew count from 0 again, and a first look has nothing to compare with.
-	if got, want := (total{at: at.Add(4 * time.Second)}).since(now), "0/0 ready · 0 users · 0.0 messages/s · log - · 0.0 operations/s"; got != want {
+	got, want = (total{at: at.Add(4 * time.Second)}).since(now),
+		"0/0 ready · 0 users · 0.0 messages/s · log - · 0.0 operations/s"
+	if got != want {
 		t.Errorf("since = %q, want %q", got, want)
 	}
 }
 
-func TestScreenLines(t *testing.T) {
+func TestConsolePrefixesLines(t *testing.T) {
 	var out bytes.Buffer
-	s := newScreen(&out, noEnv)
+	s := newConsole(&out, noEnv)
 	w := s.lines(s.name(7))
 	for _, piece := range []string{"one\r\ntw", "o\n\n", strings.Repeat("x", maxLine), "rest"} {
 		if n, err := w.Write([]byte(piece)); n != len(piece) || err != nil {

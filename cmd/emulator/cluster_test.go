@@ -22,11 +22,11 @@ import (
 	"time"
 )
 
-// terminal is where a local cloud is started from: its console and what it prints.
+// terminal is where a test runs the local cluster: it types commands and keeps what is printed.
 type terminal struct {
 	t       *testing.T
-	console io.WriteCloser
-	address string // of the front
+	input   io.WriteCloser
+	address string // of the proxy
 
 	mu    sync.Mutex
 	text  []byte
@@ -45,14 +45,14 @@ func (s *terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// printed is what has been printed, from a place on.
+// printed returns what has been printed from an offset on.
 func (s *terminal) printed(from int) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return string(s.text[from:])
 }
 
-// await waits until a pattern has been printed after a place, and returns its submatches.
+// await waits until a pattern has been printed after an offset, and returns its submatches.
 func (s *terminal) await(from int, pattern string) []string {
 	s.t.Helper()
 	wanted := regexp.MustCompile("(?m)" + pattern)
@@ -74,7 +74,7 @@ func (s *terminal) await(from int, pattern string) []string {
 func (s *terminal) do(command string, patterns ...string) {
 	s.t.Helper()
 	from := len(s.printed(0))
-	if _, err := io.WriteString(s.console, command+"\n"); err != nil {
+	if _, err := io.WriteString(s.input, command+"\n"); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, pattern := range patterns {
@@ -82,7 +82,7 @@ func (s *terminal) do(command string, patterns ...string) {
 	}
 }
 
-// status asks for the status until it matches, and returns its submatches.
+// status types the status command until its output matches, and returns the submatches.
 func (s *terminal) status(pattern string) []string {
 	s.t.Helper()
 	wanted := regexp.MustCompile("(?m)" + pattern)
@@ -104,32 +104,34 @@ func (s *terminal) status(pattern string) []string {
 
 var freePorts = []string{"-front", "127.0.0.1:0", "-amqp", "127.0.0.1:0", "-http", "127.0.0.1:0"}
 
-func newTerminal(t *testing.T, console io.WriteCloser) *terminal {
-	return &terminal{t: t, console: console, more: make(chan struct{}, 1), ended: make(chan int, 1)}
+func newTerminal(t *testing.T, input io.WriteCloser) *terminal {
+	return &terminal{t: t, input: input, more: make(chan struct{}, 1), ended: make(chan int, 1)}
 }
 
-// found waits until the front's address has been printed.
+// found waits until the proxy's address has been printed.
 func (s *terminal) found() {
 	s.t.Helper()
 	s.address = "127.0.0.1:" + s.await(0, `behind http://localhost:(\d+),`)[1]
 }
 
-// startCloud runs the command with n instances and waits until all are ready. What still runs at the end of the test is told to quit.
-func startCloud(t *testing.T, n int, args ...string) *terminal {
+// startCluster runs the command with n instances and waits until all are ready. The end of the test
+// ends it.
+func startCluster(t *testing.T, n int, args ...string) *terminal {
 	t.Helper()
-	stdin, console := io.Pipe()
-	s := newTerminal(t, console)
+	stdin, input := io.Pipe()
+	s := newTerminal(t, input)
 	var stderr bytes.Buffer
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.ended <- run(append(append([]string{"-instances", strconv.Itoa(n)}, freePorts...), args...), os.Getenv, stdin, s, &stderr)
+		all := append(append([]string{"-instances", strconv.Itoa(n)}, freePorts...), args...)
+		s.ended <- run(all, os.Getenv, stdin, s, &stderr)
 		_ = stdin.Close()
 	}()
 	t.Cleanup(func() {
-		_, _ = io.WriteString(console, "quit\n") // or it has ended
+		_, _ = io.WriteString(input, "quit\n") // or it has ended
 		<-done
-		_ = console.Close()
+		_ = input.Close()
 		if stderr.Len() > 0 {
 			t.Errorf("standard error: %s", stderr.String())
 		}
@@ -144,8 +146,8 @@ func startCloud(t *testing.T, n int, args ...string) *terminal {
 	return s
 }
 
-// number is that of the instance a chatter is at.
-func number(t *testing.T, c *chatter) int {
+// number returns the number of the instance that a user is connected to.
+func number(t *testing.T, c *user) int {
 	t.Helper()
 	var n int
 	if _, err := fmt.Sscanf(c.instance, "local-%d-", &n); err != nil {
@@ -154,9 +156,10 @@ func number(t *testing.T, c *chatter) int {
 	return n
 }
 
-// dialogue is two chatters who check after each step that each has heard every line of the other exactly once, in order.
+// dialogue is two users who check after each step that each has received every message of the other
+// once, in order.
 type dialogue struct {
-	ann, bob         *chatter
+	ann, bob         *user
 	fromAnn, fromBob []string
 }
 
@@ -177,18 +180,18 @@ func (d *dialogue) check() {
 	d.ann.wantHeard(d.fromBob)
 }
 
-// TestCloud drives a local cloud through what its console can do to it, while two people on two instances talk.
-func TestCloud(t *testing.T) {
+// TestCluster gives the local cluster every command while two users on two instances chat.
+func TestCluster(t *testing.T) {
 	t.Setenv("MESSAGE_RATE", "0")
-	s := startCloud(t, 3)
-	d := &dialogue{ann: arrive(t, s.address, "ann"), bob: arrive(t, s.address, "bob")}
+	s := startCluster(t, 3)
+	d := &dialogue{ann: join(t, s.address, "ann"), bob: join(t, s.address, "bob")}
 	ann, bob := d.ann, d.bob
 	if ann.instance == bob.instance {
 		t.Errorf("both are at %s, want them on two instances", ann.instance)
 	}
 	d.talk("hello")
 
-	// Cut off: what is said meanwhile comes afterwards.
+	// Partitioned: messages arrive after the partition.
 	s.do(fmt.Sprintf("partition %d", number(t, bob)))
 	s.status(fmt.Sprintf(`^ %d \| .*partitioned`, number(t, bob)))
 	ann.says("do you hear me?")
@@ -216,22 +219,22 @@ func TestCloud(t *testing.T) {
 	d.talk("busy")
 	s.do("throttle off")
 
-	// Paused: the front sends nobody there, and who is there waits.
+	// Paused: the proxy sends no new client there, and connected ones wait.
 	n := number(t, bob)
 	s.do(fmt.Sprintf("pause %d", n), fmt.Sprintf(`^ %d \| not ready: it does not answer`, n))
 	ann.says("are you asleep?")
 	d.fromAnn = append(d.fromAnn, "ann: are you asleep?")
-	if passer := arrive(t, s.address, "passer-by"); passer.instance == bob.instance {
+	if passer := join(t, s.address, "passer-by"); passer.instance == bob.instance {
 		t.Errorf("a newcomer was sent to the paused instance %s", passer.instance)
 	}
 	s.do(fmt.Sprintf("resume %d", n), fmt.Sprintf(`^ %d \| ready at`, n))
 	d.talk("awake")
 
-	// Killed: who was there goes on elsewhere, as who he was and with what he missed.
+	// Killed: its users reconnect elsewhere, keep their names and receive what they missed.
 	s.do(fmt.Sprintf("kill %d", n), fmt.Sprintf(`^ %d \| ended \(signal: killed\)`, n))
 	ann.says("what was that?")
 	d.fromAnn = append(d.fromAnn, "ann: what was that?")
-	bob.comeBack()
+	bob.reconnect()
 	if number(t, bob) == n {
 		t.Errorf("bob is at instance %d again, which was killed", n)
 	}
@@ -241,14 +244,14 @@ func TestCloud(t *testing.T) {
 	// Drained, and started again.
 	n = number(t, ann)
 	s.do(fmt.Sprintf("restart %d", n), fmt.Sprintf(`^ %d \| not ready: draining`, n))
-	ann.comeBack()
+	ann.reconnect()
 	if number(t, ann) == n {
 		t.Errorf("ann was sent back to instance %d, which drains", n)
 	}
 	s.status(fmt.Sprintf(`^ %d \| ready, process`, n))
 	d.talk("drained")
 
-	// One that dies by itself is started again.
+	// A process that ends unasked is started again.
 	n = number(t, bob)
 	pid, err := strconv.Atoi(s.status(fmt.Sprintf(`^ %d \| .*process (\d+)`, n))[1])
 	if err != nil {
@@ -258,7 +261,7 @@ func TestCloud(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	bob.comeBack()
+	bob.reconnect()
 	s.await(from, fmt.Sprintf(`^ %d \| ended unexpectedly \(signal: killed\)`, n))
 	s.await(from, fmt.Sprintf(`^ %d \| ready at`, n))
 	d.talk("died")
@@ -266,9 +269,9 @@ func TestCloud(t *testing.T) {
 	// Fewer, and more.
 	from = len(s.printed(0))
 	s.do("scale 1", `^ 2 \| ended \(exit status 0\)`, `^ 3 \| ended \(exit status 0\)`)
-	for _, c := range []*chatter{ann, bob} {
+	for _, c := range []*user{ann, bob} {
 		if number(t, c) != 1 {
-			c.comeBack()
+			c.reconnect()
 		}
 	}
 	d.talk("alone")
@@ -294,7 +297,7 @@ func TestCloud(t *testing.T) {
 	wantFree(t, addresses)
 }
 
-// wantFree waits until nobody listens at any of the addresses.
+// wantFree waits until nothing listens at any of the addresses.
 func wantFree(t *testing.T, addresses []string) {
 	t.Helper()
 	ticker := time.NewTicker(20 * time.Millisecond)
@@ -316,9 +319,11 @@ func wantFree(t *testing.T, addresses []string) {
 	}
 }
 
-// TestCloudLongPolling has clients whose every request may reach another instance, but for the front's cookie.
-func TestCloudLongPolling(t *testing.T) {
-	s := startCloud(t, 2, "-at", "0s=help")
+// TestClusterLongPolling has clients whose requests would reach any instance without the proxy's
+// cookie.
+func TestClusterLongPolling(t *testing.T) {
+	t.Parallel()
+	s := startCluster(t, 2, "-at", "0s=help")
 	s.await(0, `^> help`)
 	s.await(0, `^  partition N \[D\] +let nothing pass`)
 	for range 4 {
@@ -355,8 +360,10 @@ func TestCloudLongPolling(t *testing.T) {
 	}
 }
 
-// TestCloudParentKilled kills the command itself, which can then end nothing, with one of its instances paused.
-func TestCloudParentKilled(t *testing.T) {
+// TestClusterParentKilled kills the command, which can then end nothing itself, while one instance
+// is paused.
+func TestClusterParentKilled(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("a paused child learns of its parent's death only on Linux")
 	}
@@ -366,11 +373,11 @@ func TestCloudParentKilled(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), executable, append([]string{"-instances", "2"}, freePorts...)...)
 	cmd.Env = append(os.Environ(), mainVariable+"=1")
-	console, err := cmd.StdinPipe()
+	input, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newTerminal(t, console)
+	s := newTerminal(t, input)
 	cmd.Stdout, cmd.Stderr = s, s
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -389,8 +396,8 @@ func TestCloudParentKilled(t *testing.T) {
 	wantFree(t, addresses)
 }
 
-// TestCloudPortTaken wants one line that says which port, and that nothing has been started.
-func TestCloudPortTaken(t *testing.T) {
+// TestClusterPortTaken wants one line that names the port, and that nothing was started.
+func TestClusterPortTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -406,13 +413,15 @@ func TestCloudPortTaken(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		status := run(args, noEnv, strings.NewReader(""), &stdout, &stderr)
 		line := strings.TrimSpace(stderr.String())
-		if status != exitFailure || strings.Contains(line, "\n") || !strings.Contains(line, taken.Addr().String()) || stdout.Len() > 0 {
-			t.Errorf("with the port of %s taken: status %d, %q and %q, want %d and one line", name, status, stdout.String(), line, exitFailure)
+		if status != exitFailure || strings.Contains(line, "\n") ||
+			!strings.Contains(line, taken.Addr().String()) || stdout.Len() > 0 {
+			t.Errorf("with the port of %s taken: status %d, %q and %q, want %d and one line",
+				name, status, stdout.String(), line, exitFailure)
 		}
 	}
 }
 
-// TestLaunch has a program of its own open the page, and then none.
+// TestLaunch replaces the program that opens a browser, and then removes it.
 func TestLaunch(t *testing.T) {
 	if name := browserCommand("")[0]; name != "xdg-open" {
 		t.Skipf("%s is no program that a test may stand in for", name)
@@ -424,7 +433,7 @@ func TestLaunch(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", folder)
-	s := startCloud(t, 1, "-launch")
+	s := startCluster(t, 1, "-launch")
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.Now().Add(wait); ; <-ticker.C {
@@ -440,6 +449,6 @@ func TestLaunch(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	openBrowser("http://localhost:1", newScreen(s, os.Getenv))
+	openBrowser("http://localhost:1", newConsole(s, os.Getenv))
 	s.await(0, "No browser opened .*: open http://localhost:1 yourself")
 }

@@ -17,44 +17,45 @@ import (
 	"chatapp/internal/emulator"
 )
 
-// cloud is the local cloud: instances of the chat as processes of their own, joined by the emulator, behind one address. Commands are
-// performed one at a time, by run.
-type cloud struct {
+// cluster is the local cluster: chat instances as child processes, joined by the emulator, behind
+// one proxy. Its run method executes commands one at a time.
+type cluster struct {
 	// immutable
-	config     config
-	getenv     func(string) string
-	environ    []string
-	executable string
-	bus        *emulator.Server
-	screen     *screen
-	front      *front
-	address    string // of the front
-	probes     *http.Transport
-	quit       context.CancelFunc
-	running    sync.WaitGroup // instances
-	founded    chan struct{}  // closed when the first instance has become ready
-	found      func()         // closes it
+	config         config
+	getenv         func(string) string
+	environ        []string
+	executable     string
+	bus            *emulator.Server
+	console        *console
+	proxy          *proxy
+	address        string // of the proxy
+	probes         *http.Transport
+	quit           context.CancelFunc
+	running        sync.WaitGroup // instances
+	firstReady     chan struct{}  // closed when the first instance has become ready
+	markFirstReady func()         // closes it
 
 	// owned by run
-	ctx       context.Context // of instances: they start with commands, and end together
+	ctx       context.Context // of all instances' processes
 	instances []*instance     // by number, from 1
-	samples   [2]total        // when the status was renewed, and last before
+	samples   [2]total        // at the last refresh of the status and the one before
 }
 
-// maxInstances is as many as one machine could want.
+// maxInstances bounds -instances and the command scale.
 const maxInstances = 50
 
-// statusEvery is how often the status in the last row is renewed.
+// statusEvery is the interval at which the status in the last row is refreshed.
 const statusEvery = time.Second
 
-// runCloud runs a local cloud around a bus until ctx ends or it is told to quit. It returns when everything it has started has ended.
-func runCloud(ctx context.Context, c *cloud, listener net.Listener, console io.Reader) error {
+// runCluster runs a local cluster until ctx ends or the command quit. It returns after everything
+// it has started has ended.
+func runCluster(ctx context.Context, c *cluster, listener net.Listener, input io.Reader) error {
 	ctx, c.quit = context.WithCancel(ctx)
 	defer c.quit()
 	lines := make(chan string)
-	go readCommands(ctx, console, lines)
+	go readCommands(ctx, input, lines)
 	served := make(chan error, 1)
-	go func() { served <- c.front.serve(listener) }()
+	go func() { served <- c.proxy.serve(listener) }()
 	instances, endInstances := context.WithCancel(context.WithoutCancel(ctx))
 	defer endInstances()
 	c.ctx = instances
@@ -62,8 +63,8 @@ func runCloud(ctx context.Context, c *cloud, listener net.Listener, console io.R
 	if failure == nil {
 		failure = c.run(ctx, lines, served)
 	}
-	// Clients go first, so that instances that end have nobody to release to the others.
-	c.front.close()
+	// Close the proxy first: instances without clients have none to move to the others.
+	c.proxy.close()
 	endInstances()
 	c.running.Wait()
 	for _, i := range c.instances {
@@ -73,8 +74,8 @@ func runCloud(ctx context.Context, c *cloud, listener net.Listener, console io.R
 	return failure
 }
 
-// run performs commands, those of the console and those that are due, until ctx ends.
-func (c *cloud) run(ctx context.Context, lines <-chan string, served <-chan error) error {
+// run executes commands from the terminal and scheduled ones until ctx ends.
+func (c *cluster) run(ctx context.Context, lines <-chan string, served <-chan error) error {
 	schedule := slices.Clone(c.config.schedule)
 	slices.SortStableFunc(schedule, func(a, b scheduled) int { return int(a.after - b.after) })
 	began := time.Now()
@@ -82,24 +83,24 @@ func (c *cloud) run(ctx context.Context, lines <-chan string, served <-chan erro
 	defer due.Stop()
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
-	c.renewStatus()
-	founded := c.founded
+	c.refreshStatus()
+	firstReady := c.firstReady
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-served:
-			return fmt.Errorf("serve the front address: %w", err)
+			return fmt.Errorf("serve the proxy: %w", err)
 		case line := <-lines:
 			c.perform(line)
 		case <-tick.C:
-			c.renewStatus()
-		case <-founded:
-			founded = nil
+			c.refreshStatus()
+		case <-firstReady:
+			firstReady = nil
 			c.welcome()
 		case <-due.C:
 			for len(schedule) > 0 && time.Since(began) >= schedule[0].after {
-				c.screen.printf("> %s", schedule[0].line)
+				c.console.printf("> %s", schedule[0].line)
 				c.perform(schedule[0].line)
 				schedule = schedule[1:]
 			}
@@ -110,8 +111,8 @@ func (c *cloud) run(ctx context.Context, lines <-chan string, served <-chan erro
 	}
 }
 
-// setCount has n instances run: the first n by number.
-func (c *cloud) setCount(n int) error {
+// setCount starts the first n instances and drains the others.
+func (c *cluster) setCount(n int) error {
 	for len(c.instances) < n {
 		i, err := c.newInstance(len(c.instances) + 1)
 		if err != nil {
@@ -119,7 +120,7 @@ func (c *cloud) setCount(n int) error {
 		}
 		c.instances = append(c.instances, i)
 		c.running.Go(func() {
-			c.awaitFounder(i)
+			c.awaitFirstReady(i)
 			i.run(c.ctx)
 		})
 	}
@@ -130,43 +131,44 @@ func (c *cloud) setCount(n int) error {
 		} else {
 			err = i.drain()
 		}
-		if err != nil && !errors.Is(err, errRuns) && !errors.Is(err, errRunsNot) {
+		if err != nil && !errors.Is(err, errRunning) && !errors.Is(err, errNotRunning) {
 			return err
 		}
 	}
 	return nil
 }
 
-// founderTimeout is how long the other instances wait for the first: a cluster that several found at once takes seconds to agree, and joining
-// one takes milliseconds.
-const founderTimeout = 3 * time.Second
+// firstReadyTimeout is how long the other instances wait for the first. Several that bootstrap the
+// cluster at once take seconds to agree, while joining takes milliseconds.
+const firstReadyTimeout = 3 * time.Second
 
-// awaitFounder lets the first instance become ready before the others start.
-func (c *cloud) awaitFounder(i *instance) {
+// awaitFirstReady delays the start of every instance but the first until the first is ready.
+func (c *cluster) awaitFirstReady(i *instance) {
 	if i.number == 1 {
 		return
 	}
-	timer := time.NewTimer(founderTimeout)
+	timer := time.NewTimer(firstReadyTimeout)
 	defer timer.Stop()
 	select {
-	case <-c.founded:
+	case <-c.firstReady:
 	case <-timer.C:
 	case <-c.ctx.Done():
 	}
 }
 
-func (c *cloud) newInstance(number int) (*instance, error) {
+func (c *cluster) newInstance(number int) (*instance, error) {
 	r, err := newRelay(c.bus.AMQPAddress())
 	if err != nil {
 		return nil, err
 	}
 	i := &instance{
-		number: number, executable: c.executable, relay: r, front: c.front, screen: c.screen,
+		number: number, executable: c.executable, relay: r, proxy: c.proxy, console: c.console,
 		client: &http.Client{Transport: c.probes}, wake: make(chan struct{}, 1),
-		preferred: "127.0.0.1:0", wasReady: c.found,
+		preferred: "127.0.0.1:0", onReady: c.markFirstReady,
 	}
-	// The front's port and the next ones are easily remembered. With a port of the system's choice the next are nobody's to expect.
-	if _, port, err := net.SplitHostPort(c.config.front); err == nil && port != "0" {
+	// Ports next to the proxy's are easy to remember. If the system chose that port, the next ones
+	// are not predictable.
+	if _, port, err := net.SplitHostPort(c.config.proxy); err == nil && port != "0" {
 		if base, err := strconv.Atoi(port); err == nil && base+number < 1<<16 {
 			i.preferred = net.JoinHostPort("127.0.0.1", strconv.Itoa(base+number))
 		}
@@ -175,14 +177,15 @@ func (c *cloud) newInstance(number int) (*instance, error) {
 	return i, nil
 }
 
-// childEnvironment is what an instance's processes are told: what this process was told, but for what a platform would say. The bus is reached
-// through the instance's relay, which passes on AMQP and management alike.
-func (c *cloud) childEnvironment(i *instance) []string {
+// childEnvironment returns the environment of an instance's processes: this process's own, without
+// variables of a platform. AMQP and management of the bus are reached through the instance's relay.
+func (c *cluster) childEnvironment(i *instance) []string {
 	port := strconv.Itoa(i.relay.port())
 	key := emulator.RootKey
 	set := map[string]string{
 		childVariable: i.preferred,
-		"AZURE_SERVICEBUS_CONNECTIONSTRING": fmt.Sprintf("Endpoint=sb://127.0.0.1:%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true;",
+		"AZURE_SERVICEBUS_CONNECTIONSTRING": fmt.Sprintf(
+			"Endpoint=sb://127.0.0.1:%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true;",
 			port, key.KeyName, key.PrimaryKey),
 		"EMULATOR_HTTP_PORT":         port,
 		"CONTAINER_APP_REPLICA_NAME": "local-" + strconv.Itoa(i.number),
@@ -192,6 +195,9 @@ func (c *cloud) childEnvironment(i *instance) []string {
 		if c.getenv(name) == "" {
 			set[name] = value
 		}
+	}
+	if c.getenv("PPROF_PORT") != "" {
+		set["PPROF_PORT"] = "0" // a port of its own for each instance; the log names it
 	}
 	removed := []string{"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "SERVICEBUS_SUBSCRIPTION", "WEBSITE_INSTANCE_ID"}
 	environment := slices.DeleteFunc(slices.Clone(c.environ), func(entry string) bool {
@@ -205,8 +211,8 @@ func (c *cloud) childEnvironment(i *instance) []string {
 	return environment
 }
 
-// instance finds the instance that an argument names.
-func (c *cloud) instance(a arguments, at int) (*instance, error) {
+// instance returns the instance whose number is the argument at a position.
+func (c *cluster) instance(a arguments, at int) (*instance, error) {
 	n, err := a.number(at)
 	if err != nil {
 		return nil, err
@@ -217,8 +223,8 @@ func (c *cloud) instance(a arguments, at int) (*instance, error) {
 	return c.instances[n-1], nil
 }
 
-// chosen are the instances that an argument names: one, or all if it is left out.
-func (c *cloud) chosen(a arguments, at int) ([]*instance, error) {
+// chosen returns the instance that an argument names, or all instances if the argument is left out.
+func (c *cluster) chosen(a arguments, at int) ([]*instance, error) {
 	if at >= len(a) {
 		return c.instances, nil
 	}
@@ -226,7 +232,7 @@ func (c *cloud) chosen(a arguments, at int) ([]*instance, error) {
 	return []*instance{i}, err
 }
 
-func (c *cloud) scale(a arguments) error {
+func (c *cluster) scale(a arguments) error {
 	n, err := a.number(0)
 	if err != nil {
 		return err
@@ -237,7 +243,7 @@ func (c *cloud) scale(a arguments) error {
 	return c.setCount(n)
 }
 
-func (c *cloud) partition(a arguments) error {
+func (c *cluster) partition(a arguments) error {
 	i, err := c.instance(a, 0)
 	if err != nil {
 		return err
@@ -249,19 +255,19 @@ func (c *cloud) partition(a arguments) error {
 	return err
 }
 
-func (c *cloud) heal(a arguments) error {
+func (c *cluster) heal(a arguments) error {
 	chosen, err := c.chosen(a, 0)
 	if err != nil {
 		return err
 	}
 	for _, i := range chosen {
-		i.relay.mend()
+		i.relay.endPartition()
 		i.relay.slow(0)
 	}
 	return nil
 }
 
-func (c *cloud) slow(a arguments) error {
+func (c *cluster) slow(a arguments) error {
 	d, err := a.duration(0, 0)
 	if err != nil {
 		return err
@@ -276,7 +282,7 @@ func (c *cloud) slow(a arguments) error {
 	return nil
 }
 
-func (c *cloud) drop(a arguments) error {
+func (c *cluster) drop(a arguments) error {
 	chosen, err := c.chosen(a, 0)
 	if err != nil {
 		return err
@@ -287,10 +293,11 @@ func (c *cloud) drop(a arguments) error {
 	return nil
 }
 
-// standardCredits are those of the Standard tier, in a second ("Throttling operations on Azure Service Bus").
+// standardCredits is the Standard tier's limit a second ("Throttling operations on Azure Service
+// Bus").
 const standardCredits = 1000
 
-func (c *cloud) throttle(a arguments) error {
+func (c *cluster) throttle(a arguments) error {
 	credits := standardCredits
 	switch a[0] {
 	case "on":
@@ -306,7 +313,7 @@ func (c *cloud) throttle(a arguments) error {
 	return nil
 }
 
-func (c *cloud) busy(a arguments) error {
+func (c *cluster) busy(a arguments) error {
 	d, err := a.duration(0, 0)
 	if err == nil {
 		c.bus.ServerBusy(d)
@@ -314,18 +321,19 @@ func (c *cloud) busy(a arguments) error {
 	return err
 }
 
-func (c *cloud) restartBus(arguments) error {
+func (c *cluster) restartBus(arguments) error {
 	if err := c.bus.Restart(); err != nil {
 		return fmt.Errorf("restart the bus: %w", err)
 	}
-	c.screen.printf("%sstopped and started again", c.screen.busName())
+	c.console.printf("%sstopped and started again", c.console.busName())
 	return nil
 }
 
-// look reads the figures of all instances, and what each has to say of itself.
-func (c *cloud) look() (total, []string) {
+// collect reads the metrics of all instances and a line about each.
+func (c *cluster) collect() (total, []string) {
 	usage := c.bus.Broker().Usage()
-	now := total{at: time.Now(), operations: usage.Sent + usage.Received + usage.Completed + usage.Settled + usage.Peeked + usage.Managed}
+	now := total{at: time.Now()}
+	now.operations = usage.Sent + usage.Received + usage.Completed + usage.Settled + usage.Peeked + usage.Managed
 	states := make([]string, len(c.instances))
 	for n, i := range c.instances {
 		states[n] = i.report(&now)
@@ -333,54 +341,54 @@ func (c *cloud) look() (total, []string) {
 	return now, states
 }
 
-func (c *cloud) renewStatus() {
-	now, _ := c.look()
-	c.screen.setStatus(now.since(c.samples[0]))
+func (c *cluster) refreshStatus() {
+	now, _ := c.collect()
+	c.console.setStatus(now.since(c.samples[0]))
 	c.samples = [2]total{now, c.samples[0]}
 }
 
-// welcome tells the user that the chat is there.
-func (c *cloud) welcome() {
-	c.screen.printf("The chat is at %s: open it in two windows, and they chat across instances.", c.url())
+// welcome prints the address of the chat and opens it if -launch was given.
+func (c *cluster) welcome() {
+	c.console.printf("The chat is at %s: open it in two windows, and they chat across instances.", c.url())
 	if c.config.launch {
-		openBrowser(c.url(), c.screen)
+		openBrowser(c.url(), c.console)
 	}
 }
 
-func (c *cloud) tellStatus() error {
-	now, states := c.look()
+func (c *cluster) printStatus() error {
+	now, states := c.collect()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s; %d connections and %d subscriptions to the bus, %d credits spent there\n",
 		now.since(c.samples[1]), c.bus.Connections(), c.subscriptions(), c.bus.Broker().Usage().Credits)
 	for n, state := range states {
-		fmt.Fprintf(&b, "%s%s\n", c.screen.name(n+1), state)
+		fmt.Fprintf(&b, "%s%s\n", c.console.name(n+1), state)
 	}
-	c.screen.print(b.String())
+	c.console.print(b.String())
 	return nil
 }
 
-// subscriptions is how many the bus has: those of living instances, and of dead ones until they are evicted.
-func (c *cloud) subscriptions() int {
+// subscriptions counts the subscriptions of the bus, orphaned ones included.
+func (c *cluster) subscriptions() int {
 	b, n := c.bus.Broker(), 0
 	for _, t := range b.Topics() {
-		if all, err := b.Subscriptions(t.Name); err == nil { // else deleted meanwhile
+		if all, err := b.Subscriptions(t.Name); err == nil { // else the topic has just been deleted
 			n += len(all)
 		}
 	}
 	return n
 }
 
-func (c *cloud) tellHelp() error {
+func (c *cluster) printHelp() error {
 	var b strings.Builder
 	for _, one := range commands() {
 		fmt.Fprintf(&b, "  %-19s %s\n", one.name+" "+one.uses, one.help)
 	}
-	c.screen.print(b.String())
+	c.console.print(b.String())
 	return nil
 }
 
-// url is the page's address for people.
-func (c *cloud) url() string {
+// url returns the address of the page, with localhost for loopback addresses.
+func (c *cluster) url() string {
 	host, port, err := net.SplitHostPort(c.address)
 	if err != nil {
 		return "http://" + c.address
@@ -391,16 +399,19 @@ func (c *cloud) url() string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// newCloud prepares a local cloud around a bus. It starts nothing.
-func newCloud(config config, getenv func(string) string, bus *emulator.Server, screen *screen, front *front) (*cloud, error) {
+// newCluster prepares a local cluster on an emulator. It starts nothing.
+func newCluster(
+	config config, getenv func(string) string, bus *emulator.Server, console *console, proxy *proxy,
+) (*cluster, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program, to start it as a worker: %w", err)
 	}
-	founded := make(chan struct{})
-	return &cloud{
-		founded: founded, found: sync.OnceFunc(func() { close(founded) }),
-		config: config, getenv: getenv, environ: os.Environ(), executable: executable, bus: bus, screen: screen, front: front,
+	firstReady := make(chan struct{})
+	return &cluster{
+		firstReady: firstReady, markFirstReady: sync.OnceFunc(func() { close(firstReady) }),
+		config: config, getenv: getenv, environ: os.Environ(), executable: executable,
+		bus: bus, console: console, proxy: proxy,
 		probes: &http.Transport{},
 	}, nil
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// chatter is a user of the chat at /ws, through the front: it comes back as who it was, with what it missed, and keeps what it hears.
-type chatter struct {
+// user is a user of the chat at /ws, through the proxy. It reconnects with its resume token and
+// keeps the messages it receives.
+type user struct {
 	t    *testing.T
 	url  string
 	name string
@@ -33,10 +34,10 @@ type message struct {
 	Connect map[string]any    `json:"connect,omitempty"`
 }
 
-// arrive connects under a name.
-func arrive(t *testing.T, address, name string) *chatter {
+// join connects under a name.
+func join(t *testing.T, address, name string) *user {
 	t.Helper()
-	c := &chatter{t: t, url: "ws://" + address + "/ws?connect", name: name}
+	c := &user{t: t, url: "ws://" + address + "/ws?connect", name: name}
 	c.connect()
 	t.Cleanup(func() { _ = c.conn.Close() })
 	ack := c.ask("nickname", name)
@@ -50,8 +51,8 @@ func arrive(t *testing.T, address, name string) *chatter {
 	return c
 }
 
-// connect dials the front and waits until the instance has told who it is; an instance that is going may have been chosen, so it tries again.
-func (c *chatter) connect() {
+// connect dials the proxy and waits until the instance has sent its name.
+func (c *user) connect() {
 	c.t.Helper()
 	dialer := websocket.Dialer{HandshakeTimeout: wait}
 	conn, _, err := dialer.DialContext(c.t.Context(), c.url, nil)
@@ -71,8 +72,8 @@ func (c *chatter) connect() {
 	}
 }
 
-// comeBack waits for the end of the connection, and connects again.
-func (c *chatter) comeBack() {
+// reconnect waits until the connection ends, and connects again.
+func (c *user) reconnect() {
 	c.t.Helper()
 	for {
 		if _, err := c.read(); err != nil {
@@ -83,7 +84,7 @@ func (c *chatter) comeBack() {
 	c.connect()
 }
 
-func (c *chatter) write(m message) {
+func (c *user) write(m message) {
 	c.t.Helper()
 	_ = c.conn.SetWriteDeadline(time.Now().Add(wait))
 	if err := c.conn.WriteJSON(m); err != nil {
@@ -91,8 +92,8 @@ func (c *chatter) write(m message) {
 	}
 }
 
-// read takes in one message.
-func (c *chatter) read() (message, error) {
+// read reads one message and records what it says.
+func (c *user) read() (message, error) {
 	_ = c.conn.SetReadDeadline(time.Now().Add(wait))
 	var m message
 	if err := c.conn.ReadJSON(&m); err != nil {
@@ -118,7 +119,8 @@ func (c *chatter) read() (message, error) {
 		c.heard = append(c.heard, from+": "+text)
 	}
 	// What can be replayed has its place in the log as the last argument, a string.
-	if known := map[string]int{"session": 1, "user message": 3, "announcement": 2}[m.Event]; known > 0 && len(m.Args) > known {
+	known := map[string]int{"session": 1, "user message": 3, "announcement": 2}[m.Event]
+	if known > 0 && len(m.Args) > known {
 		var offset string
 		if json.Unmarshal(m.Args[len(m.Args)-1], &offset) == nil {
 			c.offset = offset
@@ -128,7 +130,7 @@ func (c *chatter) read() (message, error) {
 }
 
 // ask sends an event and returns the answer.
-func (c *chatter) ask(event string, args ...string) []json.RawMessage {
+func (c *user) ask(event string, args ...string) []json.RawMessage {
 	c.t.Helper()
 	id := c.post(event, args...)
 	for {
@@ -143,7 +145,7 @@ func (c *chatter) ask(event string, args ...string) []json.RawMessage {
 }
 
 // post sends an event and does not wait.
-func (c *chatter) post(event string, args ...string) (id int) {
+func (c *user) post(event string, args ...string) (id int) {
 	c.t.Helper()
 	c.asked++
 	m := message{Event: event, ID: c.asked}
@@ -154,8 +156,8 @@ func (c *chatter) post(event string, args ...string) (id int) {
 	return c.asked
 }
 
-// says says something and waits until it is in the log.
-func (c *chatter) says(text string) {
+// says sends a message and waits until it is in the log.
+func (c *user) says(text string) {
 	c.t.Helper()
 	var said struct {
 		OK bool `json:"ok"`
@@ -165,8 +167,8 @@ func (c *chatter) says(text string) {
 	}
 }
 
-// hears reads until it has heard a line, and checks that it was heard once.
-func (c *chatter) hears(line string) {
+// hears reads until a message has arrived.
+func (c *user) hears(line string) {
 	c.t.Helper()
 	for !slices.Contains(c.heard, line) {
 		if _, err := c.read(); err != nil {
@@ -175,8 +177,8 @@ func (c *chatter) hears(line string) {
 	}
 }
 
-// wantHeard checks everything heard so far: each line once, and in order.
-func (c *chatter) wantHeard(want []string) {
+// wantHeard checks all messages received so far: each once, and in order.
+func (c *user) wantHeard(want []string) {
 	c.t.Helper()
 	if !slices.Equal(c.heard, want) {
 		c.t.Errorf("%s has heard %q, want %q", c.name, c.heard, want)

@@ -15,14 +15,14 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// startFront serves a front at a free port, and ends it with the test.
-func startFront(t *testing.T) (f *front, address string) {
+// startProxy serves a proxy at a free port, and ends it with the test.
+func startProxy(t *testing.T) (f *proxy, address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f = newFront(slog.New(slog.DiscardHandler))
+	f = newProxy(slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- f.serve(listener) }()
 	t.Cleanup(func() {
@@ -35,7 +35,7 @@ func startFront(t *testing.T) (f *front, address string) {
 }
 
 // addBackend adds a ready backend that answers with its name, and at /ws echoes what it gets.
-func addBackend(t *testing.T, f *front, name string) *httptest.Server {
+func addBackend(t *testing.T, f *proxy, name string) *httptest.Server {
 	t.Helper()
 	upgrader := websocket.Upgrader{}
 	mux := http.NewServeMux()
@@ -65,7 +65,7 @@ func addBackend(t *testing.T, f *front, name string) *httptest.Server {
 	return server
 }
 
-// get asks the front, with a cookie unless it is "", and returns status, body and the cookie set.
+// get asks the proxy, with a cookie unless it is "", and returns status, body and the cookie set.
 func get(t *testing.T, url, cookie string) (status int, body, set string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -94,9 +94,11 @@ func get(t *testing.T, url, cookie string) (status int, body, set string) {
 	return response.StatusCode, string(text), set
 }
 
-func TestFrontSpreadsRequests(t *testing.T) {
-	f, address := startFront(t)
-	if status, body, _ := get(t, "http://"+address+"/", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "no instance") {
+func TestProxySpreadsRequests(t *testing.T) {
+	t.Parallel()
+	f, address := startProxy(t)
+	status, body, _ := get(t, "http://"+address+"/", "")
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, "no instance") {
 		t.Errorf("without instances: %d %q, want %d", status, body, http.StatusServiceUnavailable)
 	}
 	for _, name := range []string{"1", "2", "3"} {
@@ -125,8 +127,9 @@ func TestFrontSpreadsRequests(t *testing.T) {
 	}
 }
 
-func TestFrontAffinity(t *testing.T) {
-	f, address := startFront(t)
+func TestProxyAffinity(t *testing.T) {
+	t.Parallel()
+	f, address := startProxy(t)
 	addBackend(t, f, "1")
 	addBackend(t, f, "2")
 	const handshake, poll = "/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=4&transport=polling&sid=x"
@@ -156,19 +159,23 @@ func TestFrontAffinity(t *testing.T) {
 	}
 }
 
-// TestFrontTriesAnother stops an instance that is still taken for ready.
-func TestFrontTriesAnother(t *testing.T) {
-	f, address := startFront(t)
+// TestProxyTriesAnother stops an instance that is still taken for ready.
+func TestProxyTriesAnother(t *testing.T) {
+	t.Parallel()
+	f, address := startProxy(t)
 	dead := addBackend(t, f, "1")
 	addBackend(t, f, "2")
 	dead.Close()
 	for range 4 {
-		if status, body, _ := get(t, "http://"+address+"/", ""); status != http.StatusOK || !strings.HasPrefix(body, "2 ") {
+		status, body, _ := get(t, "http://"+address+"/", "")
+		if status != http.StatusOK || !strings.HasPrefix(body, "2 ") {
 			t.Errorf("a page with one of two instances dead: %d %q, want it from the other", status, body)
 		}
 	}
-	if status, _, set := get(t, "http://"+address+"/socket.io/?sid=x", "1"); status != http.StatusBadGateway || set != "" {
-		t.Errorf("a session's request to a dead instance: %d, cookie %q, want %d and none", status, set, http.StatusBadGateway)
+	status, _, set := get(t, "http://"+address+"/socket.io/?sid=x", "1")
+	if status != http.StatusBadGateway || set != "" {
+		t.Errorf("a session's request to a dead instance: %d, cookie %q, want %d and none",
+			status, set, http.StatusBadGateway)
 	}
 	f.setReady("2", false)
 	if status, _, _ := get(t, "http://"+address+"/", ""); status != http.StatusServiceUnavailable {
@@ -176,8 +183,9 @@ func TestFrontTriesAnother(t *testing.T) {
 	}
 }
 
-func TestFrontWebSocket(t *testing.T) {
-	f, address := startFront(t)
+func TestProxyWebSocket(t *testing.T) {
+	t.Parallel()
+	f, address := startProxy(t)
 	addBackend(t, f, "1")
 	addBackend(t, f, "2")
 	dial := func() *websocket.Conn {
@@ -211,27 +219,29 @@ func TestFrontWebSocket(t *testing.T) {
 	if f.open("1") != 1 || f.open("2") != 1 {
 		t.Errorf("%d and %d requests open, want 1 and 1", f.open("1"), f.open("2"))
 	}
-	// The instance ends the first, whose client does not notice: it must not hold up the front.
+	// The instance ends the first, whose client does not notice: it must not hold up the proxy.
 	if err := first.WriteMessage(websocket.TextMessage, []byte("end")); err != nil {
 		t.Fatal(err)
 	}
 	f.close()
 	for _, conn := range []*websocket.Conn{first, second} {
 		if _, _, err := conn.ReadMessage(); err == nil {
-			t.Error("a WebSocket survived the front's end")
+			t.Error("a WebSocket survived the proxy's end")
 		}
 	}
 }
 
-// TestFrontBadInput sends what is no HTTP, and expects the front to refuse it and go on.
-func TestFrontBadInput(t *testing.T) {
-	f, address := startFront(t)
+// TestProxyBadInput sends what is no HTTP, and expects the proxy to refuse it and go on.
+func TestProxyBadInput(t *testing.T) {
+	t.Parallel()
+	f, address := startProxy(t)
 	addBackend(t, f, "1")
 	for _, tt := range []struct{ name, sent, want string }{
 		{"no HTTP", "\x16\x03\x01 hello\r\n\r\n", "400"},
 		{"no host", "GET / HTTP/1.1\r\n\r\n", "400"},
 		{"two lengths", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "400"},
-		{"an upgrade to nothing known", "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: telnet\r\n\r\n", "200"},
+		{"an unknown upgrade", "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: telnet\r\n\r\n",
+			"200"},
 		{"an endless header", "GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 2<<20), "431"},
 	} {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
@@ -239,7 +249,7 @@ func TestFrontBadInput(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop := context.AfterFunc(t.Context(), func() { _ = conn.Close() })
-		go func() { _, _ = io.WriteString(conn, tt.sent) }() // the front may answer before it has read all
+		go func() { _, _ = io.WriteString(conn, tt.sent) }() // the proxy may answer before it has read all
 		line, err := bufio.NewReader(conn).ReadString('\n')
 		if err != nil || !strings.Contains(line, tt.want) {
 			t.Errorf("%s: answered %q, %v, want %s", tt.name, line, err, tt.want)
