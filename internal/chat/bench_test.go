@@ -24,21 +24,21 @@ type discard struct{}
 
 func (discard) Append([]byte) error { return nil }
 
-// hearers are clients who only count the frames they get.
-type hearers struct {
+// listeners are clients that only count the frames they receive.
+type listeners struct {
 	frames atomic.Int64
 	wake   chan struct{} // size 1: frames has changed
 	conns  []*websocket.Conn
 	all    sync.WaitGroup
 }
 
-// newStage serves a chat to n clients without a name, who listen to the lobby.
-func newStage(b *testing.B, n int) (*Chat, *hearers) {
+// newStage serves a chat to n clients without a nickname, which listen to the lobby.
+func newStage(b *testing.B, n int) (*Chat, *listeners) {
 	c := New(Options{})
 	server := socketio.NewServer(socketio.Options{Recovery: c.Recovery()})
 	c.Attach(server.Of("/"), Backplane{Instance: "here", Log: discard{}})
 	host := socketiotest.Serve(b, server, engineio.Options{})
-	h := &hearers{wake: make(chan struct{}, 1)}
+	h := &listeners{wake: make(chan struct{}, 1)}
 	b.Cleanup(func() {
 		for _, conn := range h.conns {
 			_ = conn.Close()
@@ -67,7 +67,7 @@ func newStage(b *testing.B, n int) (*Chat, *hearers) {
 }
 
 // count counts WebSocket frames until the connection ends.
-func (h *hearers) count(conn net.Conn) {
+func (h *listeners) count(conn net.Conn) {
 	r := bufio.NewReaderSize(conn, 1024)
 	var head [2]byte
 	for {
@@ -92,7 +92,7 @@ func (h *hearers) count(conn net.Conn) {
 	}
 }
 
-func (h *hearers) wait(frames int64) {
+func (h *listeners) wait(frames int64) {
 	for h.frames.Load() < frames {
 		<-h.wake
 	}
@@ -107,7 +107,8 @@ func BenchmarkMessage(b *testing.B) {
 			number := uint64(0)
 			apply := func(command *state.Command) {
 				number++
-				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000, Body: command.Encode()})
+				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000,
+					Body: command.Encode()})
 			}
 			claim := claimOf(1, "Ann")
 			apply(&claim)
@@ -128,8 +129,8 @@ func BenchmarkMessage(b *testing.B) {
 	}
 }
 
-// BenchmarkCrowd applies the coming and going of a thousand people, all of them and all again, with everybody here being told.
-func BenchmarkCrowd(b *testing.B) {
+// BenchmarkManyJoin lets a thousand users join and leave, all of them again and again, with clients here that listen.
+func BenchmarkManyJoin(b *testing.B) {
 	for _, n := range []int{100, 1000} {
 		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
 			const people = 1000
@@ -138,13 +139,14 @@ func BenchmarkCrowd(b *testing.B) {
 			number := uint64(0)
 			b.ReportAllocs()
 			for b.Loop() {
-				who := number % people
-				command := state.Command{Conn: who, Action: &state.LeaveChat{}}
+				conn := number % people
+				command := state.Command{Conn: conn, Action: &state.LeaveChat{}}
 				if number/people%2 == 0 {
-					command = claimOf(who, fmt.Sprint("Guest ", who))
+					command = claimOf(conn, fmt.Sprint("Guest ", conn))
 				}
 				number++
-				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000, Body: command.Encode()})
+				c.Apply(Entry{Instance: "there", Epoch: 1, Number: number, Time: 1_790_000_000_000,
+					Body: command.Encode()})
 			}
 			b.ReportMetric(float64(h.frames.Load()-before)/float64(b.N), "frames/op")
 		})

@@ -56,7 +56,7 @@ func (c *Chat) suspectLocked(u *state.User) {
 	}
 }
 
-// replyToClaimLocked tells a client that it has a nickname, or has not.
+// replyToClaimLocked tells a client whether it has a nickname.
 func (c *Chat) replyToClaimLocked(p *pendingCommand, claim *state.Claim, o state.Outcome) {
 	cl := p.client
 	requested := cl.claims.requested

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What is asked for while a claim is under way is decided in the log's order, too.
-func TestClaimsUnderWay(t *testing.T) {
+// Requests that a client sends while its claim is pending are decided in the order of the log, too.
+func TestRequestsBehindPendingClaimKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		a := c.replicas[0]
@@ -26,7 +26,8 @@ func TestClaimsUnderWay(t *testing.T) {
 		bob.Want("granted", `32[false,{"ok":true,"name":"Bob","token":"*"*}]`)
 		bob.Want("session", `2["session",{*"name":"Bob"*`)
 		bob.Want("list", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},*`)
-		bob.Want("renamed, and known by the same token", `33[false,{"ok":true,"name":"Bobby","room":"lobby","rooms":["lobby"]}]`)
+		bob.Want("renamed, with the same token",
+			`33[false,{"ok":true,"name":"Bobby","room":"lobby","rooms":["lobby"]}]`)
 		bob.Want("session", `2["session",{*"name":"Bobby"*`)
 		bob.Want("list", `2["nicknames",{"Ann":"Ann","Bobby":"Bobby"},*`)
 		bob.Want("said", `34[{"ok":true,*`)
@@ -38,8 +39,8 @@ func TestClaimsUnderWay(t *testing.T) {
 	})
 }
 
-// A page of 4.x asks for its name anew whenever it is connected again, recovered or not.
-func TestModernReturn(t *testing.T) {
+// A page of 4.x requests its nickname again after every reconnection, recovered or not.
+func TestV4PageIsLoggedInAgainAfterReconnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		ann := c.replicas[0].join("Ann")
@@ -64,9 +65,9 @@ func TestModernReturn(t *testing.T) {
 		if got := args[0].(map[string]any)["username"]; got != "Ann 2" {
 			t.Errorf("recovered page is logged in as %q, want Ann 2", got)
 		}
-		ann.WantNothing("nobody is told", 10*time.Second)
+		ann.WantNothing("nobody else is sent anything", 10*time.Second)
 
-		// Away for so long that the name is another's: the page gets one nevertheless.
+		// After so long that somebody else has the nickname, the page receives a variant.
 		p.Close()
 		time.Sleep(time.Minute)
 		ann.Want("away", `2["away",*`)
@@ -87,15 +88,16 @@ func TestModernReturn(t *testing.T) {
 				break
 			}
 			if strings.HasPrefix(text, `2["login"`) {
-				t.Fatalf("page is told %s, want Ann 3", text)
+				t.Fatalf("page receives %s, want Ann 3", text)
 			}
 		}
 		c.agree()
 	})
 }
 
-// A connection that takes over another's socket and is lost before it has said so must not leave the user behind for ever.
-func TestSupersededSocket(t *testing.T) {
+// A connection that takes over another's socket and is lost before its claim is appended must not leave the user
+// behind for ever.
+func TestSupersededSocketsUserExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		a := c.replicas[0]
@@ -117,14 +119,14 @@ func TestSupersededSocket(t *testing.T) {
 		first.Close()
 		bob.Want("away", `2["away",{"name":"Ann","room":"lobby","away":true}]`)
 		time.Sleep(31 * time.Second)
-		bob.Want("told once", `2["announcement","Ann disconnected",*`)
+		bob.Want("announced once", `2["announcement","Ann disconnected",*`)
 		bob.Want("list", `2["nicknames",{"Bob":"Bob"},*`)
 		bob.WantNothing("and no more", time.Minute)
 	})
 }
 
-// Lines that were shown provisionally are replaced, also when the log's answer comes by a snapshot.
-func TestProvisionalRestored(t *testing.T) {
+// Provisional messages are replaced, also when the real ones arrive in a snapshot.
+func TestProvisionalMessageIsReplacedAfterRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		a, b := c.replicas[0], c.replicas[1]

@@ -24,8 +24,8 @@ type testUser struct {
 	ack int
 }
 
-// Close ends the connection, as a broken network does. What the server writes has to be through: a pipe's other end that
-// fails to write closes its own, and reading from that is an error no network has.
+// Close ends the connection, as a broken network does. It first waits until the server has written everything: the end
+// of a pipe that fails to write closes, and reading from it is an error that no network has.
 func (u *testUser) Close() {
 	synctest.Wait()
 	u.Client.Close()
@@ -40,12 +40,12 @@ func (s *site) dial(query string) *testUser {
 // visit connects a client without a name and takes its greeting.
 func (s *site) visit(query string) *testUser {
 	s.t.Helper()
-	synctest.Wait() // what happened before is not told any more
+	synctest.Wait() // what happened before has been sent
 	u := s.dial(query)
 	u.Connect("/", "")
-	u.Want("who it is", `2["session",{"instance":"`+s.name+`","recovered":false,"limits":{*}}]`)
-	u.Want("what was said", `2["history","lobby",{"messages":[*],"more":*},"*"]`)
-	u.Want("how the cluster is", `2["status",{"instance":"`+s.name+`","ready":true,*}]`)
+	u.Want("session", `2["session",{"instance":"`+s.name+`","recovered":false,"limits":{*}}]`)
+	u.Want("history", `2["history","lobby",{"messages":[*],"more":*},"*"]`)
+	u.Want("status", `2["status",{"instance":"`+s.name+`","ready":true,*}]`)
 	return u
 }
 
@@ -55,8 +55,8 @@ func (s *site) join(name string) *testUser {
 	u := s.visit("")
 	u.Send(`21["nickname","` + name + `"]`)
 	u.Want("the name is granted", `31[false,{"ok":true,"name":"`+name+`","token":"*"*}]`)
-	u.Want("who he is now", `2["session",{"instance":"*","name":"`+name+`",*},"*"]`)
-	for !strings.Contains(u.Next("who is there"), `"nicknames",{`) {
+	u.Want("session with the nickname", `2["session",{"instance":"*","name":"`+name+`",*},"*"]`)
+	for !strings.Contains(u.Next("roster"), `"nicknames",{`) {
 	}
 	synctest.Wait()
 	return u
@@ -77,20 +77,21 @@ func (u *testUser) sent(text string) {
 	}
 }
 
-// page is a client that can tell who it was: what a page of today keeps.
+// page is a client that keeps what it needs to be recovered.
 type page struct {
 	*testUser
 	pid, offset string
-	bare        bool
+	raw         bool // uses the raw WebSocket
 }
 
-// take reads the next message as the official client does: the last argument of an event is its offset, if it is a string.
+// take reads the next message as the official client does: the last argument of an event, if it is a string, is its
+// offset.
 func (p *page) take(why string) (event string, args []any) {
 	return p.read(p.Next(why))
 }
 
 func (p *page) read(text string) (event string, args []any) {
-	if p.bare {
+	if p.raw {
 		var m struct {
 			Event string
 			Args  []any
@@ -113,7 +114,7 @@ func (p *page) read(text string) (event string, args []any) {
 	return event, args
 }
 
-// open connects a page to a replica, by either door, and returns whether it was recovered.
+// open connects a page to a replica, by either endpoint, and reports whether it was recovered.
 func (p *page) open(s *site) (recovered bool) {
 	s.t.Helper()
 	synctest.Wait()
@@ -122,7 +123,7 @@ func (p *page) open(s *site) (recovered bool) {
 		auth = fmt.Sprintf(`{"pid":%q,"offset":%q}`, p.pid, p.offset)
 	}
 	prefix, text := "0", ""
-	if p.bare {
+	if p.raw {
 		p.testUser = &testUser{Client: s.host.DialBare("connect"), t: s.t, ack: 100}
 		p.Send(`{"connect":` + auth + `}`)
 		text = p.Next("connected")
@@ -173,7 +174,7 @@ func (p *page) hear(why string) string {
 // name claims a nickname.
 func (p *page) name(name string) {
 	p.t.Helper()
-	if p.bare {
+	if p.raw {
 		p.Send(`{"event":"nickname","args":["` + name + `"]}`)
 	} else {
 		p.Send(`2["nickname","` + name + `"]`)

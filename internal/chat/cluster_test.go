@@ -23,7 +23,7 @@ type cluster struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	entries []Entry
-	strange uint64 // entries of instances that are not replicas
+	foreign uint64 // entries of instances that are not replicas
 	ended   bool
 }
 
@@ -36,7 +36,7 @@ type replica struct {
 	// Guarded by cluster.mu.
 	paused bool // takes nothing from the log
 	full   bool // the log takes nothing from it
-	held   bool // what it appends is on its way
+	slow   bool // what it appends stays on its way until release
 	onWay  [][]byte
 	next   int
 	number uint64
@@ -51,7 +51,8 @@ func newCluster(t testing.TB, n int, o Options) *cluster {
 	c.changed = sync.NewCond(&c.mu)
 	var appliers sync.WaitGroup
 	for i := range n {
-		c.replicas = append(c.replicas, &replica{Chat: New(o), site: site{t: t, name: string(rune('a' + i))}, cluster: c})
+		site := site{t: t, name: string(rune('a' + i))}
+		c.replicas = append(c.replicas, &replica{Chat: New(o), site: site, cluster: c})
 	}
 	for _, r := range c.replicas {
 		server := socketio.NewServer(socketio.Options{Recovery: r.Recovery()})
@@ -89,7 +90,7 @@ func (r *replica) Append(body []byte) error {
 	if r.full {
 		return errFull
 	}
-	if r.held {
+	if r.slow {
 		r.onWay = append(r.onWay, body)
 		return nil
 	}
@@ -102,7 +103,7 @@ func (r *replica) release() {
 	for _, body := range r.onWay {
 		r.putLocked(body)
 	}
-	r.held, r.onWay = false, nil
+	r.slow, r.onWay = false, nil
 }
 
 func (r *replica) putLocked(body []byte) {
@@ -153,8 +154,9 @@ func (r *replica) set(f func(*replica)) {
 func (c *cluster) put(instance string, command state.Command) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.strange++
-	c.entries = append(c.entries, Entry{Instance: instance, Epoch: 1, Number: c.strange, Time: time.Now().UnixMilli(), Body: command.Encode()})
+	c.foreign++
+	c.entries = append(c.entries, Entry{Instance: instance, Epoch: 1, Number: c.foreign, Time: time.Now().UnixMilli(),
+		Body: command.Encode()})
 	c.changed.Broadcast()
 }
 
@@ -181,6 +183,6 @@ func (c *cluster) agree() {
 // claimOf is the claim of a nickname by a socket of an instance that is not a replica.
 func claimOf(conn uint64, name string) state.Command {
 	return state.Command{Conn: conn, Action: &state.Claim{Name: name, Key: strings.ToLower(name),
-		Token: state.HashOf(name), Client: state.HashOf("client of " + name), SID: fmt.Sprint("sid", conn), HoldMillis: 30_000,
-		RoomLimit: 3}}
+		Token: state.HashOf(name), Client: state.HashOf("client of " + name),
+		SID: fmt.Sprint("sid", conn), HoldMillis: 30_000, RoomLimit: 3}}
 }

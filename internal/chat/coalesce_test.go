@@ -11,8 +11,8 @@ import (
 	"chatapp/internal/chat/state"
 )
 
-// crowded makes it so that what is told of coming and going from now on gathers for a while, and is merged.
-func (c *Chat) crowded() {
+// coalesceFromNow makes lines of users joining and leaving wait for a while, and be grouped.
+func (c *Chat) coalesceFromNow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.coalescing.budget.wait(time.Now(), 0)
@@ -20,8 +20,8 @@ func (c *Chat) crowded() {
 	c.coalescing.grouped = true
 }
 
-// news takes what a page is sent of people coming and going until something comes that is not, and returns it line by
-// line as "id kind name", and how many announcements that were.
+// news takes what a page receives until an event with the name given. It returns the announcements line by line, as
+// "id kind name", and their number.
 func (p *page) news(until string) (lines []string, announcements int) {
 	p.t.Helper()
 	for {
@@ -44,18 +44,18 @@ func (p *page) news(until string) (lines []string, announcements int) {
 	}
 }
 
-// Of a crowd everybody is told the same, in the same order and with the same ids, in far fewer announcements than there
-// are people. It gathers otherwise on every instance.
-func TestCrowdIsToldTogether(t *testing.T) {
+// All clients receive the same lines, in the same order and with the same ids, in far fewer announcements than
+// there are users. Each instance groups them differently.
+func TestThousandsOfUsersAreAnnouncedInGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const people = 2400
 		c := newCluster(t, 2, Options{})
-		pages := []*page{{}, {}, {bare: true}}
+		pages := []*page{{}, {}, {raw: true}}
 		for i, p := range pages {
 			p.open(&c.replicas[i%2].site)
 			p.until("how the cluster is", "status")
 		}
-		c.replicas[1].crowded()
+		c.replicas[1].coalesceFromNow()
 		come := func(from, to int) {
 			for i := from; i < to; i++ {
 				c.put("z", claimOf(uint64(i), fmt.Sprint("Guest ", i)))
@@ -63,7 +63,7 @@ func TestCrowdIsToldTogether(t *testing.T) {
 		}
 		come(0, people/2)
 		time.Sleep(70 * time.Millisecond)
-		c.replicas[0].crowded()
+		c.replicas[0].coalesceFromNow()
 		for i := range people / 4 {
 			c.put("z", state.Command{Action: &state.LeaveChat{}, Conn: uint64(i)})
 		}
@@ -81,18 +81,19 @@ func TestCrowdIsToldTogether(t *testing.T) {
 				first = lines
 			}
 			if want := people + people/4 + 1; len(lines) != want || announcements > want*2/3 {
-				t.Errorf("page %d was told %d lines by %d announcements, want %d by far fewer", i, len(lines), announcements, want)
+				t.Errorf("page %d received %d lines in %d announcements, want %d in far fewer",
+					i, len(lines), announcements, want)
 			}
 			if !slices.Equal(lines, first) {
-				t.Errorf("page %d was told other lines than the first", i)
+				t.Errorf("page %d received other lines than the first", i)
 			}
 		}
 		c.agree()
 	})
 }
 
-// Of three hundred people who come at once, and of a hundred of them who go at once, everybody is told one by one, in order, though not at once.
-func TestHundredsAreToldOneByOne(t *testing.T) {
+// If three hundred users join at once, and a hundred of them leave at once, each of them is announced separately.
+func TestHundredsOfUsersAreAnnouncedOneByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const people, gone, listeners = 300, 100, 300
 		c := newCluster(t, 1, Options{})
@@ -118,13 +119,12 @@ func TestHundredsAreToldOneByOne(t *testing.T) {
 		bob.Send(`2["user message","all here?"]`)
 		lines, announcements := p.news("user message")
 		if want := people + gone + 1; len(lines) != want || announcements != want {
-			t.Errorf("told %d lines by %d announcements, want %d by as many", len(lines), announcements, want)
+			t.Errorf("received %d lines in %d announcements, want %d in as many", len(lines), announcements, want)
 		}
 	})
 }
 
-// Where few come and go a line each is told at once, also in a large room.
-func TestQuietRoomIsToldOneByOne(t *testing.T) {
+func TestFewUsersAreAnnouncedAtOnceInALargeRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		a := c.replicas[0]
@@ -136,15 +136,15 @@ func TestQuietRoomIsToldOneByOne(t *testing.T) {
 			name := fmt.Sprint("Guest ", i)
 			c.put("z", claimOf(uint64(i), name))
 			synctest.Wait()
-			bob.Want("told at once", `2["announcement","`+name+` connected",{"kind":"join","name":"`+name+`","room":"lobby","users":*,"time":*,"id":"*"},"*"]`)
+			bob.Want("announced at once", `2["announcement","`+name+` connected",{"kind":"join","name":"`+name+
+				`","room":"lobby","users":*,"time":*,"id":"*"},"*"]`)
 			bob.Want("with the list", `2["nicknames",{*},*]`)
 			time.Sleep(30 * time.Millisecond)
 		}
 	})
 }
 
-// Everybody is told of the others, nobody of himself.
-func TestThoseInACrowdAreToldOfTheOthers(t *testing.T) {
+func TestGroupLeavesOutItsReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		a := c.replicas[0]
@@ -154,39 +154,41 @@ func TestThoseInACrowdAreToldOfTheOthers(t *testing.T) {
 		for range names {
 			users = append(users, a.visit(""))
 		}
-		modern := a.visit("")
-		modern.Send(`2["add user","Mo"]`)
-		modern.Want("login", `2["login",*`)
+		v4 := a.visit("")
+		v4.Send(`2["add user","Mo"]`)
+		v4.Want("login", `2["login",*`)
 		synctest.Wait()
 		observer.announcements()
 		for _, u := range users {
 			u.announcements()
 		}
 		come := func(count int) {
-			a.crowded()
+			a.coalesceFromNow()
 			for i := range count {
 				users[i].Send(`21["nickname","` + names[i] + `"]`)
 				users[i].Want("named at once", `31[false,{"ok":true,*`)
 				users[i].Want("session", `2["session",{*"name":"`+names[i]+`",*`)
-				users[i].WantNothing("a crowd is not told of at once", time.Millisecond)
+				users[i].WantNothing("lines wait", time.Millisecond)
 			}
 			time.Sleep(2 * time.Second)
 		}
 		want := func(u *testUser, text string) {
 			t.Helper()
-			if told := strings.Join(u.announcements(), "; "); told != text {
-				t.Errorf("told %q, want %q", told, text)
+			if got := strings.Join(u.announcements(), "; "); got != text {
+				t.Errorf("received %q, want %q", got, text)
 			}
 		}
 		come(4)
-		modern.Want("those of 4.x are told in words", `2["user joined",{"username":"Ann and 3 others","numUsers":6,"names":["Ann","Bob","Carl","Dora"]},"*"]`)
+		v4.Want("a group in the 4.x protocol",
+			`2["user joined",{"username":"Ann and 3 others","numUsers":6,"names":["Ann","Bob","Carl","Dora"]},"*"]`)
 		want(users[0], "Bob and 2 others connected")
 		want(users[1], "Ann and 2 others connected")
 		want(users[2], "Ann and 2 others connected")
-		observer.Want("others", `2["announcement","Ann and 3 others connected",{"kind":"join","name":"Ann","room":"lobby","users":6,"time":*,"id":"*",`+
+		observer.Want("others", `2["announcement","Ann and 3 others connected",{"kind":"join","name":"Ann",`+
+			`"room":"lobby","users":6,"time":*,"id":"*",`+
 			`"names":["Ann","Bob","Carl","Dora"],"ids":["*","*","*","*"]},"*"]`)
 		observer.Want("and once it is over the list", `2["nicknames",{"Ann":"Ann",*},{"room":"lobby","users":6}]`)
-		a.crowded()
+		a.coalesceFromNow()
 		users[0].Send(`22["leave"]`)
 		users[1].Send(`22["leave"]`)
 		time.Sleep(2 * time.Second)
@@ -200,31 +202,31 @@ func TestThoseInACrowdAreToldOfTheOthers(t *testing.T) {
 	})
 }
 
-// What gathers is told before anything that comes behind it.
-func TestNothingOvertakesACrowd(t *testing.T) {
+func TestNoLineOvertakesWaitingOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		a := c.replicas[0]
 		observer, bob := a.join("Observer"), a.join("Bob")
 		synctest.Wait()
 		observer.announcements()
-		a.crowded()
+		a.coalesceFromNow()
 		c.put("z", claimOf(1, "Ann"))
 		c.put("z", claimOf(2, "Carl"))
-		observer.WantNothing("they gather", 10*time.Millisecond)
+		observer.WantNothing("they wait", 10*time.Millisecond)
 		bob.Send(`2["user message","hello"]`)
-		observer.Want("they are told", `2["announcement","Ann and Carl connected",*]`)
+		observer.Want("they are sent", `2["announcement","Ann and Carl connected",*]`)
 		observer.Want("before the message", `2["user message","Bob","hello",*]`)
 		c.put("z", claimOf(3, "Dora"))
 		bob.Send(`2["rename","Bobby"]`)
-		observer.Want("one is told as ever", `2["announcement","Dora connected",{"kind":"join","name":"Dora","room":"lobby","users":5,"time":*,"id":"*"},"*"]`)
+		observer.Want("a single line as always", `2["announcement","Dora connected",{"kind":"join","name":"Dora",`+
+			`"room":"lobby","users":5,"time":*,"id":"*"},"*"]`)
 		observer.Want("before the rename", `2["announcement","Bob is now called Bobby",*]`)
 	})
 }
 
-// Who comes while something gathers is given what was told before, and then the rest like everybody else; who has been told
-// more elsewhere is not told it again.
-func TestComingWhileACrowdGathers(t *testing.T) {
+// A client that connects while lines wait receives what was sent before, and then the rest like everybody else.
+// A client that has received more elsewhere does not receive it again.
+func TestClientConnectsWhileLinesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		a, b := c.replicas[0], c.replicas[1]
@@ -235,17 +237,19 @@ func TestComingWhileACrowdGathers(t *testing.T) {
 		p.until("bob", "nicknames")
 		observer := a.visit("")
 		synctest.Wait()
-		a.crowded()
+		a.coalesceFromNow()
 		c.put("z", claimOf(1, "Ann"))
-		p.until("told on the quiet instance", "nicknames")
+		p.until("sent by the other instance", "nicknames")
 		late := a.dial("")
 		late.Connect("/", "")
 		late.Want("session", `2["session",*`)
-		late.Want("history up to what was told", `2["history","lobby",{"messages":[*"text":"Bob connected"}],"more":false},"*"]`)
+		late.Want("history up to what was sent",
+			`2["history","lobby",{"messages":[*"text":"Bob connected"}],"more":false},"*"]`)
 		late.Want("status", `2["status",*`)
 		late.Send(`25["history"]`)
-		late.Want("asked for as well", `35[{"ok":true,"room":"lobby","messages":[*"text":"Bob connected"}],"more":false}]`)
-		observer.WantNothing("it still gathers", time.Millisecond)
+		late.Want("also on request",
+			`35[{"ok":true,"room":"lobby","messages":[*"text":"Bob connected"}],"more":false}]`)
+		observer.WantNothing("it still waits", time.Millisecond)
 		offset := p.offset
 		p.Close()
 		if !p.open(&a.site) {
@@ -253,17 +257,18 @@ func TestComingWhileACrowdGathers(t *testing.T) {
 		}
 		messages, _ := p.until("how the cluster is", "status")
 		if len(messages) > 0 || p.offset != offset {
-			t.Errorf("who had been told elsewhere is told %q, up to %q, want nothing more than up to %q", messages, p.offset, offset)
+			t.Errorf("page that had received more elsewhere receives %q, up to %q, want nothing more than up to %q",
+				messages, p.offset, offset)
 		}
-		observer.Want("the others are told", `2["announcement","Ann connected",*]`)
-		late.Want("who came meanwhile too", `2["announcement","Ann connected",*]`)
-		bob.Want("and who has a name", `2["announcement","Ann connected",*]`)
+		observer.Want("the others receive it", `2["announcement","Ann connected",*]`)
+		late.Want("so does the new one", `2["announcement","Ann connected",*]`)
+		bob.Want("and the named one", `2["announcement","Ann connected",*]`)
 	})
 }
 
-// A list that falls due while a crowd comes waits for calm with the others, and is never forgotten; who comes in a crowd that goes on
-// and on is sent the list after a while all the same.
-func TestListsOfNamesWaitForCalm(t *testing.T) {
+// A roster that falls due while rosters are deferred waits with the others, and is never forgotten. A client that joins
+// while others keep joining receives the roster after a while.
+func TestDeferredRostersAreSentInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		a := c.replicas[0]
@@ -278,24 +283,24 @@ func TestListsOfNamesWaitForCalm(t *testing.T) {
 		carl.Send(`21["nickname","Carl"]`)
 		named := false
 		for n := uint64(0); !named; n++ {
-			a.crowded()
+			a.coalesceFromNow()
 			c.put("z", claimOf(n, fmt.Sprint("Guest ", n)))
 			time.Sleep(50 * time.Millisecond)
 			synctest.Wait()
 			carl.Send(`29["rooms"]`)
 			for text := ""; !strings.HasPrefix(text, "39["); {
-				text = carl.Next("what he is told")
+				text = carl.Next("events")
 				named = named || strings.HasPrefix(text, `2["nicknames",`)
 			}
 			if time.Since(start) > 2*rosterPatience {
-				t.Fatalf("who came in a crowd has no list of names after %v", time.Since(start))
+				t.Fatalf("client has no roster after %v", time.Since(start))
 			}
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		bob.Send(`29["status"]`)
 		list := ""
-		for text := ""; !strings.HasPrefix(text, "39["); text = bob.Next("what he is told") {
+		for text := ""; !strings.HasPrefix(text, "39["); text = bob.Next("events") {
 			if strings.HasPrefix(text, `2["nicknames"`) {
 				list = text
 			}
@@ -306,7 +311,7 @@ func TestListsOfNamesWaitForCalm(t *testing.T) {
 	})
 }
 
-func TestGroupLines(t *testing.T) {
+func TestLinesAreGroupedByRoomAndKind(t *testing.T) {
 	for _, test := range []struct{ lines, want string }{
 		{"lobby+1", "lobby+1@1"},
 		{"lobby+1 lobby+2 lobby-3 lobby+4", "lobby+1,2@2 lobby-3@3 lobby+4@4"},
@@ -325,7 +330,8 @@ func TestGroupLines(t *testing.T) {
 		}
 		var got []string
 		for _, r := range groupLines(lines) {
-			text := r.lines[0].room + map[state.LineKind]string{state.JoinLine: "+", state.LeaveLine: "-"}[r.lines[0].line.Kind]
+			kind := map[state.LineKind]string{state.JoinLine: "+", state.LeaveLine: "-"}[r.lines[0].line.Kind]
+			text := r.lines[0].room + kind
 			for i := range r.lines {
 				text += fmt.Sprint(r.lines[i].line.Seq, ",")
 			}

@@ -38,7 +38,7 @@ func (q *commands) expect(p *pendingCommand) []byte {
 	switch a := p.command.Action.(type) {
 	case *state.Say:
 		if a.CID == "" {
-			a.CID = "." + strconv.FormatUint(p.command.Ref, 36) // every message can be told from the others
+			a.CID = "." + strconv.FormatUint(p.command.Ref, 36) // every message has a different one
 		}
 	case *state.Claim:
 		p.client.claims.pending++

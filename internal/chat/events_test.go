@@ -12,25 +12,29 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestClassicVocabulary(t *testing.T) {
+func TestV09Protocol(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		ann := c.replicas[0].join("Ann")
 		bob := c.replicas[1].visit("")
 		bob.Send(`21["nickname","ann"]`)
-		bob.Want("a taken name is refused", `31[true,{"ok":false,"code":"name_taken","message":"Nickname already in use"}]`)
+		bob.Want("a taken name is refused",
+			`31[true,{"ok":false,"code":"name_taken","message":"Nickname already in use"}]`)
 		bob.Send(`22["nickname","Bob"]`)
-		bob.Want("another is granted", `32[false,{"ok":true,"name":"Bob","token":"*","room":"lobby","rooms":["lobby"]}]`)
-		bob.Want("who he is", `2["session",{"instance":"b","name":"Bob","rooms":["lobby"],"recovered":false,"limits":{*}},"*"]`)
-		bob.Want("the joiner is told who is there", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"lobby","users":2}]`)
-		ann.Want("the others are told he came",
-			`2["announcement","Bob connected",{"kind":"join","name":"Bob","room":"lobby","users":2,"time":*,"id":"*"},"*"]`)
-		ann.Want("and who is there", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"lobby","users":2}]`)
+		bob.Want("another is granted",
+			`32[false,{"ok":true,"name":"Bob","token":"*","room":"lobby","rooms":["lobby"]}]`)
+		bob.Want("session",
+			`2["session",{"instance":"b","name":"Bob","rooms":["lobby"],"recovered":false,"limits":{*}},"*"]`)
+		bob.Want("roster for the joiner", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"lobby","users":2}]`)
+		ann.Want("announced to the others",
+			`2["announcement","Bob connected",{"kind":"join","name":"Bob","room":"lobby","users":2,"time":*,`+
+				`"id":"*"},"*"]`)
+		ann.Want("with the roster", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"lobby","users":2}]`)
 
 		bob.Send(`2["user message","hello"]`)
 		ann.Want("a message has author, text, particulars and offset",
 			`2["user message","Bob","hello",{"id":"*","time":*,"room":"lobby","instance":"b","cid":"*"},"*"]`)
-		bob.WantNothing("the sender is not told his own", time.Second)
+		bob.WantNothing("the sender does not receive its own message", time.Second)
 		bob.Send(`23["user message","<b>é\u2028</b>",{"cid":"m1"}]`)
 		bob.Want("but that it is in the log", `33[{"ok":true,"id":"*","time":*,"room":"lobby","cid":"m1","latency":*}]`)
 		ann.Want("text is passed on as it is", `2["user message","Bob","<b>é*</b>",{*"cid":"m1"},"*"]`)
@@ -41,30 +45,33 @@ func TestClassicVocabulary(t *testing.T) {
 		bob.Send(`25["rename","Bobby"]`)
 		bob.Want("renamed", `35[false,{"ok":true,"name":"Bobby",*}]`)
 		bob.Want("the list", `2["nicknames",{"Ann":"Ann","Bobby":"Bobby"},*]`)
-		ann.Want("the others are told", `2["announcement","Bob is now called Bobby",{"kind":"rename","name":"Bobby","was":"Bob",*},"*"]`)
+		ann.Want("announced",
+			`2["announcement","Bob is now called Bobby",{"kind":"rename","name":"Bobby","was":"Bob",*},"*"]`)
 		ann.Want("the list", `2["nicknames",{"Ann":"Ann","Bobby":"Bobby"},*]`)
 
 		bob.Send(`1`)
-		ann.Want("a disconnect frees at once", `2["announcement","Bobby disconnected",{"kind":"leave",*"users":1,*},"*"]`)
+		ann.Want("a disconnect frees at once",
+			`2["announcement","Bobby disconnected",{"kind":"leave",*"users":1,*},"*"]`)
 		ann.Want("the list", `2["nicknames",{"Ann":"Ann"},{"room":"lobby","users":1}]`)
 		c.replicas[1].join("Bobby")
 		c.agree()
 	})
 }
 
-func TestModernVocabulary(t *testing.T) {
+func TestV4Protocol(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		ann := c.replicas[0].join("Ann")
 		bob := c.replicas[1].visit("")
 		bob.Send(`2["add user","ann"]`)
 		bob.Want("a taken name is varied", `2["login",{"numUsers":2,"username":"ann 2","token":"*"},"*"]`)
-		ann.Want("the page of 0.9 sees him", `2["announcement","ann 2 connected",*]`)
+		ann.Want("announced to the 0.9 page", `2["announcement","ann 2 connected",*]`)
 		ann.Want("in the list", `2["nicknames",{"Ann":"Ann","ann 2":"ann 2"},*]`)
 		ann.sent("hi")
-		bob.Want("a message in his words", `2["new message",{"username":"Ann","message":"hi","time":*,"id":"*"},"*"]`)
+		bob.Want("a message in the 4.x protocol",
+			`2["new message",{"username":"Ann","message":"hi","time":*,"id":"*"},"*"]`)
 		bob.Send(`2["new message","hello"]`)
-		ann.Want("and in hers", `2["user message","ann 2","hello",*]`)
+		ann.Want("and in the 0.9 protocol", `2["user message","ann 2","hello",*]`)
 		synctest.Wait() // typing is volatile: it goes only where nothing waits
 		bob.Send(`2["typing"]`)
 		ann.Want("typing", `2["typing",{"username":"ann 2","room":"lobby"}]`)
@@ -75,30 +82,32 @@ func TestModernVocabulary(t *testing.T) {
 		bob.Want("a rename is a leaving", `2["user left",{"username":"Ann","numUsers":1}]`)
 		bob.Want("and a joining", `2["user joined",{"username":"Anna","numUsers":2},"*"]`)
 		bob.Send(`2["add user","whatever"]`)
-		bob.Want("who has a name keeps it", `2["login",{"numUsers":2,"username":"ann 2"},"*"]`)
+		bob.Want("a named socket keeps its name", `2["login",{"numUsers":2,"username":"ann 2"},"*"]`)
 		ann.Send(`1`)
 		bob.Want("leaving", `2["user left",{"username":"Anna","numUsers":1},"*"]`)
 		c.agree()
 	})
 }
 
-func TestPlainWebSocket(t *testing.T) {
+func TestRawWebSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		ann := c.replicas[0].join("Ann")
 		bob := c.replicas[0].host.DialBare("")
-		bob.Want("who it is", `{"event":"session","args":[{"instance":"a","recovered":false,"limits":{*}}]}`)
-		bob.Want("what was said", `{"event":"history","args":["lobby",{"messages":[{"kind":"join","id":"*","from":"Ann","text":"Ann connected"}],"more":false},"*"]}`)
+		bob.Want("session", `{"event":"session","args":[{"instance":"a","recovered":false,"limits":{*}}]}`)
+		bob.Want("what was said",
+			`{"event":"history","args":["lobby",{"messages":[{"kind":"join","id":"*","from":"Ann",`+
+				`"text":"Ann connected"}],"more":false},"*"]}`)
 		bob.Want("status", `{"event":"status","args":[*]}`)
-		ann.sent("before he has a name")
-		bob.Want("who listens hears", `{"event":"user message","args":["Ann","before he has a name",{*},"*"]}`)
+		ann.sent("to an unnamed client")
+		bob.Want("an unnamed client listens", `{"event":"user message","args":["Ann","to an unnamed client",{*},"*"]}`)
 		bob.Send(`{"event":"nickname","args":["Bob"],"id":1}`)
 		bob.Want("named", `{"ack":1,"args":[false,{"ok":true,"name":"Bob",*}]}`)
-		ann.Want("both doors share a room", `2["announcement","Bob connected",*]`)
+		ann.Want("both endpoints share a room", `2["announcement","Bob connected",*]`)
 	})
 }
 
-func TestRefusals(t *testing.T) {
+func TestRefusalsNameTheReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{MaxMessageLength: 5, MaxNicknameLength: 8, MaxRooms: 2})
 		u := c.replicas[0].visit("")
@@ -128,7 +137,8 @@ func TestRefusals(t *testing.T) {
 			{`["user message","123456"]`, `[{"ok":false,"code":"too_long",*}]`},
 			{`["user message"]`, `[{"ok":false,"code":"bad_argument",*}]`},
 			{`["user message","hi",{"room":"go"}]`, `[{"ok":false,"code":"not_in_room",*}]`},
-			{`["user message","hi",{"cid":"` + strings.Repeat("x", 65) + `"}]`, `[{"ok":false,"code":"bad_argument",*}]`},
+			{`["user message","hi",{"cid":"` + strings.Repeat("x", 65) + `"}]`, `[{"ok":false,` +
+				`"code":"bad_argument",*}]`},
 			{`["join","\u0000"]`, `[{"ok":false,"code":"room_invalid",*}]`},
 			{`["join"]`, `[{"ok":false,"code":"room_invalid",*}]`},
 			{`["leave","go"]`, `[{"ok":false,"code":"not_in_room",*}]`},
@@ -138,8 +148,10 @@ func TestRefusals(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		u.Send(`2["user message","too long"]`)
-		u.Want("without an answer wanted", `2["refused",{"ok":false,"code":"too_long","message":"*","event":"user message"}]`)
-		u.Want("an old page is told as well", `2["announcement","This message is too long.",{"kind":"refused","code":"too_long"}]`)
+		u.Want("without an answer wanted",
+			`2["refused",{"ok":false,"code":"too_long","message":"*","event":"user message"}]`)
+		u.Want("an old page displays it as well",
+			`2["announcement","This message is too long.",{"kind":"refused","code":"too_long"}]`)
 		c.replicas[0].set(func(r *replica) { r.full = true })
 		u.Send(`29["user message","hi"]`)
 		u.Want("the log takes nothing", `39[{"ok":false,"code":"overloaded","message":"*","wait":2000}]`)
@@ -149,7 +161,7 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-func TestRateLimit(t *testing.T) {
+func TestMessagesAreLimitedByRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{MessageRate: 2})
 		ann, bob := c.replicas[0].join("Ann"), c.replicas[0].join("Bob")
@@ -170,14 +182,15 @@ func TestRateLimit(t *testing.T) {
 	})
 }
 
-func TestRoomEvents(t *testing.T) {
+func TestRoomsAreApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{MaxRooms: 2})
 		ann := c.replicas[0].join("Ann")
 		ann.Send(`21["join","Go"]`)
-		ann.Want("history first", `2["history","go",{"messages":[{"kind":"join","id":"*","text":"Ann joined go"}],"more":false},"*"]`)
+		ann.Want("history first",
+			`2["history","go",{"messages":[{"kind":"join","id":"*","text":"Ann joined go"}],"more":false},"*"]`)
 		ann.Want("answer", `31[{"ok":true,"room":"go","users":1}]`)
-		ann.Want("who is there", `2["nicknames",{"Ann":"Ann"},{"room":"go","users":1}]`)
+		ann.Want("roster", `2["nicknames",{"Ann":"Ann"},{"room":"go","users":1}]`)
 		ann.Want("and to all", `2["nicknames",{"Ann":"Ann"},{"room":"go","users":1}]`)
 		ann.Send(`22["join","c"]`)
 		ann.Want("one too many", `32[{"ok":false,"code":"too_many_rooms",*}]`)
@@ -190,10 +203,12 @@ func TestRoomEvents(t *testing.T) {
 		bob.Send(`21["rooms"]`)
 		bob.Want("rooms", `31[{"ok":true,"rooms":[{"name":"go","users":1},{"name":"lobby","users":2,"joined":true}]}]`)
 		bob.Send(`22["join","go"]`)
-		bob.Want("what was said before", `2["history","go",{"messages":[*{"kind":"message",*"from":"Ann","text":"in go","cid":"*","instance":"a"},{"kind":"join",*"text":"Bob joined go"}],"more":false},"*"]`)
+		bob.Want("what was said before",
+			`2["history","go",{"messages":[*{"kind":"message",*"from":"Ann","text":"in go","cid":"*",`+
+				`"instance":"a"},{"kind":"join",*"text":"Bob joined go"}],"more":false},"*"]`)
 		bob.Want("answer", `32[{"ok":true,"room":"go","users":2}]`)
-		bob.Want("who is there", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"go","users":2}]`)
-		bob.Want("who is there", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"go","users":2}]`)
+		bob.Want("roster", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"go","users":2}]`)
+		bob.Want("roster", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"go","users":2}]`)
 		ann.Want("joined", `2["announcement","Bob joined go",{"kind":"join","name":"Bob","room":"go","users":2,*`)
 		ann.Want("list", `2["nicknames",*"room":"go"*`)
 		cid := c.replicas[1].visit("")
@@ -207,7 +222,7 @@ func TestRoomEvents(t *testing.T) {
 		bob.Want("who", `34[{"ok":true,"room":"go","users":[{"name":"Ann"},{"name":"Bob"}]}]`)
 		bob.Send(`25["leave","go"]`)
 		bob.Want("left", `35[{"ok":true}]`)
-		ann.Want("told", `2["announcement","Bob left go",{"kind":"leave",*`)
+		ann.Want("announced", `2["announcement","Bob left go",{"kind":"leave",*`)
 		bob.Send(`26["leave"]`)
 		bob.Want("left the chat", `36[{"ok":true}]`)
 		bob.Want("hears on", `2["nicknames",{"Ann":"Ann"},*`)
@@ -219,7 +234,7 @@ func TestRoomEvents(t *testing.T) {
 	})
 }
 
-func TestTyping(t *testing.T) {
+func TestTypingExpiresAndIsNotSentTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		ann, bob := c.replicas[0].join("Ann"), c.replicas[1].join("Bob")
@@ -243,7 +258,7 @@ func TestTyping(t *testing.T) {
 		ann.sent("done")
 		bob.Want("what is said ends it", `2["stop typing",*`)
 		bob.Want("said", `2["user message",*`)
-		ann.WantNothing("the one who types is not told", 10*time.Second)
+		ann.WantNothing("the typing user receives nothing", 10*time.Second)
 		bob.WantNothing("nothing is left", 10*time.Second)
 		c.agree()
 	})

@@ -78,7 +78,8 @@ func (c *Chat) broadcastGroupLocked(r *localRoom, g *lineGroup) {
 	}
 	for p := range r.listeners {
 		if r.listeners[p] > 0 {
-			c.out.broadcastShared(r.sockets[p], share(c.groupEventLocked(state.Protocol(p), g, nobody)), groupMembers[0])
+			e := share(c.groupEventLocked(state.Protocol(p), g, nobody))
+			c.out.broadcastShared(r.sockets[p], e, groupMembers[0])
 		}
 	}
 	c.emitGroupLocked(g, members)

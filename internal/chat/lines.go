@@ -25,7 +25,7 @@ type announced struct {
 	ID    string `json:"id,omitempty"`
 	Code  string `json:"code,omitempty"` // of kind refused
 
-	// Of several users, who joined or left together: Name is the first of them, ID belongs to the last.
+	// Names and IDs list several users that joined or left together: Name is the first of them, ID belongs to the last.
 	Names []string `json:"names,omitempty"`
 	IDs   []string `json:"ids,omitempty"`
 }

@@ -26,8 +26,8 @@ type Backplane struct {
 	// the log. It is called with the chat's lock held. Nil: nothing is.
 	Suspect func(instance string)
 
-	// Cluster returns this instance's view of the cluster. It is called with the chat's lock held. Nil: this instance is
-	// alone.
+	// Cluster returns this instance's view of the cluster. It is called with the chat's lock held. Nil: this
+	// instance is alone.
 	Cluster func() Cluster
 }
 

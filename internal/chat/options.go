@@ -16,16 +16,18 @@ type Options struct {
 	MessageRate       float64 // messages per second and user, in bursts of twice that; 0: 5; negative: no limit
 	MaxRooms          int     // rooms of a user, the lobby included; 0: 16
 
-	NameHold  time.Duration // how long a user whose connection was lost keeps its nickname; 0: 30 s; negative: not at all
-	CleanHold time.Duration // the same after a clean close, at most NameHold; 0: 5 s; negative: not at all
+	// NameHold is how long a user whose connection was lost keeps its nickname; CleanHold is the same after a clean
+	// close, at most NameHold.
+	NameHold  time.Duration // 0: 30 s; negative: not at all
+	CleanHold time.Duration // 0: 5 s; negative: not at all
 
 	// Clean reports whether the reason given to OnDisconnect is a clean close, such as a closed tab or a reload, rather
 	// than a lost connection. Nil: it never is.
 	Clean func(reason error) bool
 
 	// SignedIn returns the name of the user that a proxy in front of this server has signed in, by the request that
-	// opened the socket's connection, for example with Entra ID; "" if none has. The user is given that nickname at once
-	// and can't choose another. Nil: everybody chooses.
+	// opened the socket's connection, for example with Entra ID; "" if none has. The user is given that nickname
+	// at once and can't choose another. Nil: everybody chooses.
 	SignedIn func(*socketio.Socket) string
 
 	HistoryOnJoin int // lines that a client receives when it enters a room; 0: 100

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// overtaken lets a page go from replica a, which is held up, to b, and then lets a claim of its connection at a come after
-// that of the one at b. It returns the page as it is at a and as it is at b.
+// overtaken moves a page from replica a, whose entries are slow, to b. Then the claim of its connection at a arrives
+// behind the one at b. It returns the page at a and at b.
 func overtaken(t *testing.T, c *cluster, apart time.Duration) (left, live *page) {
 	a, b := c.replicas[0], c.replicas[1]
 	left = &page{}
 	left.open(&a.site)
 	left.name("Ann")
 	synctest.Wait()
-	a.set(func(r *replica) { r.held = true })
+	a.set(func(r *replica) { r.slow = true })
 	first := left.testUser
 	if !left.open(&a.site) { // its claim stays where it is
 		t.Fatal("client was not recovered at a")
@@ -33,27 +33,27 @@ func overtaken(t *testing.T, c *cluster, apart time.Duration) (left, live *page)
 	return left, live
 }
 
-func TestOvertakenClaim(t *testing.T) {
+func TestAbandonedConnectionIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		bob := c.replicas[1].join("Bob")
 		left, live := overtaken(t, c, time.Minute)
-		left.until("the connection left behind is told", "replaced")
+		left.until("the abandoned connection is replaced", "replaced")
 		left.Want("and ended", `1`)
 		live.sent("I am here")
 		time.Sleep(2 * time.Minute)
 		live.sent("and stay")
 		for _, text := range bob.announcements() {
 			if text != "Ann connected" {
-				t.Errorf("bob is told %q", text)
+				t.Errorf("bob receives %q", text)
 			}
 		}
 		c.agree()
 	})
 }
 
-// The clocks of two instances may disagree about which connection is the later: the one that goes on is given the name.
-func TestOvertakenBySkew(t *testing.T) {
+// The clocks of two instances may differ about which connection is later: the one that goes on is given the nickname.
+func TestConnectionOvertakenByClockSkewClaimsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		bob := c.replicas[1].join("Bob")
@@ -66,7 +66,7 @@ func TestOvertakenBySkew(t *testing.T) {
 		left.sent("and stay")
 		for _, text := range bob.announcements() {
 			if text != "Ann connected" {
-				t.Errorf("bob is told %q", text)
+				t.Errorf("bob receives %q", text)
 			}
 		}
 		c.agree()

@@ -9,13 +9,14 @@ import (
 )
 
 // Many connections are lost together, as when an instance dies, and often for a moment only, as when a page is
-// reloaded. So clients are sent who is away, or back, a little later, once, and not at all if it is over by then.
+// reloaded. So clients receive that a user is away, or back, a little later, once, and not at all if it is over
+// by then.
 const (
 	presenceDelay = time.Second
 	maxAwayEvents = 20 // so many users make a room's roster be sent rather than one event for each
 )
 
-// presence says who is away. Chat.mu guards it.
+// presence records which users are away. Chat.mu guards it.
 type presence struct {
 	changed map[uint64]struct{} // users that may be away or back since clients were sent it
 	away    map[uint64]struct{} // users that clients have been sent as away
@@ -62,7 +63,7 @@ func (c *Chat) changePresenceLocked(u *state.User) {
 	c.presence.changed[u.ID()] = struct{}{}
 }
 
-// sendPresenceLocked sends who is away, or back.
+// sendPresenceLocked sends which users are away, or back.
 func (c *Chat) sendPresenceLocked(time.Time) {
 	c.flushLocked()
 	changed := c.presence.update(c.state)

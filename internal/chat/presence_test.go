@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestPresence(t *testing.T) {
+func TestOnlyLongAbsencesAreSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
 		bob := c.replicas[0].join("Bob")
@@ -20,7 +20,7 @@ func TestPresence(t *testing.T) {
 		p.Close()
 		time.Sleep(presenceDelay / 2)
 		p.open(&c.replicas[0].site)
-		bob.WantNothing("a page that is loaded anew is not told of", time.Minute)
+		bob.WantNothing("a reload is not announced", time.Minute)
 		p.Close()
 		bob.Want("gone for longer", `2["away",{"name":"Ann","room":"lobby","away":true}]`)
 		p.open(&c.replicas[1].site)
@@ -34,13 +34,14 @@ func TestPresence(t *testing.T) {
 		bob.announcements()
 		c.evict("b")
 		time.Sleep(2 * presenceDelay)
-		bob.Want("a crowd is told of at once", `2["nicknames",{*},{"room":"lobby","users":22,"away":[*"User 0"*"User 19"*]}]`)
+		bob.Want("many users in one roster",
+			`2["nicknames",{*},{"room":"lobby","users":22,"away":[*"User 0"*"User 19"*]}]`)
 		bob.WantNothing("and not one by one", 10*time.Second)
 	})
 }
 
-// Names are listed no more often than their bytes times the listeners allow.
-func TestRosterRate(t *testing.T) {
+// Rosters are sent no more often than their bytes times the listeners allow.
+func TestRostersAreLimitedByBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		a := c.replicas[0]
@@ -54,7 +55,7 @@ func TestRosterRate(t *testing.T) {
 		bob.Send(`29["status"]`)
 		lists, joined := 0, 0
 		for {
-			text := bob.Next("what he is told")
+			text := bob.Next("events")
 			if strings.HasPrefix(text, `2["nicknames"`) {
 				lists++
 				joined = strings.Count(text, `":"Name `)
@@ -64,7 +65,8 @@ func TestRosterRate(t *testing.T) {
 			}
 		}
 		if lists > 500 || joined != 2000 {
-			t.Errorf("2,000 users who came at once made %d lists, the last of %d names; want some hundreds at most, 2000", lists, joined)
+			t.Errorf("2,000 users that joined led to %d rosters, the last of %d names; want some hundreds, 2000",
+				lists, joined)
 		}
 	})
 }

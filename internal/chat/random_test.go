@@ -17,9 +17,9 @@ import (
 	"chatapp/internal/chat/state"
 )
 
-// TestRandomSchedules lets users talk, rename, leave and come back elsewhere while instances are paused, cut off and evicted
-// and the topic misbehaves. Afterwards all instances agree, every message that was acknowledged is there once, and everybody
-// has been told everything once and in order.
+// TestRandomSchedules lets users talk, rename, leave and return elsewhere while instances are paused, cut off
+// and evicted and the topic misbehaves. Afterwards all instances agree, every acknowledged message is recorded
+// once, and every client has received everything once and in order.
 func TestRandomSchedules(t *testing.T) {
 	for seed := range seeds() {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
@@ -45,13 +45,13 @@ type schedule struct {
 	calm    time.Time       // until when nothing more goes wrong
 }
 
-// walker is a page whose user goes from instance to instance.
+// walker is a page that moves from instance to instance.
 type walker struct {
 	*page
 	number   int
 	said     int
 	asked    map[string]string // by ack id: the cid
-	told     []string          // ids of the lines of others, since start
+	received []string          // ids of the lines of others, since start
 	start    state.Position    // of the last history it was given
 	changing int
 }
@@ -63,7 +63,7 @@ func newSchedule(t *testing.T, seed uint64) *schedule {
 		acked:  make(map[string]bool),
 	}
 	for n := range 9 {
-		w := &walker{page: &page{bare: n%3 == 2}, number: n, asked: make(map[string]string)}
+		w := &walker{page: &page{raw: n%3 == 2}, number: n, asked: make(map[string]string)}
 		w.open(&s.instances[n%3].site)
 		w.send(1, "nickname", fmt.Sprint("Walker ", n))
 		s.walkers = append(s.walkers, w)
@@ -88,8 +88,8 @@ func (s *schedule) run() {
 	s.check()
 }
 
-// disturb changes what goes wrong. A subscription is lost only while nobody else is in trouble: if nobody is left who
-// follows the log, what he alone had applied may be gone, and no instance can help it.
+// disturb changes what goes wrong. A subscription is lost only while all instances are ready: if none is left that
+// follows the log, what one alone had applied may be gone, and no instance can help it.
 func (s *schedule) disturb() {
 	if time.Now().Before(s.calm) {
 		return
@@ -97,10 +97,11 @@ func (s *schedule) disturb() {
 	i := s.instances[s.random.IntN(len(s.instances))]
 	switch s.random.IntN(14) {
 	case 12, 13:
-		i.crowded()
+		i.coalesceFromNow()
 	case 0:
 		s.topic.SetFaults(backplanetest.Faults{Refuse: 0.05, Busy: 0.05, Ambiguous: 0.1, Repeat: 0.1, Redeliver: 0.1,
-			PublishTime: time.Duration(s.random.IntN(2000)+1) * time.Millisecond, DeliverTime: time.Duration(s.random.IntN(2000)+1) * time.Millisecond})
+			PublishTime: time.Duration(s.random.IntN(2000)+1) * time.Millisecond,
+			DeliverTime: time.Duration(s.random.IntN(2000)+1) * time.Millisecond})
 	case 1:
 		s.topic.SetFaults(backplanetest.Faults{})
 	case 2:
@@ -153,7 +154,7 @@ func (s *schedule) act(w *walker) {
 		cid := fmt.Sprintf("w%d-%d", w.number, w.said)
 		id := 1000 + w.said
 		w.asked[fmt.Sprint(id)] = cid
-		if w.bare {
+		if w.raw {
 			w.Send(fmt.Sprintf(`{"event":"user message","args":["text",{"cid":%q}],"id":%d}`, cid, id))
 		} else {
 			w.Send(fmt.Sprintf(`2%d["user message","text",{"cid":%q}]`, id, cid))
@@ -163,7 +164,7 @@ func (s *schedule) act(w *walker) {
 
 // send sends an event with one argument.
 func (w *walker) send(id int, event, argument string) {
-	if w.bare {
+	if w.raw {
 		w.Send(fmt.Sprintf(`{"event":%q,"args":[%q],"id":%d}`, event, argument, id))
 	} else {
 		w.Send(fmt.Sprintf(`2%d[%q,%q]`, id, event, argument))
@@ -176,7 +177,7 @@ func (s *schedule) absorb(w *walker) {
 	synctest.Wait()
 	w.send(999, "history", "-") // of a room that nobody is in: answered at once, and short
 	for {
-		text := w.Next("what it was told")
+		text := w.Next("events")
 		if strings.HasPrefix(text, "3999[") || strings.HasPrefix(text, `{"ack":999,`) {
 			return
 		}
@@ -198,10 +199,10 @@ func (s *schedule) note(w *walker, text string) {
 		if err != nil {
 			s.t.Errorf("history at %q: %v", args[2], err)
 		}
-		w.start, w.told = at, nil
+		w.start, w.received = at, nil
 	case "user message":
 		if !strings.HasPrefix(args[2].(map[string]any)["cid"].(string), fmt.Sprintf("w%d-", w.number)) {
-			w.told = append(w.told, args[3].(string))
+			w.received = append(w.received, args[3].(string))
 		}
 	case "announcement":
 		meta := args[1].(map[string]any)
@@ -210,11 +211,11 @@ func (s *schedule) note(w *walker, text string) {
 		}
 		names, several := meta["names"].([]any)
 		if !several && !w.isNamed(meta["name"].(string)) {
-			w.told = append(w.told, meta["id"].(string))
+			w.received = append(w.received, meta["id"].(string))
 		}
 		for i := range names {
 			if !w.isNamed(names[i].(string)) {
-				w.told = append(w.told, meta["ids"].([]any)[i].(string))
+				w.received = append(w.received, meta["ids"].([]any)[i].(string))
 			}
 		}
 	}
@@ -225,7 +226,7 @@ func (w *walker) isNamed(name string) bool {
 	return strings.HasPrefix(name+" ", fmt.Sprintf("Walker %d ", w.number))
 }
 
-// cutAck splits an acknowledgement of either door.
+// cutAck splits an acknowledgement of either endpoint.
 func cutAck(text string) (id, answer string, ok bool) {
 	if rest, ok := strings.CutPrefix(text, `{"ack":`); ok {
 		id, answer, _ = strings.Cut(strings.TrimSuffix(rest, "}"), `,"args":`)
@@ -238,7 +239,7 @@ func cutAck(text string) (id, answer string, ok bool) {
 	return "", "", false
 }
 
-// check holds what everybody was told against the state.
+// check compares what every client has received with the state.
 func (s *schedule) check() {
 	restored, err := state.Decode(s.instances[0].Snapshot())
 	if err != nil {
@@ -255,13 +256,15 @@ func (s *schedule) check() {
 		s.absorb(w)
 		var want []string
 		for _, l := range lines {
-			own := strings.HasPrefix(l.CID, fmt.Sprintf("w%d-", w.number)) || l.Kind != state.MessageLine && w.isNamed(l.From)
+			own := strings.HasPrefix(l.CID, fmt.Sprintf("w%d-", w.number)) ||
+				l.Kind != state.MessageLine && w.isNamed(l.From)
 			if l.Seq > w.start.Seq && !own {
 				want = append(want, l.Position().String())
 			}
 		}
-		if !slices.Equal(w.told, want) {
-			s.t.Errorf("walker %d was told %d lines since %v, want %d: %s", w.number, len(w.told), w.start, len(want), difference(w.told, want))
+		if !slices.Equal(w.received, want) {
+			s.t.Errorf("walker %d received %d lines since %v, want %d: %s",
+				w.number, len(w.received), w.start, len(want), difference(w.received, want))
 		}
 	}
 	for cid := range s.acked {
@@ -279,7 +282,7 @@ func (s *schedule) check() {
 	}
 }
 
-// difference tells where two lists part.
+// difference describes where two lists differ first.
 func difference(got, want []string) string {
 	for i := range min(len(got), len(want)) {
 		if got[i] != want[i] {

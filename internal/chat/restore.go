@@ -34,7 +34,7 @@ func (c *Chat) Restore(snapshot []byte) error {
 		c.broadcastMissedLocked(before)
 	}
 	for name := range c.local.rooms {
-		c.changeRosterLocked(name) // it says who is away as well
+		c.changeRosterLocked(name) // it lists the away users as well
 	}
 	c.presence.reset(restored)
 	for u := range restored.Users() {

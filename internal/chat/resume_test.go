@@ -2,9 +2,11 @@ package chat
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // nextLike takes messages until one contains a text.
@@ -17,10 +19,10 @@ func (u *testUser) nextLike(why, text string) string {
 	}
 }
 
-// A client whose instance is drained may come back to one that has not come in the log to where the client got its name. Then it is not
-// known by its token at once, and may ask for its name with it: before the log tells who it is, or after. It gets its name either way, and
-// the token stays good.
-func TestResumeOnALaggard(t *testing.T) {
+// A client whose instance is drained may return to one that has not applied the claim of its nickname. That
+// instance does not know the token yet. The client may request its nickname with the token, before the instance
+// catches up or after. It gets the nickname either way, and the token stays valid.
+func TestTokenResumesUserOnAnInstanceThatLags(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		early bool // asks while the instance lags
@@ -40,7 +42,7 @@ func TestResumeOnALaggard(t *testing.T) {
 					t.Fatalf("nickname is answered by %s, want a token", granted)
 				}
 				ann.Close()
-				c.evict("a") // or its goodbye
+				c.evict("a") // or its leave
 
 				again := c.replicas[1].dial("")
 				again.Connect("/", `{"token":"`+detail.Token+`"}`)
@@ -61,7 +63,7 @@ func TestResumeOnALaggard(t *testing.T) {
 
 				once := c.replicas[2].dial("")
 				once.Connect("/", `{"token":"`+detail.Token+`"}`)
-				once.nextLike("the token is good", `2["session",{"instance":"c","name":"Ann",`)
+				once.nextLike("the token is valid", `2["session",{"instance":"c","name":"Ann",`)
 				c.agree()
 				if n := c.replicas[2].state.Size().Users; n != 1 {
 					t.Errorf("%d users, want Ann alone", n)
@@ -69,4 +71,73 @@ func TestResumeOnALaggard(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTokenResumesUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		ann := c.replicas[0].visit("")
+		ann.Send(`21["nickname","Ann"]`)
+		var granted []json.RawMessage
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(ann.Next("named"), "31")), &granted); err != nil {
+			t.Fatal(err)
+		}
+		var detail struct{ Token string }
+		if err := json.Unmarshal(granted[1], &detail); err != nil || detail.Token == "" {
+			t.Fatalf("nickname is answered by %s, want a token", granted)
+		}
+		ann.Want("session", `2["session",*`)
+		ann.Want("list", `2["nicknames",*`)
+		ann.sent("said before")
+		bob := c.replicas[1].join("Bob")
+
+		// A reload: the page comes back with nothing but the token.
+		ann.Close()
+		bob.Want("away", `2["away",{"name":"Ann","room":"lobby","away":true}]`)
+		again := c.replicas[1].dial("")
+		again.Connect("/", `{"token":"`+detail.Token+`"}`)
+		again.Want("session",
+			`2["session",{"instance":"b","name":"Ann","rooms":["lobby"],"recovered":false,"limits":{*}}]`)
+		again.Want("history with one's own", `2["history","lobby",{*"from":"Ann","text":"said before"*},"*"]`)
+		again.Want("list", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},*]`)
+		again.Want("status", `2["status",*`)
+		again.Want("confirmed", `2["session",{"instance":"b","name":"Ann",*},"*"]`)
+		bob.Want("back", `2["away",{"name":"Ann","room":"lobby","away":false}]`)
+		again.Want("back", `2["away",{"name":"Ann","room":"lobby","away":false}]`)
+
+		// A second window takes over: the first is replaced.
+		second := c.replicas[0].dial("")
+		second.Connect("/", `{"token":"`+detail.Token+`"}`)
+		again.Want("replaced", `2["replaced",{"message":"*"}]`)
+		again.Want("ended", `1`)
+		if asked := fmt.Sprint(c.replicas[0].asked); asked != "[b]" {
+			t.Errorf("suspected instances are %s, want [b]", asked)
+		}
+		bob.WantNothing("nothing of it is announced", 5*time.Second)
+
+		// Somebody else's nickname, asked for with the token, is refused; a free one renames.
+		second.Want("session", `2["session",*`)
+		second.Want("history", `2["history",*`)
+		second.Want("list", `2["nicknames",*`)
+		second.Want("status", `2["status",*`)
+		second.Want("confirmed", `2["session",*`)
+		second.Send(`22["nickname","bob",{"token":"` + detail.Token + `"}]`)
+		second.Want("taken", `32[true,{"ok":false,"code":"name_taken",*`)
+		second.Close()
+		time.Sleep(31 * time.Second)
+		bob.Want("away", `2["away",*`)
+		bob.Want("announced once", `2["announcement","Ann disconnected",*`)
+		bob.Want("list", `2["nicknames",{"Bob":"Bob"},*`)
+		c.replicas[0].join("Ann")
+		bob.Want("the name is free", `2["announcement","Ann connected",*`)
+		bob.Want("list", `2["nicknames",*`)
+		late := c.replicas[1].dial("")
+		late.Connect("/", `{"token":"`+detail.Token+`"}`)
+		for _, pattern := range []string{`2["session",*`, `2["history",*`, `2["nicknames",*`, `2["status",*`} {
+			late.Want("greeting", pattern)
+		}
+		late.Want("the name is another's now",
+			`2["session",{"instance":"b","recovered":false,"code":"name_lost","message":"*",*},"*"]`)
+		c.agree()
+	})
 }

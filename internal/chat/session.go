@@ -6,7 +6,7 @@ import (
 	"chatapp/internal/chat/state"
 )
 
-// sessionInfo is the argument of "session": who the client is here.
+// sessionInfo is the argument of "session": the identity of the client.
 type sessionInfo struct {
 	Instance  string       `json:"instance"`
 	Name      string       `json:"name,omitempty"`
@@ -24,7 +24,7 @@ type clientLimits struct {
 	Nickname int `json:"nickname"`
 }
 
-// emitSessionLocked sends a client who it is. code is the reason why it has no nickname, or Accepted.
+// emitSessionLocked sends a client its identity. code is the reason why it has no nickname, or Accepted.
 func (c *Chat) emitSessionLocked(cl *client, rooms []string, recovered bool, code state.Code) {
 	c.emitSessionTokenLocked(cl, rooms, recovered, code, "")
 }

@@ -10,9 +10,9 @@ import (
 
 func signedInByQuery(s *socketio.Socket) string { return s.Handshake().Query().Get("person") }
 
-// A person whom a front has signed in has his name at once, cannot choose another, and keeps it over a reload; his second window gets
-// a variant.
-func TestSignedIn(t *testing.T) {
+// A user that a proxy has signed in has its nickname at once, cannot choose another, and keeps it over a
+// reload. A second window of the user receives a variant.
+func TestSignedInUserHasAnAssignedName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{SignedIn: signedInByQuery})
 		window := c.replicas[0].dial("&person=Ann")
@@ -42,7 +42,7 @@ func TestSignedIn(t *testing.T) {
 		reloaded.Connect("/", `{"token":"`+token+`"}`)
 		until(reloaded, `"session",{"instance":"b","name":"ann"`)
 
-		// Somebody else signs in at the same computer: the token does not make him Ann.
+		// Somebody else signs in at the same computer: the token does not make Ann of that user.
 		thief := c.replicas[0].dial("&person=Eve")
 		thief.Connect("/", `{"token":"`+token+`"}`)
 		until(thief, `"session",{"instance":"a","name":"Eve"`)

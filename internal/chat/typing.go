@@ -17,7 +17,7 @@ const (
 	typingEntriesBurst     = 20
 )
 
-// typing says who is displayed as typing. Chat.mu guards it.
+// typing records which users are displayed as typing. Chat.mu guards it.
 type typing struct {
 	until  map[typist]time.Time
 	start  time.Time         // origin of the bucket

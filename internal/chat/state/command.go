@@ -9,14 +9,15 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// commandVersion is raised when an existing kind changes. Instances ignore commands of a version or kind that they don't
-// know, so none may be appended before all instances know it.
+// commandVersion is raised when an existing kind changes. Instances ignore commands of a version or kind that they
+// don't know, so none may be appended before all instances know it.
 const commandVersion = 2
 
 // arrayOfThree is the first byte of a Command after version and kind.
 const arrayOfThree = 0x83
 
-// Limits of the fields of commands: bytes, elements of a list, milliseconds. A command that exceeds one does not decode.
+// Limits of the fields of commands: bytes, elements of a list, milliseconds. A command that exceeds one does not
+// decode.
 const (
 	MaxText       = 48 << 10
 	MaxCID        = 64

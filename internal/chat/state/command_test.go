@@ -18,9 +18,10 @@ var commands = []struct {
 	command Command
 	body    string // hexadecimal, with a space between items
 }{
-	{"claim", Command{Ref: 1, Conn: 2, Action: &Claim{Name: "Ann", Key: "ann", Token: Hash{1}, Client: Hash{2}, SID: "s",
-		Born: 5, Protocol: V4, Variant: true, HoldMillis: 300, RoomLimit: 16, Rooms: []string{"go", "c"}}},
-		"02 01 83 01 02 8b 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros + " 6173 05 01 f5 19012c 10 82 62676f 6163"},
+	{"claim", Command{Ref: 1, Conn: 2, Action: &Claim{Name: "Ann", Key: "ann", Token: Hash{1}, Client: Hash{2},
+		SID: "s", Born: 5, Protocol: V4, Variant: true, HoldMillis: 300, RoomLimit: 16, Rooms: []string{"go", "c"}}},
+		"02 01 83 01 02 8b 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
+			" 6173 05 01 f5 19012c 10 82 62676f 6163"},
 	{"rename", Command{Ref: 1, Conn: 2, Action: &Rename{Name: "Bé", Key: "bé"}}, "02 02 83 01 02 82 6342c3a9 6362c3a9"},
 	{"leave the chat", Command{Ref: 1, Conn: 200, Action: &LeaveChat{}}, "02 03 83 01 18c8 80"},
 	{"disconnect", Command{Ref: 1, Conn: 2, Action: &Disconnect{HoldMillis: 5}}, "02 04 83 01 02 81 05"},
@@ -85,8 +86,8 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		{"room without a name", "02 06 83 01 02 82 60 10", errMalformed},
 		{"name without a key", "02 02 83 01 02 82 6142 60", errMalformed},
 		{"empty message", "02 08 83 01 02 83 656c6f626279 60 60", errMalformed},
-		{"unknown protocol", "02 01 83 01 02 8b 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros + " 60 05 02 f4 00 00 80",
-			errMalformed},
+		{"unknown protocol", "02 01 83 01 02 8b 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
+			" 60 05 02 f4 00 00 80", errMalformed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if c, err := DecodeCommand(unhex(t, test.body)); !errors.Is(err, test.want) {

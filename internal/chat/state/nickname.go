@@ -72,7 +72,8 @@ func isEmojiTag(r rune) bool { return r >= 0xE0020 && r <= 0xE007F }
 func foldName(name string) string {
 	folded := cases.Fold().String(name)
 	folded = strings.Map(func(r rune) rune {
-		if r == zeroWidthJoiner || r == zeroWidthNonJoiner || unicode.Is(unicode.Variation_Selector, r) || isEmojiTag(r) {
+		switch {
+		case r == zeroWidthJoiner, r == zeroWidthNonJoiner, isEmojiTag(r), unicode.Is(unicode.Variation_Selector, r):
 			return -1
 		}
 		return r

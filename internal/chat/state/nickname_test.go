@@ -8,11 +8,11 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-func TestNicknames(t *testing.T) {
+func TestNicknamesAreNormalized(t *testing.T) {
 	for _, test := range []struct {
 		typed     string
 		name, key string
-		code      Code
+		want      Code
 	}{
 		{"Ann", "Ann", "ann", Accepted},
 		{"  Ann \t Lee\u00a0", "Ann Lee", "ann lee", Accepted},
@@ -46,20 +46,21 @@ func TestNicknames(t *testing.T) {
 		{"Z" + strings.Repeat("\u0328", 70), "", "", NameInvalid}, // NFC breaks up so many marks
 		{strings.Repeat("é", 32), strings.Repeat("é", 32), strings.Repeat("é", 32), Accepted},
 	} {
-		n, why := ParseNickname(test.typed, 32)
-		if n.Name != test.name || n.Key != test.key || why != test.code {
-			t.Errorf("ParseNickname(%q) = %q, %q, %d, want %q, %q, %d", test.typed, n.Name, n.Key, why, test.name, test.key, test.code)
+		n, code := ParseNickname(test.typed, 32)
+		if n.Name != test.name || n.Key != test.key || code != test.want {
+			t.Errorf("ParseNickname(%q) = %q, %q, %d, want %q, %q, %d",
+				test.typed, n.Name, n.Key, code, test.name, test.key, test.want)
 		}
 	}
 }
 
-func TestTexts(t *testing.T) {
+func TestTextsAreLimited(t *testing.T) {
 	for _, test := range []struct {
 		name, typed string
 		limit       int
-		code        Code
+		want        Code
 	}{
-		{"plain", "hi", 2, Accepted},
+		{"short", "hi", 2, Accepted},
 		{"empty", "", 10, Empty},
 		{"white", " \n\t ", 10, Empty},
 		{"one too many", "hey", 2, TooLong},
@@ -68,8 +69,8 @@ func TestTexts(t *testing.T) {
 		{"no limit", strings.Repeat("x", MaxText), -1, Accepted},
 		{"no limit but the log's", strings.Repeat("x", MaxText+1), -1, TooLong},
 	} {
-		if _, why := ParseText(test.typed, test.limit); why != test.code {
-			t.Errorf("%s: ParseText(%.20q, %d) = %d, want %d", test.name, test.typed, test.limit, why, test.code)
+		if _, code := ParseText(test.typed, test.limit); code != test.want {
+			t.Errorf("%s: ParseText(%.20q, %d) = %d, want %d", test.name, test.typed, test.limit, code, test.want)
 		}
 	}
 }
@@ -79,17 +80,17 @@ func FuzzNickname(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
-		n, why := ParseNickname(typed, 32)
-		if why != Accepted {
+		n, code := ParseNickname(typed, 32)
+		if code != Accepted {
 			return
 		}
 		if len(n.Name) > maxNameBytes || uniseg.GraphemeClusterCount(n.Name) > 32 || n.Key == "" {
 			t.Errorf("ParseNickname(%q) = %q, %q, which is too long or empty", typed, n.Name, n.Key)
 		}
 		// A name that is claimed again as it was granted is the same name.
-		again, why := ParseNickname(n.Name, 32)
-		if why != Accepted || again != n {
-			t.Errorf("ParseNickname(%q) = %+v, and of that name %+v, %d", typed, n, again, why)
+		again, code := ParseNickname(n.Name, 32)
+		if code != Accepted || again != n {
+			t.Errorf("ParseNickname(%q) = %+v, and of that name %+v, %d", typed, n, again, code)
 		}
 		if c, err := DecodeCommand((&Command{Action: &Rename{Name: n.Name, Key: n.Key}}).Encode()); err != nil {
 			t.Errorf("DecodeCommand of %+v: %v", c, err)
@@ -97,7 +98,7 @@ func FuzzNickname(f *testing.F) {
 	})
 }
 
-func TestTrimName(t *testing.T) {
+func TestTrimmedNameIsLegal(t *testing.T) {
 	for typed, want := range map[string]string{
 		"ann@example.com":        "ann@example.com",
 		"ann\u202e\x00":          "ann",

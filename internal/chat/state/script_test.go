@@ -8,7 +8,8 @@ import (
 )
 
 func smallBounds() Bounds {
-	return Bounds{RoomLines: 10, HistoryBytes: 4096, Rooms: 4, Users: 20, Remembered: 5, Expired: 3, RecoveryMillis: 60_000}
+	return Bounds{RoomLines: 10, HistoryBytes: 4096, Rooms: 4, Users: 20, Remembered: 5, Expired: 3,
+		RecoveryMillis: 60_000}
 }
 
 // script drives a State and describes in words what happens.
@@ -96,13 +97,15 @@ func (s *script) check() {
 	}
 	if len(again.byConn) != len(s.state.byConn) || len(again.byToken) != len(s.state.byToken) ||
 		len(again.byClient) != len(s.state.byClient) || len(again.byKey) != len(s.state.byKey) {
-		s.t.Errorf("indexes of the state and of the restored one differ: sockets %d, %d, tokens %d, %d, clients %d, %d, names %d, %d",
+		s.t.Errorf("indexes of the state and of the restored one differ: sockets %d, %d, tokens %d, %d, "+
+			"clients %d, %d, names %d, %d",
 			len(s.state.byConn), len(again.byConn), len(s.state.byToken), len(again.byToken),
 			len(s.state.byClient), len(again.byClient), len(s.state.byKey), len(again.byKey))
 	}
 	for name, r := range s.state.rooms {
 		if len(r.members) != len(again.rooms[name].members) {
-			s.t.Errorf("room %q has %d members, %d by the rooms of the users", name, len(r.members), len(again.rooms[name].members))
+			s.t.Errorf("room %q has %d members, %d by the rooms of the users",
+				name, len(r.members), len(again.rooms[name].members))
 		}
 	}
 }

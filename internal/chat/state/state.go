@@ -29,8 +29,8 @@ type State struct {
 	changes []Change // by the entry being applied; the array is used again
 }
 
-// Bounds limit the State. They are part of it, so that all instances apply the same ones. Zero and negative fields stand
-// for their defaults.
+// Bounds limit the State. They are part of it, so that all instances apply the same ones. Zero and negative fields
+// stand for their defaults.
 type Bounds struct {
 	RoomLines      int   // lines kept of a room; 1,000
 	HistoryBytes   int   // of the lines of all rooms; 16 MiB
@@ -58,8 +58,8 @@ func (b *Bounds) setDefaults() {
 	}
 }
 
-// Entry is one entry of the log. It is flat, so that a log which declares the same struct can convert its own. Instance,
-// Epoch and Number identify it on every instance.
+// Entry is one entry of the log. It is flat, so that a log which declares the same struct can convert its own.
+// Instance, Epoch and Number identify it on every instance.
 type Entry struct {
 	Instance string // the one that appended it
 	Epoch    uint64 // grows with every start of that instance

@@ -16,8 +16,10 @@ func TestNicknameHasOneHolder(t *testing.T) {
 	again.Action.(*Claim).Token = Hash{99}
 	s.want("a second claim of a session renames", s.do("a", again), "Ann is Anna in lobby")
 	s.want("the old name is free", s.do("b", claimOf(4, "ann")), "ann at b4; ann joins lobby")
-	s.want("rename to a taken name", s.do("a", Command{Conn: 1, Action: &Rename{Name: "Ann", Key: "ann"}}), "name_taken")
-	s.want("rename in another case", s.do("a", Command{Conn: 1, Action: &Rename{Name: "ANNA", Key: "anna"}}), "Anna is ANNA in lobby")
+	s.want("rename to a taken name",
+		s.do("a", Command{Conn: 1, Action: &Rename{Name: "Ann", Key: "ann"}}), "name_taken")
+	s.want("rename in another case",
+		s.do("a", Command{Conn: 1, Action: &Rename{Name: "ANNA", Key: "anna"}}), "Anna is ANNA in lobby")
 	s.want("leaving frees", s.do("a", Command{Conn: 1, Action: &LeaveChat{}}), "ANNA leaves lobby; ANNA freed")
 	s.want("leaving twice", s.do("a", Command{Conn: 1, Action: &LeaveChat{}}), "no_name")
 	s.want("rename without a name", s.do("a", Command{Conn: 1, Action: &Rename{Name: "X", Key: "x"}}), "no_name")
@@ -92,7 +94,8 @@ func TestExpiredUserReturnsUntilForgotten(t *testing.T) {
 	s.check()
 
 	s.do("b", disconnect(5, 0))
-	s.want("without a hold time the nickname is free at once", s.do("c", claimOf(6, "Ann")), "Ann at c6; Ann joins lobby")
+	s.want("without a hold time the nickname is free at once",
+		s.do("c", claimOf(6, "Ann")), "Ann at c6; Ann joins lobby")
 	s.want("and the way back is closed", s.do("b", resumeOf(7, 1)), "name_lost")
 	s.check()
 	s.do("c", Command{Conn: 6, Action: &LeaveChat{}})
@@ -127,7 +130,8 @@ func TestRoomsHaveLimits(t *testing.T) {
 	s.want("leave", s.do("b", Command{Conn: 2, Action: &Leave{Room: "c"}}), "Bob leaves c")
 	s.want("leave again", s.do("b", Command{Conn: 2, Action: &Leave{Room: "c"}}), "not_in_room")
 	s.want("leave the lobby", s.do("b", Command{Conn: 2, Action: &Leave{Room: Lobby}}), "not_in_room")
-	s.want("message to a room of others", s.do("b", Command{Conn: 2, Action: &Say{Room: "c", Text: "x"}}), "not_in_room")
+	s.want("message to a room of others",
+		s.do("b", Command{Conn: 2, Action: &Say{Room: "c", Text: "x"}}), "not_in_room")
 	s.want("typing in a room of others", s.do("b", Command{Conn: 2, Action: &Typing{Room: "c", On: true}}), "no_name")
 	s.want("type", s.do("b", Command{Conn: 2, Action: &Typing{Room: "go", On: true}}), "Bob types in go true")
 	s.want("fourth room", s.do("b", join(2, "e")), "Bob joins e")
@@ -193,12 +197,14 @@ func TestHistoryStaysWithinItsBounds(t *testing.T) {
 }
 
 func TestPositionsAreParsedAsPrinted(t *testing.T) {
-	for _, p := range []Position{{}, {Seq: 1, Check: 2}, {Seq: 1 << 60, Check: 1 << 31}, {Seq: 1<<64 - 1, Check: 1<<32 - 1}} {
+	for _, p := range []Position{{}, {Seq: 1, Check: 2}, {Seq: 1 << 60, Check: 1 << 31},
+		{Seq: 1<<64 - 1, Check: 1<<32 - 1}} {
 		if got, err := ParsePosition(p.String()); err != nil || got != p {
 			t.Errorf("ParsePosition(%q) = %v, %v, want %v", p, got, err, p)
 		}
 	}
-	for _, text := range []string{"", "1", ".", "1.", ".1", "1.2.3", "-1.2", "1.A", "01.2", "1.3w5e11264sgsg", strings.Repeat("1", 40) + ".1"} {
+	for _, text := range []string{"", "1", ".", "1.", ".1", "1.2.3", "-1.2", "1.A",
+		"01.2", "1.3w5e11264sgsg", strings.Repeat("1", 40) + ".1"} {
 		if p, err := ParsePosition(text); err == nil {
 			t.Errorf("ParsePosition(%q) = %v, want an error", text, p)
 		}

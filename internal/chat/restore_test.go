@@ -1,0 +1,95 @@
+package chat
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// An instance that was evicted and returns by a snapshot sends its clients what they missed, replies to the
+// commands that the snapshot contains, and claims its nicknames again.
+func TestRestoredInstanceCatchesItsClientsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		a, b := c.replicas[0], c.replicas[1]
+		ann, bob := a.join("Ann"), b.join("Bob")
+		ann.Want("joined", `2["announcement","Bob connected",*`)
+		ann.Want("list", `2["nicknames",*`)
+		a.set(func(r *replica) { r.paused = true })
+		ann.Send(`27["user message","from outside"]`)
+		bob.Want("heard", `2["user message","Ann","from outside",*`)
+		bob.sent("missed")
+		c.evict("a")
+		bob.Want("away", `2["away",{"name":"Ann","room":"lobby","away":true}]`)
+		time.Sleep(time.Second)
+
+		if err := a.Restore([]byte("no snapshot")); err == nil {
+			t.Error("Restore of nonsense = nil, want an error")
+		}
+		if err := a.Restore(b.Snapshot()); err != nil {
+			t.Fatal(err)
+		}
+		own := slices.IndexFunc(c.entries, func(e Entry) bool {
+			return strings.Contains(string(e.Body), "from outside")
+		})
+		a.Committed(c.entries[own])
+		a.set(func(r *replica) { r.next, r.paused = len(c.entries), false })
+		for _, body := range a.Joined() {
+			if err := a.Append(body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ann.Want("what she missed", `2["user message","Bob","missed",*`)
+		ann.Want("list", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"lobby","users":2,"away":["Ann"]}]`)
+		ann.Want("her own is in the log", `37[{"ok":true,"id":"*","time":*`)
+		ann.Want("status", `2["status",*`)
+		ann.Want("the user is claimed again", `2["session",{"instance":"a","name":"Ann",*},"*"]`)
+		bob.Want("back", `2["away",{"name":"Ann","room":"lobby","away":false}]`)
+		ann.sent("again")
+		bob.Want("heard", `2["user message","Ann","again",*`)
+		c.agree()
+	})
+}
+
+func TestRefusedCommandIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		bob := c.replicas[1].join("Bob")
+		ann := c.replicas[0].join("Ann")
+		bob.Want("joined", `2["announcement",*`)
+		bob.Want("list", `2["nicknames",*`)
+		c.replicas[0].set(func(r *replica) { r.full = true })
+		ann.Send(`1`)
+		bob.WantNothing("the log is full", 10*time.Second)
+		c.replicas[0].set(func(r *replica) { r.full = false })
+		bob.Want("announced late", `2["announcement","Ann disconnected",*`)
+		bob.Want("list", `2["nicknames",*`)
+		c.agree()
+	})
+}
+
+func TestProvisionalMessageIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{})
+		a := c.replicas[0]
+		ann, bob := a.join("Ann"), a.join("Bob")
+		ann.Want("joined", `2["announcement",*`)
+		ann.Want("list", `2["nicknames",*`)
+		a.set(func(r *replica) { r.paused = true })
+		ann.Send(`27["user message","slow",{"cid":"m1"}]`)
+		synctest.Wait()
+		a.CutOff(true)
+		bob.Want("the log is slow", `2["status",{"instance":"a","ready":true,"cutOff":true,*`)
+		a.Provisional(c.entries[len(c.entries)-1].Body)
+		bob.Want("provisional", `2["provisional","Ann","slow",{"key":"m1","room":"lobby","time":*}]`)
+		time.Sleep(10 * time.Second)
+		a.set(func(r *replica) { r.paused = false })
+		bob.Want("and replaced", `2["user message","Ann","slow",{*"cid":"m1","replaces":"m1"},"*"]`)
+		ann.Want("status", `2["status",*`)
+		ann.Want("sent", `37[{"ok":true,*"cid":"m1","latency":10000}]`)
+		a.CutOff(false)
+		bob.Want("all is well", `2["status",{*"cutOff":false,*`)
+	})
+}
