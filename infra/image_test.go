@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"chatapp/internal/workertest"
 )
 
 type instruction struct{ name, rest string }
@@ -242,10 +244,8 @@ func runAlone(t *testing.T, root string) {
 	if !strings.Contains(printed, `"version":"image-test"`) {
 		t.Errorf("the worker does not log the version it was built with, it printed:\n%s", printed)
 	}
-	if status, body := eventually(t, "http://"+address+"/readyz"); status != http.StatusOK {
-		t.Errorf("GET /readyz answers %d %q, want 200", status, body)
-	}
-	status, body := eventually(t, "http://"+address+"/")
+	workertest.WaitReady(t, "http://"+address)
+	status, body := get(t, "http://"+address+"/")
 	if status != http.StatusOK || !strings.Contains(body, "<html") {
 		t.Errorf("GET / answers %d and %d bytes, want the page", status, len(body))
 	}

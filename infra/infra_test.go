@@ -2,12 +2,9 @@
 package infra
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,20 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"chatapp/internal/leaktest"
 	"chatapp/internal/worker"
+	"chatapp/internal/workertest"
 )
 
-func TestMain(m *testing.M) {
-	status := m.Run()
-	http.DefaultClient.CloseIdleConnections()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // read returns the text of a file of this folder.
 func read(t *testing.T, name string) string {
@@ -241,50 +230,36 @@ func TestHostsKeepTheContract(t *testing.T) {
 
 func TestWorkerAnswersProbes(t *testing.T) {
 	contract := read(t, "worker.bicep")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	config := bicepConfig(t)
 	config.DrainTimeout = 0 // there are no clients to move
 	w, err := worker.New(config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- w.Serve(ctx, listener) }()
+	server := workertest.Serve(t, w)
+	server.WaitReady()
 	for _, name := range []string{"livenessPath", "readinessPath"} {
 		path := find(t, contract, `var `+name+` = '(.*)'`)
-		status, body := eventually(t, "http://"+listener.Addr().String()+path)
+		status, body := get(t, server.URL+path)
 		if status != http.StatusOK || strings.Contains(body, "<html") {
 			t.Errorf("GET %s answers %d %q, want 200 and a short text, not a page", path, status, body)
 		}
 	}
-	cancel()
-	if err := <-served; err != nil {
-		t.Errorf("Serve ended with %v", err)
-	}
 }
 
-// eventually requests a page until the status is 200, and returns the last answer after ten seconds.
-func eventually(t *testing.T, url string) (status int, body string) {
+// get returns the status and the body of a page.
+func get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		response, err := http.Get(url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(response.Body)
-		response.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if response.StatusCode == http.StatusOK || time.Now().After(deadline) {
-			return response.StatusCode, string(text)
-		}
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
 }
 
 func TestChartsAskForExistingMetrics(t *testing.T) {

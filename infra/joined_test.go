@@ -126,7 +126,7 @@ func TestWorkerJoinsByIdentity(t *testing.T) {
 		t.Fatalf("the worker ended with %v, and printed:\n%s", err, logs)
 	}
 	address := "127.0.0.1:" + port
-	if status, body := eventually(t, "http://"+address+"/healthz"); status != http.StatusOK {
+	if status, body := get(t, "http://"+address+"/healthz"); status != http.StatusOK {
 		t.Errorf("without the role GET /healthz answers %d %q, want 200: a restart would not repair it", status, body)
 	}
 	const role = "Azure Service Bus Data Owner"

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"chatapp/internal/workertest"
 )
 
 const english, korean = "tutorial/TUTORIAL.md", "tutorial/TUTORIAL.ko.md"
@@ -145,12 +147,10 @@ func serveUntilInterrupted(t *testing.T, command *exec.Cmd) {
 	})
 	select {
 	case port := <-output.found:
-		status, body := eventually(t, "http://127.0.0.1:"+port+"/")
+		workertest.WaitReady(t, "http://127.0.0.1:"+port)
+		status, body := get(t, "http://127.0.0.1:"+port+"/")
 		if status != http.StatusOK || !strings.Contains(body, "<html") {
 			t.Errorf("GET / answers %d and %d bytes, want the page", status, len(body))
-		}
-		if status, body := eventually(t, "http://127.0.0.1:"+port+"/readyz"); status != http.StatusOK {
-			t.Errorf("GET /readyz answers %d %q, want 200", status, body)
 		}
 		twoPeopleTalk(t, "ws://127.0.0.1:"+port+"/ws")
 	case err := <-ended:

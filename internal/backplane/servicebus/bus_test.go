@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/backplanetest"
 	"chatapp/internal/emulator/broker"
 	"chatapp/internal/emulator/emulatortest"
+	"chatapp/internal/leaktest"
+	"chatapp/internal/waittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // options are for a bus on the emulator.
 func options(t testing.TB, e *emulatortest.Server, name string) Options {
@@ -229,7 +229,7 @@ func TestSubscriptionDeleted(t *testing.T) {
 	if err := e.Delete("chat/Subscriptions/" + b.Instance()); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the gap is told", func() bool {
+	waittest.Until(t, "the gap is told", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return slices.ContainsFunc(r.errs, func(err error) bool { return errors.Is(err, backplane.ErrGap) })
@@ -364,25 +364,12 @@ func TestMessageRefusedOnPeekIsDeadLettered(t *testing.T) {
 // wantDeadLetters waits until the subscription of b holds nothing but a number of dead letters.
 func wantDeadLetters(t *testing.T, e *emulatortest.Server, b *Bus, count int64) {
 	t.Helper()
-	waitFor(t, "the broker has the refused message as a dead letter", func() bool {
+	waittest.Until(t, "the broker has the refused message as a dead letter", func() bool {
 		s, err := e.Broker().Subscription("chat", b.Instance())
 		return err == nil && s.Counts.DeadLetter == count && s.Counts.Total == count
 	})
 	if got := b.Counters().DeadLettered; got != uint64(count) {
 		t.Errorf("DeadLettered = %d, want %d", got, count)
-	}
-}
-
-// waitFor waits for a condition that nothing announces.
-func waitFor(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
-		}
-		tick := time.NewTimer(2 * time.Millisecond)
-		<-tick.C
 	}
 }
 
@@ -432,7 +419,7 @@ func TestOpenWaitsAndExplains(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- missing.Open(ctx) }()
-	waitFor(t, "it says what is missing", func() bool {
+	waittest.Until(t, "it says what is missing", func() bool {
 		return strings.Contains(missing.Waiting(), `no subscription "made-beforehand"`)
 	})
 	e2.Topic("chat", "made-beforehand")

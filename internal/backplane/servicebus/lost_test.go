@@ -18,6 +18,7 @@ import (
 
 	"chatapp/internal/backplane"
 	"chatapp/internal/emulator/emulatortest"
+	"chatapp/internal/waittest"
 )
 
 // forgetful is a way to management that loses answers: what was asked has been done.
@@ -81,7 +82,7 @@ func TestAnswerLostOnSubscribingAgain(t *testing.T) {
 			if err := e.Delete("chat/Subscriptions/" + b.Instance()); err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, "the gap is told", func() bool { return toldGap(r) })
+			waittest.Until(t, "the gap is told", func() bool { return toldGap(r) })
 			publish(t, b, "after")
 			if got := r.want("after", 21); got[20] != "after" {
 				t.Errorf("got %q, want what was published after", got[20])
@@ -105,7 +106,7 @@ func TestSubscriptionMadeBeforehandIsMadeAgain(t *testing.T) {
 	if err := e.Delete("chat/Subscriptions/given"); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the gap is told", func() bool { return toldGap(r) })
+	waittest.Until(t, "the gap is told", func() bool { return toldGap(r) })
 	e.Subscription("chat", "given")
 	publish(t, b, "after")
 	if got := r.want("after", 21); got[20] != "after" {
@@ -124,7 +125,7 @@ func TestTopicDeleted(t *testing.T) {
 	if err := e.Delete("chat"); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the gap is told to both", func() bool { return toldGap(ra) && toldGap(rb) })
+	waittest.Until(t, "the gap is told to both", func() bool { return toldGap(ra) && toldGap(rb) })
 	publish(t, a, "after")
 	for _, r := range []*receiver{ra, rb} {
 		if got := r.want("after", 2); got[1] != "after" {

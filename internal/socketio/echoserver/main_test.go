@@ -11,16 +11,11 @@ import (
 	"time"
 
 	"chatapp/internal/engineio"
+	"chatapp/internal/leaktest"
 	"chatapp/internal/socketio"
-
-	"go.uber.org/goleak"
 )
 
-// A handler that leaves a request unread has net/http keep the connection half open for a moment, which
-// no server waits for.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
-}
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // TestServe has a polling client at both echoes, whose handshake has exactly the keys that the suites look for.
 func TestServe(t *testing.T) {

@@ -3,7 +3,7 @@ package socketiotest
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"chatapp/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
