@@ -147,11 +147,15 @@ func TestServerDisconnect(t *testing.T) {
 			t.Errorf("Emit on a disconnected socket = %v, want %v", err, socketio.ErrDisconnected)
 		}
 	})
+	server.Of("/").On("late", func(*socketio.Socket, *socketio.Event) {
+		t.Error("an event after Disconnect is handled")
+	})
 	host := socketiotest.Serve(t, server, engineio.Options{})
 	c := host.Dial("")
 	c.Connect("/", "")
 	c.Want("joined", `2["auth",{}]`)
 	c.Send(`2["kick me"]`)
+	c.Send(`2["late"]`)
 	c.Send(`2["message","too late, but sent before the client could know"]`)
 	c.Want("the client gets DISCONNECT, so that it does not come back", `1`)
 	c.Connect("/custom", "")
