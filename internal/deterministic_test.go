@@ -13,8 +13,8 @@ import (
 // deterministic are the packages whose code depends on its arguments alone, so that equal calls have equal results on
 // every instance and in every run.
 var deterministic = map[string]struct {
-	// shells are the files that are exempt, because they own goroutines, locks, clock and I/O. A new file of the package
-	// is deterministic unless it is added here.
+	// shells are the files that are exempt, because they own goroutines, locks, clock and I/O. A new file of the
+	// package is deterministic unless it is added here.
 	shells []string
 	// time says that the code may use the types and constants of package time.
 	time bool
@@ -28,8 +28,8 @@ var deterministic = map[string]struct {
 
 // nondeterministic are packages that deterministic code does not import.
 var nondeterministic = []string{
-	"context", "crypto/rand", "hash/maphash", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os", "runtime",
-	"sync", "sync/atomic", "unsafe",
+	"context", "crypto/rand", "hash/maphash", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os",
+	"runtime", "sync", "sync/atomic", "unsafe",
 }
 
 // clocks are the functions of package time that read the clock or wait.

@@ -89,7 +89,7 @@
 // So a newer version may add keys and kinds, and say that version 1 suffices to read them. What needs
 // more it may write only once the join requests of all members have said that they read it. An older
 // program that meets such an envelope ends with ErrVersion, because it would get out of sync by
-// skipping it. Bodies that are no envelope are counted and ignored.
+// skipping it. Bodies that are no envelope are counted and refused (see Bus.Receive).
 //
 // # Code
 //
@@ -99,12 +99,12 @@
 //
 // # Concurrency
 //
-//	goroutine  started by        owns alone                                  ends when; who waits
-//	loop       is Run's own      inputs with effects, and their execution:   Run's context, after a flush; Run's caller
-//	                             all calls of StateMachine and Local
-//	receiver   Run               the call of Bus.Receive, decoding           loop's end; Run
-//	sender     Run               the one message under way, encoding         loop's end; Run
-//	evictor    Run               the call of Evictor.Evict                   loop's end; Run
+//	goroutine  started by    owns alone                           ends when; who waits
+//	loop       is Run's own  inputs with effects, and executing   Run's context ends, after a flush; Run's
+//	                         them: StateMachine and Local         caller
+//	receiver   Run           the call of Bus.Receive, decoding    loop's end; Run
+//	sender     Run           the one message under way, encoding  loop's end; Run
+//	evictor    Run           the call of Evictor.Evict            loop's end; Run
 //
 // Node.mu guards the protocol. It is released before effects are executed, so StateMachine and Local
 // may call Append.

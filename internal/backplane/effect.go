@@ -2,14 +2,14 @@ package backplane
 
 import "time"
 
-// effectKind says what an effect asks for.
+// effectKind says what an effect asks for. Some are answered: the caller then gives the protocol that input at once.
 type effectKind uint8
 
 const (
 	effectApply        effectKind = iota + 1 // call StateMachine.Apply(entry)
 	effectGone                               // call StateMachine.Gone(entry, instance)
-	effectTakeSnapshot                       // call StateMachine.Snapshot, encode it for snapshot; answer: snapshotTaken
-	effectRestore                            // decode restore, call StateMachine.Restore; answer: restored
+	effectTakeSnapshot                       // call StateMachine.Snapshot, encode; answer: snapshotTaken
+	effectRestore                            // decode, call StateMachine.Restore; answer: restored
 	effectCommitted                          // call Local.Committed(entry)
 	effectJoined                             // call Local.Joined; answer: joined
 	effectProvisional                        // call Local.Provisional(entry.Body)

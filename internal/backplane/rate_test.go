@@ -31,7 +31,8 @@ func TestSendRateBoundsBatches(t *testing.T) {
 				sleep(time.Second)
 				after := a.node.Counters()
 				if status := a.node.Status(); status.Waiting > 0 || status.Latency > 200*time.Millisecond {
-					t.Errorf("%d entries wait, the last one took %v, want none and a short time", status.Waiting, status.Latency)
+					t.Errorf("%d entries wait, the last one took %v, want none and 200ms at most",
+						status.Waiting, status.Latency)
 				}
 				if n := after.Batches - before.Batches; n > test.most || n == 0 {
 					t.Errorf("%d entries went in %d batches, want no more than %d", test.entries, n, test.most)

@@ -16,7 +16,7 @@ type record struct {
 	Epoch     uint64 `cbor:"3,keyasint"`           // present one
 	Next      uint64 `cbor:"4,keyasint"`           // number that is accepted next in this epoch
 	Seen      []span `cbor:"5,keyasint,omitempty"` // Seq of all that was accepted of this process, ascending
-	Rank      uint64 `cbor:"6,keyasint"`           // log index of its join request: the older instance has the lower rank
+	Rank      uint64 `cbor:"6,keyasint"`           // log index of its join request: lower for older instances
 	InSync    bool   `cbor:"7,keyasint,omitempty"`
 	Gone      bool   `cbor:"8,keyasint,omitempty"`
 	Reads     uint   `cbor:"9,keyasint"`            // newest version that it reads and writes

@@ -1,0 +1,58 @@
+package backplane
+
+import "testing"
+
+// rejoining returns a protocol whose join request has come back.
+func rejoining() *protocol {
+	p := testProtocol("a")
+	p.MaxBuffered, p.MaxSnapshot = 1000, 1000
+	p.lost(someTime)
+	p.receive(someTime, p.outgoing.request, 100)
+	return p
+}
+
+func TestJoinIsRequestedAgainIfTheBufferIsFull(t *testing.T) {
+	p := rejoining()
+	e := &envelope{Kind: kindLog, From: "a", Epoch: 10, First: 2, Items: []item{{Kind: entryBody, Seq: 1}}}
+	p.receive(someTime, e, 600)
+	if p.join.attempt != 1 || len(p.join.buffered) != 1 {
+		t.Fatalf("attempt %d has %d envelopes, want 1 and 1", p.join.attempt, len(p.join.buffered))
+	}
+	p.receive(someTime, e, 600)
+	if p.join.attempt != 2 || len(p.join.buffered) != 0 {
+		t.Errorf("attempt %d has %d envelopes, want a second attempt with none", p.join.attempt, len(p.join.buffered))
+	}
+}
+
+func TestSnapshotAboveTheLimitIsNotTaken(t *testing.T) {
+	for _, test := range []struct {
+		size int
+		want bool
+	}{
+		{500, true}, {501, false},
+	} {
+		p := rejoining()
+		for index := range uint(2) {
+			p.receive(someTime, &envelope{
+				Kind: kindChunk, From: "a", Epoch: 10, To: "me",
+				Chunk: &chunk{Epoch: p.epochs.current, Index: index, Count: 2, Data: make([]byte, test.size)},
+			}, 0)
+		}
+		if restores := len(p.effects) > 0; restores != test.want {
+			t.Errorf("snapshot of %d bytes is restored: %v, want %v", 2*test.size, restores, test.want)
+		}
+	}
+}
+
+func TestSnapshotAboveTheLimitIsNotSent(t *testing.T) {
+	p := testProtocol("a")
+	p.MaxSnapshot = 1000
+	p.snapshotTaken(&snapshotRequest{requester: "a", epoch: 20}, make([]byte, 1001), nil)
+	if len(p.outgoing.unicasts) != 0 || len(p.records) == 0 {
+		t.Errorf("%d unicasts and %d log records, want none and an error", len(p.outgoing.unicasts), len(p.records))
+	}
+	p.snapshotTaken(&snapshotRequest{requester: "a", epoch: 20}, make([]byte, 1000), nil)
+	if len(p.outgoing.unicasts) != 1 {
+		t.Errorf("%d unicasts, want the snapshot", len(p.outgoing.unicasts))
+	}
+}
