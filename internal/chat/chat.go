@@ -28,7 +28,6 @@ type Chat struct {
 	typing     typing
 	rosters    rosters
 	presence   presence
-	expiry     expiry
 	coalescing coalescing
 	timers     *timerheap.Heap[func(now time.Time)]
 	status     clusterStatus

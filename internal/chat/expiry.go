@@ -40,21 +40,21 @@ func (c *Chat) expireLocked(stamp state.Stamp, now time.Time) {
 		return
 	}
 	again := func(now time.Time) { c.expireLocked(stamp, now) }
-	if len(c.expiry.due) == maxExpired {
+	if len(c.presence.expiry.due) == maxExpired {
 		c.timers.Add(now.Add(time.Millisecond), again)
 		return
 	}
-	if len(c.expiry.due) == 0 {
+	if len(c.presence.expiry.due) == 0 {
 		c.timers.Add(now, c.appendExpiryLocked) // behind all that is due by now
 	}
-	c.expiry.due = append(c.expiry.due, stamp)
+	c.presence.expiry.due = append(c.presence.expiry.due, stamp)
 	c.timers.Add(now.Add(expireRetryEvery), again)
 }
 
 func (c *Chat) appendExpiryLocked(time.Time) {
-	command := state.Command{Action: &state.Expire{Users: c.expiry.due}}
+	command := state.Command{Action: &state.Expire{Users: c.presence.expiry.due}}
 	if err := c.backplane.Log.Append(command.Encode()); err != nil {
 		c.logger().Warn("log refuses an expiry", "err", err)
 	}
-	c.expiry.due = c.expiry.due[:0]
+	c.presence.expiry.due = c.presence.expiry.due[:0]
 }

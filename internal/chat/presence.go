@@ -16,10 +16,11 @@ const (
 	maxAwayEvents = 20 // so many users make a room's roster be sent rather than one event for each
 )
 
-// presence records which users are away. Chat.mu guards it.
+// presence records which users are away, and which of them are about to expire. Chat.mu guards it.
 type presence struct {
 	changed map[uint64]struct{} // users that may be away or back since clients were sent it
 	away    map[uint64]struct{} // users that clients have been sent as away
+	expiry  expiry
 }
 
 func newPresence() presence {
