@@ -87,12 +87,16 @@ func parseConfig(args []string, output io.Writer) (config, error) {
 	flags.IntVar(&cfg.traffic.size, "size", 64, fmt.Sprintf("bytes of a message's text, at least %d", stampSize))
 	flags.DurationVar(&cfg.traffic.duration, "duration", 10*time.Second, "time measured, after the warm-up")
 	flags.DurationVar(&cfg.traffic.warmup, "warmup", time.Second, "chat, max: time of sending before the time measured")
-	flags.DurationVar(&cfg.traffic.patience, "patience", 3*time.Second, "chat, max: time without any delivery after which a missing message is lost")
-	flags.IntVar(&cfg.traffic.messages, "messages", 0, "chat, max: messages to send, of all senders together, if that takes less than -duration; 0: no limit")
+	flags.DurationVar(&cfg.traffic.patience, "patience", 3*time.Second,
+		"chat, max: time without any delivery after which a missing message is lost")
+	flags.IntVar(&cfg.traffic.messages, "messages", 0,
+		"chat, max: messages to send, of all senders together, if that takes less than -duration; 0: no limit")
 	flags.IntVar(&cfg.traffic.window, "window", 64, "max: messages kept under way")
 	flags.BoolVar(&cfg.traffic.acks, "ack", false, "request an acknowledgement of each message, and check it")
-	flags.BoolVar(&cfg.traffic.totalOrder, "total-order", false, "check that all clients received the same interleaving of all senders")
-	flags.StringVar(&pids, "pid", "", "server processes on this machine whose CPU time and memory to report (`numbers`, separated by commas)")
+	flags.BoolVar(&cfg.traffic.totalOrder, "total-order", false,
+		"check that all clients received the same interleaving of all senders")
+	flags.StringVar(&pids, "pid", "",
+		"server processes on this machine whose CPU time and memory to report (`numbers`, separated by commas)")
 	flags.BoolVar(&cfg.json, "json", false, "print one JSON object instead of text")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
@@ -128,7 +132,8 @@ func (cfg *config) complete(urls []string, protocol, pids string) error {
 	cfg.senders = min(cfg.senders, cfg.clients)
 	chatting := cfg.mode == "chat" || cfg.mode == "max"
 	refuse(cfg.clients < 1, "-clients %d: want at least 1", cfg.clients)
-	refuse(chatting && cfg.clients < 2, "-clients %d: want at least 2, because no client receives its own messages", cfg.clients)
+	refuse(chatting && cfg.clients < 2,
+		"-clients %d: want at least 2, because no client receives its own messages", cfg.clients)
 	refuse(cfg.senders < 1, "-senders %d: want at least 1", cfg.senders)
 	refuse(cfg.senders > maxSenders, "-senders %d: want at most %d", cfg.senders, maxSenders)
 	refuse(cfg.traffic.totalOrder && cfg.senders >= cfg.clients,

@@ -44,7 +44,8 @@ func runIdle(r *runner) error {
 	if err != nil {
 		return err
 	}
-	idle := &idleReport{Open: int(load.open.Load()), Seconds: u.elapsed.Seconds(), Heartbeats: after.heartbeats - before.heartbeats}
+	idle := &idleReport{Open: int(load.open.Load()), Seconds: u.elapsed.Seconds(),
+		Heartbeats: after.heartbeats - before.heartbeats}
 	r.report.Idle = idle
 	u.grown = memory.grown // since before the first connection
 	r.reportUsage(u)

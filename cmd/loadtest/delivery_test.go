@@ -36,7 +36,8 @@ func TestDeliveredText(t *testing.T) {
 		{raw, `rubbish`, ""},
 	}
 	for _, test := range tests {
-		if got, ok := deliveredText(test.protocol, []byte(test.payload)); string(got) != test.want || ok != (test.want != "") {
+		if got, ok := deliveredText(test.protocol, []byte(test.payload)); string(got) != test.want ||
+			ok != (test.want != "") {
 			t.Errorf("%v: deliveredText(%s) = %q, %v, want %q", test.protocol, test.payload, got, ok, test.want)
 		}
 	}

@@ -34,8 +34,8 @@ var noDeadline = time.Time{}
 func outcome(t *testing.T, url string, args ...string) (report, int) {
 	t.Helper()
 	args = append([]string{
-		"-json", "-clients", "8", "-senders", "3", "-rate", "1000", "-messages", "150", "-duration", "1m", "-warmup", "0s",
-		"-patience", "2s", "-timeout", "30s", "-connecting", "1",
+		"-json", "-clients", "8", "-senders", "3", "-rate", "1000", "-messages", "150", "-duration", "1m",
+		"-warmup", "0s", "-patience", "2s", "-timeout", "30s", "-connecting", "1",
 	}, args...)
 	var stdout, stderr bytes.Buffer
 	status := run(t.Context(), append(args, url), &stdout, &stderr, false)
@@ -80,7 +80,8 @@ func TestCorrectServerPasses(t *testing.T) {
 			if r.Mode == "max" && c.PerSecond <= 0 {
 				t.Errorf("%v deliveries/s, want more", c.PerSecond)
 			}
-			if strings.Contains(strings.Join(test.args, " "), "-ack") && (c.Acked != c.Sent || c.AckLatency.Samples == 0) {
+			if strings.Contains(strings.Join(test.args, " "), "-ack") &&
+				(c.Acked != c.Sent || c.AckLatency.Samples == 0) {
 				t.Errorf("%d acks of %d messages, %d timed", c.Acked, c.Sent, c.AckLatency.Samples)
 			}
 		})
@@ -296,12 +297,14 @@ func TestCommandLine(t *testing.T) {
 	}
 	for _, test := range tests {
 		var stdout, stderr bytes.Buffer
-		if status := run(t.Context(), test.args, &stdout, &stderr, false); status != 2 || !strings.Contains(stderr.String(), test.want) {
+		if status := run(t.Context(), test.args, &stdout, &stderr, false); status != 2 ||
+			!strings.Contains(stderr.String(), test.want) {
 			t.Errorf("run(%q) = %d, %q; want 2, %q", test.args, status, stderr.String(), test.want)
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	if status := run(t.Context(), []string{"-h"}, &stdout, &stderr, false); status != 0 || !strings.Contains(stderr.String(), "usage: loadtest") {
+	if status := run(t.Context(), []string{"-h"}, &stdout, &stderr, false); status != 0 ||
+		!strings.Contains(stderr.String(), "usage: loadtest") {
 		t.Errorf("run(-h) = %d, %q; want 0 and the usage", status, stderr.String())
 	}
 }

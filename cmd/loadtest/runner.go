@@ -59,7 +59,8 @@ func (r *runner) reportUsage(u measured) {
 		return
 	}
 	r.report.Server = &serverReport{
-		CPUSeconds: u.cpu.Seconds(), Share: u.cpu.Seconds() / u.elapsed.Seconds(), ResidentBytes: u.resident, GrownBytes: u.grown,
+		CPUSeconds: u.cpu.Seconds(), Share: u.cpu.Seconds() / u.elapsed.Seconds(),
+		ResidentBytes: u.resident, GrownBytes: u.grown,
 	}
 }
 

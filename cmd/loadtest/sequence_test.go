@@ -24,7 +24,8 @@ func TestArrivalsAndMissingMessages(t *testing.T) {
 		{"one lost", []seen{{0, 0, inOrder}, {0, 2, overtook}}, []uint32{3, 0}, -1, 1},
 		{"two swapped", []seen{{0, 1, overtook}, {0, 0, late}, {0, 2, inOrder}}, []uint32{3, 0}, -1, 0},
 		{"duplicate at once", []seen{{0, 0, inOrder}, {0, 0, duplicate}}, []uint32{1, 0}, -1, 0},
-		{"duplicate after a gap", []seen{{0, 5, overtook}, {0, 3, late}, {0, 3, duplicate}, {0, 5, duplicate}}, []uint32{6, 0}, -1, 4},
+		{"duplicate after a gap", []seen{{0, 5, overtook}, {0, 3, late}, {0, 3, duplicate}, {0, 5, duplicate}},
+			[]uint32{6, 0}, -1, 4},
 		{
 			"a gap filled from all sides",
 			[]seen{{0, 4, overtook}, {0, 2, late}, {0, 0, late}, {0, 3, late}, {0, 1, late}}, []uint32{5, 0}, -1, 0,

@@ -83,7 +83,8 @@ func parseStatus(status []byte) (int64, error) {
 		if !ok {
 			continue
 		}
-		kilobytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+		number := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB"))
+		kilobytes, err := strconv.ParseInt(number, 10, 64)
 		return kilobytes << 10, err
 	}
 	return 0, fmt.Errorf("no VmRSS")

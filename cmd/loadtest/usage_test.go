@@ -13,7 +13,8 @@ func TestParseStat(t *testing.T) {
 	if want := 2 * time.Second; cpu != want || err != nil {
 		t.Errorf("parseStat = %v, %v; want %v", cpu, err, want)
 	}
-	for _, bad := range []string{"", "1 (a) S 1 2", strings.Replace(line, "150", "many", 1), strings.Replace(line, " 50 ", " x ", 1)} {
+	for _, bad := range []string{"", "1 (a) S 1 2", strings.Replace(line, "150", "many", 1),
+		strings.Replace(line, " 50 ", " x ", 1)} {
 		if cpu, err := parseStat([]byte(bad)); err == nil {
 			t.Errorf("parseStat(%q) = %v, want an error", bad, cpu)
 		}

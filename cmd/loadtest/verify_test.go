@@ -98,7 +98,8 @@ func (p *proxy) pass(n int64, fromServer bool, from, to *websocket.Conn) {
 func verify(ctx context.Context, patience string, urls []string) (status int, output string) {
 	var out strings.Builder
 	args := append([]string{
-		"verify", "-clients", "9", "-speakers", "3", "-messages", "15", "-rate", "10", "-away", "200ms", "-patience", patience,
+		"verify", "-clients", "9", "-speakers", "3", "-messages", "15", "-rate", "10",
+		"-away", "200ms", "-patience", patience,
 	}, urls...)
 	status = run(ctx, args, &out, &out, false)
 	return status, out.String()

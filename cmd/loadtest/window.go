@@ -33,7 +33,8 @@ func (w *window) delivered(n int64) {
 
 // sendInWindow keeps w full until ctx ends, limit messages are sent (0 is no limit), or nothing has
 // been delivered for as long as patience.
-func sendInWindow(ctx context.Context, senders []*sender, w *window, limit int, patience time.Duration) (pacing, error) {
+func sendInWindow(ctx context.Context, senders []*sender, w *window, limit int,
+	patience time.Duration) (pacing, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	sent := 0

@@ -36,8 +36,10 @@ func (c *cluster) compare(t *testing.T) {
 	}
 	t.Logf("%d clients, %d messages, %d deliveries expected, %d lost, %d duplicated, %d out of order; "+
 		"%d reconnects; acknowledged p50 %v p99 %v",
-		result.Clients, result.Sent, result.Expected, result.Lost, result.Duplicates, result.Reordered, result.Reconnects,
-		chatcheck.Quantile(result.Acks, .5).Round(time.Millisecond), chatcheck.Quantile(result.Acks, .99).Round(time.Millisecond))
+		result.Clients, result.Sent, result.Expected, result.Lost, result.Duplicates,
+		result.Reordered, result.Reconnects,
+		chatcheck.Quantile(result.Acks, .5).Round(time.Millisecond),
+		chatcheck.Quantile(result.Acks, .99).Round(time.Millisecond))
 }
 
 // isRefusedConnection reports whether a client's problem is a connection that it could not make,

@@ -57,7 +57,8 @@ func startWorker(t *testing.T, e *emulatortest.Server, replica string) *instance
 
 // startCluster starts instances by start, and waits until they are ready. The first is ready before
 // the others start: it begins the log.
-func startCluster(t *testing.T, start func(*testing.T, *emulatortest.Server, string) *instance, names ...string) *cluster {
+func startCluster(t *testing.T, start func(*testing.T, *emulatortest.Server, string) *instance,
+	names ...string) *cluster {
 	t.Helper()
 	c := &cluster{emulator: emulatortest.Start(t), lost: make(map[string]bool)}
 	for _, name := range names {

@@ -124,7 +124,7 @@ func (p *page) open(s *site) (recovered bool) {
 	}
 	prefix, text := "0", ""
 	if p.raw {
-		p.testUser = &testUser{Client: s.host.DialBare("connect"), t: s.t, ack: 100}
+		p.testUser = &testUser{Client: s.host.DialRaw("connect"), t: s.t, ack: 100}
 		p.Send(`{"connect":` + auth + `}`)
 		text = p.Next("connected")
 		prefix = `{"connect":`

@@ -93,7 +93,7 @@ func TestRawWebSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Options{})
 		ann := c.replicas[0].join("Ann")
-		bob := c.replicas[0].host.DialBare("")
+		bob := c.replicas[0].host.DialRaw("")
 		bob.Want("session", `{"event":"session","args":[{"instance":"a","recovered":false,"limits":{*}}]}`)
 		bob.Want("what was said",
 			`{"event":"history","args":["lobby",{"messages":[{"kind":"join","id":"*","from":"Ann",`+

@@ -66,7 +66,8 @@ func (c *Client) connection(ctx context.Context) (accepted bool, err error) {
 	s := &server{client: c}
 	dialing, cancel := context.WithTimeout(ctx, min(maxDialTimeout, c.options.Silence/2))
 	s.conn, err = chatclient.Dial(dialing, target, chatclient.Options{
-		Protocol: c.options.Protocol, Handler: s, Auth: c.auth(), Silence: c.options.Silence, WriteTimeout: writeTimeout,
+		Protocol: c.options.Protocol, Handler: s, Auth: c.auth(),
+		Silence: c.options.Silence, WriteTimeout: writeTimeout,
 	})
 	cancel()
 	if err != nil {

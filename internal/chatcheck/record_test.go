@@ -12,7 +12,8 @@ import (
 // announced records an announcement with the given second argument, and returns the lines that it adds.
 func (r *record) announced(meta string) (string, error) {
 	before := len(r.Lines)
-	err := r.event(chatclient.Message{Event: "announcement", Args: []json.RawMessage{json.RawMessage(`"words"`), json.RawMessage(meta)}}, true)
+	err := r.event(chatclient.Message{Event: "announcement",
+		Args: []json.RawMessage{json.RawMessage(`"words"`), json.RawMessage(meta)}}, true)
 	var lines []string
 	for _, l := range r.Lines[before:] {
 		lines = append(lines, fmt.Sprintf("%s %s %s %v", l.ID, l.Kind, l.From, l.Live))
@@ -25,8 +26,10 @@ func TestSharedAnnouncementAddsALineForEachUser(t *testing.T) {
 	for _, tt := range []struct{ meta, want string }{
 		{`{"kind":"join","name":"Bob","id":"1.x"}`, "1.x join Bob true"},
 		{`{"kind":"refused","code":"too_fast"}`, ""},
-		{`{"kind":"join","name":"Cid","id":"4.x","names":["Cid","Ann","Dan"],"ids":["2.x","3.x","4.x"]}`, "2.x join Cid true; 4.x join Dan true"},
-		{`{"kind":"leave","name":"Cid","id":"6.x","names":["Cid","Dan"],"ids":["5.x","6.x"]}`, "5.x leave Cid true; 6.x leave Dan true"},
+		{`{"kind":"join","name":"Cid","id":"4.x","names":["Cid","Ann","Dan"],"ids":["2.x","3.x","4.x"]}`,
+			"2.x join Cid true; 4.x join Dan true"},
+		{`{"kind":"leave","name":"Cid","id":"6.x","names":["Cid","Dan"],"ids":["5.x","6.x"]}`,
+			"5.x leave Cid true; 6.x leave Dan true"},
 	} {
 		if got, err := r.announced(tt.meta); got != tt.want || err != nil {
 			t.Errorf("announcement %s adds %q, %v, want %q", tt.meta, got, err, tt.want)
@@ -35,7 +38,8 @@ func TestSharedAnnouncementAddsALineForEachUser(t *testing.T) {
 	if _, err := r.announced(`{"kind":"join","id":"8.x","names":["Eve"],"ids":["7.x","8.x"]}`); err == nil {
 		t.Error("an announcement of one name with two ids is accepted")
 	}
-	if _, err := r.announced(`{"kind":"leave","name":"Cid","id":"6.x","names":["Bob","Cid"],"ids":["9.x","5.x"]}`); err != nil || len(r.Duplicates) != 1 {
+	_, err := r.announced(`{"kind":"leave","name":"Cid","id":"6.x","names":["Bob","Cid"],"ids":["9.x","5.x"]}`)
+	if err != nil || len(r.Duplicates) != 1 {
 		t.Errorf("a repeated line counts %d duplicates, %v, want 1", len(r.Duplicates), err)
 	}
 }

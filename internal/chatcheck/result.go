@@ -50,7 +50,8 @@ func Compare(records []Record) Result {
 		result.Reconnects += r.Reconnects
 		for _, s := range r.Sent {
 			if other, ok := sent[s.ID]; ok {
-				result.fault(&result.SharedIDs, "%s and %s both had a message acknowledged as %s", other.from, r.Name, s.ID)
+				result.fault(&result.SharedIDs, "%s and %s both had a message acknowledged as %s", other.from,
+					r.Name, s.ID)
 			}
 			sent[s.ID] = original{r.Name, s.Text, s.At}
 			result.Acks = append(result.Acks, s.Took)
@@ -136,7 +137,8 @@ func (r *Result) compareLines(record *Record, sent map[string]original, order ma
 		}
 		received[l.ID] = true
 		if s.from != l.From || s.text != l.Text {
-			r.fault(&r.Changed, "%s received %q from %s; it was %q from %s", record.Name, l.Text, l.From, s.text, s.from)
+			r.fault(&r.Changed, "%s received %q from %s; it was %q from %s", record.Name, l.Text, l.From,
+				s.text, s.from)
 		}
 		if l.Live {
 			r.Deliveries = append(r.Deliveries, l.At.Sub(s.at))

@@ -128,7 +128,8 @@ func (c *Conn) begin() error {
 func (c *Conn) extend(silence time.Duration) {
 	c.reader.silence = silence
 	if c.options.Silence > 0 && !c.closing.Load() {
-		_ = c.conn.SetReadDeadline(time.Now().Add(silence)) // fails only on a closed connection, which the reader notices
+		// This fails only on a closed connection, which the reader notices.
+		_ = c.conn.SetReadDeadline(time.Now().Add(silence))
 	}
 }
 

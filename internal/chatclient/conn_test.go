@@ -186,7 +186,8 @@ func TestRawConversation(t *testing.T) {
 		t.Error(err)
 	}
 	var closed *CloseError
-	if err := <-served; !errors.As(err, &closed) || closed.Code != websocket.CloseGoingAway || closed.Reason != "draining" {
+	if err := <-served; !errors.As(err, &closed) || closed.Code != websocket.CloseGoingAway ||
+		closed.Reason != "draining" {
 		t.Errorf("Serve = %v, want the server's close", err)
 	}
 }

@@ -28,7 +28,8 @@ func dial(ctx context.Context, t Target) (conn net.Conn, rest []byte, err error)
 		return nil, nil, err
 	}
 	if t.secure {
-		conn = tls.Client(conn, &tls.Config{ServerName: hostname(t.address), NextProtos: []string{"http/1.1"}, InsecureSkipVerify: t.Insecure})
+		conn = tls.Client(conn, &tls.Config{ServerName: hostname(t.address), NextProtos: []string{"http/1.1"},
+			InsecureSkipVerify: t.Insecure})
 	}
 	rest, err = open(ctx, conn, t)
 	if err != nil {

@@ -14,7 +14,8 @@ const (
 	sampleAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
 
-const sampleHead = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + sampleAccept + "\r\n\r\n"
+const sampleHead = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Accept: " + sampleAccept + "\r\n\r\n"
 
 func TestHandshake(t *testing.T) {
 	tests := []struct{ name, response, rest, want string }{
@@ -33,7 +34,8 @@ func TestHandshake(t *testing.T) {
 				err = checkHead(head, sampleKey)
 			}
 			switch {
-			case test.want == "" && err != nil, test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			case test.want == "" && err != nil, test.want != "" &&
+				(err == nil || !strings.Contains(err.Error(), test.want)):
 				t.Errorf("%s: handshake = %v, want %q", test.name, err, test.want)
 			case !strings.HasPrefix(test.rest, string(rest)):
 				t.Errorf("%s: rest = %q, want the start of %q", test.name, rest, test.rest)
@@ -48,11 +50,14 @@ func TestParseTarget(t *testing.T) {
 		protocol Protocol
 		want     Target
 	}{
-		{"http://localhost:3000", SocketIO, Target{address: "localhost:3000", host: "localhost:3000", uri: "/socket.io/?EIO=4&transport=websocket"}},
-		{"https://chat.example/", Raw, Target{address: "chat.example:443", host: "chat.example", secure: true, uri: "/ws"}},
+		{"http://localhost:3000", SocketIO,
+			Target{address: "localhost:3000", host: "localhost:3000", uri: "/socket.io/?EIO=4&transport=websocket"}},
+		{"https://chat.example/", Raw, Target{address: "chat.example:443", host: "chat.example", secure: true,
+			uri: "/ws"}},
 		{"ws://[::1]:80/chat/ws?room=a", Raw, Target{address: "[::1]:80", host: "[::1]:80", uri: "/chat/ws?room=a"}},
-		{"wss://chat.example/app/socket.io/", SocketIO, Target{address: "chat.example:443", host: "chat.example", secure: true,
-			uri: "/app/socket.io/?EIO=4&transport=websocket"}},
+		{"wss://chat.example/app/socket.io/", SocketIO,
+			Target{address: "chat.example:443", host: "chat.example", secure: true,
+				uri: "/app/socket.io/?EIO=4&transport=websocket"}},
 	}
 	for _, test := range tests {
 		if got, err := ParseTarget(test.url, test.protocol); got != test.want || err != nil {

@@ -19,7 +19,8 @@ var wireFrames = []struct {
 	{"pong, empty", "\x8a\x00", frame{opPong, true, nil}},
 	{"close", "\x88\x02\x03\xe8", frame{opClose, true, []byte("\x03\xe8")}},
 	{"256 bytes", "\x82\x7e\x01\x00" + strings.Repeat("x", 256), frame{opBinary, true, bytes.Repeat([]byte("x"), 256)}},
-	{"64 KiB", "\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00" + strings.Repeat("x", 65536), frame{opBinary, true, bytes.Repeat([]byte("x"), 65536)}},
+	{"64 KiB", "\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00" + strings.Repeat("x", 65536),
+		frame{opBinary, true, bytes.Repeat([]byte("x"), 65536)}},
 }
 
 func TestScanFrame(t *testing.T) {
@@ -28,7 +29,8 @@ func TestScanFrame(t *testing.T) {
 			data := []byte(test.wire + "\x81\x01x")
 			f, size, complete, err := scanFrame(data)
 			if err != nil || !complete || size != len(test.wire) {
-				t.Fatalf("scanFrame(%.20q) = size %d, complete %v, %v; want size %d", data, size, complete, err, len(test.wire))
+				t.Fatalf("scanFrame(%.20q) = size %d, complete %v, %v; want size %d", data, size, complete,
+					err, len(test.wire))
 			}
 			if f.opcode != test.want.opcode || f.fin != test.want.fin || !bytes.Equal(f.payload, test.want.payload) {
 				t.Errorf("scanFrame(%.20q) = %.30v, want %.30v", data, f, test.want)
@@ -42,7 +44,8 @@ func TestScanFrameAsksForMore(t *testing.T) {
 		for n := range min(len(test.wire), 20) {
 			_, size, complete, err := scanFrame([]byte(test.wire[:n]))
 			if complete || err != nil || size <= n || size > len(test.wire) {
-				t.Errorf("%s: scanFrame of the first %d bytes = size %d, complete %v, %v; want incomplete, size %d to %d",
+				t.Errorf("%s: scanFrame of the first %d bytes = size %d, complete %v, %v; "+
+					"want incomplete, size %d to %d",
 					test.name, n, size, complete, err, n+1, len(test.wire))
 			}
 		}
@@ -63,7 +66,8 @@ func TestScanFrameRefuses(t *testing.T) {
 	for _, test := range tests {
 		_, _, complete, err := scanFrame([]byte(test.wire))
 		if complete || err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: scanFrame(%q) = complete %v, %v; want an error with %q", test.name, test.wire, complete, err, test.want)
+			t.Errorf("%s: scanFrame(%q) = complete %v, %v; want an error with %q", test.name, test.wire,
+				complete, err, test.want)
 		}
 	}
 }
@@ -98,8 +102,10 @@ func TestAppendFrame(t *testing.T) {
 			t.Errorf("appendFrame of %d bytes: not masked", size)
 		}
 		f, n, complete, err := scanFrame(unmask(t, wire))
-		if err != nil || !complete || n != len(wire)-4 || !f.fin || f.opcode != opText || !bytes.Equal(f.payload, payload) {
-			t.Errorf("appendFrame of %d bytes reads back as opcode %x, fin %v, %d bytes, %v", size, f.opcode, f.fin, len(f.payload), err)
+		if err != nil || !complete || n != len(wire)-4 || !f.fin || f.opcode != opText ||
+			!bytes.Equal(f.payload, payload) {
+			t.Errorf("appendFrame of %d bytes reads back as opcode %x, fin %v, %d bytes, %v", size, f.opcode,
+				f.fin, len(f.payload), err)
 		}
 	}
 }
@@ -131,7 +137,8 @@ func FuzzScanFrame(f *testing.F) {
 		}
 		back, _, complete, err := scanFrame(unmask(t, appendFrame(nil, fr.opcode, fr.payload)))
 		if err != nil || !complete || back.opcode != fr.opcode || !bytes.Equal(back.payload, fr.payload) {
-			t.Fatalf("appendFrame(%x, %q) reads back as %x, %q, %v", fr.opcode, fr.payload, back.opcode, back.payload, err)
+			t.Fatalf("appendFrame(%x, %q) reads back as %x, %q, %v", fr.opcode, fr.payload, back.opcode,
+				back.payload, err)
 		}
 	})
 }

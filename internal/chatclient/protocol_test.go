@@ -15,7 +15,8 @@ var parseTests = []struct {
 	text     string
 	want     Message
 }{
-	{"open", SocketIO, `0{"sid":"x","pingInterval":25000,"pingTimeout":20000}`, Message{Kind: Open, Silence: 45 * time.Second}},
+	{"open", SocketIO, `0{"sid":"x","pingInterval":25000,"pingTimeout":20000}`,
+		Message{Kind: Open, Silence: 45 * time.Second}},
 	{"ping", SocketIO, `2`, Message{Kind: Ping}},
 	{"connected", SocketIO, `40{"sid":"x","pid":"secret"}`, Message{Kind: Connected, PID: "secret"}},
 	{"refused", SocketIO, `44{"message":"no"}`, Message{Kind: Refused, Reason: `{"message":"no"}`}},
@@ -25,7 +26,8 @@ var parseTests = []struct {
 	{"close", SocketIO, `1`, Message{Kind: Disconnected}},
 	{"connected", Raw, `{"connect":{"sid":"x","pid":"secret"}}`, Message{Kind: Connected, PID: "secret"}},
 	{"refused", Raw, `{"connect_error":{"message":"no"}}`, Message{Kind: Refused, Reason: `{"message":"no"}`}},
-	{"event", Raw, `{"event":"a","args":[1]}`, Message{Kind: Event, Event: "a", Args: []json.RawMessage{json.RawMessage("1")}}},
+	{"event", Raw, `{"event":"a","args":[1]}`,
+		Message{Kind: Event, Event: "a", Args: []json.RawMessage{json.RawMessage("1")}}},
 	{"ack", Raw, `{"ack":0,"args":[true]}`, Message{Kind: Ack, Args: []json.RawMessage{json.RawMessage("true")}}},
 	{"disconnect", Raw, `{"disconnect":{}}`, Message{Kind: Disconnected}},
 }
@@ -45,7 +47,8 @@ func TestParseErrors(t *testing.T) {
 		protocol Protocol
 		text     string
 	}{
-		{SocketIO, ""}, {SocketIO, "0"}, {SocketIO, "40x"}, {SocketIO, "42"}, {SocketIO, "42[]"}, {SocketIO, "42[1]"}, {SocketIO, "43[1]"},
+		{SocketIO, ""}, {SocketIO, "0"}, {SocketIO, "40x"}, {SocketIO, "42"}, {SocketIO, "42[]"}, {SocketIO,
+			"42[1]"}, {SocketIO, "43[1]"},
 		{SocketIO, "43x[1]"}, {SocketIO, "45[1]"}, {SocketIO, "7"},
 		{Raw, ""}, {Raw, "[]"}, {Raw, "{}"}, {Raw, `{"event":1}`},
 	} {
@@ -74,7 +77,8 @@ func TestAppendEvent(t *testing.T) {
 		{Raw, "who", 7, "", `{"event":"who","args":[],"id":7}`},
 	} {
 		if got := string(tt.protocol.AppendEvent(nil, tt.event, tt.ackID, []byte(tt.args))); got != tt.want {
-			t.Errorf("%v: AppendEvent(%q, %d, %s) = %s, want %s", tt.protocol, tt.event, tt.ackID, tt.args, got, tt.want)
+			t.Errorf("%v: AppendEvent(%q, %d, %s) = %s, want %s", tt.protocol, tt.event, tt.ackID, tt.args,
+				got, tt.want)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestBroadcast(t *testing.T) {
 		ns := server.Of("/")
 		host := socketiotest.Pipe(t, server, engineio.Options{Protocol3: true})
 		clients := map[string]*socketiotest.Client{"ann": host.Dial(""), "bob": host.Dial(""),
-			"cid": host.DialBare("connect"), "old": host.DialProtocol3("")}
+			"cid": host.DialRaw("connect"), "old": host.DialProtocol3("")}
 		sockets := map[string]*socketio.Socket{}
 		for name, c := range clients {
 			if name == "old" {
@@ -126,7 +126,7 @@ func TestPreparedEventIsSentAgain(t *testing.T) {
 	server := socketio.NewServer(socketio.Options{})
 	ns := server.Of("/")
 	host := socketiotest.Serve(t, server, engineio.Options{})
-	c, raw := host.Dial(""), host.DialBare("connect")
+	c, raw := host.Dial(""), host.DialRaw("connect")
 	socket := ns.Socket(c.Connect("/", ""))
 	raw.Connect("/", "")
 	p, err := ns.Prepare("user message", "User1", "hello")

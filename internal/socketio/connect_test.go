@@ -112,7 +112,7 @@ func TestConnectTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newEcho(socketio.Options{ConnectTimeout: 45 * time.Second})
 		host := socketiotest.Pipe(t, server, engineio.Options{})
-		silent, refused, raw := host.Dial(""), host.Dial(""), host.DialBare("connect")
+		silent, refused, raw := host.Dial(""), host.Dial(""), host.DialRaw("connect")
 		left, joined := host.Dial(""), host.Dial("")
 		refused.Send(`0/random`)
 		refused.Want("refused", `4/random,*`)

@@ -12,7 +12,7 @@ import (
 func TestRawWebSocketEvents(t *testing.T) {
 	server := newEcho(socketio.Options{})
 	host := socketiotest.Serve(t, server, engineio.Options{})
-	c := host.DialBare("")
+	c := host.DialRaw("")
 	c.Want("it joins at once, without an answer", `{"event":"auth","args":[{}]}`)
 	c.Send(`{"event":"message","args":["hi",1.0,{"a":[]}]}`)
 	c.Want("events both ways", `{"event":"message-back","args":["hi",1.0,{"a":[]}]}`)
@@ -30,7 +30,7 @@ func TestRawWebSocketEvents(t *testing.T) {
 
 func TestRawWebSocketJoinsWithPayload(t *testing.T) {
 	host := socketiotest.Serve(t, newEcho(socketio.Options{}), engineio.Options{})
-	c := host.DialBare("connect")
+	c := host.DialRaw("connect")
 	c.Send(`{"event":"message"}`)
 	c.Want("it has to join first", `{"error":{"code":"not_connected","message":"namespace not joined"}}`)
 	c.Send(`{"connect":{"token":"right"}}`)
@@ -53,7 +53,7 @@ func TestRawWebSocketClosesAtSecondMistake(t *testing.T) {
 		`{"event":"message","args":[0` + strings.Repeat(",0", 100_000) + `]}`,
 		`{"event":"message","args":[` + strings.Repeat(`{"base64":"AQ=="},`, 11) + `0]}`,
 	} {
-		c := host.DialBare("")
+		c := host.DialRaw("")
 		c.Want("joined", `{"event":"auth","args":[{}]}`)
 		c.Send(wrong)
 		c.Want("the first mistake is answered", `{"error":{"code":"*","message":"*"}}`)
@@ -62,7 +62,7 @@ func TestRawWebSocketClosesAtSecondMistake(t *testing.T) {
 		c.Send(wrong)
 		c.WantClose("the second is not", 1008)
 	}
-	c := host.DialBare("")
+	c := host.DialRaw("")
 	c.Want("joined", `{"event":"auth","args":[{}]}`)
 	c.SendBinary([]byte{1})
 	c.Want("binary messages are a mistake", `{"error":{"code":"bad_message","message":"binary message"}}`)

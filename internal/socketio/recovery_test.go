@@ -184,7 +184,7 @@ func TestRecoveringClientSupersedesItsOldConnection(t *testing.T) {
 	old.Want("nothing is appended", `2["news","entry-1"]`)
 
 	// The client comes back, as a raw WebSocket, before the server notices that its connection is lost.
-	c := host.DialBare("connect")
+	c := host.DialRaw("connect")
 	c.Send(fmt.Sprintf(`{"connect":{"pid":%q,"offset":"entry-1"}}`, known.PID))
 	c.Want("recovered", fmt.Sprintf(`{"connect":{"sid":%q,"pid":%q,"recovered":true}}`, known.SID, known.PID))
 	c.Want("the missed event", `{"event":"missed after entry-1","args":["entry-2"]}`)
@@ -197,7 +197,7 @@ func TestRecoveringClientSupersedesItsOldConnection(t *testing.T) {
 	if n := ns.All().Len(); n != 1 || server.Stats().Sockets != 1 {
 		t.Errorf("%d sockets, want 1; stats %+v", n, server.Stats())
 	}
-	fresh := host.DialBare("connect")
+	fresh := host.DialRaw("connect")
 	fresh.Send(`{"connect":{}}`)
 	fresh.Want("a new socket is not recovered", `{"connect":{"sid":"*","pid":"*","recovered":false}}`)
 }

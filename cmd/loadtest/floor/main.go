@@ -94,8 +94,8 @@ func (s *server) upgrade(w http.ResponseWriter, r *http.Request) {
 func (c *conn) serve() {
 	defer c.net.Close()
 	s := c.server
-	c.send(frame(fmt.Appendf(nil, `0{"sid":"%p","upgrades":[],"pingInterval":%d,"pingTimeout":20000,"maxPayload":1000000}`,
-		c, s.pings.Milliseconds())))
+	const open = `0{"sid":"%p","upgrades":[],"pingInterval":%d,"pingTimeout":20000,"maxPayload":1000000}`
+	c.send(frame(fmt.Appendf(nil, open, c, s.pings.Milliseconds())))
 	s.add(c)
 	defer s.remove(c)
 	for {

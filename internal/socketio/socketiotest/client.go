@@ -12,31 +12,32 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// wait is how long Want waits for what must come.
+// wait is how long Want waits for a message.
 const wait = 30 * time.Second
 
-type door int
+// protocol is what a client speaks.
+type protocol int
 
 const (
-	doorV4 door = iota
-	doorV3
-	doorBare
+	engineIO4 protocol = iota
+	engineIO3
+	raw
 )
 
 // Client is one connection. Its methods are for the test's own goroutine; a failure ends the test.
 type Client struct {
-	t    testing.TB
-	conn *websocket.Conn
-	door door
-	done chan struct{} // closed when the reader has ended
-	wake chan struct{} // size 1: there is news for next
+	t        testing.TB
+	conn     *websocket.Conn
+	protocol protocol
+	done     chan struct{} // closed when the reader has ended
+	wake     chan struct{} // size 1: next has something to look at
 
 	writing sync.Mutex // held while writing to conn
 
 	mu sync.Mutex
 	// mu guards
-	came []message // and not wanted yet
-	err  error     // why the reader has ended
+	received []message // and not taken yet
+	err      error     // why the reader has ended
 }
 
 type message struct {
@@ -44,8 +45,8 @@ type message struct {
 	binary bool
 }
 
-func newClient(t testing.TB, conn *websocket.Conn, d door) *Client {
-	c := &Client{t: t, conn: conn, door: d, done: make(chan struct{}), wake: make(chan struct{}, 1)}
+func newClient(t testing.TB, conn *websocket.Conn, p protocol) *Client {
+	c := &Client{t: t, conn: conn, protocol: p, done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	go c.read()
 	return c
 }
@@ -55,7 +56,7 @@ func (c *Client) read() {
 	defer close(c.done)
 	for {
 		kind, data, err := c.conn.ReadMessage()
-		if err == nil && c.door == doorV4 && string(data) == "2" {
+		if err == nil && c.protocol == engineIO4 && string(data) == "2" {
 			err = c.write(websocket.TextMessage, []byte("3"))
 			if err == nil {
 				continue
@@ -63,7 +64,7 @@ func (c *Client) read() {
 		}
 		c.mu.Lock()
 		if err == nil {
-			c.came = append(c.came, message{string(data), kind == websocket.BinaryMessage})
+			c.received = append(c.received, message{string(data), kind == websocket.BinaryMessage})
 		}
 		c.err = err
 		c.mu.Unlock()
@@ -83,16 +84,16 @@ func (c *Client) write(kind int, data []byte) error {
 	return c.conn.WriteMessage(kind, data)
 }
 
-// next waits for a message until the deadline. It returns the error the connection has ended with, once all messages are
-// taken, and errNothing if nothing came.
+// next waits for a message until the deadline. Once all messages are taken it returns the error that
+// has ended the connection, and errNothing if no message came.
 func (c *Client) next(d time.Duration) (message, error) {
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
 	for {
 		c.mu.Lock()
-		if len(c.came) > 0 {
-			m := c.came[0]
-			c.came = c.came[1:]
+		if len(c.received) > 0 {
+			m := c.received[0]
+			c.received = c.received[1:]
 			c.mu.Unlock()
 			return m, nil
 		}
@@ -111,13 +112,13 @@ func (c *Client) next(d time.Duration) (message, error) {
 
 var errNothing = errors.New("nothing came")
 
-// Connect joins a namespace with a payload, a JSON object or "", and returns the socket's id. Bare clients join by
-// DialBare("connect") and Connect("/", payload).
+// Connect joins a namespace with a payload, a JSON object or "", and returns the socket's id. Raw
+// clients join by DialRaw("connect") and Connect("/", payload).
 func (c *Client) Connect(namespace, auth string) (sid string) {
 	c.t.Helper()
 	prefix := "0"
 	switch {
-	case c.door == doorBare:
+	case c.protocol == raw:
 		if auth == "" {
 			auth = "{}"
 		}
@@ -129,10 +130,10 @@ func (c *Client) Connect(namespace, auth string) (sid string) {
 		prefix = "0" + namespace + ","
 		c.Send(prefix + auth)
 	}
-	m := c.take("the client is let in")
+	m := c.take("the client is accepted")
 	var answer struct{ SID string }
 	text, ok := strings.CutPrefix(c.packet(m), prefix)
-	if c.door == doorBare {
+	if c.protocol == raw {
 		text = strings.TrimSuffix(text, "}")
 	}
 	if err := json.Unmarshal([]byte(text), &answer); !ok || err != nil || answer.SID == "" {
@@ -141,10 +142,10 @@ func (c *Client) Connect(namespace, auth string) (sid string) {
 	return answer.SID
 }
 
-// Send sends a text message: a Socket.IO packet, or at the plain door whatever it is.
+// Send sends a text message: a Socket.IO packet, or any text over a raw WebSocket.
 func (c *Client) Send(text string) {
 	c.t.Helper()
-	if c.door != doorBare {
+	if c.protocol != raw {
 		text = "4" + text
 	}
 	if err := c.write(websocket.TextMessage, []byte(text)); err != nil {
@@ -155,7 +156,7 @@ func (c *Client) Send(text string) {
 // SendBinary sends a binary message.
 func (c *Client) SendBinary(data []byte) {
 	c.t.Helper()
-	if c.door == doorV3 {
+	if c.protocol == engineIO3 {
 		data = append([]byte{4}, data...)
 	}
 	if err := c.write(websocket.BinaryMessage, data); err != nil {
@@ -166,7 +167,7 @@ func (c *Client) SendBinary(data []byte) {
 // Flood sends the same short text message n times, as fast as the server takes it.
 func (c *Client) Flood(text string, n int) {
 	c.t.Helper()
-	if c.door != doorBare {
+	if c.protocol != raw {
 		text = "4" + text
 	}
 	if len(text) > 125 {
@@ -189,7 +190,7 @@ func (c *Client) Flood(text string, n int) {
 
 // TrySend is Send where the connection may be gone already.
 func (c *Client) TrySend(text string) error {
-	if c.door != doorBare {
+	if c.protocol != raw {
 		text = "4" + text
 	}
 	return c.write(websocket.TextMessage, []byte(text))
@@ -200,7 +201,7 @@ func (c *Client) TrySendBinary(data []byte) error {
 	return c.write(websocket.BinaryMessage, data)
 }
 
-// Want takes the next message, which must be text that fits the pattern: * stands for any run of characters.
+// Want takes the next message, which must be text that fits the pattern: * stands for any characters.
 func (c *Client) Want(why, pattern string) {
 	c.t.Helper()
 	m := c.take(why + ": want " + pattern)
@@ -224,7 +225,7 @@ func (c *Client) WantBinary(why string, data []byte) {
 	c.t.Helper()
 	m := c.take(why)
 	got := m.data
-	if c.door == doorV3 {
+	if c.protocol == engineIO3 {
 		got = strings.TrimPrefix(got, "\x04")
 	}
 	if !m.binary || got != string(data) {
@@ -232,8 +233,8 @@ func (c *Client) WantBinary(why string, data []byte) {
 	}
 }
 
-// WantClose waits for the server to close the connection with a WebSocket close code, any if 0. Messages that come before
-// are passed over.
+// WantClose waits for the server to close the connection with a WebSocket close code, any if 0. It
+// skips the messages before that.
 func (c *Client) WantClose(why string, code int) {
 	c.t.Helper()
 	for {
@@ -253,7 +254,8 @@ func (c *Client) WantClose(why string, code int) {
 	}
 }
 
-// WantNothing checks that nothing comes for d, and that the connection stays open. It is for bubbles, where d costs nothing.
+// WantNothing checks that no message comes for d, and that the connection stays open. It is for bubbles
+// of testing/synctest, where d costs nothing.
 func (c *Client) WantNothing(why string, d time.Duration) {
 	c.t.Helper()
 	if m, err := c.next(d); !errors.Is(err, errNothing) {
@@ -261,7 +263,7 @@ func (c *Client) WantNothing(why string, d time.Duration) {
 	}
 }
 
-// Close closes the connection without a farewell, and waits for the client's goroutine.
+// Close closes the connection without a closing handshake, and waits for the client's goroutine.
 func (c *Client) Close() {
 	_ = c.conn.Close() // it may have ended before
 	<-c.done
@@ -278,7 +280,7 @@ func (c *Client) take(why string) message {
 
 // packet is a text message without Engine.IO's packet type, which must be that of a message.
 func (c *Client) packet(m message) string {
-	if c.door == doorBare || m.binary {
+	if c.protocol == raw || m.binary {
 		return m.data
 	}
 	packet, ok := strings.CutPrefix(m.data, "4")
@@ -295,7 +297,7 @@ func (c *Client) wantRaw(why, pattern string) {
 	}
 }
 
-// match tells whether text fits pattern, where * stands for any run of characters.
+// match reports whether text fits pattern, where * stands for any characters.
 func match(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	text, ok := strings.CutPrefix(text, parts[0])

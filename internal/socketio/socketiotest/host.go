@@ -1,5 +1,6 @@
-// Package socketiotest is a small client for tests of Socket.IO servers. It speaks in lines of a dialogue: Send says
-// something, Want names what must come back, and why.
+// Package socketiotest is a client for tests of Socket.IO servers, at the level of packets: it also sends
+// what a correct client never would. A test is a dialogue: Send sends a packet, Want names what must come
+// back, and why.
 //
 //	host := socketiotest.Serve(t, server, engineio.Options{})
 //	c := host.Dial("")
@@ -7,7 +8,8 @@
 //	c.Send(`2["user message","hi"]`)
 //	c.Want("the message comes back", `2["user message","hi",*]`)
 //
-// A client has a goroutine that reads, and answers pings, until the connection ends; the test's clean-up waits for it.
+// A client has a goroutine that reads, and answers pings, until the connection ends. The test's clean-up
+// waits for it.
 package socketiotest
 
 import (
@@ -29,7 +31,7 @@ import (
 // shutdownTimeout bounds how long a test's clean-up waits for sessions to end.
 const shutdownTimeout = 10 * time.Second
 
-// Host is a server under test, reachable at both doors.
+// Host is a server under test, reachable by both protocols.
 type Host struct {
 	// Engine is the Engine.IO server, to be shut down by a test that is about that.
 	Engine *engineio.Server
@@ -39,7 +41,8 @@ type Host struct {
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Serve serves server on a loopback port until the test ends: Socket.IO at /socket.io/, plain WebSockets at /ws.
+// Serve serves server on a loopback port until the test ends: Socket.IO at /socket.io/, raw WebSockets
+// at /ws.
 func Serve(t testing.TB, server *socketio.Server, o engineio.Options) *Host {
 	h := &Host{t: t, Engine: engineio.NewServer(server, o)}
 	web := httptest.NewServer(h.handler())
@@ -62,7 +65,7 @@ func Pipe(t testing.TB, server *socketio.Server, o engineio.Options) *Host {
 	h.dial = listener.dial
 	t.Cleanup(func() {
 		h.end(server)
-		_ = web.Close() // of pipes, which have no error to tell
+		_ = web.Close() // of pipes, which has no error worth reporting
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("serve: %v", err)
 		}
@@ -89,11 +92,11 @@ func (h *Host) end(server *socketio.Server) {
 	server.Close()
 }
 
-// Dial opens a session of Engine.IO 4 over a WebSocket; query is added to the address. The packet that opens the session
-// has been read when it returns.
+// Dial opens an Engine.IO 4 session over a WebSocket, with query in the URL. It returns when it has read
+// the packet that opens the session.
 func (h *Host) Dial(query string) *Client {
 	h.t.Helper()
-	c := h.open("/socket.io/?EIO=4&transport=websocket&"+query, doorV4)
+	c := h.open("/socket.io/?EIO=4&transport=websocket&"+query, engineIO4)
 	c.wantRaw("the session is opened", `0{*}`)
 	return c
 }
@@ -102,7 +105,7 @@ func (h *Host) Dial(query string) *Client {
 // nothing is kept of it, neither here nor by the kernel.
 func (h *Host) DialUnmanaged(query string) *Client {
 	h.t.Helper()
-	c := h.connect("/socket.io/?EIO=4&transport=websocket&"+query, doorV4)
+	c := h.connect("/socket.io/?EIO=4&transport=websocket&"+query, engineIO4)
 	if tcp, ok := c.conn.NetConn().(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // without it ports run out at worst
 	}
@@ -110,35 +113,36 @@ func (h *Host) DialUnmanaged(query string) *Client {
 	return c
 }
 
-// DialProtocol3 is Dial for a session of Engine.IO 3, as clients of Socket.IO 2 open it. Nobody pings on it.
+// DialProtocol3 is Dial for an Engine.IO 3 session, as clients of Socket.IO 2 open it. The client sends no
+// pings.
 func (h *Host) DialProtocol3(query string) *Client {
 	h.t.Helper()
-	c := h.open("/socket.io/?EIO=3&transport=websocket&"+query, doorV3)
+	c := h.open("/socket.io/?EIO=3&transport=websocket&"+query, engineIO3)
 	c.wantRaw("the session is opened", `0{*}`)
 	return c
 }
 
-// DialBare opens a plain WebSocket at /ws; query is added to the address.
-func (h *Host) DialBare(query string) *Client {
+// DialRaw opens a raw WebSocket at /ws, with query in the URL.
+func (h *Host) DialRaw(query string) *Client {
 	h.t.Helper()
-	return h.open("/ws?"+query, doorBare)
+	return h.open("/ws?"+query, raw)
 }
 
-func (h *Host) open(path string, door door) *Client {
+func (h *Host) open(path string, p protocol) *Client {
 	h.t.Helper()
-	c := h.connect(path, door)
+	c := h.connect(path, p)
 	h.t.Cleanup(c.Close)
 	return c
 }
 
-func (h *Host) connect(path string, door door) *Client {
+func (h *Host) connect(path string, p protocol) *Client {
 	h.t.Helper()
 	dialer := websocket.Dialer{NetDialContext: h.dial, HandshakeTimeout: wait}
 	conn, _, err := dialer.Dial("ws://"+h.address+path, nil)
 	if err != nil {
 		h.t.Fatalf("dial %s: %v", path, err)
 	}
-	return newClient(h.t, conn, door)
+	return newClient(h.t, conn, p)
 }
 
 // pipeListener accepts the server's ends of pipes.
