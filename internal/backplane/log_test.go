@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatapp/internal/backplane/backplanetest"
 )
 
 // logged collects what a logger writes.
@@ -52,12 +54,11 @@ func TestLastingFailureIsLoggedNowAndThen(t *testing.T) {
 			t.Errorf("a failure of the bus was logged %d times though the bus works", n-before)
 		}
 
-		b := c.start("b")
-		b.bus.Stall(true)
+		c.topic.SetFaults(backplanetest.Faults{Refuse: 1})
+		c.start("b")
 		sleep(10 * time.Minute)
 		if n := log.lines("not in sync yet"); n < 10 || n > 20 {
 			t.Errorf("it was logged %d times in ten minutes that b is not in sync, want every half minute", n)
 		}
-		b.bus.Stall(false)
 	})
 }
