@@ -200,7 +200,7 @@ func busObservables() []observable {
 			func(c servicebus.Counters) uint64 { return c.DeadLettered }),
 		count("chat.bus.gaps", "{message}",
 			"Messages that were missing when later ones arrived, and were looked for.",
-			func(c servicebus.Counters) uint64 { return c.Holes }),
+			func(c servicebus.Counters) uint64 { return c.Gaps }),
 		count("chat.bus.subscriptions.swept", "{subscription}", "Orphaned subscriptions removed.",
 			func(c servicebus.Counters) uint64 { return c.Swept }),
 	}

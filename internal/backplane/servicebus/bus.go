@@ -18,7 +18,7 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// Deadlines of calls to Service Bus. A Publish has its caller's.
+// Deadlines of calls to Service Bus. Publish has its caller's.
 const (
 	manageTimeout   = 15 * time.Second
 	peekTimeout     = 5 * time.Second
@@ -26,60 +26,63 @@ const (
 	closeTimeout    = 5 * time.Second
 )
 
-// Bus is one instance's way to the topic. New checks settings, Open makes the subscription, and then it is a [backplane.Bus].
+// Bus is one instance's access to the topic, a [backplane.Bus]. New checks the settings; Open
+// creates the subscription and must return before Publish and Receive are called.
 type Bus struct {
 	// Immutable.
-	options  Options
-	endpoint endpoint
-	instance string
-	own      bool // the subscription is this instance's own
-	admin    *admin.Client
-	idle     func() // closes idle connections of management
+	options         Options
+	endpoint        endpoint
+	instance        string
+	ownSubscription bool // the subscription was created for this instance
+	admin           *admin.Client
+	idle            func() // closes idle management connections
 
 	meter   meter
 	closing sync.WaitGroup
 
 	mu sync.Mutex
 	// mu guards
-	waiting waiting
-	sending *sending
-	remains bool // perhaps, of the instance, when it has ended: its subscription, whose making was not refused
-	closed  bool
+	waiting   waiting
+	sendLink  *sendLink
+	mayRemain bool // the subscription may exist, so Close deletes it: its creation was not refused
+	closed    bool
 
 	// Owned by Open, then by Receive.
 	sequence sequence
 	refused  map[int64]error // why deliver refused the messages with these sequence numbers; maxRefused at most
-	lost     bool            // the subscription, and it is not known whether there is another
+	lost     bool            // the subscription was deleted, and it is not known to be created again
 }
 
-// New checks the settings and names the instance; it talks to nobody. An error means that the settings can't work.
+// New checks the settings and names the instance. It opens no connection. An error means that the
+// settings can't work.
 func New(o Options) (*Bus, error) {
 	o.setDefaults()
 	e, err := parseEndpoint(&o)
 	if err != nil {
 		return nil, fmt.Errorf("service bus settings: %w", err)
 	}
-	b := &Bus{options: o, endpoint: e, instance: instanceName(o.Name), own: o.Subscription == ""}
-	if b.own {
+	b := &Bus{options: o, endpoint: e, instance: instanceName(o.Name), ownSubscription: o.Subscription == ""}
+	if b.ownSubscription {
 		b.options.Subscription = b.instance
 	}
 	b.waiting.set("not opened yet")
 	if err := b.connectAdmin(); err != nil {
 		return nil, fmt.Errorf("service bus settings: %w", err)
 	}
-	if err := b.tryClient(); err != nil {
+	if err := b.checkClient(); err != nil {
 		return nil, fmt.Errorf("service bus settings: %w", err)
 	}
 	return b, nil
 }
 
-// connectAdmin makes the client of management. It keeps connections of its own, so that Close can end them.
+// connectAdmin creates the management client. Its HTTP connections are its own, so that Close can
+// end them.
 func (b *Bus) connectAdmin() error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	b.idle = transport.CloseIdleConnections
 	var sender policy.Transporter = &http.Client{Transport: transport}
 	if b.endpoint.emulator {
-		sender = plainHTTP{sender}
+		sender = httpTransport{sender}
 	}
 	options := &admin.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: sender}}
 	var err error
@@ -96,16 +99,21 @@ func (b *Bus) connectAdmin() error {
 	return err
 }
 
-// plainHTTP sends over HTTP what the SDK's management client meant for HTTPS, the only thing it speaks: emulators have no certificate.
-type plainHTTP struct{ next policy.Transporter }
+// httpTransport sends over HTTP the requests that the SDK addresses to HTTPS, its only scheme:
+// emulators have no certificate.
+type httpTransport struct{ next policy.Transporter }
 
-func (p plainHTTP) Do(r *http.Request) (*http.Response, error) {
+func (p httpTransport) Do(r *http.Request) (*http.Response, error) {
 	plain := r.Clone(r.Context())
-	plain.URL = &url.URL{Scheme: "http", Host: r.URL.Host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+	u := r.URL
+	plain.URL = &url.URL{
+		Scheme: "http", Host: u.Host, Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery,
+	}
 	return p.next.Do(plain)
 }
 
-// newClient makes a client, which dials at its first use. It tries nothing twice: who calls knows better when, and with what.
+// newClient creates a client, which dials when it is first used. It turns off the SDK's retries:
+// the callers know better when to try again, and on which connection.
 func (b *Bus) newClient() (*azservicebus.Client, error) {
 	options := &azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{MaxRetries: -1}}
 	if b.options.ConnectionString != "" {
@@ -114,8 +122,8 @@ func (b *Bus) newClient() (*azservicebus.Client, error) {
 	return azservicebus.NewClient(b.endpoint.host, b.options.Credential, options)
 }
 
-// tryClient finds out whether the SDK understands the settings.
-func (b *Bus) tryClient() error {
+// checkClient checks that the SDK accepts the settings.
+func (b *Bus) checkClient() error {
 	client, err := b.newClient()
 	if err != nil {
 		return err
@@ -124,7 +132,8 @@ func (b *Bus) tryClient() error {
 	return nil
 }
 
-// discard closes a client in the background: the SDK can take long to close a connection that is broken.
+// discard closes a client in the background, because the SDK can take long to close a broken
+// connection.
 func (b *Bus) discard(client *azservicebus.Client) {
 	b.closing.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -135,28 +144,29 @@ func (b *Bus) discard(client *azservicebus.Client) {
 	})
 }
 
-// Instance is this instance's name, which is the name of its own subscription, too.
+// Instance returns the instance's name, which is also the name of its own subscription.
 func (b *Bus) Instance() string { return b.instance }
 
-// maxBody is what a message may carry in the Standard tier, whose messages have 256 KiB, less what the SDK adds to it.
+// maxBody is the limit of a message in the Standard tier, 256 KiB, less room for what the SDK adds.
 const maxBody = 250 << 10
 
-// MaxBody is the length in bytes of the largest body that Publish takes.
+// MaxBody returns the length in bytes of the largest body that Publish accepts.
 func (b *Bus) MaxBody() int { return maxBody }
 
-// Close removes the own subscription and closes what is open, and waits for that as long as ctx lasts. Publish fails from then on, also where
-// it is under way. Close may be called again, but not while Open or Receive runs.
+// Close removes the instance's own subscription, closes all connections, and waits for that as long
+// as ctx lasts. A Publish under way and all later ones fail. Close may be called again, but not
+// while Open or Receive runs.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
-	if b.sending != nil {
-		b.discard(b.sending.client)
-		b.sending = nil
+	if b.sendLink != nil {
+		b.discard(b.sendLink.client)
+		b.sendLink = nil
 	}
 	b.closed = true // so nothing is discarded from here on
-	remains := b.remains
+	mayRemain := b.mayRemain
 	b.mu.Unlock()
 	var err error
-	if remains {
+	if mayRemain {
 		err = b.Evict(ctx, b.instance)
 	}
 	discarded := make(chan struct{})

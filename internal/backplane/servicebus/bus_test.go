@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
-// options are for a bus on the emulator.
+// options returns options for a bus on the emulator.
 func options(t testing.TB, e *emulatortest.Server, name string) Options {
 	_, port, err := net.SplitHostPort(e.HTTPAddress())
 	if err != nil {
@@ -64,6 +64,7 @@ func open(t testing.TB, o Options) *Bus {
 var errExpected = errors.New("expected")
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	backplanetest.Run(t, func(t *testing.T, names ...string) []backplane.Bus {
 		e := emulatortest.Start(t)
 		var buses []backplane.Bus
@@ -74,7 +75,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// receiver collects what a bus delivers.
+// receiver collects the bodies that a bus delivers.
 type receiver struct {
 	t    *testing.T
 	mu   sync.Mutex
@@ -127,7 +128,7 @@ func (r *receiver) take(body []byte) error {
 	return nil
 }
 
-// want waits until count bodies are there and returns them.
+// want waits until count bodies have arrived and returns all.
 func (r *receiver) want(why string, count int) []string {
 	r.t.Helper()
 	deadline := time.After(60 * time.Second)
@@ -162,21 +163,24 @@ func publish(t *testing.T, b *Bus, body string) {
 	}
 }
 
-// Under every fault that the emulator knows, what was published arrives at both instances in one order; repeats come only from
-// publishing again after an error.
-func TestFaults(t *testing.T) {
+// Under every fault that the emulator knows, all messages arrive at both instances in one order.
+// Repeats come only from publishing again after an error.
+func TestFaultsLoseAndReorderNothing(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []struct {
 		name string
 		do   func(*emulatortest.Server, *Bus)
 	}{
 		{"connections dropped", func(e *emulatortest.Server, _ *Bus) { e.DropConnections() }},
 		{"connection dropped in mid-transfer", func(e *emulatortest.Server, _ *Bus) { e.DropMidTransfer(1) }},
-		{"links detached", func(e *emulatortest.Server, _ *Bus) { e.DetachLinks("", "amqp:link:detach-forced", "test") }},
-		{"receiving link detached as not allowed", func(e *emulatortest.Server, b *Bus) {
-			e.DetachLinks("chat/Subscriptions/"+b.Instance(), "amqp:not-allowed", "test")
+		{"links detached", func(e *emulatortest.Server, _ *Bus) {
+			e.DetachLinks("", "amqp:link:detach-forced", "test")
 		}},
-		{"delivered twice", func(e *emulatortest.Server, b *Bus) { _ = e.DeliverTwice("chat/Subscriptions/"+b.Instance(), 10) }},
-		{"locks lost", func(e *emulatortest.Server, b *Bus) { _, _ = e.LoseLocks("chat/Subscriptions/" + b.Instance()) }},
+		{"receiving link detached as not allowed", func(e *emulatortest.Server, b *Bus) {
+			e.DetachLinks(path(b), "amqp:not-allowed", "test")
+		}},
+		{"delivered twice", func(e *emulatortest.Server, b *Bus) { _ = e.DeliverTwice(path(b), 10) }},
+		{"locks lost", func(e *emulatortest.Server, b *Bus) { _, _ = e.LoseLocks(path(b)) }},
 		{"server busy", func(e *emulatortest.Server, _ *Bus) { e.ServerBusy(200 * time.Millisecond) }},
 		{"tokens refused", func(e *emulatortest.Server, _ *Bus) {
 			e.RefuseTokens(300 * time.Millisecond)
@@ -186,6 +190,7 @@ func TestFaults(t *testing.T) {
 		{"restart", func(e *emulatortest.Server, _ *Bus) { _ = e.Restart() }},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
 			e := emulatortest.Start(t)
 			a, b := open(t, options(t, e, "a")), open(t, options(t, e, "b"))
 			ra, rb := receive(t, a), receive(t, b)
@@ -208,6 +213,9 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// path returns the address of a bus's subscription.
+func path(b *Bus) string { return "chat/Subscriptions/" + b.Instance() }
+
 func untilEnd(t *testing.T, r *receiver) []string {
 	t.Helper()
 	for n := 1; ; n++ {
@@ -219,8 +227,9 @@ func untilEnd(t *testing.T, r *receiver) []string {
 	}
 }
 
-// A subscription deleted under a live instance is made again, and the hole is told.
-func TestSubscriptionDeleted(t *testing.T) {
+// A subscription deleted under a live instance is created again, and Receive returns ErrGap.
+func TestDeletedSubscriptionIsCreatedAgain(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b := open(t, options(t, e, "b"))
 	r := receive(t, b)
@@ -229,7 +238,7 @@ func TestSubscriptionDeleted(t *testing.T) {
 	if err := e.Delete("chat/Subscriptions/" + b.Instance()); err != nil {
 		t.Fatal(err)
 	}
-	waittest.Until(t, "the gap is told", func() bool {
+	waittest.Until(t, "Receive returns ErrGap", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return slices.ContainsFunc(r.errs, func(err error) bool { return errors.Is(err, backplane.ErrGap) })
@@ -243,8 +252,9 @@ func TestSubscriptionDeleted(t *testing.T) {
 	}
 }
 
-// What another link holds locked is seen at once, not when the lock ends.
+// Messages that another link holds locked are delivered at once, not when the lock ends.
 func TestLockedMessagesAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b := open(t, options(t, e, "b"))
 	r := receive(t, b)
@@ -259,11 +269,11 @@ func TestLockedMessagesAreNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.discard(client)
-	thief, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
+	competitor, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := thief.ReceiveMessages(t.Context(), 10, nil); err != nil {
+	if _, err := competitor.ReceiveMessages(t.Context(), 10, nil); err != nil {
 		t.Fatal(err)
 	}
 	start := time.Now()
@@ -274,8 +284,10 @@ func TestLockedMessagesAreNotWaitedFor(t *testing.T) {
 	}
 }
 
-// A peek's answer ends where it gets too large. What it did not come to is asked for again, not taken for a hole.
-func TestLargeLockedMessagesAreAllSeen(t *testing.T) {
+// A peek's response ends where it gets too large. The messages it leaves out are requested again,
+// and not taken for a gap.
+func TestLargeLockedMessagesAreAllDelivered(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b := open(t, options(t, e, "b"))
 	r := receive(t, b)
@@ -292,12 +304,12 @@ func TestLargeLockedMessagesAreAllSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.discard(client)
-	thief, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
+	competitor, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for held := 0; held < locked; {
-		messages, err := thief.ReceiveMessages(t.Context(), locked, nil)
+		messages, err := competitor.ReceiveMessages(t.Context(), locked, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,6 +327,7 @@ func TestLargeLockedMessagesAreAllSeen(t *testing.T) {
 
 // A body that deliver refuses is dead-lettered and counted, and the bodies behind it are delivered.
 func TestRefusedMessageIsDeadLettered(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b := open(t, options(t, e, "b"))
 	r := receive(t, b)
@@ -329,6 +342,7 @@ func TestRefusedMessageIsDeadLettered(t *testing.T) {
 
 // A refused body is dead-lettered even if a peek has shown it before it could be fetched.
 func TestMessageRefusedOnPeekIsDeadLettered(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b := open(t, options(t, e, "b"))
 	r := receive(t, b)
@@ -341,18 +355,18 @@ func TestMessageRefusedOnPeekIsDeadLettered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.discard(client)
-	thief, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
+	competitor, err := client.NewReceiverForSubscription("chat", b.Instance(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	locked, err := thief.ReceiveMessages(t.Context(), 1, nil)
+	locked, err := competitor.ReceiveMessages(t.Context(), 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := receive(t, b)
 	publish(t, b, "two")
 	again.want("what follows the message that another link has locked", 1)
-	if err := thief.AbandonMessage(t.Context(), locked[0], nil); err != nil {
+	if err := competitor.AbandonMessage(t.Context(), locked[0], nil); err != nil {
 		t.Fatal(err)
 	}
 	wantDeadLetters(t, e, b, 1)
@@ -374,12 +388,14 @@ func wantDeadLetters(t *testing.T, e *emulatortest.Server, b *Bus, count int64) 
 }
 
 func TestTopicThatBreaksOrderIsRefused(t *testing.T) {
+	t.Parallel()
 	for reason, change := range map[string]func(*broker.TopicDescription){
 		"does not keep order": func(d *broker.TopicDescription) { d.SupportOrdering = false },
 		"is partitioned":      func(d *broker.TopicDescription) { d.EnablePartitioning = true },
 		"detects duplicates":  func(d *broker.TopicDescription) { d.RequiresDuplicateDetection = true },
 	} {
 		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
 			e := emulatortest.Start(t)
 			d := broker.DefaultTopic("chat")
 			d.SupportOrdering = true
@@ -400,8 +416,9 @@ func TestTopicThatBreaksOrderIsRefused(t *testing.T) {
 	}
 }
 
-// What time can heal is waited for and explained.
+// Open waits for what time can repair, and says what that is.
 func TestOpenWaitsAndExplains(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	e.RefuseTokens(500 * time.Millisecond)
 	b := open(t, options(t, e, "b"))
@@ -429,8 +446,9 @@ func TestOpenWaitsAndExplains(t *testing.T) {
 	cancel()
 }
 
-// Subscriptions that a cluster left which died as a whole are removed, those of the living and those of others are not.
-func TestSweep(t *testing.T) {
+// A sweep removes the subscriptions of a dead cluster, and leaves those of members and of others.
+func TestSweepRemovesOrphanedSubscriptions(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b, other := open(t, options(t, e, "b")), open(t, options(t, e, "other"))
 	dead := open(t, options(t, e, "dead"))
@@ -443,13 +461,15 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	names, err := b.subscriptions(t.Context())
-	if err != nil || len(names) != 3 || slices.ContainsFunc(names, func(s subscription) bool { return s.name == dead.Instance() }) {
+	isDead := func(s subscription) bool { return s.name == dead.Instance() }
+	if err != nil || len(names) != 3 || slices.ContainsFunc(names, isDead) {
 		t.Errorf("subscriptions left: %v, %v", names, err)
 	}
 }
 
-// Closing removes the subscription.
-func TestCloseLeavesNothing(t *testing.T) {
+// Close removes the subscription.
+func TestCloseRemovesSubscription(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b, other := open(t, options(t, e, "b")), open(t, options(t, e, "other"))
 	if err := b.Close(t.Context()); err != nil {

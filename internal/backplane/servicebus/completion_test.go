@@ -174,7 +174,8 @@ func TestUnicastToOthersIsNotDelivered(t *testing.T) {
 	b := open(t, o)
 	r := receive(t, b)
 	for _, m := range []backplane.Message{
-		{To: "another", Body: []byte("not mine")}, {To: b.Instance(), Body: []byte("mine")}, {Body: []byte("everybody's")},
+		{To: "another", Body: []byte("not mine")}, {To: b.Instance(), Body: []byte("mine")},
+		{Body: []byte("everybody's")},
 	} {
 		if err := b.Publish(t.Context(), m); err != nil {
 			t.Fatal(err)

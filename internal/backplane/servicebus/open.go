@@ -14,7 +14,7 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// waiting is why the bus is not open.
+// waiting is the reason why the bus is not open, and since when there is one.
 type waiting struct {
 	why   string // "" once it is open
 	since time.Time
@@ -27,7 +27,8 @@ func (w *waiting) set(why string) {
 	w.why = why
 }
 
-// Waiting is why the bus is not open yet and for how long, as a sentence for people; "" once it is.
+// Waiting returns, as a sentence for people, why the bus is not open yet and for how long; "" once
+// it is.
 func (b *Bus) Waiting() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -39,14 +40,15 @@ func (b *Bus) Waiting() string {
 
 const (
 	maxRetry = 15 * time.Second
-	// tellEvery is how often the log is told again of what is still missing.
-	tellEvery = 30 * time.Second
+	// logInterval is how often Open logs what is still missing.
+	logInterval = 30 * time.Second
 )
 
-// Open checks the topic, makes the subscription, and tries both directions. What is missing it waits for, as long as ctx lasts, and says
-// in the log what that is: a role just assigned takes minutes to arrive. A *TopicError is a topic that no waiting mends.
+// Open checks or creates the topic, creates the subscription, and tries both directions. It waits
+// for whatever is missing as long as ctx lasts, and logs what that is: a role takes minutes to take
+// effect. It returns a *TopicError for a topic that waiting does not repair.
 func (b *Bus) Open(ctx context.Context) error {
-	var told time.Time
+	var logged time.Time
 	for pause := b.options.retry; ; pause = min(2*pause, maxRetry) {
 		err := b.try(ctx)
 		var unusable *TopicError
@@ -58,7 +60,7 @@ func (b *Bus) Open(ctx context.Context) error {
 			return ctx.Err()
 		case errors.As(err, &unusable):
 			return err
-		case errors.Is(err, errAgain):
+		case errors.Is(err, errRetry):
 			continue
 		}
 		why := b.explain(err)
@@ -66,9 +68,10 @@ func (b *Bus) Open(ctx context.Context) error {
 		b.waiting.set(why)
 		since := b.waiting.since
 		b.mu.Unlock()
-		if time.Since(told) >= tellEvery {
-			told = time.Now()
-			b.options.Logger.Warn("waiting for service bus", "why", why, "for", time.Since(since).Round(time.Second), "err", err)
+		if time.Since(logged) >= logInterval {
+			logged = time.Now()
+			b.options.Logger.Warn("waiting for service bus",
+				"reason", why, "for", time.Since(since).Round(time.Second), "err", err)
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause))
 		select {
@@ -84,12 +87,13 @@ func (b *Bus) opened() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting.why = ""
-	b.options.Logger.Info("service bus joined", "host", b.endpoint.host, "topic", b.options.Topic, "subscription", b.options.Subscription)
+	b.options.Logger.Info("service bus open",
+		"host", b.endpoint.host, "topic", b.options.Topic, "subscription", b.options.Subscription)
 }
 
-// try does all steps once.
+// try performs all steps once.
 func (b *Bus) try(ctx context.Context) error {
-	if b.own {
+	if b.ownSubscription {
 		if err := b.ensureTopic(ctx); err != nil {
 			return err
 		}
@@ -97,16 +101,16 @@ func (b *Bus) try(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.tryReceiving(ctx); err != nil {
+	if err := b.checkReceiving(ctx); err != nil {
 		return fmt.Errorf("listen to subscription %q: %w", b.options.Subscription, err)
 	}
-	if err := b.trySending(ctx); err != nil {
+	if err := b.checkSending(ctx); err != nil {
 		return fmt.Errorf("send to topic %q: %w", b.options.Topic, err)
 	}
 	return nil
 }
 
-func (b *Bus) tryReceiving(parent context.Context) error {
+func (b *Bus) checkReceiving(parent context.Context) error {
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
 	defer cancel()
 	client, err := b.newClient()
@@ -123,20 +127,20 @@ func (b *Bus) tryReceiving(parent context.Context) error {
 	return err
 }
 
-func (b *Bus) trySending(parent context.Context) error {
+func (b *Bus) checkSending(parent context.Context) error {
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
 	defer cancel()
-	s, err := b.openSending()
+	s, err := b.openSendLink()
 	if err != nil {
 		return err
 	}
 	if _, err = s.sender.NewMessageBatch(ctx, nil); err != nil { // opens the link, and sends nothing
-		b.dropSending(s)
+		b.dropSendLink(s)
 	}
 	return err
 }
 
-// explain says what is missing, on what, in words for who has to see to it.
+// explain says what is missing and where, for the person who has to provide it.
 func (b *Bus) explain(err error) string {
 	where := fmt.Sprintf("topic %q of %s", b.options.Topic, b.endpoint.host)
 	var sb *azservicebus.Error
@@ -147,8 +151,8 @@ func (b *Bus) explain(err error) string {
 	case errors.As(err, &authentication):
 		return "no identity to sign in with: " + firstLine(err)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return fmt.Sprintf("the right Manage is missing on %s: the identity needs the role Azure Service Bus Data Owner, "+
-			"which takes some minutes to arrive after it was assigned", where)
+		return fmt.Sprintf("the right Manage is missing on %s: the identity needs the role "+
+			"Azure Service Bus Data Owner, which takes effect some minutes after its assignment", where)
 	case code == http.StatusNotFound:
 		return "there is no " + where
 	case errors.As(err, &sb) && sb.Code == azservicebus.CodeUnauthorizedAccess,
@@ -159,7 +163,7 @@ func (b *Bus) explain(err error) string {
 	case errors.As(err, &dns):
 		return fmt.Sprintf("the name %s is not known", dns.Name)
 	}
-	return "service bus does not answer as it should: " + firstLine(err)
+	return "service bus returns an error: " + firstLine(err)
 }
 
 func firstLine(err error) string {

@@ -15,32 +15,34 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 )
 
-// Options say which topic to use and how.
+// Options selects the topic and how to reach it.
 type Options struct {
-	// ConnectionString and Namespace exclude each other; one of them is needed. Namespace is the fully qualified one, such as
-	// chat.servicebus.windows.net, reached with Credential; nil: azidentity's default, which the platform's identity is part of.
+	// Exactly one of ConnectionString and Namespace is set. Namespace is fully qualified, such as
+	// chat.servicebus.windows.net, and is reached with Credential. A nil Credential is azidentity's default
+	// one, which includes the platform's managed identity.
 	ConnectionString string
 	Namespace        string
 	Credential       azcore.TokenCredential
 
 	// Topic is the topic's name; "chat".
 	Topic string
-	// Subscription names one that was made beforehand, for identities that may not make any. Nothing is created or removed then.
+	// Subscription names an existing subscription, for identities that may not create any. Nothing
+	// is created or removed then.
 	Subscription string
-	// Name is what the instance is named after, together with a random suffix; "instance".
+	// Name is the first part of the instance's name; a random suffix follows; "instance".
 	Name string
-	// EmulatorHTTPPort is where an emulator's management is reached, by plain HTTP; 5300. It matters only with a connection string
-	// that says UseDevelopmentEmulator=true.
+	// EmulatorHTTPPort is the port of an emulator's management over plain HTTP; 5300. It matters
+	// only with a connection string that says UseDevelopmentEmulator=true.
 	EmulatorHTTPPort int
 
-	// Logger is told of waiting and of repairs; nil discards.
+	// Logger receives warnings about waiting and repairs; nil discards.
 	Logger *slog.Logger
 
 	// retry is the first pause after a failure; tests shorten it.
 	retry time.Duration
 }
 
-// maxName is the most that Service Bus allows a subscription's name, in characters.
+// maxName is Service Bus's limit for the name of a subscription, in characters.
 const maxName = 50
 
 const suffixBytes = 4
@@ -63,7 +65,7 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// instanceName makes a name that no other process has and that Service Bus takes for a subscription.
+// instanceName makes a name that no other process has, and that is valid for a subscription.
 func instanceName(name string) string {
 	var suffix [suffixBytes]byte
 	rand.Read(suffix[:])
@@ -78,7 +80,7 @@ func instanceName(name string) string {
 	return strings.Trim(clean, "-._") + "-" + hex.EncodeToString(suffix[:])
 }
 
-// endpoint is what the settings say of the way to Service Bus.
+// endpoint is where and how to reach Service Bus.
 type endpoint struct {
 	host          string // with port where one was given
 	emulator      bool
@@ -87,7 +89,7 @@ type endpoint struct {
 
 var errNoEndpoint = errors.New("neither a connection string nor a namespace is given")
 
-// parseEndpoint checks the settings as far as that is possible without asking anybody. Its errors never show a key.
+// parseEndpoint checks the settings without opening a connection. Its errors never contain a key.
 func parseEndpoint(o *Options) (endpoint, error) {
 	switch {
 	case o.ConnectionString != "" && o.Namespace != "":
@@ -126,11 +128,13 @@ func parseConnectionString(s string, emulatorPort int) (endpoint, error) {
 	case err != nil || u.Scheme != "sb" || u.Host == "":
 		return endpoint{}, fmt.Errorf("connection string: Endpoint %q is not of the form sb://host/", parts["endpoint"])
 	case parts["sharedaccesssignature"] == "" && (parts["sharedaccesskeyname"] == "" || parts["sharedaccesskey"] == ""):
-		return endpoint{}, errors.New("connection string: neither SharedAccessKeyName and SharedAccessKey nor SharedAccessSignature")
+		return endpoint{}, errors.New("connection string: " +
+			"neither SharedAccessKeyName and SharedAccessKey nor SharedAccessSignature")
 	}
 	e := endpoint{host: u.Host, emulator: strings.EqualFold(parts["usedevelopmentemulator"], "true"), administering: s}
 	if e.emulator {
-		e.administering = "Endpoint=sb://" + net.JoinHostPort(u.Hostname(), strconv.Itoa(emulatorPort)) + ";" + strings.Join(others, ";")
+		e.administering = "Endpoint=sb://" + net.JoinHostPort(u.Hostname(), strconv.Itoa(emulatorPort)) +
+			";" + strings.Join(others, ";")
 	}
 	return e, nil
 }

@@ -11,22 +11,24 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// sending is the client and link by which messages go out.
-type sending struct {
+// sendLink is the client and link that messages are sent on.
+type sendLink struct {
 	client *azservicebus.Client
 	sender *azservicebus.Sender
 }
 
-// addressee is the property that holds the only instance a message is for. The subscriptions' rule reads it.
+// addressee is the message property with the only instance a message is for. The subscriptions'
+// rules read it.
 const addressee = "to"
 
-// Publish sends a message. After any failure but a busy service the next call has a new connection: the SDK's own repair comes only
-// with its retries, which would wait for longer than a batch that grows meanwhile.
+// Publish sends a message. After any failure except a busy service the next call opens a new
+// connection: the SDK repairs its own only as part of its retries, whose waits are longer than a
+// growing batch can bear.
 func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	s, err := b.openSending()
+	s, err := b.openSendLink()
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
@@ -42,21 +44,21 @@ func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	case isBusy(err):
 		return fmt.Errorf("publish: %w: %w", backplane.ErrBusy, err)
 	}
-	b.dropSending(s)
+	b.dropSendLink(s)
 	if ctx.Err() != nil {
 		return fmt.Errorf("publish: %w: %w", ctx.Err(), err)
 	}
 	return fmt.Errorf("publish: %w", err)
 }
 
-func (b *Bus) openSending() (*sending, error) {
+func (b *Bus) openSendLink() (*sendLink, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, errBusClosed
 	}
-	if b.sending != nil {
-		return b.sending, nil
+	if b.sendLink != nil {
+		return b.sendLink, nil
 	}
 	client, err := b.newClient()
 	if err != nil {
@@ -67,21 +69,21 @@ func (b *Bus) openSending() (*sending, error) {
 		b.discard(client)
 		return nil, err
 	}
-	b.sending = &sending{client, sender}
-	return b.sending, nil
+	b.sendLink = &sendLink{client, sender}
+	return b.sendLink, nil
 }
 
-func (b *Bus) dropSending(s *sending) {
+func (b *Bus) dropSendLink(s *sendLink) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.sending == s {
-		b.sending = nil
+	if b.sendLink == s {
+		b.sendLink = nil
 		b.meter.rebuilds.Add(1)
 		b.discard(s.client)
 	}
 }
 
-// conditionBusy is the AMQP condition with which Service Bus refuses what is too much.
+// conditionBusy is the AMQP condition of a throttled request.
 const conditionBusy = amqp.ErrCond("com.microsoft:server-busy")
 
 func isBusy(err error) bool {

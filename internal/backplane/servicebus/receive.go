@@ -14,33 +14,35 @@ import (
 )
 
 const (
-	// fetchSize is how many messages are asked for at a time: the credit of the link.
+	// fetchSize is the number of messages requested at a time, the credit of the link.
 	fetchSize = 500
-	// fetchAhead is how many fetches may wait to be delivered. The fetcher must be back in ReceiveMessages at once: what arrives between
-	// two calls the SDK releases, and it comes again later and out of order.
+	// fetchAhead is how many fetches may wait for delivery. The fetcher must call ReceiveMessages
+	// again at once: the SDK releases messages that arrive between two calls, and they come again
+	// later and out of order.
 	fetchAhead = 64
-	// peekSize is how many messages a peek shows at most: all that Service Bus ever does.
+	// peekSize is the number of messages requested by a peek, the maximum of Service Bus.
 	peekSize = 250
-	// maxRefused bounds the sequence numbers of refused messages that Receive remembers. A message beyond it that comes again is
-	// completed instead of dead-lettered.
+	// maxRefused bounds the sequence numbers of refused messages that Receive remembers. A refused
+	// message that is no longer remembered and comes again is completed instead of dead-lettered.
 	maxRefused = 4096
 )
 
-// Receive delivers the topic's messages in its order until ctx ends or the link breaks. It makes a new connection each time, and first
-// peeks at what the one before may still hold locked. It dead-letters a message
-// whose body deliver refuses.
+// Receive delivers the topic's messages in order until ctx ends or the link breaks. It opens a new
+// connection each time, and first peeks at messages that the previous one may still hold locked. It
+// dead-letters a message whose body deliver refuses.
 func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
 	if b.lost {
 		return b.subscribeAgain(ctx)
 	}
-	r := &reading{bus: b, deliver: deliver, early: make(map[int64]*azservicebus.ReceivedMessage)}
+	r := &reception{bus: b, deliver: deliver, early: make(map[int64]*azservicebus.ReceivedMessage)}
 	for _, receiver := range []**azservicebus.Receiver{&r.fetching, &r.settling} {
 		client, err := b.newClient()
 		if err != nil {
 			return fmt.Errorf("receive: %w", err)
 		}
 		defer b.discard(client)
-		if *receiver, err = client.NewReceiverForSubscription(b.options.Topic, b.options.Subscription, nil); err != nil {
+		*receiver, err = client.NewReceiverForSubscription(b.options.Topic, b.options.Subscription, nil)
+		if err != nil {
 			return fmt.Errorf("receive: %w", err)
 		}
 	}
@@ -51,7 +53,8 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) erro
 	return ctx.Err()
 }
 
-// afterFailure finds out whether the subscription is still there. Where it is not, what was published meanwhile is lost to this instance.
+// afterFailure finds out whether the subscription still exists. If not, messages published since
+// its deletion are lost to this instance.
 func (b *Bus) afterFailure(ctx context.Context, failure error) error {
 	var sb *azservicebus.Error
 	if !errors.As(failure, &sb) || sb.Code != azservicebus.CodeNotFound {
@@ -61,29 +64,31 @@ func (b *Bus) afterFailure(ctx context.Context, failure error) error {
 	return b.subscribeAgain(ctx)
 }
 
-// subscribeAgain has another subscription made in the place of the one lost; of one made beforehand that is up to whoever made it. The
-// messages are numbered from 1 again, so what is known of the old numbers is forgotten: by them all the new messages would be repeats.
-// It is called until it has worked: a subscription whose making was not answered may be there all the same.
+// subscribeAgain creates the subscription again; an existing one that was given is up to its owner.
+// The new subscription numbers its messages from 1, so the old sequence is dropped: by it all new
+// messages would be repeats. Receive calls this until it succeeds, since a creation without an
+// answer may have worked.
 func (b *Bus) subscribeAgain(ctx context.Context) error {
 	b.sequence, b.refused = sequence{}, nil
-	if b.own {
+	if b.ownSubscription {
 		if err := b.ensureTopic(ctx); err != nil {
 			return fmt.Errorf("receive: subscription was deleted: %w", err)
 		}
 		if err := b.subscribe(ctx); err != nil {
 			return fmt.Errorf("receive: subscription was deleted: %w", err)
 		}
-		b.options.Logger.Warn("subscription was deleted and has been made again", "subscription", b.options.Subscription)
+		b.options.Logger.Warn("deleted subscription created again", "subscription", b.options.Subscription)
 	}
 	b.lost = false
 	return fmt.Errorf("receive: subscription %q was deleted: %w", b.options.Subscription, backplane.ErrGap)
 }
 
-// reading is one call of Receive. It uses two receivers, of clients of their own: one for nothing but fetching, the other to peek and to
-// settle. Calls of the SDK side by side on one receiver whose link is lost make a link each and forget all but one, and what Service Bus
-// sends to the forgotten ones is locked for as long as a lock lasts, again and again. (A message is settled on the link it came by,
-// whichever receiver is asked, as long as that link lives, and then by its lock token.)
-type reading struct {
+// reception is one call of Receive. It uses two receivers, each of a client of its own: one only
+// fetches, the other peeks and settles. Concurrent SDK calls on one receiver whose link is lost
+// open a link each and forget all but one, and Service Bus locks messages for the forgotten ones
+// again and again. (A message is settled on the link it came by, whichever receiver is asked, as
+// long as that link lives, and then by its lock token.)
+type reception struct {
 	bus       *Bus
 	fetching  *azservicebus.Receiver
 	settling  *azservicebus.Receiver
@@ -92,16 +97,17 @@ type reading struct {
 	early     map[int64]*azservicebus.ReceivedMessage // fetched ahead of their turn, to be settled when it comes
 }
 
-// fetched is the outcome of one call of the SDK. No messages and no error means that the SDK has repaired its link.
+// fetched is the result of one SDK call. Neither messages nor an error means that the SDK has
+// repaired its link.
 type fetched struct {
 	messages []*azservicebus.ReceivedMessage
 	err      error
 }
 
-func (r *reading) run(parent context.Context) error {
+func (r *reception) run(parent context.Context) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
-	if err := r.peek(ctx); err != nil { // which also makes the link, before the completers ask for it side by side
+	if err := r.peek(ctx); err != nil { // also opens the link, before completers use it concurrently
 		return err
 	}
 	fetches := make(chan fetched, fetchAhead)
@@ -118,7 +124,7 @@ func (r *reading) run(parent context.Context) error {
 		if f.err != nil {
 			return f.err
 		}
-		if len(f.messages) == 0 || r.bus.sequence.hole() {
+		if len(f.messages) == 0 || r.bus.sequence.gap() {
 			if err := r.peek(ctx); err != nil {
 				return err
 			}
@@ -127,8 +133,8 @@ func (r *reading) run(parent context.Context) error {
 	return ctx.Err()
 }
 
-// fetch does nothing but call the SDK.
-func (r *reading) fetch(ctx context.Context, fetches chan<- fetched) {
+// fetch only calls the SDK.
+func (r *reception) fetch(ctx context.Context, fetches chan<- fetched) {
 	defer close(fetches)
 	atOnce := &azservicebus.ReceiveMessagesOptions{TimeAfterFirstMessage: time.Nanosecond}
 	for {
@@ -145,8 +151,8 @@ func (r *reading) fetch(ctx context.Context, fetches chan<- fetched) {
 	}
 }
 
-// take delivers messages as far as order allows, and has them completed.
-func (r *reading) take(messages []*azservicebus.ReceivedMessage) {
+// take delivers messages as far as the order allows, and hands them to the completer.
+func (r *reception) take(messages []*azservicebus.ReceivedMessage) {
 	for _, m := range messages {
 		number := *m.SequenceNumber
 		r.early[number] = m
@@ -159,8 +165,9 @@ func (r *reading) take(messages []*azservicebus.ReceivedMessage) {
 	}
 }
 
-// pass delivers the message whose turn has come. It settles the message too, unless only a peek has shown it so far.
-func (r *reading) pass(number int64, body []byte) {
+// pass delivers the next message in order. It also settles the message, unless only a peek has
+// returned it so far.
+func (r *reception) pass(number int64, body []byte) {
 	if body != nil {
 		if err := r.deliver(body); err != nil {
 			r.bus.refuse(number, err)
@@ -170,7 +177,7 @@ func (r *reading) pass(number int64, body []byte) {
 }
 
 // settle has a fetched message completed, or dead-lettered if deliver has refused it.
-func (r *reading) settle(number int64) {
+func (r *reception) settle(number int64) {
 	m := r.early[number]
 	if m == nil {
 		return
@@ -195,8 +202,9 @@ func (b *Bus) refuse(number int64, err error) {
 	b.refused[number] = err
 }
 
-// bodyFor returns the body of a message for this instance, or nil if the message is addressed to another instance. A subscription made
-// beforehand may let such messages through; they only take their place in the order.
+// bodyFor returns the body of a message for this instance, or nil if the message is addressed to
+// another instance. An existing subscription may admit such messages; they only take their place in
+// the order.
 func bodyFor(instance string, m *azservicebus.ReceivedMessage) []byte {
 	to, addressed := m.ApplicationProperties[addressee]
 	if addressed && to != instance {
@@ -205,13 +213,14 @@ func bodyFor(instance string, m *azservicebus.ReceivedMessage) []byte {
 	return m.Body
 }
 
-// peek shows all there is from the first message on that was not delivered, also what another link holds locked. What it passes over
-// does not exist, and a hole there is none. An answer ends where Service Bus finds it large enough, however little was shown: so while
-// there is a hole only an empty one says that nothing follows.
-func (r *reading) peek(ctx context.Context) error {
+// peek reads all messages from the first undelivered one on, including those that another link
+// holds locked. Sequence numbers that it skips do not exist. A response may end early, where
+// Service Bus finds it large enough; so while there is a gap, only an empty response means that
+// nothing follows.
+func (r *reception) peek(ctx context.Context) error {
 	s := &r.bus.sequence
-	if s.hole() {
-		r.bus.meter.holes.Add(uint64(s.missing()))
+	if s.gap() {
+		r.bus.meter.gaps.Add(uint64(s.missing()))
 	}
 	for {
 		from := max(s.next, 1)
@@ -224,18 +233,18 @@ func (r *reading) peek(ctx context.Context) error {
 			s.add(*m.SequenceNumber, bodyFor(r.bus.instance, m), r.pass)
 		}
 		switch {
-		case s.next <= from: // nothing from there on; what waits has been completed or has expired
-			for s.hole() {
+		case s.next <= from: // nothing follows; the missing messages were completed or have expired
+			for s.gap() {
 				s.skip(r.pass)
 			}
 			return nil
-		case !s.hole() && len(messages) < peekSize: // what follows is fetched: peeking after a busy topic would never end
+		case !s.gap() && len(messages) < peekSize: // the rest is fetched: on a busy topic peeking would never end
 			return nil
 		}
 	}
 }
 
-func (r *reading) peekFrom(parent context.Context, from int64) ([]*azservicebus.ReceivedMessage, error) {
+func (r *reception) peekFrom(parent context.Context, from int64) ([]*azservicebus.ReceivedMessage, error) {
 	ctx, cancel := context.WithTimeout(parent, peekTimeout)
 	defer cancel()
 	r.bus.meter.peeks.Add(1)

@@ -5,18 +5,19 @@ import (
 	"slices"
 )
 
-// sequence puts messages into the order of their sequence numbers, which count from 1 without holes in a subscription. It holds what
-// came too early, and drops what was there before. The zero value starts with whatever comes first.
+// sequence restores the order of messages by their sequence numbers, which count from 1 without
+// gaps in a subscription. It holds early messages back and drops repeats. The zero value starts
+// with the first message that comes.
 type sequence struct {
 	next  int64 // the number to deliver next; 0: not known yet
 	early map[int64][]byte
 }
 
-// restart is for a subscription that has just been made.
+// restart prepares for a subscription that has just been created.
 func (s *sequence) restart() { *s = sequence{next: 1} }
 
-// add takes a message; deliver is called with it, and with those that waited for it, once all before it have been delivered. It returns
-// false for a repeat.
+// add accepts a message. It calls deliver for the message, and for early ones that follow it, once
+// all before it have been delivered. It returns false for a repeat.
 func (s *sequence) add(number int64, body []byte, deliver func(number int64, body []byte)) bool {
 	if s.next == 0 {
 		s.next = number
@@ -49,18 +50,18 @@ func (s *sequence) deliverEarly(deliver func(number int64, body []byte)) {
 	}
 }
 
-// hole tells whether messages wait for others that have not come.
-func (s *sequence) hole() bool { return len(s.early) > 0 }
+// gap reports whether early messages wait for missing ones.
+func (s *sequence) gap() bool { return len(s.early) > 0 }
 
-// missing is how many numbers the first hole has.
+// missing returns the size of the first gap.
 func (s *sequence) missing() int64 {
 	return slices.Min(slices.Collect(maps.Keys(s.early))) - s.next
 }
 
-// absent notes that what has not come of the numbers below before does not exist.
+// absent records that the missing numbers below before do not exist.
 func (s *sequence) absent(before int64, deliver func(number int64, body []byte)) {
 	for s.next < before {
-		if s.hole() && s.next+s.missing() < before {
+		if s.gap() && s.next+s.missing() < before {
 			s.skip(deliver)
 		} else {
 			s.next = before
@@ -69,7 +70,7 @@ func (s *sequence) absent(before int64, deliver func(number int64, body []byte))
 	}
 }
 
-// skip gives up the first hole: the subscription has no messages with its numbers.
+// skip gives up the first gap: the subscription has no messages with its numbers.
 func (s *sequence) skip(deliver func(number int64, body []byte)) {
 	s.next += s.missing()
 	s.deliverEarly(deliver)

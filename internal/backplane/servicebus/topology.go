@@ -11,18 +11,18 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
 )
 
-// Properties of what is created, as Service Bus writes durations.
+// Properties of the topic and the subscriptions, with durations in ISO 8601 as Service Bus writes them.
 const (
-	timeToLive       = "PT10M" // an instance that has not read for so long joins anew by snapshot
+	timeToLive       = "PT10M" // an instance that has not read for longer joins again by snapshot
 	lockDuration     = "PT30S"
-	autoDeleteOnIdle = "PT5M" // the shortest there is
-	maxDeliveryCount = 2000   // the most there is: what comes again is no poison here
+	autoDeleteOnIdle = "PT5M" // the minimum
+	maxDeliveryCount = 2000   // the maximum: repeated deliveries are normal here
 	topicMegabytes   = 1024
-	// metadata marks the subscriptions that instances made for themselves.
+	// metadata marks subscriptions that instances have created for themselves.
 	metadata = "chatapp instance"
 )
 
-// TopicError is a topic that exists and cannot be used, for a reason that waiting does not change.
+// TopicError is an existing topic that can't be used, for a reason that waiting does not change.
 type TopicError struct {
 	Topic  string
 	Reason string
@@ -32,7 +32,7 @@ func (e *TopicError) Error() string {
 	return fmt.Sprintf("topic %q cannot be used: %s", e.Topic, e.Reason)
 }
 
-// ensureTopic checks the topic, and creates it where it is missing.
+// ensureTopic checks the topic, and creates it if it is missing.
 func (b *Bus) ensureTopic(parent context.Context) error {
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
 	defer cancel()
@@ -52,8 +52,8 @@ func (b *Bus) ensureTopic(parent context.Context) error {
 		MaxSizeInMegabytes:       new(int32(topicMegabytes)),
 		EnableBatchedOperations:  new(true),
 	}})
-	if status(err) == http.StatusConflict { // another instance was first
-		return fmt.Errorf("topic %q was created meanwhile: %w", b.options.Topic, errAgain)
+	if status(err) == http.StatusConflict { // another instance has just created it
+		return fmt.Errorf("topic %q has just been created: %w", b.options.Topic, errRetry)
 	}
 	if err != nil {
 		return fmt.Errorf("create topic %q: %w", b.options.Topic, err)
@@ -62,28 +62,30 @@ func (b *Bus) ensureTopic(parent context.Context) error {
 	return nil
 }
 
-// errAgain asks for another try at once.
-var errAgain = errors.New("try again")
+// errRetry asks for another try at once.
+var errRetry = errors.New("try again")
 
 func checkTopic(name string, p admin.TopicProperties) error {
 	switch {
 	case p.EnablePartitioning != nil && *p.EnablePartitioning:
-		return &TopicError{name, "it is partitioned, so its messages have no order; create it with EnablePartitioning=false"}
+		return &TopicError{name, "it is partitioned, so its messages have no order; " +
+			"create it with EnablePartitioning=false"}
 	case p.SupportOrdering != nil && !*p.SupportOrdering:
 		return &TopicError{name, "it does not keep order; create it with SupportOrdering=true"}
 	case p.RequiresDuplicateDetection != nil && *p.RequiresDuplicateDetection:
-		return &TopicError{name, "it detects duplicates, and would drop messages silently; create it with RequiresDuplicateDetection=false"}
+		return &TopicError{name, "it detects duplicates, and would drop messages silently; " +
+			"create it with RequiresDuplicateDetection=false"}
 	}
 	return nil
 }
 
-// subscribe makes the own subscription. One that is there already is the instance's, too: the answer to an earlier call was lost, which the
-// SDK then makes again by itself.
+// subscribe creates the instance's own subscription. If it exists, it is the instance's too: the
+// answer to an earlier creation was lost, and the SDK or the caller has repeated the request.
 func (b *Bus) subscribe(parent context.Context) error {
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
 	defer cancel()
 	b.meter.manages.Add(1)
-	_, err := b.admin.CreateSubscription(ctx, b.options.Topic, b.instance, &admin.CreateSubscriptionOptions{Properties: &admin.SubscriptionProperties{
+	properties := &admin.SubscriptionProperties{
 		LockDuration:             new(lockDuration),
 		DefaultMessageTimeToLive: new(timeToLive),
 		MaxDeliveryCount:         new(int32(maxDeliveryCount)),
@@ -92,13 +94,17 @@ func (b *Bus) subscribe(parent context.Context) error {
 		UserMetadata:             new(metadata),
 		DefaultRule: &admin.RuleProperties{
 			Name: "addressed",
-			// An absent property is unknown, and unknown is not true: it must be asked for.
-			Filter: &admin.SQLFilter{Expression: fmt.Sprintf(`%[1]s IS NULL OR %[1]s = '%[2]s'`, `"`+addressee+`"`, b.instance)},
+			// A comparison with a missing property is unknown, which does not match: hence IS NULL.
+			Filter: &admin.SQLFilter{
+				Expression: fmt.Sprintf(`%[1]s IS NULL OR %[1]s = '%[2]s'`, `"`+addressee+`"`, b.instance),
+			},
 		},
-	}})
+	}
+	_, err := b.admin.CreateSubscription(ctx, b.options.Topic, b.instance,
+		&admin.CreateSubscriptionOptions{Properties: properties})
 	if code := status(err); code < 400 || code >= 500 || code == http.StatusConflict {
 		b.mu.Lock()
-		b.remains = true
+		b.mayRemain = true
 		b.mu.Unlock()
 	}
 	switch {
@@ -111,9 +117,10 @@ func (b *Bus) subscribe(parent context.Context) error {
 	return nil
 }
 
-// Evict removes the subscription of an instance. That it is gone already is no error. One made beforehand is nobody's to remove.
+// Evict removes the subscription of an instance. A missing one is no error. With an existing
+// subscription that was given, it does nothing.
 func (b *Bus) Evict(parent context.Context, instance string) error {
-	if !b.own {
+	if !b.ownSubscription {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
@@ -126,9 +133,9 @@ func (b *Bus) Evict(parent context.Context, instance string) error {
 	return nil
 }
 
-// Alone tells whether this instance's is the only subscription of the topic.
+// Alone reports whether this instance's subscription is the topic's only one.
 func (b *Bus) Alone(parent context.Context) (bool, error) {
-	if !b.own {
+	if !b.ownSubscription {
 		return false, nil
 	}
 	names, err := b.subscriptions(parent)
@@ -138,7 +145,7 @@ func (b *Bus) Alone(parent context.Context) (bool, error) {
 	return len(names) == 1 && names[0].name == b.instance, nil
 }
 
-// subscription is one of the topic's.
+// subscription is a subscription of the topic.
 type subscription struct {
 	name string
 	ours bool // an instance made it for itself
@@ -162,7 +169,7 @@ func (b *Bus) subscriptions(parent context.Context) ([]subscription, error) {
 	return all, nil
 }
 
-// status is the HTTP status that management answered with, or 0.
+// status returns the HTTP status of a management response, or 0.
 func status(err error) int {
 	var response *azcore.ResponseError
 	if errors.As(err, &response) {
@@ -171,12 +178,13 @@ func status(err error) int {
 	return 0
 }
 
-// Sweep removes subscriptions that instances have made for themselves and that no living one has: those left by a cluster that died as
-// a whole, which nobody has evicted. One is removed only when it was without an instance in two sweeps on end, since its instance may
-// be about to join; sweeps should be further apart than joining takes. It returns how many it removed. Where subscriptions are made
-// beforehand it does nothing.
+// Sweep removes orphaned subscriptions: those that instances created for themselves and that no
+// member has. They remain when a whole cluster dies and nobody evicts its instances. A subscription
+// is removed only if it was orphaned in two consecutive sweeps, since its instance may be about to
+// join; sweeps should be further apart than joining takes. Sweep returns how many it removed. With
+// an existing subscription that was given, it does nothing.
 func (j *Janitor) Sweep(ctx context.Context, members []string) (int, error) {
-	if !j.bus.own {
+	if !j.bus.ownSubscription {
 		return 0, nil
 	}
 	all, err := j.bus.subscriptions(ctx)
@@ -187,34 +195,35 @@ func (j *Janitor) Sweep(ctx context.Context, members []string) (int, error) {
 	for _, member := range members {
 		living[member] = true
 	}
-	suspects := make(map[string]bool)
+	candidates := make(map[string]bool)
 	removed := 0
 	for _, s := range all {
 		switch {
 		case !s.ours || living[s.name] || s.name == j.bus.instance:
-		case !j.suspects[s.name]:
-			suspects[s.name] = true
+		case !j.candidates[s.name]:
+			candidates[s.name] = true
 		default:
 			if err := j.bus.Evict(ctx, s.name); err != nil {
 				return removed, err
 			}
 			j.bus.meter.swept.Add(1)
-			j.bus.options.Logger.Info("subscription without an instance removed", "subscription", s.name)
+			j.bus.options.Logger.Info("orphaned subscription removed", "subscription", s.name)
 			removed++
 		}
 	}
-	j.suspects = suspects
+	j.candidates = candidates
 	return removed, nil
 }
 
-// Janitor looks for subscriptions that nobody has any more. It is used by one goroutine.
+// Janitor finds orphaned subscriptions. It is for one goroutine.
 type Janitor struct {
-	bus      *Bus
-	suspects map[string]bool // of the last sweep
+	bus        *Bus
+	candidates map[string]bool // orphaned at the last sweep
 }
 
-// Janitor makes the bus's janitor.
+// Janitor returns a janitor that has not swept yet.
 func (b *Bus) Janitor() *Janitor { return &Janitor{bus: b} }
 
-// SweepEvery is a time between two sweeps that is longer than joining takes, and cheap: management calls count as operations.
+// SweepEvery is an interval between sweeps that is longer than joining takes. Each sweep costs
+// management calls, which Service Bus counts as operations.
 const SweepEvery = 10 * time.Minute

@@ -8,20 +8,21 @@ import (
 )
 
 const (
-	// completers work side by side: the service answers a completion in tens of milliseconds, and takes many at a time.
+	// completers is how many completions are under way at once: the service answers each in tens of
+	// milliseconds.
 	completers = 8
-	// completeBacklog is how many messages may wait for completion. What does not fit is left to its lock's end: it is delivered again,
-	// dropped as a repeat, and completed then.
+	// completeBacklog bounds the messages that wait for completion. The lock of any further one
+	// ends, and the service delivers it again; it is then dropped as a repeat and completed.
 	completeBacklog = 4096
 )
 
-// settlement is a message that has been taken; invalid is why it is to be dead-lettered, if so.
+// settlement is a message to settle: to complete, or to dead-letter if invalid is set.
 type settlement struct {
 	message *azservicebus.ReceivedMessage
 	invalid error
 }
 
-// completer completes messages in the background, in no order: only that they are is important.
+// completer settles messages in the background, in any order.
 type completer struct {
 	bus      *Bus
 	receiver *azservicebus.Receiver
@@ -47,7 +48,7 @@ func (c *completer) add(m *azservicebus.ReceivedMessage, invalid error) {
 	}
 }
 
-// stop gives up what waits, and waits for what is under way.
+// stop abandons waiting messages, and waits for settlements under way.
 func (c *completer) stop() {
 	c.cancel()
 	close(c.work)
@@ -70,5 +71,7 @@ func (c *completer) settle(parent context.Context, s settlement) error {
 		return c.receiver.CompleteMessage(ctx, s.message, nil)
 	}
 	reason, description := "not of this protocol", s.invalid.Error()
-	return c.receiver.DeadLetterMessage(ctx, s.message, &azservicebus.DeadLetterOptions{Reason: &reason, ErrorDescription: &description})
+	return c.receiver.DeadLetterMessage(ctx, s.message, &azservicebus.DeadLetterOptions{
+		Reason: &reason, ErrorDescription: &description,
+	})
 }

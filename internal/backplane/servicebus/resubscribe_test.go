@@ -21,15 +21,15 @@ import (
 	"chatapp/internal/waittest"
 )
 
-// forgetful is a way to management that loses answers: what was asked has been done.
-type forgetful struct {
+// lossyTransport loses responses of the management API: the request has been executed.
+type lossyTransport struct {
 	next policy.Transporter
 	lose atomic.Int32 // answers to requests that create
 }
 
 var errAnswerLost = errors.New("answer lost")
 
-func (f *forgetful) Do(r *http.Request) (*http.Response, error) {
+func (f *lossyTransport) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil { // the SDK reads it again, while the transport may still be at it
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -46,12 +46,13 @@ func (f *forgetful) Do(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// forget has a bus manage by a way that loses answers. The SDK tries as often as told.
-func forget(t *testing.T, b *Bus, tries int32) *forgetful {
+// loseAnswers makes a bus use a lossyTransport. The SDK makes as many tries.
+func loseAnswers(t *testing.T, b *Bus, tries int32) *lossyTransport {
 	t.Helper()
-	f := &forgetful{next: plainHTTP{&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}}
+	f := &lossyTransport{next: httpTransport{&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}}
 	client, err := admin.NewClientFromConnectionString(b.endpoint.administering, &admin.ClientOptions{
-		ClientOptions: azcore.ClientOptions{Transport: f, Retry: policy.RetryOptions{MaxRetries: tries - 1, RetryDelay: 1}}})
+		ClientOptions: azcore.ClientOptions{
+			Transport: f, Retry: policy.RetryOptions{MaxRetries: tries - 1, RetryDelay: 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,20 +60,23 @@ func forget(t *testing.T, b *Bus, tries int32) *forgetful {
 	return f
 }
 
-func toldGap(r *receiver) bool {
+func sawGap(r *receiver) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.ContainsFunc(r.errs, func(err error) bool { return errors.Is(err, backplane.ErrGap) })
 }
 
-// Whether the SDK or Receive asks again for a subscription that is there already, since only the answer was lost: the gap is told, and what
-// is published then arrives, though its numbers are those of messages long delivered.
+// Whether the SDK or Receive repeats the creation of a subscription whose response was lost:
+// Receive returns ErrGap, and later messages arrive, though their numbers are those of messages
+// delivered before.
 func TestAnswerLostOnSubscribingAgain(t *testing.T) {
+	t.Parallel()
 	for name, tries := range map[string]int32{"the SDK asks again": 3, "Receive asks again": -1} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			e := emulatortest.Start(t)
 			b := open(t, options(t, e, "b"))
-			f := forget(t, b, tries)
+			f := loseAnswers(t, b, tries)
 			r := receive(t, b)
 			for i := range 20 {
 				publish(t, b, strconv.Itoa(i))
@@ -82,7 +86,7 @@ func TestAnswerLostOnSubscribingAgain(t *testing.T) {
 			if err := e.Delete("chat/Subscriptions/" + b.Instance()); err != nil {
 				t.Fatal(err)
 			}
-			waittest.Until(t, "the gap is told", func() bool { return toldGap(r) })
+			waittest.Until(t, "Receive returns ErrGap", func() bool { return sawGap(r) })
 			publish(t, b, "after")
 			if got := r.want("after", 21); got[20] != "after" {
 				t.Errorf("got %q, want what was published after", got[20])
@@ -91,8 +95,9 @@ func TestAnswerLostOnSubscribingAgain(t *testing.T) {
 	}
 }
 
-// A subscription made beforehand that is deleted, and made again by whoever made it, is followed again.
-func TestSubscriptionMadeBeforehandIsMadeAgain(t *testing.T) {
+// An existing subscription that is deleted and created again by its owner is followed again.
+func TestExistingSubscriptionIsFollowedAgain(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	e.Topic("chat", "given")
 	o := options(t, e, "b")
@@ -106,7 +111,7 @@ func TestSubscriptionMadeBeforehandIsMadeAgain(t *testing.T) {
 	if err := e.Delete("chat/Subscriptions/given"); err != nil {
 		t.Fatal(err)
 	}
-	waittest.Until(t, "the gap is told", func() bool { return toldGap(r) })
+	waittest.Until(t, "Receive returns ErrGap", func() bool { return sawGap(r) })
 	e.Subscription("chat", "given")
 	publish(t, b, "after")
 	if got := r.want("after", 21); got[20] != "after" {
@@ -114,8 +119,9 @@ func TestSubscriptionMadeBeforehandIsMadeAgain(t *testing.T) {
 	}
 }
 
-// A topic deleted under live instances is made again by them.
-func TestTopicDeleted(t *testing.T) {
+// A topic deleted under live instances is created again by them.
+func TestDeletedTopicIsCreatedAgain(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	a, b := open(t, options(t, e, "a")), open(t, options(t, e, "b"))
 	ra, rb := receive(t, a), receive(t, b)
@@ -125,7 +131,7 @@ func TestTopicDeleted(t *testing.T) {
 	if err := e.Delete("chat"); err != nil {
 		t.Fatal(err)
 	}
-	waittest.Until(t, "the gap is told to both", func() bool { return toldGap(ra) && toldGap(rb) })
+	waittest.Until(t, "both instances know of the gap", func() bool { return sawGap(ra) && sawGap(rb) })
 	publish(t, a, "after")
 	for _, r := range []*receiver{ra, rb} {
 		if got := r.want("after", 2); got[1] != "after" {
@@ -134,15 +140,16 @@ func TestTopicDeleted(t *testing.T) {
 	}
 }
 
-// A bus told to stop before it knew that its subscription is there removes it all the same.
-func TestCloseRemovesWhatMayBeThere(t *testing.T) {
+// A bus closed before it knows that its subscription exists removes it all the same.
+func TestCloseRemovesSubscriptionThatMayExist(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	other := open(t, options(t, e, "other"))
 	b, err := New(options(t, e, "b"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	forget(t, b, -1).lose.Store(1)
+	loseAnswers(t, b, -1).lose.Store(1)
 	if err := b.subscribe(t.Context()); !errors.Is(err, errAnswerLost) {
 		t.Fatalf("subscribe = %v, want %v", err, errAnswerLost)
 	}
@@ -154,18 +161,21 @@ func TestCloseRemovesWhatMayBeThere(t *testing.T) {
 	}
 }
 
-// refusing is a way to management without the right to create. It counts what else is asked.
+// refusing is a transport without the right to create. It counts other requests.
 type refusing struct{ others *atomic.Int32 }
 
 func (f refusing) Do(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodPut {
 		f.others.Add(1)
 	}
-	return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	return &http.Response{
+		StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: http.NoBody, Request: r,
+	}, nil
 }
 
-// A bus told to stop while it waits for a role has nothing to remove, nor the right to.
+// A bus closed while it waits for a role has nothing to remove, and no right to.
 func TestCloseWhileWaitingForARole(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b, err := New(options(t, e, "b"))
 	if err != nil {
@@ -184,8 +194,9 @@ func TestCloseWhileWaitingForARole(t *testing.T) {
 	}
 }
 
-// Close may be called while others publish, and more than once: nobody waits for ever, and no connection is left.
+// Close may be called during Publish, and more than once: no call hangs, and no connection remains.
 func TestCloseWhilePublishing(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b := open(t, options(t, e, "b"))
 	var publishers sync.WaitGroup
@@ -216,8 +227,9 @@ func TestCloseWhilePublishing(t *testing.T) {
 	publishers.Wait()
 }
 
-// Close waits for connections as long as it may, no longer.
+// Close waits for connections only as long as its context lasts.
 func TestCloseHonoursItsContext(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	b := open(t, options(t, e, "b"))
 	release := make(chan struct{})
@@ -230,8 +242,9 @@ func TestCloseHonoursItsContext(t *testing.T) {
 	close(release)
 }
 
-// An instance whose subscription was made beforehand asks nothing of management: it may have no right to.
-func TestSubscriptionMadeBeforehandNeedsNoManagement(t *testing.T) {
+// An instance with an existing subscription makes no management calls: it may have no right to.
+func TestExistingSubscriptionNeedsNoManagement(t *testing.T) {
+	t.Parallel()
 	e := emulatortest.Start(t)
 	e.Topic("chat", "given")
 	other := open(t, options(t, e, "other"))
