@@ -10,9 +10,16 @@ import (
 
 // client is a user without a browser, connected over a raw WebSocket.
 type client struct {
-	t      *testing.T
-	conn   *websocket.Conn
-	lastID int
+	t       *testing.T
+	conn    *websocket.Conn
+	lastID  int
+	answers chan answer // holds the answer to the one call under way; closed at the end of the connection
+}
+
+// answer is a message of the server that answers a call; other messages have no Ack.
+type answer struct {
+	Ack  int
+	Args []json.RawMessage
 }
 
 // connect makes a client of instance i, and claims a nickname for it.
@@ -23,7 +30,8 @@ func (s *site) connect(t *testing.T, i int, nickname string) *client {
 		t.Fatalf("dial instance %d: %v", i, err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	c := &client{t: t, conn: conn}
+	c := &client{t: t, conn: conn, answers: make(chan answer, 1)}
+	go c.read()
 	c.write(map[string]any{"connect": struct{}{}})
 	if answer := c.call("nickname", nickname); string(answer[0]) != "false" {
 		t.Fatalf("nickname %q: %s", nickname, answer)
@@ -44,23 +52,35 @@ func (c *client) emit(event string, args ...any) {
 	c.write(map[string]any{"event": event, "args": args})
 }
 
-// call sends an event and returns the arguments of its answer. It drops events that arrive before.
+// read drops events and keeps answers until the connection ends. Reading at all times also answers the
+// server's pings, so that a test may take as long as it does.
+func (c *client) read() {
+	defer close(c.answers)
+	for {
+		var message answer
+		if err := c.conn.ReadJSON(&message); err != nil {
+			return
+		}
+		if message.Ack != 0 {
+			c.answers <- message
+		}
+	}
+}
+
+// call sends an event and returns the arguments of its answer.
 func (c *client) call(event string, args ...any) []json.RawMessage {
 	c.t.Helper()
 	c.lastID++
 	c.write(map[string]any{"event": event, "args": args, "id": c.lastID})
-	c.conn.SetReadDeadline(time.Now().Add(timeout))
-	for {
-		var message struct {
-			Ack  int
-			Args []json.RawMessage
+	select {
+	case got := <-c.answers:
+		if got.Ack != c.lastID {
+			c.t.Fatalf("answer to %s: got one to call %d, want %d", event, got.Ack, c.lastID)
 		}
-		if err := c.conn.ReadJSON(&message); err != nil {
-			c.t.Fatalf("answer to %s: %v", event, err)
-		}
-		if message.Ack == c.lastID {
-			return message.Args
-		}
+		return got.Args
+	case <-time.After(timeout):
+		c.t.Fatalf("no answer to %s after %v", event, timeout)
+		return nil
 	}
 }
 
