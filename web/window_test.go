@@ -355,8 +355,8 @@ func (w *window) waitForCount(n int) {
 // nextFrames evaluates to a promise that is kept after two frames.
 const nextFrames = `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))`
 
-// importState makes the page's state available to the statements after it.
-const importState = `const { state } = await import(
+// importState makes the page's state, and changed, available to the statements after it.
+const importState = `const { state, changed } = await import(
 	performance.getEntriesByType('resource').find((e) => e.name.endsWith('/state.js')).name)
 `
 
