@@ -39,11 +39,11 @@
 // # Adding a log command that old instances do not know
 //
 // In chat/state/command.go give it the next kind, which is never used again, a struct with its fields, their limits in
-// valid, and apply, which depends on nothing but the state and the entry. Add it to the tables of command_test.go and to
-// the random commands of the property test. An instance that does not know a kind skips the entry, and its state would
-// differ from then on. So release the command in two steps: first a version that applies it and never appends it, and,
-// when no older instance runs, a version that appends it. A change of what an existing command does needs the same two
-// steps, with a new kind.
+// valid, and apply, which depends on nothing but the state and the entry. Add it to the tables of command_test.go and
+// to the random commands of the property test. An instance that does not know a kind skips the entry, and its state
+// would differ from then on. So release the command in two steps: first a version that applies it and never appends it,
+// and, when no older instance runs, a version that appends it. A change of what an existing command does needs the same
+// two steps, with a new kind.
 //
 // # Finding out why an instance is out of sync
 //

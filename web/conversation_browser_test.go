@@ -78,7 +78,8 @@ func TestReadingPositionNeverJumps(t *testing.T) {
 	ann.run(`const asset = (name) => performance.getEntriesByType('resource').find((e) => e.name.endsWith(name)).name
 		const { addLine, roomNamed } = await import(asset('/rooms.js'))
 		const { lines } = roomNamed('lobby')
-		addLine(roomNamed('lobby'), { kind: 'message', id: 'late', time: lines[0].time, from: 'Ben', text: 'late' }, true)`)
+		const late = { kind: 'message', id: 'late', time: lines[0].time, from: 'Ben', text: 'late' }
+		addLine(roomNamed('lobby'), late, true)`)
 	ann.checkStays("a late message is inserted far above", at)
 	ann.resize(1100, 800)
 	ann.wait("the conversation is narrower", `document.querySelector('#lines').clientWidth < 900`)

@@ -7,7 +7,7 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// Whatever happens to Service Bus and the way to it, the chat loses nothing, duplicates nothing,
+// Under every fault of Service Bus and the way to it, the chat loses nothing, duplicates nothing,
 // and has one order.
 func TestServiceBusFaultsLoseNothing(t *testing.T) {
 	t.Parallel()

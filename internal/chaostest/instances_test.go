@@ -33,7 +33,7 @@ func (c *cluster) remove(old *instance) {
 	c.instances = slices.DeleteFunc(c.instances, func(i *instance) bool { return i == old })
 }
 
-// Whatever happens to an instance, its users go on at the others. Those who do not come back leave
+// Under every fault of an instance, its users go on at the others. Those who do not come back leave
 // once.
 func TestInstanceFaultsLoseNothing(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,7 @@
 //
 // # The log
 //
-// Whatever changes the chat is an entry of a log that all instances share. Events of clients become commands, which
+// Every change of the chat is an entry of a log that all instances share. Events of clients become commands, which
 // Chat appends to the log (events.go, commands.go). The log hands the entries of all instances to Chat.Apply and
 // Chat.Gone, in one order. Package state, and nothing else, decides what an entry means, so every instance holds the
 // same state after the same entry. Then Chat replies to the client that sent the event and broadcasts what has changed

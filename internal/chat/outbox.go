@@ -13,7 +13,7 @@ import (
 // released, by one goroutine at a time and in the order of the queue. So every client receives events in the order in
 // which they were decided, and receives a broadcast exactly if its Join is queued before it.
 //
-// A critical section that has queued effects ends by performing the queue. Whoever holds the lock named delivery takes
+// A critical section that has queued effects ends by performing the queue. The holder of the lock named delivery takes
 // all that is queued; so when unlock returns, the effects of the section have been performed, if not by its own
 // goroutine. This limits the queue to one section for each goroutine.
 type outbox struct {

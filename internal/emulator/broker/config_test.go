@@ -43,10 +43,13 @@ const sampleConfig = "\xef\xbb\xbf" + `{
                 "Properties": { "ForwardTo": "queue.1", "RequiresSession": "" },
                 "Rules": [
                   { "Name": "both", "Properties": { "FilterType": "Correlation", "CorrelationFilter": {
-                      "ContentType": "application/text", "CorrelationId": "id1", "Label": "subject1", "MessageId": "msgid1", "ReplyTo": "someQueue",
-                      "ReplyToSessionId": "sessionId", "SessionId": "session1", "To": "", "Properties": { "prop": "value", "n": 1, "b": true } } } },
+                      "ContentType": "application/text", "CorrelationId": "id1", "Label": "subject1",
+                      "MessageId": "msgid1", "ReplyTo": "someQueue", "ReplyToSessionId": "sessionId",
+                      "SessionId": "session1", "To": "",
+                      "Properties": { "prop": "value", "n": 1, "b": true } } } },
                   /* , a second one */
-                  { "Name": "sql", "Properties": { "FilterType": "Sql", "SqlFilter": { "SqlExpression": "sys.MessageId = '//123456' AND a = ',]'" },
+                  { "Name": "sql", "Properties": { "FilterType": "Sql",
+                      "SqlFilter": { "SqlExpression": "sys.MessageId = '//123456' AND a = ',]'" },
                       "Action": { "SqlExpression": "SET sys.To = 'Entity'" } } },
                 ]
               },

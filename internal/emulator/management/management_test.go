@@ -204,7 +204,9 @@ func TestRequestsGetTheServicesAnswers(t *testing.T) {
 			"12"},
 		{"escaped name", "PUT", "/a%3Fb", put(fmt.Sprintf(queue, "")), nil, 400, "not allowed"},
 		{"a kept unknown filter", "PUT", "/t/Subscriptions/s/Rules/new",
-			put(`<RuleDescription><Filter xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="NewFilter"><A b="c">d</A></Filter></RuleDescription>`), nil, 201, `<Filter i:type="NewFilter"><A b="c">d</A></Filter><Action i:type="EmptyRuleAction"/>`},
+			put(`<RuleDescription><Filter xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="NewFilter">` +
+				`<A b="c">d</A></Filter></RuleDescription>`), nil, 201,
+			`<Filter i:type="NewFilter"><A b="c">d</A></Filter><Action i:type="EmptyRuleAction"/>`},
 		{"an unknown action", "PUT", "/t/Subscriptions/s/Rules/x",
 			put(`<RuleDescription><Action type="NewAction"/></RuleDescription>`), nil, 501,
 			"not implemented by this emulator"},
@@ -278,7 +280,8 @@ func FuzzPut(f *testing.F) {
 	f.Add("/t/Subscriptions/new",
 		put(`<SubscriptionDescription><DefaultRuleDescription><Filter type="SqlFilter"><SqlExpression>a=1</SqlExpression></Filter></DefaultRuleDescription></SubscriptionDescription>`), "")
 	f.Add("/t/Subscriptions/s/Rules/r",
-		put(`<RuleDescription><Filter type="X"><a xmlns:b="c">&lt;</a></Filter><Action type="SqlRuleAction"><SqlExpression>SET a=1</SqlExpression></Action></RuleDescription>`), "")
+		put(`<RuleDescription><Filter type="X"><a xmlns:b="c">&lt;</a></Filter>`+
+			`<Action type="SqlRuleAction"><SqlExpression>SET a=1</SqlExpression></Action></RuleDescription>`), "")
 	f.Add("/t/Subscriptions/s/Rules/r",
 		put(`<RuleDescription><Filter type="CorrelationFilter"><Properties><KeyValueOfstringanyType><Key>k</Key><Value type="x:dateTime">2020-01-01T00:00:00Z</Value></KeyValueOfstringanyType></Properties></Filter></RuleDescription>`), "")
 	token := rootToken()
