@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -167,30 +168,64 @@ func copyContext(t *testing.T, all []instruction, to string) {
 	}
 }
 
+var workerBuild struct {
+	once   sync.Once
+	binary []byte // empty where the build failed
+}
+
+// imageWorker returns the path of the worker that the Dockerfile's own commands build from their own context. The
+// first call builds it for all tests; each test gets a copy.
+func imageWorker(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "worker")
+	workerBuild.once.Do(func() {
+		all := dockerfile(t)
+		source := t.TempDir()
+		copyContext(t, all, source)
+		for _, command := range values(all, "RUN") {
+			run := exec.Command("sh", "-ec", strings.ReplaceAll(command, "/out/worker", binary))
+			run.Dir = source
+			run.Env = append(os.Environ(), "VERSION=image-test")
+			if out, err := run.CombinedOutput(); err != nil {
+				t.Fatalf("RUN %s: %v\n%s", command, err, out)
+			}
+		}
+		content, err := os.ReadFile(binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		workerBuild.binary = content
+	})
+	if len(workerBuild.binary) == 0 {
+		t.Fatal("the worker was not built")
+	}
+	if err := os.WriteFile(binary, workerBuild.binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
 // TestImageRuns builds the worker with the Dockerfile's own commands, from its own context, and runs it as the image
 // does: as the image's user, in a file system that holds only the binary and that the user can't write to.
 func TestImageRuns(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		missing(t, "changing the root directory needs Linux and root")
 	}
-	all := dockerfile(t)
-	source := t.TempDir()
-	copyContext(t, all, source)
+	t.Parallel()
+	binary := imageWorker(t)
+	checkBinary(t, binary)
 	root, err := os.MkdirTemp("", "chatapp-image") // t.TempDir's parents are closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(root) })
-	binary := filepath.Join(root, "worker")
-	for _, command := range values(all, "RUN") {
-		run := exec.Command("sh", "-ec", strings.ReplaceAll(command, "/out/worker", binary))
-		run.Dir = source
-		run.Env = append(os.Environ(), "VERSION=image-test")
-		if out, err := run.CombinedOutput(); err != nil {
-			t.Fatalf("RUN %s: %v\n%s", command, err, out)
-		}
+	content, err := os.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
 	}
-	checkBinary(t, binary)
+	if err := os.WriteFile(filepath.Join(root, "worker"), content, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chmod(root, 0o555); err != nil {
 		t.Fatal(err)
 	}

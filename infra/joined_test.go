@@ -70,6 +70,7 @@ func (i *identity) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 // TestWorkerJoinsByIdentity starts the worker with only the variables that Bicep sets, against a namespace with TLS
 // that first refuses the worker's identity, as Azure does until a new role assignment takes effect.
 func TestWorkerJoinsByIdentity(t *testing.T) {
+	t.Parallel()
 	bus := emulatortest.Start(t, emulatortest.WithTLS())
 	bus.Topic("chat")
 	dir := t.TempDir()
@@ -100,10 +101,7 @@ func TestWorkerJoinsByIdentity(t *testing.T) {
 		"DRAIN_TIMEOUT": "0s",
 		"SSL_CERT_FILE": authority,
 	})
-	binary := filepath.Join(dir, "worker")
-	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/worker").CombinedOutput(); err != nil {
-		t.Fatalf("build the worker: %v\n%s", err, out)
-	}
+	binary := imageWorker(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, binary)
