@@ -1,6 +1,7 @@
 // The container app. azd deploys this file after it has built and pushed the image, so that the first revision is the
 // worker itself, with its own port, probes and scale rules, and no placeholder image.
 
+import { choiceProblems, givenSettings, hostProblems, whole } from 'settings.bicep'
 import {
   environmentVariables
   livenessPath
@@ -38,20 +39,18 @@ param imageName string
 @description('Host name of the Service Bus namespace.')
 param serviceBusHost string
 
-@description('The fewest replicas. One stops the chat when its replica moves; none disconnects everybody.')
-@minValue(1)
-param minReplicas int
+// The parameters below are texts, which settings.bicep explains and checks.
 
-@description('The most replicas.')
-@minValue(1)
-@maxValue(100)
-param maxReplicas int
+@description('The fewest replicas. One stops the chat when its replica moves; none disconnects everybody. Empty: 2.')
+param minReplicas string
 
-@description('vCPU of a replica; memory follows.')
-@allowed(['0.25', '0.5', '1', '2'])
+@description('The most replicas. Empty: 10.')
+param maxReplicas string
+
+@description('vCPU of a replica, 0.25, 0.5, 1 or 2; memory follows. Empty: 0.5.')
 param cpu string
 
-@description('Further worker settings by name, see the table in README.md.')
+@description('The worker\'s own settings by name, see README.md. One that is empty is not set.')
 param settings object
 
 @description('A domain of your own, whose CNAME and asuid TXT records exist already. Empty: none.')
@@ -60,6 +59,12 @@ param customDomain string
 @description('Client id of the Entra application for sign-in, whose names become nicknames. Empty: no sign-in.')
 param signInClientId string
 
+var problems = concat(
+  hostProblems(minReplicas, maxReplicas, 100, settings, customDomain, signInClientId),
+  choiceProblems('CHAT_CPU', cpu, objectKeys(sizes))
+)
+var size = empty(cpu) ? '0.5' : cpu
+var fewest = whole(minReplicas, 2)
 var signIn = !empty(signInClientId)
 
 // Easy Auth takes this name to mean: prove the application's identity by the managed identity, not by a secret. The
@@ -71,10 +76,10 @@ var variables = union(
   {
     AZURE_CLIENT_ID: identityClientId
     AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE: serviceBusHost
-    GOMEMLIMIT: sizes[cpu].limit
+    GOMEMLIMIT: sizes[?size].?limit ?? ''
   },
   signIn ? { NICKNAME_HEADER: signedInNameHeader } : {},
-  settings
+  givenSettings(settings)
 )
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
@@ -93,7 +98,7 @@ resource environment 'Microsoft.App/managedEnvironments@2025-07-01' existing = {
 }
 
 resource app 'Microsoft.App/containerApps@2025-07-01' = {
-  name: name
+  name: empty(problems) ? name : fail(join(problems, ' '))
   location: location
   tags: { 'azd-env-name': environmentName, 'azd-service-name': 'chat' }
   identity: {
@@ -124,7 +129,7 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
           name: 'chat'
           image: imageName
           env: [for variable in items(variables): { name: variable.key, value: string(variable.value) }]
-          resources: { cpu: json(cpu), memory: sizes[cpu].memory }
+          resources: { cpu: json(size), memory: sizes[size].memory }
           probes: [
             {
               type: 'Startup'
@@ -152,8 +157,8 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
       // The HTTP rule counts requests per second and does not see an open, quiet WebSocket. Sockets use memory, and
       // messages use processor time, so rules for those two stand beside it.
       scale: {
-        minReplicas: minReplicas
-        maxReplicas: max(minReplicas, maxReplicas)
+        minReplicas: fewest
+        maxReplicas: max(fewest, whole(maxReplicas, 10))
         rules: [
           { name: 'http', http: { metadata: { concurrentRequests: '200' } } }
           { name: 'cpu', custom: { type: 'cpu', metadata: { type: 'Utilization', value: '60' } } }

@@ -10,10 +10,25 @@ param registryServer = readEnvironmentVariable('AZURE_CONTAINER_REGISTRY_ENDPOIN
 param imageName = readEnvironmentVariable('SERVICE_CHAT_IMAGE_NAME')
 param serviceBusHost = readEnvironmentVariable('AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE')
 
-// Set by `azd env set`.
-param minReplicas = int(readEnvironmentVariable('CHAT_MIN_REPLICAS', '2'))
-param maxReplicas = int(readEnvironmentVariable('CHAT_MAX_REPLICAS', '10'))
-param cpu = readEnvironmentVariable('CHAT_CPU', '0.5')
-param settings = json(readEnvironmentVariable('CHAT_SETTINGS', '{}'))
+// Set by `azd env set`. An empty text means the default.
+param minReplicas = readEnvironmentVariable('CHAT_MIN_REPLICAS', '')
+param maxReplicas = readEnvironmentVariable('CHAT_MAX_REPLICAS', '')
+param cpu = readEnvironmentVariable('CHAT_CPU', '')
+param settings = {
+  ALLOWED_ORIGINS: readEnvironmentVariable('CHAT_ALLOWED_ORIGINS', '')
+  GOGC: readEnvironmentVariable('CHAT_GOGC', '')
+  LOG_LEVEL: readEnvironmentVariable('CHAT_LOG_LEVEL', '')
+  MAX_MESSAGE_LENGTH: readEnvironmentVariable('CHAT_MAX_MESSAGE_LENGTH', '')
+  MAX_SESSIONS: readEnvironmentVariable('CHAT_MAX_SESSIONS', '')
+  MAX_SESSIONS_PER_ADDRESS: readEnvironmentVariable('CHAT_MAX_SESSIONS_PER_ADDRESS', '')
+  MESSAGE_RATE: readEnvironmentVariable('CHAT_MESSAGE_RATE', '')
+  NAME_HOLD: readEnvironmentVariable('CHAT_NAME_HOLD', '')
+  OTEL_EXPORTER_OTLP_ENDPOINT: readEnvironmentVariable('CHAT_OTEL_EXPORTER_OTLP_ENDPOINT', '')
+  OTEL_EXPORTER_OTLP_HEADERS: readEnvironmentVariable('CHAT_OTEL_EXPORTER_OTLP_HEADERS', '')
+  OTEL_EXPORTER_OTLP_PROTOCOL: readEnvironmentVariable('CHAT_OTEL_EXPORTER_OTLP_PROTOCOL', '')
+  PING_INTERVAL: readEnvironmentVariable('CHAT_PING_INTERVAL', '')
+  PING_TIMEOUT: readEnvironmentVariable('CHAT_PING_TIMEOUT', '')
+  SOCKETIO_V2_CLIENTS: readEnvironmentVariable('CHAT_SOCKETIO_V2_CLIENTS', '')
+}
 param customDomain = readEnvironmentVariable('CUSTOM_DOMAIN', '')
 param signInClientId = readEnvironmentVariable('SIGN_IN_CLIENT_ID', '')

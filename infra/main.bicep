@@ -1,6 +1,20 @@
 // Everything but the container app itself, which azd deploys from chat.bicep once its image is in the registry.
 targetScope = 'subscription'
 
+import {
+  choiceProblems
+  givenSettings
+  hostProblems
+  isTrue
+  mailProblems
+  monthProblems
+  planSizes
+  switchProblems
+  whole
+  wholeProblems
+} from 'settings.bicep'
+import { sizes } from 'worker.bicep'
+
 // Asked for by azd.
 
 @minLength(1)
@@ -12,53 +26,49 @@ param environmentName string
 @description('Azure region of every resource.')
 param location string
 
-// The host.
+// The host. The parameters below are texts, which settings.bicep explains and checks; an empty one means the default.
 
-@description('What hosts the instances: Container Apps or App Service.')
-@allowed(['containerapp', 'appservice'])
-param host string = 'containerapp'
+@description('What hosts the instances: containerapp (the default) or appservice.')
+param host string = ''
 
-@description('App Service: the image azd deployed last, so that a later provision keeps it. Empty before the first.')
+@description('App Service: the image of a site that does not exist yet. Empty: a placeholder, which azd replaces.')
 param imageName string = ''
 
-@description('App Service: size of the plan. Basic sizes allow 350 sockets an instance only.')
-param appServiceSku string = 'P0v3'
+@description('App Service: size of a plan that does not exist yet. Default: P0v3.')
+param appServiceSku string = ''
 
-@description('App Service: the fewest instances. (Container Apps has this in chat.bicep.)')
-@minValue(1)
-@maxValue(100)
-param minReplicas int = 2
+@description('The fewest instances. Default: 2.')
+param minReplicas string = ''
 
-@description('App Service: the most instances, of which a plan has 30. (Container Apps has this in chat.bicep.)')
-@minValue(1)
-@maxValue(100)
-param maxReplicas int = 10
+@description('The most instances, of which an App Service plan has 30. Default: 10.')
+param maxReplicas string = ''
 
-@description('App Service: more worker settings by name, see README.md. (Container Apps: see chat.bicep.)')
+@description('Container Apps: vCPU of an instance: 0.25, 0.5 (the default), 1 or 2.')
+param cpu string = ''
+
+@description('The worker\'s own settings by name, see README.md. One that is empty is not set.')
 param settings object = {}
 
 // Service Bus.
 
-@description('Topics need Standard or Premium. Premium has dedicated capacity, and private endpoints.')
-@allowed(['Standard', 'Premium'])
-param serviceBusSku string = 'Standard'
+@description('Standard (the default) or Premium, which has dedicated capacity and private endpoints.')
+param serviceBusSku string = ''
 
-@description('Premium: messaging units.')
-@allowed([1, 2, 4, 8, 16])
-param messagingUnits int = 1
+@description('Premium: messaging units: 1 (the default), 2, 4, 8 or 16.')
+param messagingUnits string = ''
 
 // Options, off by default.
 
-@description('Only the chat\'s own network reaches Service Bus. Implies Premium. Choose before the first deployment.')
-param privateNetworking bool = false
+@description('true: only the chat\'s own network reaches Service Bus. Implies Premium. Choose before the first deployment.')
+param privateNetworking string = ''
 
-@description('Spreads the instances over the region\'s zones. Choose before the first deployment.')
-param zoneRedundant bool = false
+@description('true: spreads the instances over the region\'s zones. Choose before the first deployment.')
+param zoneRedundant string = ''
 
-@description('App Service: your own domain; its CNAME and asuid TXT records exist. (Container Apps: see chat.bicep.)')
+@description('Your own domain; its CNAME and asuid TXT records exist.')
 param customDomain string = ''
 
-@description('App Service: client id of the Entra application for sign-in, or empty. (Container Apps: see chat.bicep.)')
+@description('Client id of the Entra application for sign-in, or empty.')
 param signInClientId string = ''
 
 // Monitoring.
@@ -67,21 +77,43 @@ param signInClientId string = ''
 param alertEmail string = ''
 
 @description('Monthly budget in the subscription\'s currency. A forecast above it sends a mail to alertEmail. 0: none.')
-@minValue(0)
-param monthlyBudget int = 0
+param monthlyBudget string = ''
 
 @description('First day of the budget\'s first month, such as 2026-11-01: this month or later. It can\'t change later.')
 param budgetStart string = ''
 
-@description('Gigabytes of logs accepted a day, as a bound on their cost. -1: no bound.')
-param logDailyCapGb int = 1
+@description('Gigabytes of logs accepted a day, as a bound on their cost. -1: no bound. Default: 1.')
+param logDailyCapGb string = ''
+
+var onAppService = host == 'appservice'
+var private = isTrue(privateNetworking)
+var zones = isTrue(zoneRedundant)
+var largest = onAppService ? 30 : 100
+var budgeted = whole(monthlyBudget, 0) > 0
+var problems = concat(
+  choiceProblems('CHAT_HOST', host, ['containerapp', 'appservice']),
+  choiceProblems('APPSERVICE_SKU', appServiceSku, planSizes),
+  hostProblems(minReplicas, maxReplicas, largest, settings, customDomain, signInClientId),
+  choiceProblems('CHAT_CPU', cpu, objectKeys(sizes)),
+  choiceProblems('SERVICEBUS_SKU', serviceBusSku, ['Standard', 'Premium']),
+  choiceProblems('SERVICEBUS_UNITS', messagingUnits, ['1', '2', '4', '8', '16']),
+  switchProblems('PRIVATE_NETWORKING', privateNetworking),
+  switchProblems('ZONE_REDUNDANT', zoneRedundant),
+  zones && whole(minReplicas, 2) < 2 ? ['ZONE_REDUNDANT needs two instances: set CHAT_MIN_REPLICAS to 2 or more.'] : [],
+  mailProblems('ALERT_EMAIL', alertEmail),
+  wholeProblems('MONTHLY_BUDGET', monthlyBudget, 0, 999999999),
+  monthProblems('BUDGET_START', budgetStart),
+  budgeted && empty(budgetStart) ? ['MONTHLY_BUDGET needs BUDGET_START, the first day of this month.'] : [],
+  budgeted && empty(alertEmail) ? ['MONTHLY_BUDGET needs ALERT_EMAIL, where its mail goes.'] : [],
+  logDailyCapGb == '-1' ? [] : wholeProblems('LOG_DAILY_CAP_GB', logDailyCapGb, 1, 1000)
+)
 
 var tags = { 'azd-env-name': environmentName }
 var token = toLower(uniqueString(subscription().id, environmentName, location))
-var inNetwork = privateNetworking || zoneRedundant
+var inNetwork = private || (zones && !onAppService) // App Service spreads a plan over zones without a network
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: 'rg-${environmentName}'
+  name: empty(problems) ? 'rg-${environmentName}' : fail(join(problems, ' '))
   location: location
   tags: tags
 }
@@ -95,7 +127,7 @@ module identity 'modules/identity.bicep' = {
 module logs 'modules/logs.bicep' = {
   name: 'logs'
   scope: group
-  params: { location: location, tags: tags, token: token, dailyCapGb: logDailyCapGb }
+  params: { location: location, tags: tags, token: token, dailyCapGb: logDailyCapGb == '-1' ? -1 : whole(logDailyCapGb, 1) }
 }
 
 module registry 'modules/registry.bicep' = {
@@ -111,9 +143,9 @@ module serviceBus 'modules/servicebus.bicep' = {
     location: location
     tags: tags
     token: token
-    sku: privateNetworking ? 'Premium' : serviceBusSku
-    messagingUnits: messagingUnits
-    publicNetworkAccess: !privateNetworking
+    sku: private || serviceBusSku == 'Premium' ? 'Premium' : 'Standard'
+    messagingUnits: whole(messagingUnits, 1)
+    publicNetworkAccess: !private
     identityName: identity.outputs.name
     workspaceName: logs.outputs.workspaceName
   }
@@ -126,11 +158,11 @@ module network 'modules/network.bicep' = if (inNetwork) {
     location: location
     tags: tags
     token: token
-    delegation: host == 'containerapp' ? 'Microsoft.App/environments' : 'Microsoft.Web/serverFarms'
+    delegation: onAppService ? 'Microsoft.Web/serverFarms' : 'Microsoft.App/environments'
   }
 }
 
-module privateLink 'modules/privatelink.bicep' = if (privateNetworking) {
+module privateLink 'modules/privatelink.bicep' = if (private) {
   name: 'privatelink'
   scope: group
   params: {
@@ -142,36 +174,36 @@ module privateLink 'modules/privatelink.bicep' = if (privateNetworking) {
   }
 }
 
-module environment 'modules/environment.bicep' = if (host == 'containerapp') {
+module environment 'modules/environment.bicep' = if (!onAppService) {
   name: 'environment'
   scope: group
   params: {
     location: location
     tags: tags
     token: token
-    zoneRedundant: zoneRedundant
+    zoneRedundant: zones
     subnetId: network.?outputs.appSubnetId ?? ''
     workspaceName: logs.outputs.workspaceName
   }
 }
 
-module site 'modules/appservice.bicep' = if (host == 'appservice') {
+module site 'modules/appservice.bicep' = if (onAppService) {
   name: 'appservice'
   scope: group
   params: {
     location: location
     tags: tags
     token: token
-    sku: appServiceSku
-    minReplicas: minReplicas
-    maxReplicas: maxReplicas
-    zoneRedundant: zoneRedundant
+    sku: empty(appServiceSku) ? 'P0v3' : appServiceSku
+    minReplicas: whole(minReplicas, 2)
+    maxReplicas: whole(maxReplicas, 10)
+    zoneRedundant: zones
     subnetId: network.?outputs.appSubnetId ?? ''
     imageName: imageName
     identityName: identity.outputs.name
     identityClientId: identity.outputs.clientId
     serviceBusHost: serviceBus.outputs.host
-    settings: settings
+    settings: givenSettings(settings)
     customDomain: customDomain
     signInClientId: signInClientId
     workspaceName: logs.outputs.workspaceName
@@ -197,10 +229,10 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
   }
 }
 
-module budget 'modules/budget.bicep' = if (!empty(alertEmail) && monthlyBudget > 0) {
+module budget 'modules/budget.bicep' = if (budgeted) {
   name: 'budget'
   scope: group
-  params: { token: token, amount: monthlyBudget, start: budgetStart, email: alertEmail }
+  params: { token: token, amount: whole(monthlyBudget, 0), start: budgetStart, email: alertEmail }
 }
 
 // azd reads the first two itself, chat.bicepparam the rest and the second.

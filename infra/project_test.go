@@ -15,8 +15,8 @@ import (
 
 var (
 	declaration = regexp.MustCompile(`(?m)^(param|output) (\w+)`)
-	setting     = regexp.MustCompile(`\$\{([A-Z_]+)(?:=[^}]*)?\}`)
-	asked       = regexp.MustCompile(`readEnvironmentVariable\('([A-Z_]+)'`)
+	setting     = regexp.MustCompile(`\$\{([A-Z0-9_]+)\}`)
+	asked       = regexp.MustCompile(`readEnvironmentVariable\('([A-Z0-9_]+)'`)
 )
 
 func TestParametersAndOutputsAreDescribed(t *testing.T) {
@@ -82,7 +82,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	text, _, _ = strings.Cut(text, "\n## ")
 	var documented []string
 	for _, match := range regexp.MustCompile(`(?m)^\|([^|]+)\|`).FindAllStringSubmatch(text, -1) {
-		for _, name := range regexp.MustCompile("`([A-Z_]+)`").FindAllStringSubmatch(match[1], -1) {
+		for _, name := range regexp.MustCompile("`([A-Z0-9_]+_[A-Z0-9_]+)`").FindAllStringSubmatch(match[1], -1) {
 			documented = append(documented, name[1])
 		}
 	}
@@ -95,7 +95,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 func TestPipelineGetsEverySetting(t *testing.T) {
 	_, list, _ := strings.Cut(read(t, "../azure.yaml"), "\n  variables:")
 	var names []string
-	for _, match := range regexp.MustCompile(`(?m)^    - ([A-Z_]+)$`).FindAllStringSubmatch(list, -1) {
+	for _, match := range regexp.MustCompile(`(?m)^    - ([A-Z0-9_]+)$`).FindAllStringSubmatch(list, -1) {
 		names = append(names, match[1])
 	}
 	if want := settings(t); !slices.Equal(names, want) {

@@ -59,9 +59,7 @@ param signInClientId string
 param workspaceName string
 
 var signIn = !empty(signInClientId)
-var largestPlan = 30
-var fewest = min(largestPlan, zoneRedundant ? max(2, minReplicas) : minReplicas)
-var most = min(largestPlan, max(fewest, maxReplicas))
+var most = max(minReplicas, maxReplicas)
 
 // Easy Auth takes this name to mean: prove the application's identity by the managed identity, not by a secret. The
 // setting holds a client id, which is public.
@@ -100,7 +98,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   location: location
   tags: tags
   kind: 'linux'
-  sku: { name: sku, capacity: fewest }
+  sku: { name: sku, capacity: minReplicas }
   properties: {
     reserved: true // Linux
     zoneRedundant: zoneRedundant
@@ -174,8 +172,8 @@ resource scaling 'Microsoft.Insights/autoscaleSettings@2022-10-01' = {
     profiles: [
       {
         name: 'load'
-        capacity: { minimum: string(fewest), maximum: string(most), default: string(fewest) }
-        rules: [for rule in [
+        capacity: { minimum: string(minReplicas), maximum: string(most), default: string(minReplicas) }
+        rules: [for rule in most == minReplicas ? [] : [ // Azure refuses rules that can't change the number
           { metric: 'CpuPercentage', above: true, threshold: 60 }
           { metric: 'CpuPercentage', above: false, threshold: 25 }
           { metric: 'MemoryPercentage', above: true, threshold: 80 }
