@@ -73,10 +73,10 @@ func TestDrainReturnsWhenNobodyIsLeft(t *testing.T) {
 func TestDrainEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, end := pipes(t, Options{CloseTimeout: shortClose})
-		defer end()
-		for range 4 {
+		closed := make(chan error, 4)
+		for range cap(closed) {
 			s := h.webSocket(webSocketURL)
-			go s.wantClose("the server goes away", closeGoingAway)
+			go func() { closed <- s.awaitClose(closeGoingAway) }()
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -84,6 +84,12 @@ func TestDrainEndsWithItsContext(t *testing.T) {
 		h.server.Drain(ctx, time.Hour)
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("Drain returned after %v, want with its context after 1 s", took)
+		}
+		end()
+		for range cap(closed) {
+			if err := <-closed; err != nil {
+				t.Errorf("the server goes away: %v", err)
+			}
 		}
 	})
 }

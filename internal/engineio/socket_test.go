@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -135,27 +136,34 @@ func (s *socket) want(why, text string) {
 // wantClose reads a close frame with the code, answers it, and wants the end of the connection.
 func (s *socket) wantClose(why string, code int) {
 	s.t.Helper()
+	if err := s.awaitClose(code); err != nil {
+		s.t.Fatalf("%s: %v", why, err)
+	}
+}
+
+// awaitClose is wantClose for a goroutine that is not the test's.
+func (s *socket) awaitClose(code int) error {
 	for {
 		first, payload, err := s.readFrame()
 		if err != nil {
-			s.t.Fatalf("%s: read %v, want close frame %d", why, err, code)
+			return fmt.Errorf("read %w, want close frame %d", err, code)
 		}
 		if first != frameClose {
 			continue
 		}
 		if len(payload) < 2 || int(binary.BigEndian.Uint16(payload)) != code {
-			s.t.Fatalf("%s: close frame % x, want code %d", why, payload, code)
+			return fmt.Errorf("close frame % x, want code %d", payload, code)
 		}
 		break
 	}
 	_, _ = s.conn.Write(clientFrame(frameClose, []byte{0x03, 0xe8})) // the server may have closed already
-	if _, err := io.Copy(io.Discard, s.r); err != nil && !errors.Is(err, io.ErrClosedPipe) && !isReset(err) {
-		s.t.Fatalf("%s: after the closing handshake read %v, want EOF", why, err)
+	_, err := io.Copy(io.Discard, s.r)
+	if err != nil && !errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, syscall.ECONNRESET) {
+		return fmt.Errorf("after the closing handshake read %w, want EOF", err)
 	}
 	_ = s.conn.Close()
+	return nil
 }
-
-func isReset(err error) bool { return strings.Contains(err.Error(), "reset") }
 
 // hangUp closes in the protocol's way and waits for the server to do so.
 func (s *socket) hangUp() {
