@@ -5,65 +5,60 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"chatapp/internal/chatclient"
 )
 
-// client is a user without a browser, connected over a raw WebSocket.
+// client is a user without a browser, connected over a raw WebSocket. It reads at all times, so that it
+// answers the server's pings however long a test takes.
 type client struct {
 	t       *testing.T
-	conn    *websocket.Conn
+	conn    *chatclient.Conn
 	lastID  int
-	answers chan answer // holds the answer to the one call under way; closed at the end of the connection
-}
-
-// answer is a message of the server that answers a call; other messages have no Ack.
-type answer struct {
-	Ack  int
-	Args []json.RawMessage
+	answers chan chatclient.Message // holds the answer to the one call under way; closed at the end of the connection
 }
 
 // connect makes a client of instance i, and claims a nickname for it.
 func (s *site) connect(t *testing.T, i int, nickname string) *client {
 	t.Helper()
-	conn, _, err := websocket.DefaultDialer.Dial("ws://"+s.proxies[i].address+"/ws?connect", nil)
+	target, err := chatclient.ParseTarget(s.url(i), chatclient.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t: t, answers: make(chan chatclient.Message, 1)}
+	c.conn, err = chatclient.Dial(t.Context(), target, chatclient.Options{
+		Protocol: chatclient.Raw, Auth: struct{}{}, Handler: c, WriteTimeout: timeout,
+	})
 	if err != nil {
 		t.Fatalf("dial instance %d: %v", i, err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	c := &client{t: t, conn: conn, answers: make(chan answer, 1)}
-	go c.read()
-	c.write(map[string]any{"connect": struct{}{}})
+	t.Cleanup(c.conn.Abort)
+	go func() {
+		defer close(c.answers)
+		_ = c.conn.Serve() // a test that needs the connection notices that it has ended
+	}()
 	if answer := c.call("nickname", nickname); string(answer[0]) != "false" {
 		t.Fatalf("nickname %q: %s", nickname, answer)
 	}
 	return c
 }
 
-func (c *client) write(message map[string]any) {
-	c.t.Helper()
-	if err := c.conn.WriteJSON(message); err != nil {
-		c.t.Fatalf("write %v: %v", message, err)
+// Handle implements chatclient.Handler: it keeps answers and drops everything else.
+func (c *client) Handle(kind chatclient.Kind, payload []byte) error {
+	if kind != chatclient.Ack {
+		return nil
 	}
+	m, err := chatclient.Raw.Parse(payload)
+	if err == nil {
+		c.answers <- m
+	}
+	return err
 }
 
 // emit sends an event that has no answer.
 func (c *client) emit(event string, args ...any) {
 	c.t.Helper()
-	c.write(map[string]any{"event": event, "args": args})
-}
-
-// read drops events and keeps answers until the connection ends. Reading at all times also answers the
-// server's pings, so that a test may take as long as it does.
-func (c *client) read() {
-	defer close(c.answers)
-	for {
-		var message answer
-		if err := c.conn.ReadJSON(&message); err != nil {
-			return
-		}
-		if message.Ack != 0 {
-			c.answers <- message
-		}
+	if err := c.conn.Emit(event, 0, args...); err != nil {
+		c.t.Fatalf("emit %s: %v", event, err)
 	}
 }
 
@@ -71,11 +66,13 @@ func (c *client) read() {
 func (c *client) call(event string, args ...any) []json.RawMessage {
 	c.t.Helper()
 	c.lastID++
-	c.write(map[string]any{"event": event, "args": args, "id": c.lastID})
+	if err := c.conn.Emit(event, c.lastID, args...); err != nil {
+		c.t.Fatalf("emit %s: %v", event, err)
+	}
 	select {
 	case got := <-c.answers:
-		if got.Ack != c.lastID {
-			c.t.Fatalf("answer to %s: got one to call %d, want %d", event, got.Ack, c.lastID)
+		if got.AckID != c.lastID {
+			c.t.Fatalf("answer to %s: got one to call %d, want %d", event, got.AckID, c.lastID)
 		}
 		return got.Args
 	case <-time.After(timeout):

@@ -202,7 +202,7 @@ func TestCluster(t *testing.T) {
 		if err != nil {
 			t.Fatalf("bob's line said in the partition is not acknowledged: %v", err)
 		}
-		answered = m.Ack == asked
+		answered = m.AckID == asked
 	}
 	d.fromAnn, d.fromBob = append(d.fromAnn, "ann: do you hear me?"), append(d.fromBob, "bob: anybody there?")
 	d.check()

@@ -2,22 +2,21 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"chatapp/internal/chatclient"
 )
 
 // user is a user of the chat at /ws, through the proxy. It reconnects with its resume token and
 // keeps the messages it receives.
 type user struct {
-	t    *testing.T
-	url  string
-	name string
+	t      *testing.T
+	target chatclient.Target
+	name   string
 
-	conn     *websocket.Conn
+	conn     *chatclient.Conn
 	instance string
 	token    string
 	offset   string
@@ -25,21 +24,16 @@ type user struct {
 	heard    []string // "name: text" of others, in order
 }
 
-// message is what /ws carries, either way.
-type message struct {
-	Event   string            `json:"event,omitempty"`
-	Args    []json.RawMessage `json:"args,omitempty"`
-	ID      int               `json:"id,omitempty"`
-	Ack     int               `json:"ack,omitempty"`
-	Connect map[string]any    `json:"connect,omitempty"`
-}
-
 // join connects under a name.
 func join(t *testing.T, address, name string) *user {
 	t.Helper()
-	c := &user{t: t, url: "ws://" + address + "/ws?connect", name: name}
+	target, err := chatclient.ParseTarget("http://"+address, chatclient.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &user{t: t, target: target, name: name}
 	c.connect()
-	t.Cleanup(func() { _ = c.conn.Close() })
+	t.Cleanup(func() { c.conn.Abort() })
 	ack := c.ask("nickname", name)
 	var detail struct {
 		Token string `json:"token"`
@@ -54,17 +48,17 @@ func join(t *testing.T, address, name string) *user {
 // connect dials the proxy and waits until the instance has sent its name.
 func (c *user) connect() {
 	c.t.Helper()
-	dialer := websocket.Dialer{HandshakeTimeout: wait}
-	conn, _, err := dialer.DialContext(c.t.Context(), c.url, nil)
+	auth := map[string]string{}
+	if c.token != "" {
+		auth = map[string]string{"token": c.token, "offset": c.offset}
+	}
+	conn, err := chatclient.Dial(c.t.Context(), c.target, chatclient.Options{
+		Protocol: chatclient.Raw, Auth: auth, WriteTimeout: wait,
+	})
 	if err != nil {
 		c.t.Fatalf("%s: dial: %v", c.name, err)
 	}
 	c.conn = conn
-	auth := map[string]any{"client": "test"} // anything: an empty object would be left out
-	if c.token != "" {
-		auth = map[string]any{"token": c.token, "offset": c.offset}
-	}
-	c.write(message{Connect: auth})
 	for c.instance = ""; c.instance == ""; {
 		if _, err := c.read(); err != nil {
 			c.t.Fatalf("%s: no session: %v", c.name, err)
@@ -80,23 +74,15 @@ func (c *user) reconnect() {
 			break
 		}
 	}
-	_ = c.conn.Close()
+	c.conn.Abort()
 	c.connect()
 }
 
-func (c *user) write(m message) {
-	c.t.Helper()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(wait))
-	if err := c.conn.WriteJSON(m); err != nil {
-		c.t.Fatalf("%s: write: %v", c.name, err)
-	}
-}
-
 // read reads one message and records what it says.
-func (c *user) read() (message, error) {
+func (c *user) read() (chatclient.Message, error) {
 	_ = c.conn.SetReadDeadline(time.Now().Add(wait))
-	var m message
-	if err := c.conn.ReadJSON(&m); err != nil {
+	m, err := c.conn.Next()
+	if err != nil {
 		return m, err
 	}
 	switch {
@@ -118,7 +104,7 @@ func (c *user) read() (message, error) {
 		}
 		c.heard = append(c.heard, from+": "+text)
 	}
-	// What can be replayed has its place in the log as the last argument, a string.
+	// What can be replayed has its log index as the last argument, a string.
 	known := map[string]int{"session": 1, "user message": 3, "announcement": 2}[m.Event]
 	if known > 0 && len(m.Args) > known {
 		var offset string
@@ -130,7 +116,7 @@ func (c *user) read() (message, error) {
 }
 
 // ask sends an event and returns the answer.
-func (c *user) ask(event string, args ...string) []json.RawMessage {
+func (c *user) ask(event string, args ...any) []json.RawMessage {
 	c.t.Helper()
 	id := c.post(event, args...)
 	for {
@@ -138,21 +124,19 @@ func (c *user) ask(event string, args ...string) []json.RawMessage {
 		if err != nil {
 			c.t.Fatalf("%s: no answer to %s %q: %v", c.name, event, args, err)
 		}
-		if m.Ack == id {
+		if m.Kind == chatclient.Ack && m.AckID == id {
 			return m.Args
 		}
 	}
 }
 
 // post sends an event and does not wait.
-func (c *user) post(event string, args ...string) (id int) {
+func (c *user) post(event string, args ...any) (id int) {
 	c.t.Helper()
 	c.asked++
-	m := message{Event: event, ID: c.asked}
-	for _, arg := range args {
-		m.Args = append(m.Args, json.RawMessage(fmt.Sprintf("%q", arg)))
+	if err := c.conn.Emit(event, c.asked, args...); err != nil {
+		c.t.Fatalf("%s: emit %s: %v", c.name, event, err)
 	}
-	c.write(m)
 	return c.asked
 }
 

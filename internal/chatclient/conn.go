@@ -71,7 +71,8 @@ type Conn struct {
 	writing sync.Mutex  // held while writing to conn
 }
 
-// Dial connects to a server and makes the opening handshake. ctx bounds only that. The caller must
+// Dial connects to a server and makes the opening handshake. Over a raw WebSocket it also sends the
+// credentials. ctx bounds only that. The caller must
 // call Serve, or Next until it returns an error, and then Abort.
 func Dial(ctx context.Context, target Target, o Options) (*Conn, error) {
 	if o.Protocol == Raw && o.Auth != nil {
@@ -81,7 +82,14 @@ func Dial(ctx context.Context, target Target, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConn(conn, rest, o), nil
+	c := newConn(conn, rest, o)
+	if o.Protocol == Raw && o.Auth != nil {
+		if err := c.writeText(Raw.connect(o.Auth)); err != nil {
+			c.Abort()
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // newConn returns a connection whose server has already sent rest.
@@ -108,13 +116,8 @@ func (c *Conn) Serve() error {
 	return c.read()
 }
 
-// begin asks to be let in, and handles what came behind the handshake.
+// begin handles what came behind the handshake.
 func (c *Conn) begin() error {
-	if c.options.Protocol == Raw && c.options.Auth != nil {
-		if err := c.writeText(Raw.connect(c.options.Auth)); err != nil {
-			return err
-		}
-	}
 	c.extend(c.options.Silence)
 	early := c.reader.early
 	c.reader.early = nil
@@ -178,6 +181,9 @@ func (c *Conn) Write(frames []byte) error {
 	_, err := c.conn.Write(frames)
 	return err
 }
+
+// SetReadDeadline bounds the calls of Next to come.
+func (c *Conn) SetReadDeadline(at time.Time) error { return c.conn.SetReadDeadline(at) }
 
 // SetWriteDeadline bounds the writes under way and those to come, for connections without a
 // WriteTimeout.
