@@ -17,6 +17,7 @@ import (
 // cluster is a chat: instances, and users at them.
 type cluster struct {
 	emulator  *emulatortest.Server
+	nameHold  time.Duration
 	instances []*instance // that should be alive
 	users     []*chatcheck.Client
 	lost      map[string]bool // names of users who have vanished for good
@@ -32,6 +33,9 @@ const (
 	senders = 6
 	// sendEvery is the time between two messages of a sender.
 	sendEvery = 150 * time.Millisecond
+	// maxOutstanding is how many messages of a sender may wait for their acknowledgement. Without a bound
+	// a machine that is too slow would be given ever more to do.
+	maxOutstanding = 50
 )
 
 // urls returns the addresses of the instances.
@@ -91,8 +95,15 @@ func (c *cluster) send(t *testing.T) (acknowledged *atomic.Int64, stop func()) {
 		group.Go(func() {
 			ticker := time.NewTicker(sendEvery)
 			defer ticker.Stop()
+			outstanding := make(chan struct{}, maxOutstanding)
 			for {
+				select {
+				case outstanding <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
 				group.Go(func() {
+					defer func() { <-outstanding }()
 					late, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 					defer cancel()
 					if _, err := user.Send(late, fmt.Sprintf("message %d", c.sequence.Add(1))); err != nil {

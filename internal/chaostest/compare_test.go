@@ -87,6 +87,6 @@ func (c *cluster) describe(name string) string {
 // held.
 func (c *cluster) mayHaveExpired(name string) bool {
 	return slices.ContainsFunc(c.users, func(user *chatcheck.Client) bool {
-		return user.Name() == name && user.Record().Away >= nameHold/2
+		return user.Name() == name && user.Record().Away >= c.nameHold/2
 	})
 }

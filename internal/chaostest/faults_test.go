@@ -11,7 +11,8 @@ import (
 // and has one order.
 func TestServiceBusFaultsLoseNothing(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, startWorker, "a", "b", "c")
+	c := newCluster(t, longHold)
+	c.start(t, startWorker, "a", "b", "c")
 	c.populate(t, c.urls())
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {

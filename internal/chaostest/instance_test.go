@@ -20,28 +20,35 @@ type instance struct {
 	cmd  *exec.Cmd
 }
 
-// The settings of all workers. Heartbeats are short, so that clients notice soon that an instance
-// has died.
+// The settings of all workers. Heartbeats are short, so that clients notice soon that an instance has
+// died.
 const (
 	heartbeat = 3 * time.Second
 	drain     = 4 * time.Second
-	nameHold  = 20 * time.Second
+)
+
+// How long the workers of a cluster hold the names of disconnected users.
+const (
+	// shortHold is for clusters that lose users, who must leave before the test goes on.
+	shortHold = 30 * time.Second
+	// longHold is longer than a busy machine may take to reconnect a user.
+	longHold = 10 * time.Minute
 )
 
 // settings returns a worker's environment, as NAME=value.
-func settings(t *testing.T, e *emulatortest.Server, replica string, port int) []string {
-	_, httpPort, err := net.SplitHostPort(e.HTTPAddress())
+func (c *cluster) settings(t *testing.T, replica string, port int) []string {
+	_, httpPort, err := net.SplitHostPort(c.emulator.HTTPAddress())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return []string{
 		"PORT=" + strconv.Itoa(port),
-		"AZURE_SERVICEBUS_CONNECTIONSTRING=" + e.ConnectionString(),
+		"AZURE_SERVICEBUS_CONNECTIONSTRING=" + c.emulator.ConnectionString(),
 		"EMULATOR_HTTP_PORT=" + httpPort,
 		"CONTAINER_APP_REPLICA_NAME=" + replica,
 		"PING_INTERVAL=" + heartbeat.String(),
 		"PING_TIMEOUT=" + heartbeat.String(),
-		"NAME_HOLD=" + nameHold.String(),
+		"NAME_HOLD=" + c.nameHold.String(),
 		"MESSAGE_RATE=0",
 		"DRAIN_TIMEOUT=" + drain.String(),
 		"LOG_FORMAT=json",
@@ -49,26 +56,29 @@ func settings(t *testing.T, e *emulatortest.Server, replica string, port int) []
 }
 
 // startWorker starts a worker in this process. It does not wait until the worker is ready.
-func startWorker(t *testing.T, e *emulatortest.Server, replica string) *instance {
+func startWorker(t *testing.T, c *cluster, replica string) *instance {
 	t.Helper()
-	w := workertest.StartUnready(t, nil, settings(t, e, replica, 0)...)
+	w := workertest.StartUnready(t, nil, c.settings(t, replica, 0)...)
 	return &instance{name: w.Worker.Instance(), url: w.URL, stop: w.Stop}
 }
 
-// startCluster starts instances by start, and waits until they are ready. The first is ready before
-// the others start: it begins the log.
-func startCluster(t *testing.T, start func(*testing.T, *emulatortest.Server, string) *instance,
-	names ...string) *cluster {
+// newCluster returns a cluster without instances.
+func newCluster(t *testing.T, nameHold time.Duration) *cluster {
 	t.Helper()
-	c := &cluster{emulator: emulatortest.Start(t), lost: make(map[string]bool)}
+	return &cluster{emulator: emulatortest.Start(t), nameHold: nameHold, lost: make(map[string]bool)}
+}
+
+// start starts instances by startOne, and waits until they are ready. The first is ready before the
+// others start: it begins the log.
+func (c *cluster) start(t *testing.T, startOne func(*testing.T, *cluster, string) *instance, names ...string) {
+	t.Helper()
 	for _, name := range names {
-		c.instances = append(c.instances, start(t, c.emulator, name))
+		c.instances = append(c.instances, startOne(t, c, name))
 		c.instances[0].waitReady(t)
 	}
 	for _, i := range c.instances {
 		i.waitReady(t)
 	}
-	return c
 }
 
 // waitReady waits until an instance is in sync with the cluster.

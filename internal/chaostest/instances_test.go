@@ -24,7 +24,7 @@ func (c *cluster) lose(at *instance, n int) {
 // It ends with t.
 func (c *cluster) replace(t *testing.T, old *instance, name string) {
 	t.Helper()
-	i := startProcessAt(t, c.emulator, name, old.port)
+	i := startProcessAt(t, c, name, old.port)
 	i.waitReady(t)
 	c.instances = append(c.instances, i)
 }
@@ -33,23 +33,30 @@ func (c *cluster) remove(old *instance) {
 	c.instances = slices.DeleteFunc(c.instances, func(i *instance) bool { return i == old })
 }
 
-// Under every fault of an instance, its users go on at the others. Those who do not come back leave
-// once.
-func TestInstanceFaultsLoseNothing(t *testing.T) {
+// The users of an instance that does not answer go on at the others. Those who do not come back leave once.
+func TestPausedInstanceLosesNothing(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, shortHold)
+	c.start(t, startProcess, "a", "b", "c")
+	c.populate(t, c.urls())
+	frozen := c.instances[1]
+	c.round(t, func() {
+		frozen.signal(t, syscall.SIGSTOP)
+		c.lose(frozen, 2)
+		pause(t, scaled(20*time.Second, 14*time.Second)) // the others evict it
+		frozen.signal(t, syscall.SIGCONT)
+		frozen.waitReady(t)
+	})
+}
+
+// The users of an instance that ends, in order or not, go on at the others. Those who do not come back
+// leave once.
+func TestEndedInstancesLoseNothing(t *testing.T) {
 	t.Parallel()
 	whole := t
-	c := startCluster(t, startProcess, "a", "b", "c")
+	c := newCluster(t, shortHold)
+	c.start(t, startProcess, "a", "b", "c")
 	c.populate(t, c.urls())
-	t.Run("paused", func(t *testing.T) {
-		frozen := c.instances[1]
-		c.round(t, func() {
-			frozen.signal(t, syscall.SIGSTOP)
-			c.lose(frozen, 2)
-			pause(t, scaled(20*time.Second, 14*time.Second)) // the others evict it
-			frozen.signal(t, syscall.SIGCONT)
-			frozen.waitReady(t)
-		})
-	})
 	t.Run("killed", func(t *testing.T) {
 		dead := c.instances[2]
 		c.round(t, func() {

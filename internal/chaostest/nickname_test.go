@@ -19,7 +19,8 @@ import (
 // When two users request the same nickname at the same time, at two processes, one of them gets it.
 func TestOneOfTwoRequestsForANicknameWins(t *testing.T) {
 	t.Parallel()
-	cluster := startCluster(t, startProcess, "a", "b")
+	cluster := newCluster(t, longHold)
+	cluster.start(t, startProcess, "a", "b")
 	const rounds, pairs = 1000, 10
 	var group sync.WaitGroup
 	var mu sync.Mutex

@@ -15,25 +15,23 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"chatapp/internal/emulator/emulatortest"
 )
 
 // startProcess starts a worker in a process of its own, and waits until it listens.
-func startProcess(t *testing.T, e *emulatortest.Server, replica string) *instance {
+func startProcess(t *testing.T, c *cluster, replica string) *instance {
 	t.Helper()
-	return startProcessAt(t, e, replica, 0)
+	return startProcessAt(t, c, replica, 0)
 }
 
 // startProcessAt is startProcess with a port.
-func startProcessAt(t *testing.T, e *emulatortest.Server, replica string, port int) *instance {
+func startProcessAt(t *testing.T, c *cluster, replica string, port int) *instance {
 	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := &instance{cmd: exec.Command(executable)}
-	i.cmd.Env = append(append(os.Environ(), asWorker+"=1"), settings(t, e, replica, port)...)
+	i.cmd.Env = append(append(os.Environ(), asWorker+"=1"), c.settings(t, replica, port)...)
 	stderr, err := i.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

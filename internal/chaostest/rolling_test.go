@@ -118,7 +118,8 @@ func (o *official) record(t *testing.T, messages int) chatcheck.Record {
 // go on, official clients too, and they do not all reconnect at once.
 func TestRollingRestartLosesNothing(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, startProcess, "a", "b", "c")
+	c := newCluster(t, longHold)
+	c.start(t, startProcess, "a", "b", "c")
 	p := startProxy(t, c.instances)
 	c.populate(t, []string{p.url()})
 	node := startOfficial(t, p.url(), "official")

@@ -18,9 +18,9 @@ import (
 // again with the newer image.
 func TestNewerVersionEndsWorker(t *testing.T) {
 	t.Parallel()
-	e := emulatortest.Start(t)
-	w := workertest.Start(t, nil, settings(t, e, "old", 0)...)
-	publishNewer(t, e)
+	c := newCluster(t, longHold)
+	w := workertest.Start(t, nil, c.settings(t, "old", 0)...)
+	publishNewer(t, c.emulator)
 	goesOn := time.AfterFunc(patience, w.Drain)
 	defer goesOn.Stop()
 	if err := w.Wait(); !errors.Is(err, backplane.ErrVersion) {

@@ -77,7 +77,7 @@ func Join(ctx context.Context, o Options) (*Client, error) {
 	}
 	c := &Client{options: o, done: make(chan struct{}), changed: make(chan struct{})}
 	c.link.next = o.First
-	c.record.Name = o.Name
+	c.record.Name, c.record.raw = o.Name, o.Protocol == chatclient.Raw
 	for _, url := range o.URLs {
 		target, err := chatclient.ParseTarget(url, o.Protocol)
 		if err != nil {

@@ -46,6 +46,7 @@ type record struct {
 	Record
 	seen     map[string]bool // ids of Lines
 	received int             // messages of others among Lines
+	raw      bool            // the client speaks the raw protocol
 	since    time.Time       // when the client was disconnected; zero: it is connected, or never was
 }
 
@@ -100,10 +101,12 @@ func (r *record) event(m chatclient.Message, live bool) error {
 		if err := decode(m.Args, &l.From, &l.Text, nil, &l.ID); err != nil {
 			return fmt.Errorf("user message: %w", err)
 		}
-		if l.From == r.Name {
+		if l.From != r.Name {
+			r.line(l, true)
+		} else if !r.raw || r.Reconnects == 0 {
+			// After a reconnect without a pid the server takes the client for one that has not seen these.
 			r.problem("received its own message %q", l.Text)
 		}
-		r.line(l, true)
 	case "announcement":
 		return r.announcement(m.Args, live)
 	case "history":

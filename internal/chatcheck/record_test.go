@@ -43,3 +43,21 @@ func TestSharedAnnouncementAddsALineForEachUser(t *testing.T) {
 		t.Errorf("a repeated line counts %d duplicates, %v, want 1", len(r.Duplicates), err)
 	}
 }
+
+// A raw client presents no pid: after a reconnect the server can't know that it has its own messages.
+func TestOwnMessageIsAProblemUnlessARawClientHasReconnected(t *testing.T) {
+	own := chatclient.Message{Event: "user message"}
+	for _, arg := range []string{`"Ann"`, `"text"`, `{}`, `"1.x"`} {
+		own.Args = append(own.Args, json.RawMessage(arg))
+	}
+	for _, tt := range []struct {
+		raw        bool
+		reconnects int
+		want       int
+	}{{false, 0, 1}, {false, 1, 1}, {true, 0, 1}, {true, 1, 0}} {
+		r := &record{Record: Record{Name: "Ann", Reconnects: tt.reconnects}, raw: tt.raw}
+		if err := r.event(own, true); err != nil || len(r.Problems) != tt.want || len(r.Lines) != 0 {
+			t.Errorf("raw %v, %d reconnects: %v, problems %q, want %d", tt.raw, tt.reconnects, err, r.Problems, tt.want)
+		}
+	}
+}
