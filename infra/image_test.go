@@ -185,7 +185,7 @@ func imageWorker(t *testing.T) string {
 		for _, command := range values(all, "RUN") {
 			run := exec.Command("sh", "-ec", strings.ReplaceAll(command, "/out/worker", binary))
 			run.Dir = source
-			run.Env = append(os.Environ(), "VERSION=image-test")
+			run.Env = append(os.Environ(), "VERSION=image-test", "GOFLAGS=") // as in the image, without -race
 			if out, err := run.CombinedOutput(); err != nil {
 				t.Fatalf("RUN %s: %v\n%s", command, err, out)
 			}
