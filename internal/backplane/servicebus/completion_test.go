@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"chatapp/internal/backplane"
+	"chatapp/internal/emulator"
 	"chatapp/internal/emulator/broker"
 	"chatapp/internal/emulator/emulatortest"
 	"chatapp/internal/waittest"
@@ -212,4 +213,28 @@ func TestSendsAreCountedAsBilled(t *testing.T) {
 	if got := m.sends.Load(); got != 5 {
 		t.Errorf("four messages of 0, 1, 64 KiB and one byte more count as %d operations, want 5", got)
 	}
+}
+
+// Peeking has a deadline. Without one, a service that is silent holds up Receive for as long as the SDK waits, which is
+// about five times as long.
+func TestReceiveFromSilentServiceFails(t *testing.T) {
+	t.Parallel()
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	e.Delay(emulator.Latency{Min: time.Hour, Max: time.Hour})
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { ended <- b.Receive(ctx, func([]byte) error { return nil }) }()
+	select {
+	case err := <-ended:
+		if err == nil || ctx.Err() != nil {
+			t.Errorf("Receive from a silent service = %v, want the error of its deadline", err)
+		}
+	case <-time.After(4 * peekTimeout):
+		t.Errorf("Receive waits for a silent service after %v", 4*peekTimeout)
+		cancel()
+		<-ended
+	}
+	e.Delay(emulator.Latency{})
 }
