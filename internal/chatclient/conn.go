@@ -141,11 +141,13 @@ func (c *Conn) message(payload []byte) error {
 	kind := c.options.Protocol.classify(payload)
 	switch kind {
 	case Open:
-		m, err := c.options.Protocol.Parse(payload)
-		if err != nil {
-			return err
+		if c.options.Silence > 0 {
+			m, err := c.options.Protocol.Parse(payload)
+			if err != nil {
+				return err
+			}
+			c.extend(m.Silence)
 		}
-		c.extend(m.Silence)
 		c.reply(opText, c.options.Protocol.connect(c.options.Auth))
 	case Ping:
 		c.extend(c.reader.silence)
