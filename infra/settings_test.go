@@ -141,7 +141,8 @@ func TestSettingsArriveAsTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	types := make(map[string]string)
-	for _, match := range regexp.MustCompile(`(?m)^param (\w+) (\w+)`).FindAllStringSubmatch(read(t, "main.bicep"), -1) {
+	parameter := regexp.MustCompile(`(?m)^param (\w+) (\w+)`)
+	for _, match := range parameter.FindAllStringSubmatch(read(t, "main.bicep"), -1) {
 		types[match[1]] = match[2]
 	}
 	reference := regexp.MustCompile(`^\$\{[A-Z0-9_]+\}$`)
@@ -179,7 +180,8 @@ func TestWorkerSettingsAreRead(t *testing.T) {
 		return names
 	}
 	declared := find("settings.bicep", `(?m)^  '([A-Z0-9_]+)'$`)
-	declared = slices.DeleteFunc(declared, func(name string) bool { return strings.HasPrefix(name, "P") && len(name) == 4 })
+	isPlanSize := func(name string) bool { return strings.HasPrefix(name, "P") && len(name) == 4 }
+	declared = slices.DeleteFunc(declared, isPlanSize)
 	for file, pattern := range map[string]string{
 		"main.parameters.json": `"([A-Z0-9_]+)": "\$\{CHAT_([A-Z0-9_]+)\}"`,
 		"chat.bicepparam":      `  ([A-Z0-9_]+): readEnvironmentVariable\('CHAT_([A-Z0-9_]+)', ''\)`,
