@@ -177,6 +177,9 @@ var workerBuild struct {
 // first call builds it for all tests; each test gets a copy.
 func imageWorker(t *testing.T) string {
 	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		missing(t, "no shell for the Dockerfile's commands: "+err.Error())
+	}
 	binary := filepath.Join(t.TempDir(), "worker")
 	workerBuild.once.Do(func() {
 		all := dockerfile(t)
