@@ -7,10 +7,10 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/inprocess"
+	"chatapp/internal/waittest"
 )
 
 // counting is a state machine that counts its entries.
@@ -43,9 +43,7 @@ func benchmarkEntries(b *testing.B, instances, size int) {
 		states[i] = &counting{}
 		nodes[i] = backplane.New(bus, states[i], backplane.Options{})
 		go func() { done <- nodes[i].Run(ctx) }()
-		for !nodes[i].Status().Ready {
-			time.Sleep(time.Millisecond)
-		}
+		waittest.Until(b, "the node is ready", func() bool { return nodes[i].Status().Ready })
 	}
 	var appended int64
 	body := make([]byte, size)

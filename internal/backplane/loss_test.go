@@ -77,7 +77,7 @@ func TestInstanceThatLostAnEntryJoinsAgain(t *testing.T) {
 	}
 }
 
-// Of two instances that have the same entries in different orders, one joins again.
+// If two instances have the same entries in different orders, one of them joins again.
 func TestDifferentOrdersAreReconciled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")

@@ -208,7 +208,7 @@ func TestRestartUnderTheSameNameIsAnotherProcess(t *testing.T) {
 	})
 }
 
-// Of two instances that were both cut off, neither evicts the other once the bus is back.
+// If two instances were both cut off, neither evicts the other once the bus is back.
 func TestSlowBusEvictsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")
