@@ -123,7 +123,7 @@ func runLocalCluster(
 	}
 	readInBackground()
 	c.address = listener.Addr().String()
-	console.printf("Local cloud: %d instances behind %s, joined by a Service Bus emulator", config.instances, c.url())
+	console.printf("Local cluster: %d instances behind %s, joined by a Service Bus emulator", config.instances, c.url())
 	console.printf("  bus  %s", server.ConnectionString())
 	console.printf("Type help for commands; stop with Ctrl-C.\n")
 	if err := runCluster(ctx, c, listener, stdin); err != nil {
