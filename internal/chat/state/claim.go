@@ -53,7 +53,9 @@ func (s *State) claimNew(from origin, c *Claim) Outcome {
 		return Outcome{Code: Overloaded}
 	case s.byKey[name.Key] == nil:
 	case c.Variant:
-		name = s.variant(name)
+		if name = s.variant(name); len(name.Name) > maxKeyBytes || len(name.Key) > maxKeyBytes {
+			return Outcome{Code: NameTaken}
+		}
 	default:
 		return Outcome{Code: NameTaken}
 	}

@@ -25,6 +25,7 @@ const (
 	MaxHoldMillis = 24 * 60 * 60 * 1000
 	maxList       = 4096
 	maxKeyBytes   = 2*maxNameBytes + 8 // a nickname or its key, and the number that makes it free
+	maxElements   = 1 << 20            // of any list, in commands and snapshots
 )
 
 // Command is the body of an entry. Encoded it is a sequence of CBOR items: version, kind, and the array
@@ -233,7 +234,7 @@ var (
 	encoding = must(cbor.CoreDetEncOptions().UserBufferEncMode())
 	decoding = must(cbor.DecOptions{
 		MaxNestedLevels:  8,
-		MaxArrayElements: 1 << 20,
+		MaxArrayElements: maxElements,
 		IndefLength:      cbor.IndefLengthForbidden,
 		TagsMd:           cbor.TagsForbidden,
 		UTF8:             cbor.UTF8RejectInvalid,

@@ -15,7 +15,9 @@ func Decode(encoded []byte) (*State, error) {
 	if err := decoding.Unmarshal(encoded, &saved); err != nil {
 		return nil, fmt.Errorf("decode snapshot: %w", err)
 	}
-	s := newState(saved.Bounds.Bounds)
+	bounds := saved.Bounds.Bounds
+	bounds.setDefaults()
+	s := newState(bounds)
 	s.log = logState{chain: saved.Chain, last: saved.Last, time: saved.Time}
 	s.seq = saved.Seq
 	if err := s.restore(&saved); err != nil {
@@ -33,17 +35,11 @@ func versionOf(encoded []byte) uint64 {
 }
 
 func (s *State) restore(saved *snapshot) error {
-	b := &saved.Bounds
-	for _, bound := range []int{b.RoomLines, b.HistoryBytes, b.Rooms, b.Users, b.Remembered, b.Expired} {
-		if bound < 0 || int64(bound) > 1<<31 {
-			return errors.New("bound out of range")
-		}
+	if saved.Bounds.Bounds != s.bounds {
+		return errors.New("bound out of range")
 	}
 	if saved.Last.Seq > saved.Seq {
 		return errors.New("last line is ahead of the numbers given")
-	}
-	if b.RecoveryMillis < 0 || b.RecoveryMillis > MaxHoldMillis {
-		return errors.New("bound out of range")
 	}
 	for i := range saved.Rooms {
 		if err := s.restoreRoom(&saved.Rooms[i]); err != nil {
@@ -54,6 +50,9 @@ func (s *State) restore(saved *snapshot) error {
 		u, err := s.restoreUser(&saved.Users[i])
 		if err != nil {
 			return err
+		}
+		if u.status == Connected && len(u.conns) == 0 {
+			return fmt.Errorf("user %d is connected without a socket", u.id)
 		}
 		if err := s.restoreMembership(u); err != nil {
 			return err
@@ -113,7 +112,7 @@ func (s *State) restoreUser(saved *savedUser) (*User, error) {
 	case u.id == 0 || u.id > s.seq || u.clientNo == 0 || u.name.Name == "" || u.name.Key == "" || u.protocol > V4,
 		len(u.name.Name) > maxKeyBytes || len(u.name.Key) > maxKeyBytes || len(u.sid) > MaxSID,
 		u.hold > MaxHoldMillis || len(u.rooms) > maxList,
-		len(saved.Conns) == 0 || len(saved.Conns) > maxConns:
+		len(saved.Conns) > maxConns:
 		return nil, fmt.Errorf("user %d is invalid", u.id)
 	case s.byToken[u.token] != nil || s.byClient[u.client] != nil:
 		return nil, fmt.Errorf("user %d has the secret of another", u.id)

@@ -32,7 +32,7 @@ func (r *Room) SortedMembers() []*User {
 
 // enter makes a user a member of a room, which it creates if need be. It reports false if there are too many rooms.
 func (s *State) enter(u *User, name string, time int64) bool {
-	if !s.makeRoom(name) {
+	if len(u.rooms) >= maxList || !s.makeRoom(name) {
 		return false
 	}
 	r := s.rooms[name]

@@ -30,7 +30,7 @@ type State struct {
 }
 
 // Bounds limit the State. They are part of it, so that all instances apply the same ones. Zero and negative fields
-// stand for their defaults.
+// stand for their defaults. The greatest numbers are 2^20, for HistoryBytes 2^30, and a day for RecoveryMillis.
 type Bounds struct {
 	RoomLines      int   // lines kept of a room; 1,000
 	HistoryBytes   int   // of the lines of all rooms; 16 MiB
@@ -52,10 +52,15 @@ func (b *Bounds) setDefaults() {
 		if *bound.value <= 0 {
 			*bound.value = bound.otherwise
 		}
+		if bound.value != &b.HistoryBytes {
+			*bound.value = min(*bound.value, maxElements) // more do not decode
+		}
 	}
+	b.HistoryBytes = min(b.HistoryBytes, 1<<30)
 	if b.RecoveryMillis <= 0 {
 		b.RecoveryMillis = 2 * 60 * 1000
 	}
+	b.RecoveryMillis = min(b.RecoveryMillis, MaxHoldMillis)
 }
 
 // Entry is one entry of the log. It is flat, so that a log which declares the same struct can convert its own.
