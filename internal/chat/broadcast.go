@@ -29,6 +29,10 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool, p *pendingCom
 			c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, "")
 		}
 		c.changeRosterLocked(ch.Room)
+		if ch.Lost && cl != nil && cl.user == u {
+			c.ignoreLocked(cl, ch.Room)
+			c.emitSessionLocked(cl, u.Rooms(), cl.socket.Recovered(), state.RoomClosed)
+		}
 	case state.Away, state.Back:
 		c.watchExpiryLocked(u)
 		c.changePresenceLocked(u)

@@ -25,7 +25,16 @@ func newGranted(u *state.User, secret string) granted {
 func (c *Chat) newClaim(cl *client, token state.Hash) *state.Claim {
 	return &state.Claim{Token: token, Client: cl.instance, SID: sidOf(cl.socket), Born: uint64(cl.born),
 		Protocol: cl.protocol, HoldMillis: uint64(c.options.NameHold.Milliseconds()),
-		RoomLimit: uint64(c.options.MaxRooms)}
+		RoomLimit: uint64(c.options.MaxRooms), Origin: c.originLocked(cl)}
+}
+
+// originLocked returns what the client's user shares rooms and history by with others: the person that is signed in, or
+// else the address; zero if neither is known.
+func (c *Chat) originLocked(cl *client) state.Hash {
+	if address := cl.socket.Handshake().Counted; address != "" {
+		return c.state.OriginOf("address " + address)
+	}
+	return state.Hash{}
 }
 
 func sidOf(s *socketio.Socket) string {

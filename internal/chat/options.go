@@ -33,7 +33,7 @@ type Options struct {
 	HistoryOnJoin int // lines that a client receives when it enters a room; 0: 100
 
 	// Bounds limit the replicated state. Only the instance that bootstraps the log uses them: the others take theirs
-	// from its snapshot.
+	// from its snapshot. Bounds.AddressKey should be random.
 	Bounds Bounds
 
 	// Observe receives the time that each message of this instance took to come back from the log. It is called with

@@ -31,6 +31,7 @@ var sentences = [state.NumCodes]string{
 	state.TooManyRooms: "You are in too many rooms.",
 	state.UnknownRoom:  "There is no such room.",
 	state.Overloaded:   "The chat is very busy. Try again in a moment.",
+	state.RoomClosed:   "A room that you were in was closed to make space for others.",
 	state.Unavailable:  "This server is shutting down.",
 }
 

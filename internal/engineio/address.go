@@ -11,11 +11,10 @@ import (
 // reads X-Forwarded-For from the right, past further trusted proxies, to the first address that is
 // not one. The client could have written everything left of that.
 func clientAddress(r *http.Request, trusted []netip.Prefix) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	ip, ok := peerAddress(r)
+	if !ok {
 		return r.RemoteAddr
 	}
-	ip := peer.Addr().Unmap()
 	if !contains(trusted, ip) {
 		return ip.String()
 	}
@@ -33,9 +32,26 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	return ip.String()
 }
 
-// limitedAddress returns what MaxSessionsPerAddress counts an address as: itself, or the /64 of an
-// IPv6 address. A subscriber chooses the last 64 bits freely, RFC 6177.
-func limitedAddress(address string) string {
+// peerAddress returns the address that the request's connection comes from.
+func peerAddress(r *http.Request) (ip netip.Addr, ok bool) {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return peer.Addr().Unmap(), err == nil
+}
+
+// fromUnknownProxy reports whether a request came through a proxy that is not among the trusted ones: a peer on this
+// machine or a private network that names somebody else as the client. Its address stands for all who use the proxy.
+// A peer on the internet can't cause this for itself.
+func fromUnknownProxy(r *http.Request, trusted []netip.Prefix) bool {
+	if r.Header.Get("X-Forwarded-For") == "" {
+		return false
+	}
+	ip, ok := peerAddress(r)
+	return !ok || (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()) && !contains(trusted, ip)
+}
+
+// CountedAddress returns what limits count an address as: itself, or the /64 of an IPv6 address. A subscriber chooses
+// the last 64 bits freely, RFC 6177.
+func CountedAddress(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return address

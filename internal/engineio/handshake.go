@@ -14,6 +14,9 @@ type Handshake struct {
 	// RemoteAddr is the client's address without port; behind trusted proxies the one that they
 	// forward.
 	RemoteAddr string
+	// Counted is what limits count the client's address as, see [CountedAddress]. It is "" where the address is not
+	// known: the request came through a proxy that is not among the trusted ones.
+	Counted string
 
 	rawQuery string
 	headers  string // alternate lines of names and values: a map would cost an idle session several times as much
@@ -37,8 +40,14 @@ func (h *Handshake) Header() http.Header {
 	return header
 }
 
-func newHandshake(r *http.Request, o *Options) Handshake {
-	addr := clientAddress(r, o.TrustedProxies)
+func (s *Server) newHandshake(r *http.Request) Handshake {
+	addr := clientAddress(r, s.options.TrustedProxies)
+	counted := ""
+	if fromUnknownProxy(r, s.options.TrustedProxies) {
+		s.foundProxy(r)
+	} else if counted = CountedAddress(addr); counted == addr {
+		counted = addr // one string in memory
+	}
 	var lines []byte // no field contains a line break: it would end it
 	for name, values := range r.Header {
 		if connectionHeader(name) {
@@ -48,7 +57,7 @@ func newHandshake(r *http.Request, o *Options) Handshake {
 			lines = append(append(append(append(lines, name...), '\n'), value...), '\n')
 		}
 	}
-	return Handshake{RemoteAddr: addr, rawQuery: keep(r.URL.RawQuery), headers: string(lines)}
+	return Handshake{RemoteAddr: addr, Counted: counted, rawQuery: keep(r.URL.RawQuery), headers: string(lines)}
 }
 
 // keep copies a query, so that it does not keep the request in memory. The query of most clients

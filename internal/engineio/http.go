@@ -57,6 +57,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// foundProxy notes that the server is behind a proxy that it was not told of.
+func (s *Server) foundProxy(r *http.Request) {
+	if s.proxied.CompareAndSwap(false, true) {
+		s.options.Logger.Warn("a proxy that TRUSTED_PROXIES does not list forwards requests: "+
+			"its clients are not limited by address", "remote", r.RemoteAddr)
+	}
+}
+
+// BehindUnknownProxy reports whether a request has come through a proxy that is not among the trusted ones. Clients
+// behind it are not limited by address.
+func (s *Server) BehindUnknownProxy() bool { return s.proxied.Load() }
+
 // route serves a request as its query asks, or refuses it. Engine.IO v4, "Protocol", "Handshake".
 func (s *Server) route(w http.ResponseWriter, r *http.Request) *httpError {
 	query, err := url.ParseQuery(r.URL.RawQuery)

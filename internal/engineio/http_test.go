@@ -198,8 +198,8 @@ func TestIPv6SubnetCountsAsOneAddress(t *testing.T) {
 		{"fe80::1%eth0", "fe80::/64"},
 		{"pipe", "pipe"},
 	} {
-		if got := limitedAddress(row.address); got != row.want {
-			t.Errorf("limitedAddress(%s) = %s, want %s", row.address, got, row.want)
+		if got := CountedAddress(row.address); got != row.want {
+			t.Errorf("CountedAddress(%s) = %s, want %s", row.address, got, row.want)
 		}
 	}
 	h := serve(t, Options{

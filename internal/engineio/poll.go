@@ -37,7 +37,7 @@ func (p *poll) wake() {
 // openPolling opens a session by its first GET. It answers with the open packet and what Opened has
 // sent.
 func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, protocol Protocol, base64Only bool) *httpError {
-	session, refusal := s.newSession(protocol, statePolling, newHandshake(r, &s.options))
+	session, refusal := s.newSession(protocol, statePolling, s.newHandshake(r))
 	if refusal != nil {
 		return refusal
 	}

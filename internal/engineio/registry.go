@@ -6,15 +6,15 @@ func (s *Server) register(session *Session) *httpError {
 	defer s.mu.Unlock()
 	address := ""
 	if s.options.MaxSessionsPerAddress > 0 {
-		address = limitedAddress(session.handshake.RemoteAddr)
+		address = session.handshake.Counted
 	}
 	switch {
 	case s.state != serving, s.options.MaxSessions > 0 && len(s.sessions) >= s.options.MaxSessions:
 		return errUnavailable
-	case s.options.MaxSessionsPerAddress > 0 && s.addresses[address] >= s.options.MaxSessionsPerAddress:
+	case address != "" && s.addresses[address] >= s.options.MaxSessionsPerAddress:
 		return errTooManySessions
 	}
-	if s.options.MaxSessionsPerAddress > 0 {
+	if address != "" {
 		s.addresses[address]++
 	}
 	s.sessions[session.id] = session
@@ -40,7 +40,7 @@ func (s *Server) unregister(session *Session) {
 	if s.options.MaxSessionsPerAddress == 0 {
 		return
 	}
-	address := limitedAddress(session.handshake.RemoteAddr)
+	address := session.handshake.Counted
 	s.addresses[address]--
 	if s.addresses[address] == 0 {
 		delete(s.addresses, address)

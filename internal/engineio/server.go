@@ -22,11 +22,12 @@ type Server struct {
 	running       sync.WaitGroup // sessions until their notifyClosed has returned, and all goroutines
 	slowConsumers atomic.Uint64
 	opened        atomic.Uint64
+	proxied       atomic.Bool // a request came through a proxy that is not trusted
 
 	mu sync.Mutex
 	// mu guards
 	sessions  map[string]*Session // by sid
-	addresses map[string]int      // sessions by limitedAddress; only where they are limited
+	addresses map[string]int      // sessions by Handshake.Counted; only where they are limited
 	conns     map[*conn]int       // goroutines that may wait for a WebSocket, to be cut when Shutdown must not wait
 	state     serverState
 }

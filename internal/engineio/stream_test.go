@@ -100,8 +100,8 @@ func FuzzClientAddress(f *testing.F) {
 		if _, err := netip.ParseAddr(address); err != nil {
 			t.Errorf("clientAddress with %q = %q: %v", forwarded, address, err)
 		}
-		if counted := limitedAddress(address); strings.Contains(counted, ":") != strings.HasSuffix(counted, "/64") {
-			t.Errorf("limitedAddress(%q) = %q", address, counted)
+		if counted := CountedAddress(address); strings.Contains(counted, ":") != strings.HasSuffix(counted, "/64") {
+			t.Errorf("CountedAddress(%q) = %q", address, counted)
 		}
 	})
 }

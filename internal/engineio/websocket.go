@@ -29,7 +29,7 @@ func (s *Server) WebSocketHandler() http.Handler {
 // refuses with an HTTP status. Reading goes on in another goroutine, so that the request's memory
 // is free again.
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, protocol Protocol) *httpError {
-	session, refusal := s.newSession(protocol, stateOpening, newHandshake(r, &s.options))
+	session, refusal := s.newSession(protocol, stateOpening, s.newHandshake(r))
 	if refusal != nil {
 		return refusal
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,6 +64,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Clean:            func(reason error) bool { return errors.Is(reason, engineio.ErrClientClosed) },
 		SignedIn:         signedIn(config.Chat.NicknameHeader),
 		Observe:          w.metrics.observeLog,
+		Bounds:           bounds(),
 		Logger:           log,
 	})
 	w.sockets = socketio.NewServer(socketio.Options{Recovery: w.chat.Recovery(), Logger: log})
@@ -94,6 +96,13 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	}
 	w.handler = w.routes()
 	return w, nil
+}
+
+// bounds returns the default bounds of the state, and a secret of its own. They count only if this instance begins the
+// log.
+func bounds() (b chat.Bounds) {
+	rand.Read(b.AddressKey[:])
+	return b
 }
 
 // signedIn returns a function that reads the signed-in user's name from a header, or nil without a header. Only the

@@ -95,7 +95,7 @@ func (s *State) bind(u *User, conn ConnID, c *Claim) {
 			s.byClient[c.Client] = u
 		}
 	}
-	u.sid, u.protocol, u.hold = c.SID, c.Protocol, c.HoldMillis
+	u.sid, u.protocol, u.hold, u.origin = c.SID, c.Protocol, c.HoldMillis, c.Origin
 	s.unbind(u, conn)
 	if len(u.conns) == maxConns {
 		s.unbind(u, u.conns[0].ConnID)

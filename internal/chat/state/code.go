@@ -21,6 +21,7 @@ const (
 	TooManyRooms
 	UnknownRoom
 	Overloaded
+	RoomClosed
 	Unavailable
 	NumCodes
 )
@@ -41,6 +42,7 @@ var codeNames = [NumCodes]string{
 	TooManyRooms: "too_many_rooms",
 	UnknownRoom:  "unknown_room",
 	Overloaded:   "overloaded",
+	RoomClosed:   "room_closed",
 	Unavailable:  "unavailable",
 }
 

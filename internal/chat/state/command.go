@@ -11,7 +11,7 @@ import (
 
 // commandVersion is raised when an existing kind changes. Instances ignore commands of a version or kind that they
 // don't know, so none may be appended before all instances know it.
-const commandVersion = 2
+const commandVersion = 3
 
 // arrayOfThree is the first byte of a Command after version and kind.
 const arrayOfThree = 0x83
@@ -73,6 +73,7 @@ type Claim struct {
 	HoldMillis uint64   // how long the user keeps its nickname when its instance leaves the cluster
 	RoomLimit  uint64   // how many rooms it may be in
 	Rooms      []string // that a new user is to enter
+	Origin     Hash     // by which users share rooms and history, see State.OriginOf; zero: unknown
 }
 
 // Rename changes the nickname of the user on the socket.

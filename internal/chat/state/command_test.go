@@ -19,19 +19,20 @@ var commands = []struct {
 	body    string // hexadecimal, with a space between items
 }{
 	{"claim", Command{Ref: 1, Conn: 2, Action: &Claim{Name: "Ann", Key: "ann", Token: Hash{1}, Client: Hash{2},
-		SID: "s", Born: 5, Protocol: V4, Variant: true, HoldMillis: 300, RoomLimit: 16, Rooms: []string{"go", "c"}}},
-		"02 01 83 01 02 8b 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
-			" 6173 05 01 f5 19012c 10 82 62676f 6163"},
-	{"rename", Command{Ref: 1, Conn: 2, Action: &Rename{Name: "Bé", Key: "bé"}}, "02 02 83 01 02 82 6342c3a9 6362c3a9"},
-	{"leave the chat", Command{Ref: 1, Conn: 200, Action: &LeaveChat{}}, "02 03 83 01 18c8 80"},
-	{"disconnect", Command{Ref: 1, Conn: 2, Action: &Disconnect{HoldMillis: 5}}, "02 04 83 01 02 81 05"},
+		SID: "s", Born: 5, Protocol: V4, Variant: true, HoldMillis: 300, RoomLimit: 16, Rooms: []string{"go", "c"},
+		Origin: Hash{3}}},
+		"03 01 83 01 02 8c 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
+			" 6173 05 01 f5 19012c 10 82 62676f 6163 5003" + zeros},
+	{"rename", Command{Ref: 1, Conn: 2, Action: &Rename{Name: "Bé", Key: "bé"}}, "03 02 83 01 02 82 6342c3a9 6362c3a9"},
+	{"leave the chat", Command{Ref: 1, Conn: 200, Action: &LeaveChat{}}, "03 03 83 01 18c8 80"},
+	{"disconnect", Command{Ref: 1, Conn: 2, Action: &Disconnect{HoldMillis: 5}}, "03 04 83 01 02 81 05"},
 	{"expire", Command{Action: &Expire{Users: []Stamp{{User: 7, Generation: 9}, {User: 8, Generation: 10}}}},
-		"02 05 83 00 00 81 82 82 07 09 82 08 0a"},
-	{"join", Command{Ref: 1, Conn: 2, Action: &Join{Room: "go", RoomLimit: 16}}, "02 06 83 01 02 82 62676f 10"},
-	{"leave", Command{Ref: 1, Conn: 2, Action: &Leave{Room: "go"}}, "02 07 83 01 02 81 62676f"},
+		"03 05 83 00 00 81 82 82 07 09 82 08 0a"},
+	{"join", Command{Ref: 1, Conn: 2, Action: &Join{Room: "go", RoomLimit: 16}}, "03 06 83 01 02 82 62676f 10"},
+	{"leave", Command{Ref: 1, Conn: 2, Action: &Leave{Room: "go"}}, "03 07 83 01 02 81 62676f"},
 	{"say", Command{Ref: 1, Conn: 2, Action: &Say{Room: "lobby", CID: "c1", Text: "hi"}},
-		"02 08 83 01 02 83 656c6f626279 626331 626869"},
-	{"typing", Command{Ref: 1, Conn: 2, Action: &Typing{Room: "lobby", On: true}}, "02 09 83 01 02 82 656c6f626279 f5"},
+		"03 08 83 01 02 83 656c6f626279 626331 626869"},
+	{"typing", Command{Ref: 1, Conn: 2, Action: &Typing{Room: "lobby", On: true}}, "03 09 83 01 02 82 656c6f626279 f5"},
 }
 
 func unhex(t testing.TB, text string) []byte {
@@ -64,30 +65,30 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		want       error
 	}{
 		{"empty", "", errMalformed},
-		{"version only", "02", errMalformed},
-		{"earlier version", "01 03 01 02", errUnknown},
-		{"later version", "03 03 83 01 02 80", errUnknown},
-		{"kind 0", "02 00 83 01 02 80", errUnknown},
-		{"kind of a later release", "02 0a 83 01 02 80", errUnknown},
-		{"cut off", "02 03 83 01 18", errMalformed},
-		{"action missing", "02 03 82 01 02", errMalformed},
-		{"action null", "02 03 83 01 02 f6", errMalformed},
-		{"command null", "02 03 f6", errMalformed},
-		{"field missing", "02 06 83 01 02 81 62676f", errMalformed},
-		{"field too many", "02 03 83 01 02 81 00", errMalformed},
-		{"bytes behind", "02 03 83 01 02 80 00", errMalformed},
-		{"negative number", "02 03 83 01 20 80", errMalformed},
-		{"text not UTF-8", "02 07 83 01 02 81 6267ff", errMalformed},
-		{"text above its limit", "02 07 83 01 02 81 7881" + strings.Repeat("67", 129), errMalformed},
-		{"list longer than the body", "02 05 83 00 00 81 9a00ffffff 82 07 09", errMalformed},
-		{"claim of a room without a name", "02 01 83 01 02 8b 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
-			" 60 05 00 f4 00 00 82 623030 60", errMalformed},
-		{"hold time beyond a day", "02 04 83 01 02 81 1a05265c01", errMalformed},
-		{"room without a name", "02 06 83 01 02 82 60 10", errMalformed},
-		{"name without a key", "02 02 83 01 02 82 6142 60", errMalformed},
-		{"empty message", "02 08 83 01 02 83 656c6f626279 60 60", errMalformed},
-		{"unknown protocol", "02 01 83 01 02 8b 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
-			" 60 05 02 f4 00 00 80", errMalformed},
+		{"version only", "03", errMalformed},
+		{"earlier version", "02 03 83 01 02 80", errUnknown},
+		{"later version", "04 03 83 01 02 80", errUnknown},
+		{"kind 0", "03 00 83 01 02 80", errUnknown},
+		{"kind of a later release", "03 0a 83 01 02 80", errUnknown},
+		{"cut off", "03 03 83 01 18", errMalformed},
+		{"action missing", "03 03 82 01 02", errMalformed},
+		{"action null", "03 03 83 01 02 f6", errMalformed},
+		{"command null", "03 03 f6", errMalformed},
+		{"field missing", "03 06 83 01 02 81 62676f", errMalformed},
+		{"field too many", "03 03 83 01 02 81 00", errMalformed},
+		{"bytes behind", "03 03 83 01 02 80 00", errMalformed},
+		{"negative number", "03 03 83 01 20 80", errMalformed},
+		{"text not UTF-8", "03 07 83 01 02 81 6267ff", errMalformed},
+		{"text above its limit", "03 07 83 01 02 81 7881" + strings.Repeat("67", 129), errMalformed},
+		{"list longer than the body", "03 05 83 00 00 81 9a00ffffff 82 07 09", errMalformed},
+		{"claim of a room without a name", "03 01 83 01 02 8c 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
+			" 60 05 00 f4 00 00 82 623030 60 5003" + zeros, errMalformed},
+		{"hold time beyond a day", "03 04 83 01 02 81 1a05265c01", errMalformed},
+		{"room without a name", "03 06 83 01 02 82 60 10", errMalformed},
+		{"name without a key", "03 02 83 01 02 82 6142 60", errMalformed},
+		{"empty message", "03 08 83 01 02 83 656c6f626279 60 60", errMalformed},
+		{"unknown protocol", "03 01 83 01 02 8c 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
+			" 60 05 02 f4 00 00 80 5003" + zeros, errMalformed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if c, err := DecodeCommand(unhex(t, test.body)); !errors.Is(err, test.want) {

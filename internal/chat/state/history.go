@@ -53,12 +53,16 @@ func (s *State) record(name string, l Line) Line {
 	l.Seq, l.Check = s.next(), uint32(s.log.chain>>32^s.log.chain)
 	s.log.last = l.Position()
 	r.active = l.Seq
+	if l.Kind == MessageLine || r.used == 0 {
+		r.used = s.log.time
+	}
 	r.lines = append(r.lines, l)
-	s.histBytes += l.size()
+	s.charge(r, l.size())
 	if len(r.lines) > s.bounds.RoomLines {
 		s.trim(r, len(r.lines)-s.bounds.RoomLines)
 	}
-	for s.histBytes > s.bounds.HistoryBytes && s.trimOldest() {
+	if s.histBytes > s.bounds.HistoryBytes {
+		s.trimLargest()
 	}
 	return l
 }
@@ -66,27 +70,11 @@ func (s *State) record(name string, l Line) Line {
 // trim drops a room's n oldest lines.
 func (s *State) trim(r *Room, n int) {
 	for i := range n {
-		s.histBytes -= r.lines[i].size()
+		s.charge(r, -r.lines[i].size())
 		r.trimmed = r.lines[i].Seq
 		r.lines[i] = Line{}
 	}
 	r.lines = r.lines[n:]
-}
-
-// trimOldest drops some of the oldest lines of the room that has the oldest one. It reports false if there are none.
-func (s *State) trimOldest() bool {
-	const some = 16
-	var oldest *Room
-	for _, r := range s.rooms {
-		if len(r.lines) > 0 && (oldest == nil || r.lines[0].Seq < oldest.lines[0].Seq) {
-			oldest = r
-		}
-	}
-	if oldest == nil {
-		return false
-	}
-	s.trim(oldest, min(some, len(oldest.lines)))
-	return true
 }
 
 // since returns a room's lines after a number, and false if not all of them are kept.

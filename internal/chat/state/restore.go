@@ -88,15 +88,18 @@ func (s *State) restoreRoom(saved *savedRoom) error {
 		n > 0 && (saved.Lines[0].Seq <= saved.Trimmed || saved.Lines[n-1].Seq > s.seq) {
 		return fmt.Errorf("lines of room %q are out of order", saved.Name)
 	}
+	size := 0
 	for i := range saved.Lines {
 		l := &saved.Lines[i]
 		if l.Kind >= LineKinds || l.From == "" || len(l.Text) > MaxText || len(l.CID) > MaxCID {
 			return fmt.Errorf("line %d of room %q is invalid", l.Seq, saved.Name)
 		}
-		s.histBytes += l.size()
+		size += l.size()
 	}
-	s.rooms[saved.Name] = &Room{name: saved.Name, members: make(map[uint64]*User), lines: saved.Lines,
-		trimmed: saved.Trimmed, active: saved.Active}
+	r := &Room{name: saved.Name, members: make(map[uint64]*User), lines: saved.Lines,
+		trimmed: saved.Trimmed, active: saved.Active, used: saved.Used, maker: saved.Maker}
+	s.addRoom(r)
+	s.charge(r, size)
 	return nil
 }
 
@@ -104,7 +107,8 @@ func (s *State) restoreRoom(saved *savedRoom) error {
 func (s *State) restoreUser(saved *savedUser) (*User, error) {
 	u := &User{id: saved.ID, name: saved.Name, token: saved.Token, client: saved.Client, clientNo: saved.ClientNo,
 		sid: saved.SID, protocol: saved.Protocol, orphaned: saved.Orphaned, generation: saved.Generation,
-		hold: saved.Hold, expiredAt: saved.ExpiredAt, rooms: saved.Rooms}
+		hold: saved.Hold, expiredAt: saved.ExpiredAt, rooms: saved.Rooms,
+		origin: saved.Origin}
 	if saved.Disconnected {
 		u.status = Disconnected
 	}

@@ -14,6 +14,9 @@ type Room struct {
 	lines   []Line // oldest first
 	trimmed uint64 // number of the last line dropped from the front, or the State's when the room was created
 	active  uint64 // number of the last event here
+	used    int64  // when somebody last said something here, or it was made, by the log's time
+	maker   Hash   // the origin of the user that made it; zero: the lobby
+	bytes   int    // of its lines
 }
 
 // Name returns the folded name of the room.
@@ -32,7 +35,7 @@ func (r *Room) SortedMembers() []*User {
 
 // enter makes a user a member of a room, which it creates if need be. It reports false if there are too many rooms.
 func (s *State) enter(u *User, name string, time int64) bool {
-	if len(u.rooms) >= maxList || !s.makeRoom(name) {
+	if len(u.rooms) >= maxList || !s.makeRoom(u, name, time) {
 		return false
 	}
 	r := s.rooms[name]
@@ -49,32 +52,6 @@ func (s *State) exit(u *User, name string, time int64) {
 	u.rooms = slices.DeleteFunc(u.rooms, func(r string) bool { return r == name })
 	l := s.record(name, Line{Kind: LeaveLine, Time: time, User: u.id, From: u.name.Name})
 	s.change(Change{Kind: Left, User: u, Room: name, Line: l})
-}
-
-// makeRoom creates a room unless it exists. At Bounds.Rooms it drops the empty room that was active the longest time
-// ago; without one it reports false. The lobby is exempt from the bound.
-func (s *State) makeRoom(name string) bool {
-	if s.rooms[name] != nil {
-		return true
-	}
-	if len(s.rooms) >= s.bounds.Rooms && name != Lobby {
-		var oldest *Room
-		for _, r := range s.rooms {
-			if len(r.members) == 0 && r.name != Lobby && (oldest == nil || r.active < oldest.active) {
-				oldest = r
-			}
-		}
-		if oldest == nil {
-			return false
-		}
-		for _, l := range oldest.lines {
-			s.histBytes -= l.size()
-		}
-		delete(s.rooms, oldest.name)
-	}
-	// There may have been a room of this name before: a user that returns to it has missed everything up to now.
-	s.rooms[name] = &Room{name: name, members: make(map[uint64]*User), trimmed: s.seq, active: s.seq}
-	return true
 }
 
 func (c *Join) apply(s *State, from origin) Outcome {

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -94,6 +95,9 @@ func (s *script) check() {
 	}
 	if again.histBytes != s.state.histBytes {
 		s.t.Errorf("bytes of history = %d, counted again %d", s.state.histBytes, again.histBytes)
+	}
+	if !maps.Equal(again.shares, s.state.shares) {
+		s.t.Errorf("shares = %v, counted again %v", s.state.shares, again.shares)
 	}
 	if len(again.byConn) != len(s.state.byConn) || len(again.byToken) != len(s.state.byToken) ||
 		len(again.byClient) != len(s.state.byClient) || len(again.byKey) != len(s.state.byKey) {

@@ -6,7 +6,7 @@ import (
 )
 
 // snapshotVersion is raised when the encoding changes. Decode refuses all other versions.
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 // A snapshot is a CBOR array of the structs below, each an array of its fields. Equal States have equal snapshots.
 type (
@@ -43,6 +43,7 @@ type (
 		ExpiredAt    int64
 		Rooms        []string
 		Conns        []savedConn
+		Origin       Hash
 	}
 	savedConn struct {
 		_        struct{} `cbor:",toarray"`
@@ -57,6 +58,8 @@ type (
 		Lines   []Line
 		Trimmed uint64
 		Active  uint64
+		Used    int64
+		Maker   Hash
 	}
 	savedSaid struct {
 		_   struct{} `cbor:",toarray"`
@@ -81,7 +84,7 @@ func (s *State) Encode() []byte {
 	for _, name := range slices.Sorted(maps.Keys(s.rooms)) {
 		r := s.rooms[name]
 		saved.Rooms = append(saved.Rooms,
-			savedRoom{Name: name, Lines: r.lines, Trimmed: r.trimmed, Active: r.active})
+			savedRoom{Name: name, Lines: r.lines, Trimmed: r.trimmed, Active: r.active, Used: r.used, Maker: r.maker})
 	}
 	saved.Said = make([]savedSaid, 0, len(s.said.order))
 	for _, key := range s.said.order {
@@ -97,7 +100,7 @@ func (s *State) Encode() []byte {
 func (u *User) save() savedUser {
 	saved := savedUser{ID: u.id, Name: u.name, Token: u.token, Client: u.client, ClientNo: u.clientNo, SID: u.sid,
 		Protocol: u.protocol, Disconnected: u.status == Disconnected, Orphaned: u.orphaned, Generation: u.generation,
-		Hold: u.hold, ExpiredAt: u.expiredAt, Rooms: u.rooms}
+		Hold: u.hold, ExpiredAt: u.expiredAt, Rooms: u.rooms, Origin: u.origin}
 	saved.Conns = make([]savedConn, len(u.conns))
 	for i, b := range u.conns {
 		saved.Conns[i] = savedConn{Instance: b.Instance, Conn: b.Conn, ClientNo: b.clientNo, Born: b.born}

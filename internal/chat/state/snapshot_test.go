@@ -11,10 +11,10 @@ import (
 func TestSnapshotOfAnotherVersionIsRefused(t *testing.T) {
 	s := newScript(t)
 	s.populate()
-	for _, version := range []byte{1, snapshotVersion + 1} {
+	for _, version := range []byte{snapshotVersion - 1, snapshotVersion + 1} {
 		encoded := s.state.Encode()
 		encoded[1] = version
-		if _, err := Decode(encoded); err == nil || !strings.Contains(err.Error(), "this instance reads version 2") {
+		if _, err := Decode(encoded); err == nil || !strings.Contains(err.Error(), "this instance reads version 3") {
 			t.Errorf("Decode of version %d = %v, want an error that names both versions", version, err)
 		}
 	}

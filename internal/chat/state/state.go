@@ -23,22 +23,29 @@ type State struct {
 	byConn    map[ConnID]*User
 	expired   []*User // in the order in which they expired
 	rooms     map[string]*Room
-	histBytes int // of all lines
+	histBytes int            // of all lines
+	shares    map[Hash]share // of the rooms and their lines, by Room.maker
 	said      remembered
 
-	changes []Change // by the entry being applied; the array is used again
+	givenUp, dropped uint64   // see Size; they are no part of a snapshot
+	changes          []Change // by the entry being applied; the array is used again
 }
 
 // Bounds limit the State. They are part of it, so that all instances apply the same ones. Zero and negative fields
-// stand for their defaults. The greatest numbers are 2^20, for HistoryBytes 2^30, and a day for RecoveryMillis.
+// stand for their defaults. The greatest numbers are 2^20, for HistoryBytes 2^30, and a day for RecoveryMillis and
+// IdleMillis. AddressKey has no default.
 type Bounds struct {
 	RoomLines      int   // lines kept of a room; 1,000
 	HistoryBytes   int   // of the lines of all rooms; 16 MiB
-	Rooms          int   // 1,000; one more replaces the room that has been empty for the longest time
+	Rooms          int   // 10,000; one more replaces another, see makeRoom
 	Users          int   // with a nickname at a time; 100,000
 	Remembered     int   // messages whose repetition is noticed; 8,192
 	Expired        int   // users without a nickname that may still return; 4,096
 	RecoveryMillis int64 // how long after its nickname was freed a user may return; 2 minutes
+	IdleMillis     int64 // after so long without a message a room with members may be given up for another; 1 hour
+
+	// AddressKey is the secret under which OriginOf hashes. It is made at random where a log begins.
+	AddressKey Hash
 }
 
 func (b *Bounds) setDefaults() {
@@ -46,7 +53,7 @@ func (b *Bounds) setDefaults() {
 		value     *int
 		otherwise int
 	}{
-		{&b.RoomLines, 1000}, {&b.HistoryBytes, 16 << 20}, {&b.Rooms, 1000}, {&b.Users, 100_000},
+		{&b.RoomLines, 1000}, {&b.HistoryBytes, 16 << 20}, {&b.Rooms, 10_000}, {&b.Users, 100_000},
 		{&b.Remembered, 8192}, {&b.Expired, 4096},
 	} {
 		if *bound.value <= 0 {
@@ -60,7 +67,10 @@ func (b *Bounds) setDefaults() {
 	if b.RecoveryMillis <= 0 {
 		b.RecoveryMillis = 2 * 60 * 1000
 	}
-	b.RecoveryMillis = min(b.RecoveryMillis, MaxHoldMillis)
+	if b.IdleMillis <= 0 {
+		b.IdleMillis = 60 * 60 * 1000
+	}
+	b.RecoveryMillis, b.IdleMillis = min(b.RecoveryMillis, MaxHoldMillis), min(b.IdleMillis, MaxHoldMillis)
 }
 
 // Entry is one entry of the log. It is flat, so that a log which declares the same struct can convert its own.
@@ -97,6 +107,7 @@ type Change struct {
 	Line Line   // of Said, Joined, Left and Renamed
 	Old  ConnID // of Bound: the socket that the user was on before; zero: none
 	On   bool   // of Typed: the user types; false: it has stopped
+	Lost bool   // of Left: the room was given up for another
 }
 
 // ChangeKind tells Changes apart.
@@ -130,6 +141,7 @@ func newState(b Bounds) *State {
 		byClient: make(map[Hash]*User),
 		byConn:   make(map[ConnID]*User),
 		rooms:    make(map[string]*Room),
+		shares:   make(map[Hash]share),
 		said:     newRemembered(),
 	}
 }
@@ -225,11 +237,17 @@ type Size struct {
 	Rooms        int
 	Lines        int
 	HistoryBytes int
+
+	// Since this State was made or decoded: rooms given up for others, and lines dropped because the history of all
+	// rooms was full.
+	RoomsGivenUp uint64
+	LinesDropped uint64
 }
 
 // Size counts; that takes a while, in proportion to the users and rooms.
 func (s *State) Size() Size {
-	n := Size{Users: len(s.users), Expired: len(s.expired), Rooms: len(s.rooms), HistoryBytes: s.histBytes}
+	n := Size{Users: len(s.users), Expired: len(s.expired), Rooms: len(s.rooms), HistoryBytes: s.histBytes,
+		RoomsGivenUp: s.givenUp, LinesDropped: s.dropped}
 	for _, u := range s.users {
 		if u.status == Disconnected {
 			n.Disconnected++

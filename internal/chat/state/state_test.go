@@ -140,7 +140,12 @@ func TestRoomsHaveLimits(t *testing.T) {
 		t.Error("room c still exists, want it replaced")
 	}
 	s.do("b", claimOf(5, "Eve"))
-	s.want("no room is empty", s.do("b", join(5, "g")), "overloaded")
+	s.want("no room is empty, and Ann has made two", s.do("b", join(5, "g")),
+		"Ann leaves go; Bob leaves go; Eve joins g")
+	s.do("b", claimOf(6, "Fay"))
+	s.want("no room is empty, and all have made one", s.do("b", join(6, "h")), "overloaded")
+	s.at.Time += s.state.bounds.IdleMillis
+	s.want("the longest idle", s.do("b", join(6, "h")), "Bob leaves e; Fay joins h")
 	s.check()
 }
 

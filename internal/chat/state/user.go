@@ -27,6 +27,7 @@ type User struct {
 	id       uint64
 	name     Nickname
 	token    Hash
+	origin   Hash   // see Claim
 	client   Hash   // the client instance that is or was connected last; zero: none
 	clientNo uint64 // grows when another client instance returns, which has not seen what the one before has sent
 	sid      string
@@ -62,6 +63,9 @@ func (u *User) Nickname() Nickname { return u.name }
 
 // Token returns the hash of the user's resume token.
 func (u *User) Token() Hash { return u.token }
+
+// Origin returns the hash of the subject or address that the user is or was connected from last; zero: unknown.
+func (u *User) Origin() Hash { return u.origin }
 
 // SID returns the public Socket.IO id of the socket that the user is or was on last; "" if the log does not have it.
 func (u *User) SID() string { return u.sid }
