@@ -116,7 +116,7 @@ func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User,
 	for _, room := range added {
 		c.emitHistoryLocked(cl, room, true)
 	}
-	if !p.resumes {
+	if !p.resumes && cl.ahead == nil {
 		c.rosters.joiners = append(c.rosters.joiners, cl)
 	}
 	if cl.assigned == nil {

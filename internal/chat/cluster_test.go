@@ -24,6 +24,7 @@ type cluster struct {
 	changed *sync.Cond
 	entries []Entry
 	foreign uint64 // entries of instances that are not replicas
+	gone    string // a replica that is no longer a member
 	ended   bool
 }
 
@@ -76,7 +77,12 @@ func newCluster(t testing.TB, n int, o Options) *cluster {
 func (c *cluster) members(self string) func() Cluster {
 	return func() Cluster {
 		all := Cluster{Ready: true, Latency: 1500 * time.Microsecond}
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		for _, r := range c.replicas {
+			if r.name == c.gone {
+				continue
+			}
 			all.Instances = append(all.Instances, Instance{Name: r.name, Self: r.name == self})
 		}
 		return all

@@ -84,9 +84,7 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 			c.emitHistoryLocked(cl, room, false)
 			c.listenLocked(cl, room)
 		}
-	}
-	for _, room := range rooms {
-		c.emitRosterLocked(cl, room)
+		c.emitPresentLocked(cl, rooms)
 	}
 	claim := c.newClaim(cl, user.token)
 	if u == nil {

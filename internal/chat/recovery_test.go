@@ -7,8 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"chatapp/internal/chat/state"
 )
 
 func TestClientIsRecoveredOnAnotherInstance(t *testing.T) {
@@ -89,81 +87,6 @@ func wantLines(t *testing.T, messages []string, n int) {
 	if len(lines) != n {
 		t.Fatalf("%d messages were replayed, want %d", len(lines), n)
 	}
-}
-
-// A client that returns from an instance further ahead must not receive anything twice.
-func TestClientWaitsForAnInstanceBehindIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 2, Options{MessageRate: -1})
-		p := &page{}
-		p.open(&c.replicas[0].site)
-		p.name("Ann")
-		bob := c.replicas[0].join("Bob")
-		p.until("bob", "nicknames")
-		synctest.Wait()
-		c.replicas[1].set(func(r *replica) { r.paused = true })
-		for i := range 10 {
-			bob.sent(fmt.Sprint("line ", i))
-		}
-		var messages []string
-		for range 10 {
-			messages = append(messages, p.hear("live"))
-		}
-		p.Close()
-		if !p.open(&c.replicas[1].site) {
-			t.Fatal("client was not recovered")
-		}
-		p.until("connected", "status")
-		for i := 10; i < 15; i++ {
-			bob.sent(fmt.Sprint("line ", i))
-		}
-		p.WantNothing("the replica has not come so far", time.Second)
-		c.replicas[1].set(func(r *replica) { r.paused = false })
-		for range 5 {
-			messages = append(messages, p.hear("the rest"))
-		}
-		wantLines(t, messages, 15)
-		c.agree()
-	})
-}
-
-// The cluster may have lost what a client has received. Then the client does not wait for it.
-func TestClientDoesNotWaitForALostLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 2, Options{})
-		bob := c.replicas[1].join("Bob")
-		p := &page{}
-		p.open(&c.replicas[0].site)
-		p.name("Ann")
-		before := c.replicas[0].Snapshot()
-		bob.sent("lost")
-		bob.sent("lost, too")
-		p.hear("lost")
-		p.hear("lost, too")
-		synctest.Wait()
-		for _, r := range c.replicas {
-			if err := r.Restore(before); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, args := p.take("what is shown is void"); args[0] != "lobby" || args[1].(map[string]any)["reset"] != true {
-			t.Errorf("client is sent %v, want a history that replaces what it shows", args)
-		}
-		p.Close()
-		p.offset = state.Position{Seq: 1000, Check: 1}.String()
-		if !p.open(&c.replicas[1].site) {
-			t.Fatal("client was not recovered")
-		}
-		p.until("greeted", "status")
-		time.Sleep(maxAheadWait)
-		if messages, _ := p.until("what there is", "history"); len(messages) != 0 {
-			t.Errorf("client is sent %q before", messages)
-		}
-		bob.sent("and on")
-		if got := p.hear("live"); got != "and on" {
-			t.Errorf("client hears %q, want and on", got)
-		}
-	})
 }
 
 // What a client has sent before its connection was lost is its own, also if the log brings it after the client has

@@ -55,7 +55,8 @@ func (c *Chat) replyLocked(p *pendingCommand, o state.Outcome) {
 }
 
 func (c *Chat) replyToJoinLocked(p *pendingCommand, room string) {
-	if p.client.protocol == state.V09 && p.client.user != nil {
+	waits := p.client.ahead != nil // then history and roster follow, see stopWaitingLocked
+	if p.client.protocol == state.V09 && p.client.user != nil && !waits {
 		c.listenLocked(p.client, room)
 		c.emitHistoryLocked(p.client, room, false)
 	}
@@ -64,7 +65,9 @@ func (c *Chat) replyToJoinLocked(p *pendingCommand, room string) {
 		Room  string `json:"room"`
 		Users int    `json:"users"`
 	}{true, room, c.numUsersLocked(room)})
-	c.emitRosterLocked(p.client, room)
+	if !waits {
+		c.emitRosterLocked(p.client, room)
+	}
 }
 
 func (c *Chat) replyToMessageLocked(p *pendingCommand, say *state.Say, o state.Outcome) {

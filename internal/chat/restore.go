@@ -2,6 +2,7 @@ package chat
 
 import (
 	"slices"
+	"time"
 
 	"chatapp/internal/chat/state"
 )
@@ -95,6 +96,7 @@ func (c *Chat) Joined() [][]byte {
 		bodies = append(bodies, c.commands.expect(p))
 	}
 	c.broadcastStatusLocked()
+	c.timers.Add(time.Now().Add(statusAfterGone), c.checkClusterLocked) // only then the instance is ready
 	return bodies
 }
 

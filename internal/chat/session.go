@@ -37,18 +37,23 @@ func (c *Chat) emitSessionTokenLocked(cl *client, rooms []string, recovered bool
 	if cl.name.Key != "" {
 		s.Name, s.Rooms, s.Token = cl.name.Name, slices.Clone(rooms), token
 	}
+	c.emitWithOffsetLocked(cl, "session", s)
+}
+
+// emitWithOffsetLocked sends an event that is no line, with the offset of what the client has been sent, if it has.
+func (c *Chat) emitWithOffsetLocked(cl *client, name string, arg any) {
 	if len(cl.rooms) == 0 {
-		c.out.emit(cl, "session", s)
+		c.out.emit(cl, name, arg)
 		return
 	}
-	c.out.emit(cl, "session", s, c.sentLocked().String())
+	c.out.emit(cl, name, arg, c.sentLocked().String())
 }
 
 // emitLoginLocked sends a client of the 4.x protocol which nickname it has.
 func (c *Chat) emitLoginLocked(cl *client, secret string) {
-	c.out.emit(cl, "login", struct {
+	c.emitWithOffsetLocked(cl, "login", struct {
 		NumUsers int    `json:"numUsers"`
 		Username string `json:"username"`
 		Token    string `json:"token,omitempty"`
-	}{c.numUsersLocked(state.Lobby), cl.user.Nickname().Name, secret}, c.sentLocked().String())
+	}{c.numUsersLocked(state.Lobby), cl.user.Nickname().Name, secret})
 }

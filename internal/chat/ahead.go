@@ -1,0 +1,108 @@
+package chat
+
+import (
+	"slices"
+	"time"
+
+	"chatapp/internal/chat/state"
+)
+
+// ahead is a client that has received the log up to a position which this instance has not reached. Until it has, the
+// client listens to nothing, and is sent nothing that carries an offset.
+type ahead struct {
+	after state.Position
+	since time.Time // when the client began to wait
+	rooms []string  // whose lines it has up to there
+}
+
+// Not too many clients may wait for this instance to catch up, and none for long: the log may have lost what they have
+// received.
+const (
+	maxAhead        = 1000
+	maxAheadWait    = 10 * time.Second
+	checkAheadEvery = 250 * time.Millisecond
+)
+
+// isAloneLocked reports whether this instance is in sync and the only one. Then no instance has more of the log, and a
+// position ahead of the state belongs to a log that is lost.
+func (c *Chat) isAloneLocked() bool {
+	cluster := c.backplane.Cluster()
+	return cluster.Ready && !slices.ContainsFunc(cluster.Instances, func(i Instance) bool { return !i.Self })
+}
+
+// waitLocked makes a client wait for this instance to reach a position.
+func (c *Chat) waitLocked(cl *client, rooms []string, after state.Position) {
+	now := time.Now()
+	if len(c.resumption.ahead) == 0 {
+		c.timers.Add(now.Add(checkAheadEvery), c.checkAheadLocked)
+	}
+	cl.ahead = &ahead{after: after, since: now, rooms: rooms}
+	c.resumption.ahead = append(c.resumption.ahead, cl)
+}
+
+// catchUpLocked resumes the clients that were ahead of this instance and no longer are.
+func (c *Chat) catchUpLocked() {
+	if len(c.resumption.ahead) > 0 {
+		c.resumeWaitingLocked(func(a *ahead) bool { return c.state.Last().Seq < a.after.Seq })
+	}
+}
+
+// checkAheadLocked gives the history that this instance has to the clients that have waited for too long, or to all
+// that wait if the instance is alone by now.
+func (c *Chat) checkAheadLocked(now time.Time) {
+	alone := c.isAloneLocked()
+	c.resumeWaitingLocked(func(a *ahead) bool { return !alone && now.Sub(a.since) < maxAheadWait })
+	if len(c.resumption.ahead) > 0 {
+		c.timers.Add(now.Add(checkAheadEvery), c.checkAheadLocked)
+	}
+}
+
+// resumeWaitingLocked resumes the clients that wait, except those for which waits returns true.
+func (c *Chat) resumeWaitingLocked(waits func(*ahead) bool) {
+	all := c.resumption.ahead
+	c.resumption.ahead = nil
+	var waiting []*client
+	for _, cl := range all {
+		switch {
+		case cl.ended, cl.ahead == nil:
+		case waits(cl.ahead):
+			waiting = append(waiting, cl)
+		default:
+			c.stopWaitingLocked(cl)
+		}
+	}
+	c.resumption.ahead = waiting
+}
+
+// stopWaitingLocked sends a client what it has missed while it waited: the lines of the rooms that it had, the history
+// of rooms that it has entered meanwhile, and who is there.
+func (c *Chat) stopWaitingLocked(cl *client) {
+	had, since := cl.ahead.rooms, cl.ahead.after
+	cl.ahead = nil
+	var known, entered []string
+	for _, room := range c.roomsOfLocked(cl) {
+		if slices.Contains(had, room) {
+			known = append(known, room)
+		} else {
+			entered = append(entered, room)
+		}
+	}
+	c.replayNowLocked(cl, c.state.UserByToken(cl.token), known, since)
+	for _, room := range entered {
+		c.emitHistoryLocked(cl, room, false)
+		c.listenLocked(cl, room)
+	}
+	c.emitPresentLocked(cl, cl.rooms)
+}
+
+// roomsOfLocked returns the rooms of the user that a client has, or returns to.
+func (c *Chat) roomsOfLocked(cl *client) []string {
+	u := cl.user
+	if u == nil && c.resumption.returning[cl.token] == cl {
+		u = c.state.UserByToken(cl.token)
+	}
+	if u != nil && cl.protocol == state.V09 && len(u.Rooms()) > 0 {
+		return u.Rooms()
+	}
+	return []string{state.Lobby}
+}
