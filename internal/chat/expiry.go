@@ -1,7 +1,8 @@
 package chat
 
 import (
-	"math/rand/v2"
+	"hash/fnv"
+	"strconv"
 	"time"
 
 	"chatapp/internal/chat/state"
@@ -18,7 +19,7 @@ const (
 
 // watchExpiryLocked schedules the expiry of a disconnected user if this instance is responsible: it has lost the
 // connection, or the instance that has lost it left the cluster. In the latter case all instances are, each after a
-// different random delay, so that mostly one entry suffices.
+// delay of its own, so that mostly one entry suffices.
 func (c *Chat) watchExpiryLocked(u *state.User) {
 	if u.Status() != state.Disconnected {
 		return
@@ -26,12 +27,20 @@ func (c *Chat) watchExpiryLocked(u *state.User) {
 	after := time.Duration(u.HoldMillis()) * time.Millisecond
 	switch {
 	case u.Orphaned():
-		after += rand.N(after/8 + 100*time.Millisecond)
+		after += c.local.share(u.Stamp(), after/8+100*time.Millisecond)
 	case u.Conn().Instance != c.local.instance:
 		return
 	}
 	stamp := u.Stamp()
 	c.timers.Add(time.Now().Add(after), func(now time.Time) { c.expireLocked(stamp, now) })
+}
+
+// share returns a duration up to a limit, which looks random but follows from the disconnection and this instance's
+// name.
+func (l *localClients) share(s state.Stamp, limit time.Duration) time.Duration {
+	h := fnv.New64a()
+	h.Write([]byte(l.instance + " " + strconv.FormatUint(s.User, 36) + " " + strconv.FormatUint(s.Generation, 36)))
+	return time.Duration(h.Sum64() % uint64(limit))
 }
 
 // expireLocked has a user expired, unless it has returned.
