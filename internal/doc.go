@@ -55,6 +55,15 @@
 //	go tool pprof http://127.0.0.1:6060/debug/pprof/profile
 //	curl 'http://127.0.0.1:6060/debug/pprof/goroutine?debug=2'
 //
+// # Simulating the cluster
+//
+// Package simulation lives two minutes of a cluster's life, with faults, from one seed, in a fraction of a second. Run
+// some more seeds than the suite does before and after a change of the log, the chat or its state. A seed that fails is
+// told by its number and with its story, and fails again alone:
+//
+//	go test ./internal/simulation -run TestSeeds -from 1000 -seeds 500
+//	go test ./internal/simulation -run TestSeeds -seed 1017 -v
+//
 // # Running the fuzz targets and the long chaos run
 //
 // Every decoder of foreign bytes has a fuzz target. One target at a time runs for as long as -fuzztime says; a failing

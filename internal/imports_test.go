@@ -69,7 +69,11 @@ var table = map[string]rule{
 	"internal/chatclient":                {},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
 	"internal/leaktest":                  {outside: []string{"go.uber.org/goleak"}},
-	"internal/waittest":                  {},
+	"internal/simulation": {
+		ours: []string{"internal/backplane", "internal/chat", "internal/chat/state", "internal/engineio",
+			"internal/socketio"},
+	},
+	"internal/waittest": {},
 	"internal/workertest": {
 		ours: []string{"internal/backplane", "internal/waittest", "internal/worker"},
 	},

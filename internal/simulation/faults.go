@@ -1,0 +1,171 @@
+package simulation
+
+import "time"
+
+// faults come and go.
+type faults struct {
+	world *world
+	over  bool
+}
+
+// fault is a kind of trouble: how often it comes, and what it does. It returns how it ends, or nil for one that ends
+// by itself.
+type fault struct {
+	name  string
+	often int
+	begin func(*faults, *host) (end func())
+}
+
+// next lets one fault happen, and another one later.
+func (f *faults) next() {
+	if f.over {
+		return
+	}
+	w := f.world
+	total := 0
+	for i := range kinds {
+		total += kinds[i].often
+	}
+	n := w.random.IntN(total)
+	h := w.hosts[w.random.IntN(len(w.hosts))]
+	for i := range kinds {
+		if n -= kinds[i].often; n < 0 {
+			f.inflict(&kinds[i], h)
+			break
+		}
+	}
+	w.after(w.upTo(10*time.Second), f.next)
+}
+
+func (f *faults) inflict(k *fault, h *host) {
+	end := k.begin(f, h)
+	if end == nil {
+		return
+	}
+	f.world.tell("fault", "%s begins, of %s", k.name, h.name)
+	lasts := time.Duration(0)
+	if f.world.chance(0.5) {
+		lasts = f.world.upTo(3 * time.Second)
+	} else {
+		lasts = f.world.upTo(20 * time.Second)
+	}
+	f.world.after(lasts, func() {
+		if !f.over {
+			f.world.tell("fault", "%s ends, of %s", k.name, h.name)
+			end()
+		}
+	})
+}
+
+// end ends all faults.
+func (f *faults) end() {
+	f.over = true
+	w := f.world
+	w.tell("fault", "all faults end")
+	w.topic.weather = weather{}
+	for _, h := range w.hosts {
+		h.heal()
+		h.resume()
+		h.boot()
+	}
+}
+
+// mayLose reports whether what an instance alone holds may be lost: another instance has the state of the log, and
+// what follows is kept for it.
+func (f *faults) mayLose(h *host) bool {
+	for _, other := range f.world.hosts {
+		if other != h && other.instance != nil && !other.instance.closing && other.instance.inSync() {
+			return true
+		}
+	}
+	return false
+}
+
+var kinds = []fault{
+	{"slow topic", 3, func(f *faults, _ *host) func() {
+		w := &f.world.topic.weather
+		w.slow = f.world.upTo(2 * time.Second)
+		return func() { w.slow = 0 }
+	}},
+	{"throttling", 3, func(f *faults, _ *host) func() {
+		w := &f.world.topic.weather
+		w.busy = 0.3 + 0.7*f.world.random.Float64()
+		return func() { w.busy = 0 }
+	}},
+	{"failing calls", 3, func(f *faults, _ *host) func() {
+		w := &f.world.topic.weather
+		w.failing = 0.5 * f.world.random.Float64()
+		return func() { w.failing = 0 }
+	}},
+	{"repeats", 3, func(f *faults, _ *host) func() {
+		w := &f.world.topic.weather
+		w.repeats = 0.5 * f.world.random.Float64()
+		return func() { w.repeats = 0 }
+	}},
+	{"slow link", 3, func(f *faults, h *host) func() {
+		h.link.slow = f.world.upTo(4 * time.Second)
+		return func() { h.link.slow = 0 }
+	}},
+	{"silence", 3, func(_ *faults, h *host) func() {
+		h.link.silent = true
+		return h.heal
+	}},
+	{"dead link", 0, func(f *faults, h *host) func() {
+		h.link.deaf = true
+		return func() {}
+	}},
+	{"cut of sending", 3, func(_ *faults, h *host) func() {
+		h.link.sendCut = true
+		return h.heal
+	}},
+	{"cut of receiving", 3, func(_ *faults, h *host) func() {
+		h.link.receiveCut = true
+		if h.instance != nil && !h.paused {
+			h.instance.receiver.schedule()
+		}
+		return h.heal
+	}},
+	{"cut", 4, func(_ *faults, h *host) func() {
+		h.link.sendCut, h.link.receiveCut = true, true
+		if h.instance != nil && !h.paused {
+			h.instance.receiver.schedule()
+		}
+		return h.heal
+	}},
+	{"pause", 4, func(_ *faults, h *host) func() {
+		if h.instance == nil || h.paused {
+			return nil
+		}
+		h.pause()
+		return h.resume
+	}},
+	{"crash", 4, func(f *faults, h *host) func() {
+		if h.instance == nil || !f.mayLose(h) {
+			return nil
+		}
+		h.crash()
+		return h.boot
+	}},
+	{"restart in good order", 2, func(f *faults, h *host) func() {
+		if h.instance == nil || h.paused || h.instance.closing || !f.mayLose(h) {
+			return nil
+		}
+		h.instance.stop()
+		return h.boot
+	}},
+	{"deletion of the subscription", 3, func(f *faults, h *host) func() {
+		if h.instance == nil || !f.mayLose(h) {
+			return nil
+		}
+		f.world.topic.unsubscribe(h.name)
+		return func() {}
+	}},
+	{"suspicion", 2, func(f *faults, h *host) func() {
+		other := f.world.hosts[f.world.random.IntN(len(f.world.hosts))]
+		if h.instance == nil {
+			return nil
+		}
+		h.instance.driver.Node().Suspect(other.name)
+		return func() {}
+	}},
+}

@@ -1,0 +1,228 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"chatapp/internal/backplane"
+	"chatapp/internal/chat"
+	"chatapp/internal/engineio"
+	"chatapp/internal/socketio"
+)
+
+// instance is one process of the chat, from its start to its end.
+type instance struct {
+	host     *host
+	driver   *backplane.Driver
+	chat     *chat.Chat
+	sockets  *socketio.Server
+	engine   *engineio.Server
+	receiver receiver
+	sending  bool
+	evicting bool
+	closing  bool
+	conns    []*engineio.Local
+}
+
+func newInstance(h *host) *instance {
+	i := &instance{host: h}
+	i.receiver.instance = i
+	i.receiver.subscription = h.world.topic.subscribe(h.name)
+	logger := slog.New(&logHandler{world: h.world, who: h.name})
+	i.chat = chat.New(chat.Options{MessageRate: -1, Logger: logger, Bounds: chat.Bounds{RoomLines: 1 << 20}})
+	i.sockets = socketio.NewServer(socketio.Options{Recovery: i.chat.Recovery()})
+	i.engine = engineio.NewServer(i.sockets, engineio.Options{})
+	m := machine{i}
+	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger}, i.receiver.receiveAgain)
+	node := i.driver.Node()
+	i.chat.Attach(i.sockets.Of("/"), chat.Backplane{
+		Instance: h.name, Log: node, Suspect: node.Suspect, Cluster: i.cluster,
+	})
+	return i
+}
+
+// cluster is the view that the chat has of the cluster.
+func (i *instance) cluster() chat.Cluster {
+	s := i.driver.Node().Status()
+	view := chat.Cluster{Ready: s.Ready, Why: s.Why, CutOff: s.CutOff, Latency: s.Latency}
+	for _, m := range s.Members {
+		view.Instances = append(view.Instances, chat.Instance{Name: m.Instance, Self: m.Self, Heard: m.Heard})
+	}
+	return view
+}
+
+func (i *instance) start() {
+	i.check(i.driver.Start(context.Background()))
+	i.receiver.begin()
+	i.host.later(i, backplane.TickEvery, i.tick)
+}
+
+func (i *instance) tick() {
+	i.check(i.driver.Tick())
+	if i.closing && i.driver.Flushed() {
+		i.stopped()
+		return
+	}
+	i.host.later(i, backplane.TickEvery, i.tick)
+}
+
+// check ends an instance whose node gives up.
+func (i *instance) check(err error) {
+	if err != nil && i.host.instance == i {
+		i.host.world.judge.anomaly(Broken, "%s ends: %v", i.host.name, err)
+		i.host.crash()
+	}
+}
+
+// stop ends the instance in good order: its node leaves the cluster.
+func (i *instance) stop() {
+	i.host.world.tell(i.host.name, "shuts down")
+	i.closing = true
+	i.disconnect()
+	i.chat.Close()
+	i.check(i.driver.Close())
+	i.host.later(i, 5*time.Second, i.stopped)
+}
+
+func (i *instance) stopped() {
+	h := i.host
+	if h.instance != i {
+		return
+	}
+	h.world.tell(h.name, "has shut down")
+	h.world.topic.unsubscribe(h.name)
+	i.end()
+	h.instance = nil
+	if h.world.faults.over {
+		h.boot()
+	}
+}
+
+// end takes everything away that the instance has.
+func (i *instance) end() {
+	i.chat.Close()
+	i.disconnect()
+	i.sockets.Close()
+}
+
+func (i *instance) disconnect() {
+	for _, c := range i.conns {
+		c.Lose()
+	}
+	i.conns = nil
+}
+
+// ready reports what the readiness probe says.
+func (i *instance) ready() bool { return !i.closing && i.driver.Node().Status().Ready }
+
+// inSync reports whether the instance has the state of the log, and its subscription what is to follow.
+func (i *instance) inSync() bool {
+	return i.receiver.subscription != nil && len(i.driver.Node().Status().Members) > 0
+}
+
+// pump publishes the next message, if there is one and none is under way.
+func (i *instance) pump() {
+	i.evict()
+	if i.sending {
+		return
+	}
+	o, err := i.driver.Next()
+	i.check(err)
+	if o == nil {
+		return
+	}
+	i.sending = true
+	i.publish(o)
+}
+
+// publish sends a message to the topic, which takes a while and may fail in several ways.
+func (i *instance) publish(o *backplane.Outgoing) {
+	h, w := i.host, i.host.world
+	weather := w.topic.weather
+	there, back := h.delay(), h.delay()
+	arrives, err := true, error(nil)
+	switch {
+	case h.link.sendCut && w.chance(0.5):
+		arrives, err = false, errTimeout
+		there, back = 10*time.Second, 0
+	case h.link.sendCut:
+		arrives, err = false, errCut
+	case w.chance(weather.busy):
+		arrives, err = false, backplane.ErrBusy
+	case w.chance(weather.failing):
+		arrives, err = w.chance(0.5), errCut
+	}
+	w.after(there, func() {
+		if h.link.sendCut && arrives && err == nil {
+			arrives, err = false, errCut
+		}
+		if w.topic.missing && arrives {
+			arrives, err = false, errMissing
+		}
+		if arrives {
+			w.topic.put(o.Message)
+		}
+		h.later(i, back, func() {
+			pause := i.driver.Published(o, err)
+			h.later(i, pause, func() {
+				i.sending = false
+				i.pump()
+			})
+		})
+	})
+}
+
+func (i *instance) evict() {
+	if i.evicting {
+		return
+	}
+	if pause := i.driver.Evict(context.Background()); pause > 0 {
+		i.evicting = true
+		i.host.later(i, pause, func() { i.evicting = false })
+	}
+}
+
+// open connects a user.
+func (i *instance) open() (*engineio.Local, error) {
+	if i.closing {
+		return nil, errors.New("shutting down")
+	}
+	c, err := i.engine.OpenLocal(engineio.V4)
+	if err == nil {
+		i.conns = append(i.conns, c)
+	}
+	return c, err
+}
+
+// machine is the chat as its node sees it.
+type machine struct{ *instance }
+
+func (m machine) Apply(e backplane.Entry) {
+	w := m.host.world
+	w.trace.applied++
+	w.trace.add(uint64(w.now()), uint64(m.host.name[0]), uint64(e.Instance[0]), e.Epoch, e.Number)
+	m.chat.Apply(chat.Entry(e))
+	w.judge.applied(m.instance, e)
+}
+
+func (m machine) Gone(at backplane.Entry, instance string) {
+	m.host.world.tell(m.host.name, "learns that %s is gone", instance)
+	m.chat.Gone(chat.Entry(at), instance)
+}
+
+func (m machine) Snapshot() []byte { return m.chat.Snapshot() }
+
+func (m machine) Restore(snapshot []byte) error {
+	err := m.chat.Restore(snapshot)
+	if err != nil {
+		m.host.world.judge.anomaly(Broken, "%s can't restore a snapshot: %v", m.host.name, err)
+	}
+	return err
+}
+
+func (m machine) Joined() [][]byte            { return m.chat.Joined() }
+func (m machine) Provisional(body []byte)     { m.chat.Provisional(body) }
+func (m machine) Committed(e backplane.Entry) { m.chat.Committed(chat.Entry(e)) }
+func (m machine) CutOff(bool)                 {}

@@ -1,0 +1,68 @@
+package simulation_test
+
+import (
+	"flag"
+	"runtime/debug"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+
+	"chatapp/internal/simulation"
+)
+
+var (
+	oneSeed = flag.Uint64("seed", 0, "run this seed alone, and tell its story")
+	seeds   = flag.Uint64("seeds", defaultSeeds, "how many seeds to run")
+	from    = flag.Uint64("from", 1, "the first seed to run")
+)
+
+// run lives the life of a seed.
+func run(t *testing.T, seed uint64, tell bool) (result simulation.Result) {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, seed)
+	synctest.Test(t, func(*testing.T) { result = simulation.Run(seed, tell) })
+	return result
+}
+
+// TestSeeds runs the seeds that the flags name. Of those that fail it tells what is wrong, and of the first one the
+// story.
+func TestSeeds(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	if *oneSeed > 0 {
+		r := run(t, *oneSeed, true)
+		t.Logf("seed %d: %d messages acknowledged, %d entries applied\n%s", r.Seed, r.Messages, r.Applied, r.Story)
+		for _, a := range r.Anomalies {
+			t.Error(a)
+		}
+		return
+	}
+	messages, known := 0, make(map[string]int)
+	for seed := *from; seed < *from+*seeds; seed++ {
+		r := run(t, seed, false)
+		messages += r.Messages
+		for name := range r.Known {
+			known[name]++
+		}
+		if len(r.Anomalies) == 0 {
+			continue
+		}
+		if !t.Failed() {
+			t.Log(run(t, seed, true).Story)
+		}
+		t.Errorf("seed %d has %d anomalies or more; the first: %v", seed, len(r.Anomalies), r.Anomalies[0])
+	}
+	t.Logf("%d messages acknowledged; seeds with known defects: %v", messages, known)
+	if messages < 300*int(*seeds) {
+		t.Errorf("only %d messages were acknowledged in %d seeds", messages, *seeds)
+	}
+}
+
+func TestSeedDecidesEverything(t *testing.T) {
+	for seed := uint64(1); seed <= 3; seed++ {
+		first, second := run(t, seed, false), run(t, seed, true)
+		if first.Trace != second.Trace || first.Applied < 500 {
+			t.Errorf("two runs of seed %d apply %d and %d entries, want the same ones at the same times",
+				seed, first.Applied, second.Applied)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// story is what happened in a run, for people.
+type story struct {
+	world *world
+	lines []storyLine
+}
+
+type storyLine struct {
+	at   time.Duration
+	who  string
+	text string
+}
+
+func (s *story) add(who, text string) {
+	s.lines = append(s.lines, storyLine{s.world.now(), who, text})
+}
+
+// String returns the story.
+func (s *story) String() string {
+	var b strings.Builder
+	for _, l := range s.lines {
+		fmt.Fprintf(&b, "%9.3fs  %-8s %s\n", l.at.Seconds(), l.who, l.text)
+	}
+	return b.String()
+}
+
+// logHandler puts into the story what an instance logs, and tells the judge when a cluster is bootstrapped.
+type logHandler struct {
+	world *world
+	who   string
+}
+
+func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelInfo
+}
+
+func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
+	if h.world.now() > faultsBegin && strings.HasPrefix(r.Message, "cluster bootstrapped") {
+		h.world.judge.bootstraps++
+	}
+	if h.world.story == nil {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteString("logs: " + r.Message)
+	r.Attrs(func(a slog.Attr) bool {
+		fmt.Fprintf(&b, " %s=%v", a.Key, a.Value)
+		return true
+	})
+	h.world.story.add(h.who, b.String())
+	return nil
+}
+
+func (h *logHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h *logHandler) WithGroup(string) slog.Handler      { return h }

@@ -1,0 +1,378 @@
+package simulation
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"chatapp/internal/engineio"
+)
+
+const (
+	lobby = "lobby"
+	side  = "side" // the other room
+)
+
+// user is a person with a page: it writes, and comes back by itself when the connection is lost.
+type user struct {
+	world   *world
+	number  int
+	place   place
+	auth    auth
+	display display
+	name    string          // its nickname; "": none, or not granted yet
+	held    map[string]bool // all nicknames that it has had or requested
+	said    int
+	names   int
+	asked   map[int]request
+	lastAck int
+	outbox  []*message // not acknowledged yet, oldest first
+	back    time.Duration
+}
+
+// place is what a user is connected to.
+type place struct {
+	host     *host
+	instance *instance
+	conn     *engineio.Local // nil: nothing
+}
+
+// auth is what a user proves itself by when it returns.
+type auth struct {
+	Token  string `json:"token,omitempty"`
+	Offset string `json:"offset,omitempty"`
+	PID    string `json:"pid,omitempty"`
+}
+
+// request is an event that the user waits for the acknowledgement of.
+type request struct {
+	event   string
+	message *message // of "user message"
+	room    string
+}
+
+// message is one that the user has written.
+type message struct {
+	cid  string
+	room string
+	at   time.Duration // when it was last sent
+	wait time.Duration // how long the user waits for the acknowledgement before it goes elsewhere
+}
+
+func newUser(w *world, number int) *user {
+	return &user{world: w, number: number, held: make(map[string]bool), asked: make(map[int]request),
+		display: newDisplay()}
+}
+
+func (u *user) who() string { return fmt.Sprint("user ", u.number) }
+
+// isPage reports whether the user has this server's page, which keeps the resume token. Others have a client of their
+// own that only knows Socket.IO's connection state recovery, and does not write again what it wrote under another
+// name.
+func (u *user) isPage() bool { return u.number%4 != 3 }
+
+// wake lets the user do something, and wakes it again.
+func (u *user) wake() {
+	u.step()
+	u.world.after(100*time.Millisecond+u.world.upTo(300*time.Millisecond), u.wake)
+}
+
+func (u *user) step() {
+	w := u.world
+	if u.place.conn == nil {
+		if w.now() >= u.back {
+			u.connect()
+		}
+		return
+	}
+	if u.place.host.instance != u.place.instance {
+		u.lose("the instance is gone")
+		return
+	}
+	if u.place.host.paused || !u.take() {
+		if u.isImpatient() {
+			u.leave()
+		}
+		return
+	}
+	switch {
+	case w.judge.quiet:
+	case u.isImpatient():
+		u.leave()
+	case u.name == "" && !u.isAsking("nickname"):
+		u.claim()
+	case u.name != "":
+		u.act()
+	}
+}
+
+// isImpatient reports whether a message has waited for too long.
+func (u *user) isImpatient() bool {
+	return len(u.outbox) > 0 && u.world.now()-u.outbox[0].at > u.outbox[0].wait
+}
+
+func (u *user) isAsking(event string) bool {
+	for _, r := range u.asked {
+		if r.event == event {
+			return true
+		}
+	}
+	return false
+}
+
+// connect goes to an instance: mostly one that is ready, as behind a load balancer.
+func (u *user) connect() {
+	w := u.world
+	h := w.hosts[w.random.IntN(len(w.hosts))]
+	i := h.instance
+	if i == nil || i.closing || !i.ready() && !w.chance(0.1) {
+		u.back = w.now() + w.upTo(time.Second)
+		return
+	}
+	conn, err := i.open()
+	if err != nil {
+		return
+	}
+	u.place = place{h, i, conn}
+	clear(u.asked)
+	a := u.auth
+	if u.isPage() && u.number%2 == 0 {
+		a.PID = "" // by the raw WebSocket
+	}
+	if !u.isPage() {
+		a.Token = ""
+	}
+	if w.chance(0.1) {
+		a.Offset = "" // the page was loaded again
+	}
+	if a.Offset == "" {
+		u.display = newDisplay()
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // strings encode always
+	}
+	w.tell(u.who(), "connects to %s from offset %q", h.name, a.Offset)
+	u.send("0" + string(text))
+	u.resend()
+}
+
+// resend sends again what is not acknowledged.
+func (u *user) resend() {
+	for _, m := range u.outbox {
+		u.sendMessage(m)
+	}
+}
+
+// leave ends the connection. The instance learns of it at once, or when it has missed a few signs of life.
+func (u *user) leave() {
+	w, h, i, conn := u.world, u.place.host, u.place.instance, u.place.conn
+	after := time.Duration(0)
+	if w.chance(0.3) {
+		after = w.upTo(30 * time.Second)
+	}
+	h.later(i, after, conn.Lose)
+	u.lose("it leaves")
+}
+
+func (u *user) lose(why string) {
+	u.world.tell(u.who(), "has lost its connection to %s: %s", u.place.host.name, why)
+	u.place = place{}
+	u.back = u.world.now() + u.world.upTo(3*time.Second)
+}
+
+// send sends a packet. It reaches a paused instance when that goes on.
+func (u *user) send(text string) {
+	conn := u.place.conn
+	u.place.host.within(u.place.instance, func() { conn.Send(engineio.Message{Data: []byte(text)}) })
+}
+
+// ask sends an event with arguments, which are JSON.
+func (u *user) ask(r request, args string) {
+	u.lastAck++
+	u.asked[u.lastAck] = r
+	u.send(fmt.Sprintf(`2%d[%q,%s]`, u.lastAck, r.event, args))
+}
+
+// claim requests a nickname: its own or, rarely, one that others may have.
+func (u *user) claim() {
+	u.names++
+	name := fmt.Sprintf("u%d-%d", u.number, u.names)
+	if u.world.chance(0.2) {
+		name = fmt.Sprint("anybody ", u.world.random.IntN(3))
+	}
+	u.held[name] = true
+	args := fmt.Sprintf("%q", name)
+	if u.auth.Token != "" && u.isPage() {
+		args += fmt.Sprintf(`,{"token":%q}`, u.auth.Token)
+	}
+	u.ask(request{event: "nickname"}, args)
+}
+
+// act does what users do.
+func (u *user) act() {
+	w := u.world
+	perStep := 20.0 / float64(len(w.users)) / 16 // of the users' five messages a second in all
+	calm := w.now() > faultsEnd
+	switch x := w.random.Float64(); {
+	case x < perStep:
+		u.say()
+	case x < perStep+0.004 && !calm:
+		u.leave()
+	case x < perStep+0.007:
+		u.claim()
+	case x < perStep+0.008 && len(u.outbox) == 0:
+		u.held[u.name] = true
+		u.ask(request{event: "leave", room: lobby}, `"lobby"`)
+	case x < perStep+0.014:
+		u.ask(request{event: "join", room: side}, `"side"`)
+	case x < perStep+0.018:
+		u.ask(request{event: "leave", room: side}, `"side"`)
+	}
+}
+
+func (u *user) say() {
+	w := u.world
+	u.said++
+	m := &message{cid: fmt.Sprintf("u%d.%d", u.number, u.said), room: lobby}
+	m.wait = 5*time.Second + w.upTo(15*time.Second)
+	if u.display.rooms[side] != nil && w.chance(0.3) {
+		m.room = side
+	}
+	u.outbox = append(u.outbox, m)
+	u.sendMessage(m)
+}
+
+func (u *user) sendMessage(m *message) {
+	m.at = u.world.now()
+	u.world.tell(u.who(), "says %s at %s", m.cid, u.place.host.name)
+	u.ask(request{event: "user message", message: m},
+		fmt.Sprintf(`"text of %[1]s",{"cid":%[1]q,"room":%[2]q}`, m.cid, m.room))
+}
+
+// take takes what the user was sent. It reports false if the connection is over.
+func (u *user) take() bool {
+	messages, over := u.place.conn.Take()
+	for _, m := range messages {
+		p := u.world.read(m.Data)
+		switch p.kind {
+		case '0':
+			var connected struct{ PID string }
+			p.decode(0, &connected)
+			u.auth.PID = connected.PID
+		case '1':
+			over = true
+		case '2':
+			u.receive(&p)
+		case '3':
+			r, ok := u.asked[p.id]
+			delete(u.asked, p.id)
+			if ok {
+				u.answered(&r, &p)
+			}
+		}
+	}
+	if over {
+		conn := u.place.conn
+		u.place.host.within(u.place.instance, conn.Lose)
+		u.lose("the instance has ended it")
+	}
+	return !over
+}
+
+// answer is what all acknowledgements have in common.
+type answer struct {
+	OK    bool
+	Code  string
+	ID    string
+	Name  string
+	Token string
+}
+
+func (u *user) answered(r *request, p *packet) {
+	var a answer
+	switch r.event {
+	case "nickname":
+		p.decode(1, &a)
+		if a.OK {
+			u.named(a.Name)
+			if a.Token != "" {
+				u.auth.Token = a.Token
+			}
+		}
+	case "user message":
+		p.decode(0, &a)
+		u.messageAnswered(r.message, &a)
+	case "leave":
+		if p.decode(0, &a); a.OK {
+			if r.room == lobby {
+				u.name, u.auth.Token = "", ""
+				delete(u.display.rooms, side)
+			} else {
+				delete(u.display.rooms, r.room)
+			}
+		}
+	}
+}
+
+func (u *user) named(name string) {
+	u.name = name
+	u.held[name] = true
+}
+
+func (u *user) messageAnswered(m *message, a *answer) {
+	w := u.world
+	i := slices.Index(u.outbox, m)
+	switch {
+	case a.OK:
+		w.judge.acknowledged(u, m, a.ID)
+	case a.Code == "not_in_room":
+		w.tell(u.who(), "learns that %s is refused: %s", m.cid, a.Code)
+	default: // it is sent again: now, if there is a reason to believe that it helps, or on the next connection
+		w.tell(u.who(), "learns that %s is refused for now: %s", m.cid, a.Code)
+		return
+	}
+	if i >= 0 {
+		u.outbox = slices.Delete(u.outbox, i, i+1)
+	}
+}
+
+// receive takes an event.
+func (u *user) receive(p *packet) {
+	if offset := p.offset(); offset != "" {
+		u.auth.Offset = offset
+	}
+	switch p.event {
+	case "session":
+		var s struct {
+			Name  string
+			Rooms []string
+			Code  string
+			Token string
+		}
+		p.decode(0, &s)
+		switch {
+		case s.Name != "":
+			if s.Token != "" {
+				u.auth.Token = s.Token
+			}
+			wasNamed := u.name == s.Name
+			u.named(s.Name)
+			if !wasNamed {
+				u.resend()
+			}
+			if !slices.Contains(s.Rooms, side) {
+				delete(u.display.rooms, side)
+			}
+		default:
+			u.name = ""
+			delete(u.display.rooms, side)
+			if !u.isPage() {
+				u.outbox, u.auth.Token = nil, ""
+			}
+		}
+	default:
+		u.display.receive(p)
+	}
+}

@@ -1,0 +1,187 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing/synctest"
+	"time"
+)
+
+// The life of a cluster: users may talk from the beginning; faults come from faultsBegin to faultsEnd; everybody is
+// in sync syncWithin later; and the judge looks at lifetime.
+const (
+	faultsBegin = 8 * time.Second
+	faultsEnd   = 90 * time.Second
+	syncWithin  = 10 * time.Second
+	lifetime    = 120 * time.Second
+)
+
+// world is one run.
+type world struct {
+	random *rand.Rand
+	start  time.Time
+	events schedule
+	topic  *topic
+	hosts  []*host
+	users  []*user
+	faults faults
+	judge  judge
+	story  *story // nil: nobody will read it
+	trace  trace
+	parsed map[*byte]packet // of messages that several users have received
+}
+
+// Result is the outcome of a run.
+type Result struct {
+	Seed      uint64
+	Anomalies []Anomaly      // what the judge found; none if all is well
+	Known     map[string]int // anomalies that are known, by the name of the defect
+	Story     string         // for people, if it was asked for
+	Trace     uint64         // a hash over all that the instances applied, and when
+	Messages  int            // that were acknowledged
+	Applied   int            // entries, by all instances
+}
+
+// Run lives the life that follows from a seed. It must be called in a bubble of testing/synctest, and with a source
+// of crypto/rand that follows from the seed as well.
+func Run(seed uint64, tell bool) Result {
+	w := &world{random: rand.New(rand.NewPCG(seed, 1)), start: time.Now(), parsed: make(map[*byte]packet)}
+	if tell {
+		w.story = &story{world: w}
+	}
+	w.topic = newTopic(w)
+	w.judge.world = w
+	w.faults.world = w
+	for i := range 3 + w.random.IntN(3) {
+		h := newHost(w, string(rune('a'+i)))
+		w.hosts = append(w.hosts, h)
+		w.after(w.upTo(3*time.Second), h.boot)
+	}
+	for i := range 2*len(w.hosts) + 1 {
+		u := newUser(w, i)
+		w.users = append(w.users, u)
+		w.after(w.upTo(5*time.Second), u.wake)
+	}
+	w.after(faultsBegin, w.faults.next)
+	w.after(faultsEnd, w.faults.end)
+	w.after(faultsEnd+syncWithin, w.judge.wantInSync)
+	w.after(lifetime-4*time.Second, func() { w.judge.quiet = true })
+	w.run(lifetime)
+	w.judge.judge()
+	for _, h := range w.hosts {
+		h.crash()
+	}
+	time.Sleep(time.Minute) // the last sessions end
+	r := Result{Seed: seed, Anomalies: w.judge.anomalies, Known: w.judge.known, Trace: w.trace.hash,
+		Messages: len(w.judge.acked), Applied: w.trace.applied}
+	if tell {
+		r.Story = w.story.String()
+	}
+	return r
+}
+
+// run lets virtual time pass.
+func (w *world) run(d time.Duration) {
+	for {
+		at, run := w.events.pop()
+		if run == nil || at > d {
+			return
+		}
+		if wait := at - w.now(); wait > 0 {
+			time.Sleep(wait)
+			synctest.Wait()
+		}
+		run()
+		synctest.Wait()
+		for _, h := range w.hosts {
+			h.pump()
+		}
+	}
+}
+
+// now is how long the run has lasted.
+func (w *world) now() time.Duration { return time.Since(w.start) }
+
+// after has something happen later.
+func (w *world) after(d time.Duration, run func()) { w.events.push(w.now()+d, run) }
+
+// upTo returns a random duration below d.
+func (w *world) upTo(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(w.random.Int64N(int64(d)))
+}
+
+// chance reports true with probability p.
+func (w *world) chance(p float64) bool { return w.random.Float64() < p }
+
+// tell adds a line to the story.
+func (w *world) tell(who, format string, args ...any) {
+	if w.story != nil {
+		w.story.add(who, fmt.Sprintf(format, args...))
+	}
+}
+
+// trace is a hash over what the instances did.
+type trace struct {
+	hash    uint64
+	applied int
+}
+
+func (t *trace) add(numbers ...uint64) {
+	for _, n := range numbers {
+		t.hash = (t.hash ^ n) * 0x100000001b3
+		t.hash ^= t.hash >> 29
+	}
+}
+
+// schedule is what is going to happen, as a binary heap. Of two events at one time the one scheduled first comes
+// first.
+type schedule struct {
+	queue []event
+	last  uint64
+}
+
+type event struct {
+	at     time.Duration
+	number uint64
+	run    func()
+}
+
+func (e *event) before(other *event) bool {
+	return e.at < other.at || e.at == other.at && e.number < other.number
+}
+
+func (s *schedule) push(at time.Duration, run func()) {
+	s.last++
+	s.queue = append(s.queue, event{at, s.last, run})
+	q := s.queue
+	for i := len(q) - 1; i > 0 && q[i].before(&q[(i-1)/2]); i = (i - 1) / 2 {
+		q[i], q[(i-1)/2] = q[(i-1)/2], q[i]
+	}
+}
+
+// pop returns the next event; nil if there is none.
+func (s *schedule) pop() (at time.Duration, run func()) {
+	q := s.queue
+	if len(q) == 0 {
+		return 0, nil
+	}
+	first, n := q[0], len(q)-1
+	q[0], q[n] = q[n], event{}
+	s.queue, q = q[:n], q[:n]
+	for i := 0; ; {
+		least := i
+		for c := 2*i + 1; c <= 2*i+2 && c < n; c++ {
+			if q[c].before(&q[least]) {
+				least = c
+			}
+		}
+		if least == i {
+			return first.at, first.run
+		}
+		q[i], q[least] = q[least], q[i]
+		i = least
+	}
+}
