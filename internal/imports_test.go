@@ -64,6 +64,7 @@ var table = map[string]rule{
 	"internal/emulator/broker":           {ours: []string{"internal/emulator/broker/sqlfilter"}},
 	"internal/emulator/broker/sqlfilter": {},
 	"internal/emulator/management":       {ours: []string{"internal/emulator/broker"}},
+	"internal/attacktest":                {}, // tests alone
 	"internal/chaostest":                 {}, // tests alone
 	"internal/chatcheck":                 {ours: []string{"internal/chatclient"}},
 	"internal/chatclient":                {},

@@ -224,11 +224,15 @@ func (c *Chat) onMessage(r *request) {
 }
 
 func (c *Chat) parseMessage(r *request) (*state.Say, state.Code) {
+	// Every byte of the text takes six in JSON at most. A longer argument is refused before it costs anything.
+	if len(r.Raw(0)) > 6*c.options.MaxMessageBytes+2 {
+		return nil, state.TooLong
+	}
 	typed, ok := r.String(0)
 	if !ok {
 		return nil, state.BadArgument
 	}
-	text, code := state.ParseText(typed, c.options.MaxMessageLength)
+	text, code := state.ParseText(typed, c.options.MaxMessageLength, c.options.MaxMessageBytes)
 	var options struct {
 		Room string `json:"room"`
 		CID  string `json:"cid"`

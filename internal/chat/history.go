@@ -57,7 +57,8 @@ func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
 		return local.history.event
 	}
 	lines, more := r.Last(c.options.HistoryOnJoin, at.Seq+1)
-	v := viewOf(room, lines, more)
+	lines, all := newestThatFit(room, lines)
+	v := viewOf(room, lines, more || !all)
 	v.Reset = reset
 	e := share(event{"history", []any{room, v, at.String()}})
 	if local != nil {

@@ -11,7 +11,8 @@ import (
 // Options adjust what this instance lets its own users do. The zero value works. They may differ between instances:
 // nothing that the state holds depends on them, apart from Bounds.
 type Options struct {
-	MaxMessageLength  int     // grapheme clusters in a message; 0: 4,000; negative: as many as state.MaxText bytes hold
+	MaxMessageLength  int     // grapheme clusters in a message; 0: 4,000; negative: as many as MaxMessageBytes hold
+	MaxMessageBytes   int     // bytes in a message, in UTF-8; 0: 16 KiB; at most state.MaxText
 	MaxNicknameLength int     // grapheme clusters in a nickname or a room's name; 0: 32
 	MessageRate       float64 // messages per second and user, in bursts of twice that; 0: 5; negative: no limit
 	MaxRooms          int     // rooms of a user, the lobby included; 0: 16
@@ -60,6 +61,8 @@ func orDefault[T int | float64 | time.Duration](value *T, otherwise T) {
 
 func (o *Options) setDefaults() {
 	orDefault(&o.MaxMessageLength, 4000)
+	orDefault(&o.MaxMessageBytes, 16<<10)
+	o.MaxMessageBytes = min(max(o.MaxMessageBytes, 1), state.MaxText)
 	orDefault(&o.MaxNicknameLength, 32)
 	orDefault(&o.MessageRate, 5)
 	orDefault(&o.MaxRooms, 16)

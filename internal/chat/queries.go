@@ -18,8 +18,18 @@ type roomInfo struct {
 	Joined bool   `json:"joined,omitempty"`
 }
 
-// onRooms lists the rooms that have members.
+// roomInfoOverhead and userInfoOverhead are what an element takes in a reply besides its name.
+const (
+	roomInfoOverhead = 48
+	userInfoOverhead = 24
+)
+
+// onRooms lists the rooms that have members, by name and as many as fit a reply.
 func (c *Chat) onRooms(r *request) {
+	var options struct {
+		After string `json:"after"`
+	}
+	r.options(0, &options)
 	c.mu.Lock()
 	defer c.unlock()
 	if !c.allowLocked(r, c.local.takeRequest) {
@@ -28,13 +38,21 @@ func (c *Chat) onRooms(r *request) {
 	reply := struct {
 		OK    bool       `json:"ok"`
 		Rooms []roomInfo `json:"rooms"`
+		More  bool       `json:"more,omitempty"`
 	}{OK: true, Rooms: []roomInfo{}}
 	for room := range c.state.Rooms() {
-		if name, n := room.Name(), room.NumMembers(); n > 0 || name == state.Lobby {
+		if name, n := room.Name(), room.NumMembers(); name > options.After && (n > 0 || name == state.Lobby) {
 			reply.Rooms = append(reply.Rooms, roomInfo{name, n, slices.Contains(r.client.rooms, name)})
 		}
 	}
 	slices.SortFunc(reply.Rooms, func(a, b roomInfo) int { return cmp.Compare(a.Name, b.Name) })
+	size := 0
+	for i := range reply.Rooms {
+		if size += roomInfoOverhead + jsonSize(reply.Rooms[i].Name); size > maxAnswerBytes {
+			reply.Rooms, reply.More = reply.Rooms[:i], true
+			break
+		}
+	}
 	c.out.reply(r.ack, reply)
 }
 
@@ -43,12 +61,17 @@ type userInfo struct {
 	Away bool   `json:"away,omitempty"`
 }
 
-// onWho lists the members of a room.
+// onWho lists the members of a room, by name and as many as fit a reply.
 func (c *Chat) onWho(r *request) {
 	name, ok := c.roomArgument(r, state.Lobby)
 	if !ok {
 		return
 	}
+	var options struct {
+		After string `json:"after"`
+	}
+	r.options(0, &options)
+	after, _ := state.ParseNickname(options.After, c.options.MaxNicknameLength)
 	c.mu.Lock()
 	defer c.unlock()
 	if !c.allowLocked(r, c.local.takeRequest) {
@@ -63,9 +86,18 @@ func (c *Chat) onWho(r *request) {
 		OK    bool       `json:"ok"`
 		Room  string     `json:"room"`
 		Users []userInfo `json:"users"`
+		More  bool       `json:"more,omitempty"`
 	}{OK: true, Room: name, Users: []userInfo{}}
 	if room != nil {
+		size := 0
 		for _, u := range room.SortedMembers() {
+			if u.Nickname().Key <= after.Key {
+				continue
+			}
+			if size += userInfoOverhead + jsonSize(u.Nickname().Name); size > maxAnswerBytes {
+				reply.More = true
+				break
+			}
 			reply.Users = append(reply.Users, userInfo{u.Nickname().Name, u.Status() == state.Disconnected})
 		}
 	}
@@ -118,7 +150,8 @@ func (c *Chat) linesBeforeLocked(name string, before state.Position, limit int) 
 		end = min(end, before.Seq)
 	}
 	lines, more := room.Last(min(max(limit, 1), maxLines), end)
-	return viewOf(name, lines, more)
+	lines, all := newestThatFit(name, lines)
+	return viewOf(name, lines, more || !all)
 }
 
 // onStatus replies with the status, or emits it to a client that wants no reply.

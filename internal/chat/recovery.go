@@ -36,7 +36,7 @@ func (c *Chat) recovered(nsp, pid, offset string) (socketio.Restored, bool) {
 	if u == nil || u.SID() == "" || c.local.closed {
 		return socketio.Restored{}, false
 	}
-	if _, whole := c.state.MissedBy(u.Rooms(), since); !whole {
+	if _, whole := c.missedByLocked(u.Rooms(), since); !whole {
 		return socketio.Restored{}, false
 	}
 	return socketio.Restored{SID: u.SID(), Data: knownOf(u)}, true

@@ -53,7 +53,7 @@ func (c *Chat) broadcastMissedLocked(since state.Position) {
 			rooms = append(rooms, name)
 		}
 	}
-	missed, whole := c.state.MissedBy(rooms, since)
+	missed, whole := c.missedByLocked(rooms, since)
 	if !whole {
 		c.resetHistoryLocked()
 		return

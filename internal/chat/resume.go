@@ -40,7 +40,7 @@ func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since 
 	var missed []state.MissedLine
 	whole := since.Seq <= c.state.Last().Seq
 	if whole {
-		missed, whole = c.state.MissedBy(rooms, since)
+		missed, whole = c.missedByLocked(rooms, since)
 	}
 	if whole {
 		for i := range missed {

@@ -182,6 +182,7 @@ type rosterMeta struct {
 	Room  string   `json:"room"`
 	Users int      `json:"users"`
 	Away  []string `json:"away,omitempty"`
+	More  bool     `json:"more,omitempty"` // there are users that are not listed
 }
 
 // rosterNames is the first argument of "nicknames": an object whose keys and values are the names.
@@ -200,7 +201,8 @@ func (names rosterNames) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// rosterEventLocked returns the list of a room's users, and about how many bytes its encoding takes.
+// rosterEventLocked returns the list of a room's users, and about how many bytes its encoding takes. It lists as many
+// as fit maxRosterBytes, by name: the event "who" has the others.
 func (c *Chat) rosterEventLocked(room string) (e event, size int) {
 	const overhead = 48 // of the event and its second argument
 	m := rosterMeta{Room: room}
@@ -209,28 +211,40 @@ func (c *Chat) rosterEventLocked(room string) (e event, size int) {
 	if r := c.state.Room(room); r != nil {
 		m.Users = r.NumMembers()
 		names = make(rosterNames, 0, m.Users)
-		for u := range r.Members() {
-			name := u.Nickname().Name
-			names = append(names, name)
-			size += 2*len(name) + len(`"":"",`)
+		members := r.Members()
+		if len(c.presence.away) > 0 || c.rosterBytesLocked(r) > maxRosterBytes {
+			members = slices.Values(r.SortedMembers()) // otherwise the order does not matter
 		}
-		m.Away = c.awayLocked(r)
-		for _, name := range m.Away {
-			size += len(name) + len(`"",`)
+		for u := range members {
+			bytes := c.rosterEntryLocked(u)
+			if size+bytes > maxRosterBytes {
+				m.More = true
+				break
+			}
+			size += bytes
+			names = append(names, u.Nickname().Name)
+			if _, away := c.presence.away[u.ID()]; away {
+				m.Away = append(m.Away, u.Nickname().Name)
+			}
 		}
 	}
 	return event{"nicknames", []any{names, m}}, size
 }
 
-// awayLocked returns the members of a room that clients have been sent as away.
-func (c *Chat) awayLocked(r *state.Room) (names []string) {
-	if len(c.presence.away) == 0 {
-		return nil // spares sorting
+// rosterEntryLocked returns how many bytes a user takes in a roster.
+func (c *Chat) rosterEntryLocked(u *state.User) int {
+	bytes := 2*jsonSize(u.Nickname().Name) + len(`:,`)
+	if _, away := c.presence.away[u.ID()]; away {
+		bytes += jsonSize(u.Nickname().Name) + len(`,`)
 	}
-	for _, u := range r.SortedMembers() {
-		if _, away := c.presence.away[u.ID()]; away {
-			names = append(names, u.Nickname().Name)
-		}
+	return bytes
+}
+
+// rosterBytesLocked returns how many bytes the users of a room take in a roster that lists all.
+func (c *Chat) rosterBytesLocked(r *state.Room) int {
+	bytes := 0
+	for u := range r.Members() {
+		bytes += c.rosterEntryLocked(u)
 	}
-	return names
+	return bytes
 }

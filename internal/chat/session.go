@@ -18,10 +18,12 @@ type sessionInfo struct {
 	Limits    clientLimits `json:"limits"`
 }
 
-// clientLimits are what a page can say before its user exceeds them, in grapheme clusters; 0: none.
+// clientLimits are what a page can say before its user exceeds them: in grapheme clusters, 0 for none, and for
+// MessageBytes in bytes of UTF-8.
 type clientLimits struct {
-	Message  int `json:"message"`
-	Nickname int `json:"nickname"`
+	Message      int `json:"message"`
+	Nickname     int `json:"nickname"`
+	MessageBytes int `json:"messageBytes"`
 }
 
 // emitSessionLocked sends a client its identity. code is the reason why it has no nickname, or Accepted.
@@ -33,7 +35,8 @@ func (c *Chat) emitSessionLocked(cl *client, rooms []string, recovered bool, cod
 // has received nothing else. A client that listens to nothing yet gets no offset: what it has missed follows.
 func (c *Chat) emitSessionTokenLocked(cl *client, rooms []string, recovered bool, code state.Code, token string) {
 	s := sessionInfo{Instance: c.local.instance, Recovered: recovered, Code: code.String(), Message: sentences[code],
-		Limits: clientLimits{max(c.options.MaxMessageLength, 0), c.options.MaxNicknameLength}}
+		Limits: clientLimits{max(c.options.MaxMessageLength, 0), c.options.MaxNicknameLength,
+			c.options.MaxMessageBytes}}
 	if cl.name.Key != "" {
 		s.Name, s.Rooms, s.Token = cl.name.Name, slices.Clone(rooms), token
 	}

@@ -37,10 +37,10 @@ func (s *Server) unregister(session *Session) {
 		return
 	}
 	delete(s.sessions, session.id)
-	if s.options.MaxSessionsPerAddress == 0 {
+	address := session.handshake.Counted
+	if s.options.MaxSessionsPerAddress == 0 || address == "" {
 		return
 	}
-	address := session.handshake.Counted
 	s.addresses[address]--
 	if s.addresses[address] == 0 {
 		delete(s.addresses, address)

@@ -52,7 +52,8 @@ type TransportConfig struct {
 // ChatConfig limits users.
 type ChatConfig struct {
 	MessageRate      float64       // MESSAGE_RATE: messages a second and user; 0: no limit
-	MaxMessageLength int           // MAX_MESSAGE_LENGTH: grapheme clusters; 0: only the limits of the transports
+	MaxMessageLength int           // MAX_MESSAGE_LENGTH: grapheme clusters; 0: MaxMessageBytes alone limits
+	MaxMessageBytes  int           // MAX_MESSAGE_BYTES
 	NameHold         time.Duration // NAME_HOLD
 	NicknameHeader   string        // NICKNAME_HEADER: a header in which a trusted proxy names the signed-in user
 }
@@ -99,6 +100,7 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		Chat: ChatConfig{
 			MessageRate:      v.number("MESSAGE_RATE", 5),
 			MaxMessageLength: v.integer("MAX_MESSAGE_LENGTH", 4000, 0, 1_000_000),
+			MaxMessageBytes:  v.integer("MAX_MESSAGE_BYTES", 16<<10, 256, 48<<10),
 			NameHold:         v.duration("NAME_HOLD", 30*time.Second, 0),
 			NicknameHeader:   v.text("NICKNAME_HEADER", ""),
 		},

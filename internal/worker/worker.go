@@ -59,6 +59,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	}
 	w.chat = chat.New(chat.Options{
 		MaxMessageLength: unlimited(config.Chat.MaxMessageLength),
+		MaxMessageBytes:  config.Chat.MaxMessageBytes,
 		MessageRate:      unlimited(config.Chat.MessageRate),
 		NameHold:         unlimited(config.Chat.NameHold),
 		Clean:            func(reason error) bool { return errors.Is(reason, engineio.ErrClientClosed) },

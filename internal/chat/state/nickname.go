@@ -118,17 +118,32 @@ func ParseRoom(typed string, maxLength int) (string, Code) {
 	return n.Key, Accepted
 }
 
-// ParseText checks the text of a message. maxLength counts grapheme clusters; negative: MaxText bytes alone limit it.
-func ParseText(typed string, maxLength int) (string, Code) {
-	text := strings.ToValidUTF8(typed, "\uFFFD")
-	if strings.TrimSpace(text) == "" {
-		return "", Empty
-	}
-	if len(text) > MaxText {
+// ParseText checks the text of a message. maxLength counts grapheme clusters; negative: maxBytes alone limits it. What
+// is too long costs no more than what is just not.
+func ParseText(typed string, maxLength, maxBytes int) (string, Code) {
+	if len(typed) > maxBytes {
 		return "", TooLong
 	}
-	if maxLength >= 0 && len(text) > maxLength && uniseg.GraphemeClusterCount(text) > maxLength {
+	text := strings.ToValidUTF8(typed, "\uFFFD")
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "", Empty
+	case len(text) > maxBytes, maxLength >= 0 && longerThan(text, maxLength):
 		return "", TooLong
 	}
 	return text, Accepted
+}
+
+// longerThan reports whether a text has more grapheme clusters than n. A cluster has at least one code point.
+func longerThan(text string, n int) bool {
+	if len(text) <= n || utf8.RuneCountInString(text) <= n {
+		return false
+	}
+	for state := -1; text != ""; n-- {
+		if n == 0 {
+			return true
+		}
+		_, text, _, state = uniseg.FirstGraphemeClusterInString(text, state)
+	}
+	return false
 }

@@ -69,7 +69,7 @@ func TestTextsAreLimited(t *testing.T) {
 		{"no limit", strings.Repeat("x", MaxText), -1, Accepted},
 		{"no limit but the log's", strings.Repeat("x", MaxText+1), -1, TooLong},
 	} {
-		if _, code := ParseText(test.typed, test.limit); code != test.want {
+		if _, code := ParseText(test.typed, test.limit, MaxText); code != test.want {
 			t.Errorf("%s: ParseText(%.20q, %d) = %d, want %d", test.name, test.typed, test.limit, code, test.want)
 		}
 	}

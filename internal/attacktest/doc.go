@@ -1,0 +1,35 @@
+// Package attacktest attacks workers as a visitor from the internet would, over real sockets and with the default
+// limits, and checks what everybody else still gets. It has tests alone.
+//
+// # Threat model
+//
+// What is worth protecting: that people can join, talk, and read what was said (availability, and order); that a name
+// belongs to one person, and nobody passes for another; what one person alone may know, which is resume tokens, private
+// ids and session ids; and the machine of a developer who runs the local cluster.
+//
+// Who attacks: a visitor with any number of connections from one address, or with some addresses; a person who is
+// signed in; a web page in the browser of somebody who can reach a worker or the emulator; another user of the network
+// between proxy and worker. One instance never attacks another: whoever can write to the topic, or holds a snapshot,
+// can do everything.
+//
+// Ways in, and what each may cost the others:
+//
+//	entry                      bounded by
+//	connections                counted in all and by address, with a deadline for each step; a rate by address
+//	requests by plain HTTP     a rate by address; a deadline for each response
+//	messages and requests      rates by connection, by user and by address, kept outside of connections
+//	refused requests           a rate by connection and by address; then the connection ends with code 1008
+//	bytes                      a rate by address; a limit for each message, in bytes as well as in characters
+//	answers that are not read  a bound for each queue, and one for all of them, from which the slowest pay
+//	rooms, history             shares by user and address, decided alike on every instance
+//	names                      one skeleton, one person; signed-in people by the identity provider's id
+//	Host, Origin               lists of those that are let in
+//	X-Forwarded-*, sign-in     believed from TRUSTED_PROXIES alone
+//	metrics, profiles          on a listener of their own
+//
+// Limits by address are kept by each instance, so N instances allow N times as much. Shares of rooms and history are
+// part of the replicated state.
+//
+// Left to what stands in front (a WAF, the platform's DDoS protection): floods of packets and of TLS handshakes, an
+// attacker with thousands of addresses, and what people say to each other.
+package attacktest
