@@ -1,7 +1,7 @@
 // The container app. azd deploys this file after it has built and pushed the image, so that the first revision is the
 // worker itself, with its own port, probes and scale rules, and no placeholder image.
 
-import { choiceProblems, givenSettings, hostProblems, whole } from 'settings.bicep'
+import { choiceProblems, givenSettings, hostProblems, texts, whole } from 'settings.bicep'
 import {
   environmentVariables
   livenessPath
@@ -51,13 +51,16 @@ param maxReplicas string
 param cpu string
 
 @description('The worker\'s own settings by name, see README.md. One that is empty is not set.')
-param settings object
+param settings texts
 
 @description('A domain of your own, whose CNAME and asuid TXT records exist already. Empty: none.')
 param customDomain string
 
 @description('Client id of the Entra application for sign-in, whose names become nicknames. Empty: no sign-in.')
 param signInClientId string
+
+@description('Whether the container app exists already.')
+param exists bool
 
 var problems = concat(
   hostProblems(minReplicas, maxReplicas, 100, settings, customDomain, signInClientId),
@@ -120,7 +123,8 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
         customDomains: empty(customDomain) ? [] : [{ name: customDomain, bindingType: 'Auto' }]
       }
       registries: [{ server: registryServer, identity: identity.id }]
-      secrets: signIn ? [{ name: assertionSetting, value: identityClientId }] : []
+      #disable-next-line use-secure-value-for-secure-inputs // a client id is public
+      secrets: [{ name: assertionSetting, value: identityClientId }]
     }
     template: {
       terminationGracePeriodSeconds: terminationSeconds
@@ -168,26 +172,19 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
     }
   }
 
-  resource auth 'authConfigs' = if (signIn) {
-    name: 'current'
-    properties: {
-      platform: { enabled: true }
-      globalValidation: {
-        unauthenticatedClientAction: 'RedirectToLoginPage'
-        redirectToProvider: 'azureactivedirectory'
-      }
-      identityProviders: {
-        azureActiveDirectory: {
-          enabled: true
-          registration: {
-            clientId: signInClientId
-            clientSecretSettingName: assertionSetting
-            openIdIssuer: '${az.environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-          }
-        }
-      }
-    }
-  }
+  dependsOn: [authBefore]
+}
+
+// Sign-in is on before the worker trusts the header with the name, and off after the worker no longer does. Only an app
+// that is new gets both at once, at an address that nobody knows yet.
+var signInFirst = signIn && exists
+
+module authBefore 'modules/containerappauth.bicep' = if (signInFirst) {
+  params: { appName: name, signInClientId: signInClientId, assertionSetting: assertionSetting }
+}
+
+module authAfter 'modules/containerappauth.bicep' = if (!signInFirst) {
+  params: { appName: app.name, signInClientId: signInClientId, assertionSetting: assertionSetting }
 }
 
 @description('The address of the chat.')

@@ -9,6 +9,10 @@ param identityClientId = readEnvironmentVariable('CHAT_IDENTITY_CLIENT_ID')
 param registryServer = readEnvironmentVariable('AZURE_CONTAINER_REGISTRY_ENDPOINT')
 param imageName = readEnvironmentVariable('SERVICE_CHAT_IMAGE_NAME')
 param serviceBusHost = readEnvironmentVariable('AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE')
+// azd sets the first variable when it provisions, and the second when it deploys.
+var provisioned = readEnvironmentVariable('SERVICE_CHAT_RESOURCE_EXISTS', 'false') == 'true'
+var address = readEnvironmentVariable('CHAT_URI', '')
+param exists = provisioned || !empty(address)
 
 // Set by `azd env set`. An empty text means the default.
 param minReplicas = readEnvironmentVariable('CHAT_MIN_REPLICAS', '')

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -64,46 +62,6 @@ func missing(t *testing.T, why string) {
 		t.Fatal(why)
 	}
 	t.Skip(why)
-}
-
-// bicepCompiler returns the path of Microsoft's Bicep compiler, which is looked for in $BICEP, on the PATH and
-// beside the repository. No package that the tests may install has it, so its absence skips the test even where all
-// other tools are required.
-func bicepCompiler(t *testing.T) string {
-	t.Helper()
-	beside, err := filepath.Abs("../../shared/tools/bicep/bicep")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{os.Getenv("BICEP"), "bicep", beside} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Skip("no Bicep compiler: it is looked for in $BICEP and on the PATH")
-	return ""
-}
-
-func TestBicepCompiles(t *testing.T) {
-	compiler := bicepCompiler(t)
-	for _, file := range []string{"main.bicep", "chat.bicep"} {
-		t.Run(file, func(t *testing.T) {
-			t.Parallel()
-			command := exec.Command(compiler, "build", file, "--stdout")
-			command.Env = append(os.Environ(), "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1") // it runs without libicu
-			var diagnostics strings.Builder
-			command.Stderr = &diagnostics
-			out, err := command.Output()
-			if err != nil {
-				t.Fatalf("bicep build %s: %v\n%s", file, err, &diagnostics)
-			}
-			// The compiler writes resources as an array, or as an object where one of them has a symbolic name.
-			var template struct{ Resources json.RawMessage }
-			if err := json.Unmarshal(out, &template); err != nil || len(template.Resources) <= len("[]") {
-				t.Errorf("bicep build %s: resources %s, %v", file, template.Resources, err)
-			}
-		})
-	}
 }
 
 func TestBicepSetsOnlyVariablesThatAreRead(t *testing.T) {
@@ -206,7 +164,7 @@ func TestHostsKeepTheContract(t *testing.T) {
 		},
 		"modules/appservice.bicep": {
 			"WEBSITES_PORT: string(port)", "WEBSITES_CONTAINER_STOP_TIME_LIMIT: string(terminationSeconds)",
-			"healthCheckPath: readinessPath", "WEBSITE_WARMUP_PATH: livenessPath", "webSocketsEnabled: true",
+			"healthCheckPath: livenessPath", "WEBSITE_WARMUP_PATH: livenessPath", "webSocketsEnabled: true",
 			"alwaysOn: true", "clientAffinityEnabled: true", "acrUseManagedIdentityCreds: true",
 			"NICKNAME_HEADER: signedInNameHeader",
 		},

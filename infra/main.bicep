@@ -10,6 +10,7 @@ import {
   monthProblems
   planSizes
   switchProblems
+  texts
   whole
   wholeProblems
 } from 'settings.bicep'
@@ -47,7 +48,7 @@ param maxReplicas string = ''
 param cpu string = ''
 
 @description('The worker\'s own settings by name, see README.md. One that is empty is not set.')
-param settings object = {}
+param settings texts = {}
 
 // Service Bus.
 
@@ -59,7 +60,7 @@ param messagingUnits string = ''
 
 // Options, off by default.
 
-@description('true: only the chat\'s own network reaches Service Bus. Implies Premium. Choose before the first deployment.')
+@description('true: only the chat\'s own network reaches Service Bus. Implies Premium. Choose it at first.')
 param privateNetworking string = ''
 
 @description('true: spreads the instances over the region\'s zones. Choose before the first deployment.')
@@ -110,7 +111,8 @@ var problems = concat(
 
 var tags = { 'azd-env-name': environmentName }
 var token = toLower(uniqueString(subscription().id, environmentName, location))
-var inNetwork = private || (zones && !onAppService) // App Service spreads a plan over zones without a network
+// App Service spreads a plan over zones without a network.
+var inNetwork = private || (zones && !onAppService)
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: empty(problems) ? 'rg-${environmentName}' : fail(join(problems, ' '))
@@ -119,25 +121,26 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
 }
 
 module identity 'modules/identity.bicep' = {
-  name: 'identity'
   scope: group
   params: { location: location, tags: tags, token: token }
 }
 
 module logs 'modules/logs.bicep' = {
-  name: 'logs'
   scope: group
-  params: { location: location, tags: tags, token: token, dailyCapGb: logDailyCapGb == '-1' ? -1 : whole(logDailyCapGb, 1) }
+  params: {
+    location: location
+    tags: tags
+    token: token
+    dailyCapGb: logDailyCapGb == '-1' ? -1 : whole(logDailyCapGb, 1)
+  }
 }
 
 module registry 'modules/registry.bicep' = {
-  name: 'registry'
   scope: group
   params: { location: location, tags: tags, token: token, identityName: identity.outputs.name }
 }
 
 module serviceBus 'modules/servicebus.bicep' = {
-  name: 'servicebus'
   scope: group
   params: {
     location: location
@@ -152,7 +155,6 @@ module serviceBus 'modules/servicebus.bicep' = {
 }
 
 module network 'modules/network.bicep' = if (inNetwork) {
-  name: 'network'
   scope: group
   params: {
     location: location
@@ -163,7 +165,6 @@ module network 'modules/network.bicep' = if (inNetwork) {
 }
 
 module privateLink 'modules/privatelink.bicep' = if (private) {
-  name: 'privatelink'
   scope: group
   params: {
     location: location
@@ -175,7 +176,6 @@ module privateLink 'modules/privatelink.bicep' = if (private) {
 }
 
 module environment 'modules/environment.bicep' = if (!onAppService) {
-  name: 'environment'
   scope: group
   params: {
     location: location
@@ -188,7 +188,6 @@ module environment 'modules/environment.bicep' = if (!onAppService) {
 }
 
 module site 'modules/appservice.bicep' = if (onAppService) {
-  name: 'appservice'
   scope: group
   params: {
     location: location
@@ -211,13 +210,11 @@ module site 'modules/appservice.bicep' = if (onAppService) {
 }
 
 module workbook 'modules/workbook.bicep' = {
-  name: 'workbook'
   scope: group
   params: { location: location, tags: tags, workspaceName: logs.outputs.workspaceName }
 }
 
-module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
-  name: 'alerts'
+module alerts 'modules/alerts.bicep' = {
   scope: group
   params: {
     location: location
@@ -229,8 +226,8 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
   }
 }
 
-module budget 'modules/budget.bicep' = if (budgeted) {
-  name: 'budget'
+// Deployed while it has a start, so that a budget of 0 switches its mail off.
+module budget 'modules/budget.bicep' = if (!empty(budgetStart)) {
   scope: group
   params: { token: token, amount: whole(monthlyBudget, 0), start: budgetStart, email: alertEmail }
 }

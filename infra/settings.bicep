@@ -1,6 +1,20 @@
-// The settings of `azd env set`. They arrive as texts, and an empty text means the default. azd silently replaces a value
-// that it can't parse as a bool or an int by the parameter's default; here a wrong value stops the deployment before it
-// changes anything, with a sentence that names the setting.
+// The settings of `azd env set`. They arrive as texts, and an empty text means the default. azd silently replaces a
+// value that it can't parse as a bool or an int by the parameter's default. Here a wrong value stops the deployment
+// before it changes anything, with a sentence that names the setting.
+
+@export()
+@description('Texts by name.')
+type texts = {
+  @description('A text. An empty one is as good as none.')
+  *: string
+}
+
+@export()
+@description('Tags of every resource. azd finds an environment\'s resources by them.')
+type resourceTags = {
+  @description('Name of the azd environment.')
+  'azd-env-name': string
+}
 
 @export()
 @description('The worker\'s own settings. The azd environment has them with the prefix CHAT_.')
@@ -59,8 +73,8 @@ func isTrue(text string) bool => toLower(text) == 'true'
 
 @export()
 @description('Settings of the worker that are not empty, as texts.')
-func givenSettings(settings object) object =>
-  toObject(filter(items(settings), one => !empty(string(one.value))), one => one.key, one => string(one.value))
+func givenSettings(settings texts) texts =>
+  toObject(filter(items(settings), one => !empty(one.value)), one => one.key, one => one.value)
 
 @export()
 @description('What is wrong with a switch.')
@@ -82,10 +96,10 @@ func choiceProblems(name string, text string, choices string[]) string[] =>
 @export()
 @description('What is wrong with a domain name.')
 func domainProblems(name string, text string) string[] =>
-  empty(text) || (onlyHas(text, 'abcdefghijklmnopqrstuvwxyz0123456789-.') && contains(text, '.') && !contains(text, '..') && !startsWith(
-      text,
-      '.'
-    ) && !endsWith(text, '.'))
+  empty(text) || (onlyHas(text, 'abcdefghijklmnopqrstuvwxyz0123456789-.') && length(split(text, '.')) > 1 && !contains(
+      split(text, '.'),
+      ''
+    ))
     ? []
     : ['${name} takes a domain name in lower case such as chat.example.com, not "${text}".']
 
@@ -99,9 +113,9 @@ func idProblems(name string, text string) string[] =>
 @export()
 @description('What is wrong with a mail address.')
 func mailProblems(name string, text string) string[] =>
-  empty(text) || (length(split(text, '@')) == 2 && !startsWith(text, '@') && contains(last(split(text, '@')), '.') && !contains(
-      text,
-      ' '
+  empty(text) || (length(split(text, '@')) == 2 && !startsWith(text, '@') && !contains(text, ' ') && contains(
+      last(split(text, '@')),
+      '.'
     ))
     ? []
     : ['${name} takes a mail address, not "${text}".']
@@ -121,7 +135,7 @@ func monthProblems(name string, text string) string[] =>
 
 @export()
 @description('What is wrong with the worker\'s own settings: those that the hosts rely on can\'t be changed.')
-func workerProblems(settings object) string[] =>
+func workerProblems(settings texts) string[] =>
   map(
     filter(items(settings), one => !contains(workerSettings, one.key)),
     one => 'settings has ${one.key}; it takes ${join(workerSettings, ', ')}.'
@@ -129,7 +143,14 @@ func workerProblems(settings object) string[] =>
 
 @export()
 @description('What is wrong with the settings of Container Apps and App Service alike.')
-func hostProblems(minReplicas string, maxReplicas string, most int, settings object, customDomain string, signInClientId string) string[] =>
+func hostProblems(
+  minReplicas string,
+  maxReplicas string,
+  most int,
+  settings texts,
+  customDomain string,
+  signInClientId string
+) string[] =>
   concat(
     wholeProblems('CHAT_MIN_REPLICAS', minReplicas, 1, most),
     wholeProblems('CHAT_MAX_REPLICAS', maxReplicas, 1, most),

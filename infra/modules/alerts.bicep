@@ -1,15 +1,17 @@
 // Alert rules: instances out of sync, Service Bus busy, unread messages. They send mail.
 
+import { resourceTags } from '../settings.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('Suffix that makes names unique.')
 param token string
 
-@description('Mail address of the operator.')
+@description('Mail address of the operator. Empty: the rules are there and switched off, as Azure removes none.')
 param email string
 
 @description('The Service Bus namespace to watch.')
@@ -18,6 +20,7 @@ param serviceBusName string
 @description('The Log Analytics workspace with the instances\' metrics.')
 param workspaceName string
 
+var on = !empty(email)
 var metrics = loadTextContent('../monitoring/metrics.kql')
 
 var busAlerts = [
@@ -73,66 +76,70 @@ resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = {
   location: 'global'
   tags: tags
   properties: {
-    enabled: true
+    enabled: on
     groupShortName: 'chat'
-    emailReceivers: [{ name: 'operator', emailAddress: email, useCommonAlertSchema: true }]
+    emailReceivers: on ? [{ name: 'operator', emailAddress: email, useCommonAlertSchema: true }] : []
   }
 }
 
-resource busAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = [for alert in busAlerts: {
-  name: '${alert.name}-${token}'
-  location: 'global'
-  tags: tags
-  properties: {
-    description: alert.text
-    enabled: true
-    severity: 2
-    scopes: [namespace.id]
-    evaluationFrequency: 'PT5M'
-    windowSize: alert.window
-    criteria: {
-      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
-      allOf: [
-        {
-          criterionType: 'StaticThresholdCriterion'
-          name: alert.name
-          metricNamespace: 'Microsoft.ServiceBus/namespaces'
-          metricName: alert.metric
-          timeAggregation: alert.aggregation
-          operator: 'GreaterThan'
-          threshold: alert.threshold
-        }
-      ]
+resource busAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+  for alert in busAlerts: {
+    name: '${alert.name}-${token}'
+    location: 'global'
+    tags: tags
+    properties: {
+      description: alert.text
+      enabled: on
+      severity: 2
+      scopes: [namespace.id]
+      evaluationFrequency: 'PT5M'
+      windowSize: alert.window
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            criterionType: 'StaticThresholdCriterion'
+            name: alert.name
+            metricNamespace: 'Microsoft.ServiceBus/namespaces'
+            metricName: alert.metric
+            timeAggregation: alert.aggregation
+            operator: 'GreaterThan'
+            threshold: alert.threshold
+          }
+        ]
+      }
+      actions: [{ actionGroupId: mail.id }]
+      autoMitigate: true
     }
-    actions: [{ actionGroupId: mail.id }]
-    autoMitigate: true
   }
-}]
+]
 
-resource logAlert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for alert in logAlerts: {
-  name: '${alert.name}-${token}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    description: alert.text
-    enabled: true
-    severity: 1
-    scopes: [workspace.id]
-    evaluationFrequency: 'PT15M'
-    windowSize: 'PT15M'
-    criteria: {
-      allOf: [
-        {
-          query: '${metrics}${alert.query}'
-          timeAggregation: 'Count'
-          operator: 'GreaterThan'
-          threshold: 0
-        }
-      ]
+resource logAlert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for alert in logAlerts: {
+    name: '${alert.name}-${token}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      description: alert.text
+      enabled: on
+      severity: 1
+      scopes: [workspace.id]
+      evaluationFrequency: 'PT15M'
+      windowSize: 'PT15M'
+      criteria: {
+        allOf: [
+          {
+            query: '${metrics}${alert.query}'
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: 0
+          }
+        ]
+      }
+      actions: { actionGroups: [mail.id] }
+      autoMitigate: true
+      skipQueryValidation: true // the tables appear with the first log lines
     }
-    actions: { actionGroups: [mail.id] }
-    autoMitigate: true
-    skipQueryValidation: true // the tables appear with the first log lines
   }
-}]
+]

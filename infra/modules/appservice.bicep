@@ -1,5 +1,6 @@
 // App Service as the host: a plan, the worker as a custom container on it, and rules that scale the plan.
 
+import { resourceTags, texts } from '../settings.bicep'
 import {
   environmentVariables
   livenessPath
@@ -14,12 +15,12 @@ import {
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('Suffix that makes names unique.')
 param token string
 
-@description('Size of the plan.')
+@description('Size of a new plan.')
 param sku string
 
 @description('The fewest instances.')
@@ -34,7 +35,7 @@ param zoneRedundant bool
 @description('The subnet the instances reach Service Bus through. Empty: none.')
 param subnetId string
 
-@description('The image azd deployed last. Empty: a placeholder that azd is about to replace.')
+@description('The image of a new site. Empty: a placeholder that azd is about to replace.')
 param imageName string
 
 @description('The identity of the instances.')
@@ -47,7 +48,7 @@ param identityClientId string
 param serviceBusHost string
 
 @description('Further worker settings by name.')
-param settings object
+param settings texts
 
 @description('A domain of your own. Empty: none.')
 param customDomain string
@@ -76,12 +77,13 @@ var variables = union(
     WEBSITES_CONTAINER_STOP_TIME_LIMIT: string(terminationSeconds)
     WEBSITES_ENABLE_APP_SERVICE_STORAGE: 'false'
     WEBSITES_PORT: string(port)
-    WEBSITE_HEALTHCHECK_MAXPINGFAILURES: '2' // a minute each: an instance out of sync for two minutes gets no new users
+    WEBSITE_HEALTHCHECK_MAXPINGFAILURES: '2' // a minute each
     WEBSITE_PROACTIVE_AUTOHEAL_ENABLED: 'false' // it mistakes long-polling for requests that hang
     WEBSITE_WARMUP_PATH: livenessPath
     WEBSITE_WARMUP_STATUSES: '200'
   },
-  signIn ? { NICKNAME_HEADER: signedInNameHeader, '${assertionSetting}': identityClientId } : {},
+  { '${assertionSetting}': identityClientId },
+  signIn ? { NICKNAME_HEADER: signedInNameHeader } : {},
   settings
 )
 
@@ -93,6 +95,8 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existin
   name: workspaceName
 }
 
+// A deployment leaves an existing plan as it is: setting its capacity again would undo what the rules below did.
+@onlyIfNotExists()
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: 'plan-${token}'
   location: location
@@ -105,6 +109,9 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   }
 }
 
+// A deployment leaves an existing site as it is, with the image that azd deployed last from any checkout.
+// What may change later is in the site's child resources below.
+@onlyIfNotExists()
 resource site 'Microsoft.Web/sites@2024-11-01' = {
   name: 'app-${token}'
   location: location
@@ -123,44 +130,65 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       linuxFxVersion: 'DOCKER|${empty(imageName) ? 'mcr.microsoft.com/appsvc/staticsite:latest' : imageName}'
       acrUseManagedIdentityCreds: true
       acrUserManagedIdentityID: identityClientId
-      alwaysOn: true
-      webSocketsEnabled: true
-      healthCheckPath: readinessPath
-      ftpsState: 'Disabled'
-      minTlsVersion: '1.2'
-      appSettings: [for variable in items(variables): { name: variable.key, value: string(variable.value) }]
     }
   }
 
-  resource auth 'config' = if (signIn) {
-    name: 'authsettingsV2'
+  resource web 'config' = {
+    name: 'web'
     properties: {
-      platform: { enabled: true }
-      globalValidation: {
-        requireAuthentication: true
-        unauthenticatedClientAction: 'RedirectToLoginPage'
-        redirectToProvider: 'azureactivedirectory'
-      }
-      identityProviders: {
-        azureActiveDirectory: {
-          enabled: true
-          registration: {
-            clientId: signInClientId
-            clientSecretSettingName: assertionSetting
-            openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-          }
-        }
-      }
+      acrUseManagedIdentityCreds: true
+      acrUserManagedIdentityID: identityClientId
+      alwaysOn: true
+      webSocketsEnabled: true
+      // Not the readiness path: when Service Bus fails for long, App Service would replace the instances, which have
+      // the only copies of the chat's state.
+      healthCheckPath: livenessPath
+      ftpsState: 'Disabled'
+      minTlsVersion: '1.2'
     }
+  }
+
+  // They replace all settings of the site. NICKNAME_HEADER is set after sign-in is on, and removed before it is off, so
+  // that the worker never trusts a header that a client can send.
+  resource appSettings 'config' = {
+    name: 'appsettings'
+    properties: variables
+    dependsOn: [authOn]
   }
 }
 
-// Turns off publishing with a password.
-resource publishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [for kind in ['ftp', 'scm']: {
+module authOn 'appserviceauth.bicep' = if (signIn) {
+  params: {
+    siteName: site.name
+    signInClientId: signInClientId
+    assertionSetting: assertionSetting
+    openPaths: [livenessPath, readinessPath]
+  }
+}
+
+module authOff 'appserviceauth.bicep' = if (!signIn) {
+  params: {
+    siteName: site.name
+    signInClientId: ''
+    assertionSetting: assertionSetting
+    openPaths: []
+  }
+  dependsOn: [site::appSettings]
+}
+
+// These turn off publishing with a password.
+
+resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
   parent: site
-  name: kind
+  name: 'ftp'
   properties: { allow: false }
-}]
+}
+
+resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: site
+  name: 'scm'
+  properties: { allow: false }
+}
 
 resource scaling 'Microsoft.Insights/autoscaleSettings@2022-10-01' = {
   name: 'scale-${token}'
@@ -173,29 +201,34 @@ resource scaling 'Microsoft.Insights/autoscaleSettings@2022-10-01' = {
       {
         name: 'load'
         capacity: { minimum: string(minReplicas), maximum: string(most), default: string(minReplicas) }
-        rules: [for rule in most == minReplicas ? [] : [ // Azure refuses rules that can't change the number
-          { metric: 'CpuPercentage', above: true, threshold: 60 }
-          { metric: 'CpuPercentage', above: false, threshold: 25 }
-          { metric: 'MemoryPercentage', above: true, threshold: 80 }
-          { metric: 'MemoryPercentage', above: false, threshold: 50 }
-        ]: {
-          metricTrigger: {
-            metricName: rule.metric
-            metricResourceUri: plan.id
-            timeGrain: 'PT1M'
-            statistic: 'Average'
-            timeAggregation: 'Average'
-            timeWindow: rule.above ? 'PT5M' : 'PT15M'
-            operator: rule.above ? 'GreaterThan' : 'LessThan'
-            threshold: rule.threshold
+        rules: [
+          for rule in most == minReplicas
+            ? []
+            : [
+                // Azure refuses rules that can't change the number
+                { metric: 'CpuPercentage', above: true, threshold: 60 }
+                { metric: 'CpuPercentage', above: false, threshold: 25 }
+                { metric: 'MemoryPercentage', above: true, threshold: 80 }
+                { metric: 'MemoryPercentage', above: false, threshold: 50 }
+              ]: {
+            metricTrigger: {
+              metricName: rule.metric
+              metricResourceUri: plan.id
+              timeGrain: 'PT1M'
+              statistic: 'Average'
+              timeAggregation: 'Average'
+              timeWindow: rule.above ? 'PT5M' : 'PT15M'
+              operator: rule.above ? 'GreaterThan' : 'LessThan'
+              threshold: rule.threshold
+            }
+            scaleAction: {
+              direction: rule.above ? 'Increase' : 'Decrease'
+              type: 'ChangeCount'
+              value: '1'
+              cooldown: rule.above ? 'PT5M' : 'PT15M'
+            }
           }
-          scaleAction: {
-            direction: rule.above ? 'Increase' : 'Decrease'
-            type: 'ChangeCount'
-            value: '1'
-            cooldown: rule.above ? 'PT5M' : 'PT15M'
-          }
-        }]
+        ]
       }
     ]
   }
@@ -214,6 +247,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 }
 
 module domain 'appservicedomain.bicep' = if (!empty(customDomain)) {
-  name: 'domain'
   params: { location: location, tags: tags, siteName: site.name, planId: plan.id, domain: customDomain }
 }

@@ -1,10 +1,12 @@
 // A domain of your own on App Service: bound, certified by App Service, and bound again with the certificate.
 
+import { resourceTags } from '../settings.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('The site.')
 param siteName string
@@ -39,6 +41,5 @@ resource certificate 'Microsoft.Web/certificates@2024-11-01' = {
 
 // A file can't declare a resource twice, so the second declaration is a module.
 module secure 'appservicetls.bicep' = {
-  name: 'tls'
   params: { siteName: siteName, domain: domain, thumbprint: certificate.properties.thumbprint }
 }

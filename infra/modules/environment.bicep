@@ -1,10 +1,12 @@
 // The Container Apps environment. Its logs leave by diagnostic setting, so no workspace key is needed.
 
+import { resourceTags } from '../settings.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('Suffix that makes names unique.')
 param token string

@@ -1,11 +1,13 @@
 // The one identity of all instances. It is created before the application, so that its roles exist before the first
 // pull.
 
+import { resourceTags } from '../settings.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('Suffix that makes names unique.')
 param token string

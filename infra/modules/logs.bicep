@@ -1,10 +1,12 @@
 // The workspace for logs and metrics. Nothing needs its key: diagnostic settings send the platform's logs.
 
+import { resourceTags } from '../settings.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('Suffix that makes names unique.')
 param token string

@@ -1,10 +1,12 @@
 // A private address for the Service Bus namespace, and the DNS zone that makes its public name mean that address.
 
+import { resourceTags } from '../settings.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('Suffix that makes names unique.')
 param token string

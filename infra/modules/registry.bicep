@@ -1,11 +1,14 @@
 // Where azd builds and keeps the image, and the right to pull it. No administrator account, no password.
 
+import { resourceTags } from '../settings.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
+@minLength(3) // of the five letters that a registry's name needs
 @description('Suffix that makes names unique.')
 param token string
 

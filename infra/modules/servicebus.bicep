@@ -1,12 +1,13 @@
 // What joins the instances: one topic in a namespace of its own, reached by identity alone.
 
+import { resourceTags } from '../settings.bicep'
 import { topicName } from '../worker.bicep'
 
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('Suffix that makes names unique.')
 param token string

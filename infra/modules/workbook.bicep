@@ -1,10 +1,12 @@
 // The operator's workbook: the chat's own metrics beside those of Service Bus. monitoring/panels.json has the panels.
 
+import { resourceTags } from '../settings.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags resourceTags
 
 @description('The Log Analytics workspace that the panels query.')
 param workspaceName string
@@ -43,21 +45,23 @@ var timeRange = {
     ]
   }
 }
-var charts = [for (panel, i) in panels: {
-  type: 3
-  name: 'panel ${i}'
-  customWidth: '50'
-  content: {
-    version: 'KqlItem/1.0'
-    query: '${metrics}${panel.query}'
-    queryType: 0
-    resourceType: 'microsoft.operationalinsights/workspaces'
-    size: 0
-    title: panel.title
-    timeContextFromParameter: 'range'
-    visualization: panel.chart
+var charts = [
+  for (panel, i) in panels: {
+    type: 3
+    name: 'panel ${i}'
+    customWidth: '50'
+    content: {
+      version: 'KqlItem/1.0'
+      query: '${metrics}${panel.query}'
+      queryType: 0
+      resourceType: 'microsoft.operationalinsights/workspaces'
+      size: 0
+      title: panel.title
+      timeContextFromParameter: 'range'
+      visualization: panel.chart
+    }
   }
-}]
+]
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   name: guid(workspace.id, 'chat')

@@ -15,3 +15,4 @@ param cpu = ''
 param settings = {}
 param customDomain = ''
 param signInClientId = ''
+param exists = false

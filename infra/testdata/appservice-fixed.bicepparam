@@ -1,0 +1,10 @@
+using '../main.bicep'
+
+param environmentName = 'chat'
+param location = 'koreacentral'
+param host = 'appservice'
+param appServiceSku = 'P1v3'
+param minReplicas = '30'
+param maxReplicas = '30'
+param privateNetworking = 'true'
+param zoneRedundant = 'true'

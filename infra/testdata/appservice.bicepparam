@@ -1,0 +1,6 @@
+using '../main.bicep'
+
+param environmentName = 'chat'
+param location = 'koreacentral'
+param host = 'appservice'
+param settings = { MESSAGE_RATE: '10', NAME_HOLD: '' }

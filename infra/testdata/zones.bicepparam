@@ -1,0 +1,6 @@
+using '../main.bicep'
+
+param environmentName = 'chat'
+param location = 'koreacentral'
+param zoneRedundant = 'TRUE'
+param minReplicas = '3'
