@@ -38,12 +38,15 @@
 // something and joins again. If it isn't clear which one has, both append their version vectors. Then
 // the one that lacks an entry, or else the younger one, joins again.
 //
-// Membership. Anything heard is a sign of life. An instance that has published nothing for a minute
-// appends a heartbeat. An instance that is silent for longer, or suspected by Suspect, is probed by an
-// entry of the log. That this entry comes back shows the prober that the log itself is alive. Another
-// entry evicts the instance if it gives no sign of life. The eviction is void if the log had more of
-// the instance than its evictor knew. An evicted instance that lives finds the eviction in the log, and
-// joins again.
+// Membership. Anything heard is a sign of life. The members form a ring by age. An instance that has
+// published nothing for a while sends a sign of life to the next one in sync alone, which watches it.
+// So each sends one and receives one, whatever their number, and an instance that receives nothing
+// knows that it may be cut off. Signs are frequent while a client is connected to any instance, which
+// the log says, and rare otherwise. A watched instance whose signs stay away, and one that is suspected
+// by Suspect, is probed by an entry of the log. That this entry comes back shows the prober that the
+// log itself is alive. Another entry evicts the instance if it gives no sign of life; on a slow bus it
+// has longer for that. The eviction is void if the log had more of the instance than its evictor knew.
+// An evicted instance that lives finds the eviction in the log, and joins again.
 //
 // Batching. While one message is on its way to the bus, entries collect in the outbox. The next message
 // takes all of them, up to the bus's limit. Where a rate of sends is set, the next message waits until
@@ -68,7 +71,7 @@
 //
 //	1  version that the sender writes           uint
 //	2  least version that a reader must know    uint
-//	3  kind: 1 log, 2 snapshot part, 3 missing  uint
+//	3  kind: 1 log, 2 snapshot part, 3 missing, 4 sign of life
 //	4  sender's name                            text
 //	5  sender's epoch                           uint
 //	6  number of the first item; kind 3: of the first entry missed
@@ -77,13 +80,13 @@
 //	9  log index: entries accepted by the sender; absent if it is out of sync
 //	10 hash over the names of these
 //	11 part of kind 2: {1: requester's epoch, 2: index, 3: count, 4: bytes}
-//	12 receiver of kinds 2 and 3
+//	12 receiver of kinds 2 to 4; none: all
 //
 // An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque.
 // Control entries are of kind 1 heartbeat, 2 join request, 3 bootstrap, 4 joined, 5 probe, 6 evict, 7
-// leave, 8 compare, with a map as body (type control) or none. The parts of a snapshot add up to a map
-// (type snapshot). Numbers in an epoch begin with 1, the join request. An epoch is the time of the join
-// request in Unix milliseconds, or one more than the epoch before.
+// leave, 8 compare, 9 connected, with a map as body (type control) or none. The parts of a snapshot add
+// up to a map (type snapshot). Numbers in an epoch begin with 1, the join request. An epoch is the time
+// of the join request in Unix milliseconds, or one more than the epoch before.
 //
 // Readers ignore unknown keys and item kinds; an item of an unknown kind takes its number all the same.
 // So a newer version may add keys and kinds, and say that version 1 suffices to read them. What needs

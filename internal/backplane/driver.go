@@ -91,7 +91,7 @@ func (d *Driver) Due() bool {
 func (d *Driver) Next() (*Outgoing, error) {
 	n := d.node
 	n.mu.Lock()
-	m, ok := n.protocol.nextMessage(d.items[:0])
+	m, ok := n.protocol.nextMessage(time.Now(), d.items[:0])
 	n.unlock()
 	if !ok {
 		return nil, nil

@@ -18,6 +18,7 @@ const (
 	kindLog     = 1 // entries for the log; to all
 	kindChunk   = 2 // a part of a snapshot; unicast
 	kindMissing = 3 // "your entries from this number on have not come"; unicast
+	kindSign    = 4 // a sign of life; to the member that watches the sender, or to all
 )
 
 // Kinds of entry. An unknown kind, from a newer version, takes its number and log index and does nothing else.
@@ -31,6 +32,7 @@ const (
 	entryEvict       = 6 // the named instance leaves, unless more was accepted of it than its evictor had heard
 	entryLeave       = 7 // the appending instance leaves
 	entryCompare     = 8 // the version vector of the appending instance
+	entryConnected   = 9 // whether a client is connected to the appending instance
 )
 
 // Limits of decoding. A body's length bounds all the rest: CBOR is checked to be well-formed before anything is
@@ -112,6 +114,9 @@ type control struct {
 	// Join request, bootstrap.
 	Cluster clusterID `cbor:"10,keyasint"`           // of the state that the requester has; zero with Index
 	Index   uint64    `cbor:"11,keyasint,omitempty"` // log index of that state; 0: it has none
+
+	// Connected.
+	Connected bool `cbor:"12,keyasint,omitempty"`
 }
 
 // vectorEntry says how far an instance's entries were followed.

@@ -10,6 +10,9 @@ import (
 // other instance asks.
 const maxEvictTries = 10
 
+// maxRecent bounds the evictions remembered, in case that their evictor dies too.
+const maxRecent = 64
+
 // evictions are the instances whose orphaned subscriptions the bus has to remove. That may take long,
 // so it has a goroutine of its own in the shell, and entries don't wait for it.
 type evictions struct {
@@ -17,6 +20,28 @@ type evictions struct {
 	last  string
 	tries int // for last
 	pace  pacer
+
+	recent []recentEviction // oldest first
+}
+
+// recentEviction says which instance has to remove an orphaned subscription.
+type recentEviction struct{ instance, by string }
+
+// evicted notes an eviction by the log.
+func (q *evictions) evicted(instance, by string) {
+	if len(q.recent) >= maxRecent {
+		q.recent = q.recent[1:]
+	}
+	q.recent = append(q.recent, recentEviction{instance, by})
+}
+
+// inherit adds the subscriptions that an evicted instance may not have removed any more.
+func (q *evictions) inherit(by string) {
+	for _, r := range q.recent {
+		if r.by == by {
+			q.add(r.instance)
+		}
+	}
 }
 
 func (q *evictions) add(instance string) {
@@ -29,6 +54,7 @@ func (q *evictions) add(instance string) {
 // its subscription.
 func (q *evictions) remove(instance string) {
 	q.queue = slices.DeleteFunc(q.queue, func(name string) bool { return name == instance })
+	q.recent = slices.DeleteFunc(q.recent, func(r recentEviction) bool { return r.instance == instance })
 }
 
 // nextEviction returns the instance that Evictor.Evict is to be called for, if there is one.

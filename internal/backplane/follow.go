@@ -65,7 +65,7 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 		r.InSync = true
 	case entryLeave:
 		p.leave(at, r)
-	case entryProbe, entryEvict, entryCompare:
+	case entryProbe, entryEvict, entryCompare, entryConnected:
 		c, err := decodeControl(it.Body)
 		if err != nil {
 			p.counters.Malformed++ // alike on every instance
@@ -73,6 +73,9 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 		}
 		if peer := p.membership.peers[c.Instance]; peer != nil && e.From == p.instance {
 			peer.acting = false
+			if it.Kind == entryProbe {
+				peer.roundTrip = now.Sub(peer.actedAt)
+			}
 		}
 		switch it.Kind {
 		case entryProbe:
@@ -81,6 +84,8 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 			p.evict(at, c)
 		case entryCompare:
 			p.compare(now, e, number, r, c)
+		case entryConnected:
+			r.Connected = c.Connected
 		}
 	}
 }

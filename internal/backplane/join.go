@@ -93,6 +93,7 @@ func (p *protocol) buffer(now time.Time, e *envelope, size int) {
 	case e.From == p.instance:
 	case e.Index > 0:
 		j.donorAt = now
+		p.answerProbe(now, e)
 	case request:
 		p.otherRequest(now, &e.Items[0])
 	}

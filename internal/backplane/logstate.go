@@ -29,6 +29,7 @@ type logState struct {
 	checkpoint
 	records map[string]*record
 	past    []checkpoint // ends of the last envelopes, ascending
+	ranked  []*record    // what members returns; nil: not known
 }
 
 func newLogState(cluster clusterID) *logState {
@@ -138,6 +139,8 @@ func (l *logState) admit(instance string, epoch uint64, request *control) (admis
 	}
 	r.Start, r.Epoch, r.Next = request.Start, epoch, 2
 	r.InSync, r.Gone, r.GoneIndex, r.Reads = false, false, 0, max(request.Reads, oldestVersion)
+	r.Connected = false
+	l.ranked = nil
 	l.advance(instance, epoch, 1)
 	r.Rank = l.index
 	a.record = r
@@ -147,6 +150,7 @@ func (l *logState) admit(instance string, epoch uint64, request *control) (admis
 // leave marks an instance as gone. Of too many gone instances it forgets the one that left first.
 func (l *logState) leave(r *record) {
 	r.Gone, r.InSync, r.GoneIndex = true, false, l.index
+	l.ranked = nil
 	var gone []*record
 	for _, r := range l.records {
 		if r.Gone {
@@ -161,8 +165,11 @@ func (l *logState) leave(r *record) {
 	}
 }
 
-// members are the records of the instances in the cluster, by rank.
+// members are the records of the instances in the cluster, by rank. The caller must not modify the slice.
 func (l *logState) members() []*record {
+	if l.ranked != nil {
+		return l.ranked
+	}
 	var members []*record
 	for _, r := range l.records {
 		if !r.Gone {
@@ -172,7 +179,18 @@ func (l *logState) members() []*record {
 	slices.SortFunc(members, func(a, b *record) int {
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Instance, b.Instance))
 	})
+	l.ranked = members
 	return members
+}
+
+// connected reports whether a client is connected to any instance in the cluster.
+func (l *logState) connected() bool {
+	for _, r := range l.records {
+		if r.Connected && !r.Gone {
+			return true
+		}
+	}
+	return false
 }
 
 // donors are the names of the instances in sync except one, by rank: the order in which they answer its

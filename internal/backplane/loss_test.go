@@ -116,3 +116,49 @@ func TestSilentReceiveIsCalledAgain(t *testing.T) {
 		}
 	})
 }
+
+// However long the bus was silent or refused everything, it is used again within 5 s after it works.
+func TestBusIsUsedAgainSoonAfterItWorks(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		begin, end func(*cluster, *backplanetest.Bus)
+	}{
+		{
+			"silent",
+			func(_ *cluster, b *backplanetest.Bus) { b.Stall(true) },
+			func(_ *cluster, b *backplanetest.Bus) { b.Stall(false) },
+		}, {
+			"refusing",
+			func(_ *cluster, b *backplanetest.Bus) { b.Cut(true) },
+			func(_ *cluster, b *backplanetest.Bus) { b.Cut(false) },
+		}, {
+			"refusing to send, and silent to the present call of Receive",
+			func(c *cluster, b *backplanetest.Bus) {
+				b.Silence()
+				c.topic.SetFaults(backplanetest.Faults{Refuse: 1})
+			},
+			func(c *cluster, _ *backplanetest.Bus) { c.topic.SetFaults(backplanetest.Faults{}) },
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, 1, "a", "b")
+				c.wantReady(30 * time.Second)
+				for _, lasts := range []time.Duration{3, 7, 20, 61, 200} {
+					for _, i := range c.live() {
+						test.begin(c, i.bus)
+					}
+					sleep(lasts * time.Second / 2)
+					said := []string{c.instances[0].mustSay(t), c.instances[1].mustSay(t)}
+					sleep(lasts * time.Second / 2)
+					for _, i := range c.live() {
+						test.end(c, i.bus)
+					}
+					sleep(5 * time.Second)
+					c.wantReady(0)
+					c.wantEachOnce(c.wantAlike(), said)
+				}
+			})
+		})
+	}
+}

@@ -24,14 +24,16 @@ type membership struct {
 
 // peer is what this instance knows of one other.
 type peer struct {
-	heardAt     time.Time // zero: never
-	admittedAt  time.Time // when it became known here
-	gapSince    time.Time // since when an entry of it is missing; zero: none is
-	missingAt   time.Time // when it was last asked for that
-	suspectedAt time.Time // when it was first suspected of being dead, and not probed since; zero: it is not
-	actedAt     time.Time // when this instance last appended a probe or an eviction of it
-	acting      bool      // and that has not come back yet
-	probedAt    time.Time // when the log probed it; zero: it owes no sign of life
+	heardAt     time.Time     // zero: never
+	admittedAt  time.Time     // when it became known here
+	gapSince    time.Time     // since when an entry of it is missing; zero: none is
+	missingAt   time.Time     // when it was last asked for that
+	suspectedAt time.Time     // when it was first suspected of being dead, and not probed since; zero: it is not
+	actedAt     time.Time     // when this instance last appended a probe or an eviction of it
+	acting      bool          // and that has not come back yet
+	watchedAt   time.Time     // since when this instance watches it; zero: another one does
+	roundTrip   time.Duration // of the last probe of it from here
+	probedAt    time.Time     // when the log probed it; zero: it owes no sign of life
 	prober      string
 }
 
@@ -61,9 +63,9 @@ func (m *membership) hear(now time.Time, instance string) {
 }
 
 // silence is how long the instance was not heard, counted from when it could have been.
-func (m *membership) silence(now time.Time, peer *peer) time.Duration {
+func (m *membership) silence(now time.Time, peer *peer, others ...time.Time) time.Duration {
 	since := peer.heardAt
-	for _, t := range []time.Time{peer.admittedAt, m.inSyncAt} {
+	for _, t := range append(others, peer.admittedAt, m.inSyncAt) {
 		if t.After(since) {
 			since = t
 		}
@@ -96,21 +98,23 @@ func (p *protocol) memberTick(now time.Time) {
 		m.suspects = make(map[string]bool)
 	}
 	members := p.log.members()
-	interval := p.HeartbeatAfter
-	if len(members) == 1 {
-		interval = p.AloneHeartbeatAfter
-	}
+	p.signTick(now, members)
+	quiet := len(members) == 1 && now.Sub(p.outgoing.lastBatchAt) >= p.AloneHeartbeatAfter
 	// A process that was stopped, or a machine that slept, may have been evicted, and its receiver may
 	// have lost its link without an error. A heartbeat finds that out, since it has to come back.
 	stopped := !m.tickedAt.IsZero() && now.Sub(m.tickedAt) >= p.AnswerTimeout
 	m.tickedAt = now
-	if stopped || now.Sub(p.outgoing.lastBatchAt) >= interval && now.Sub(m.heartbeatAt) >= interval {
+	if stopped || quiet && now.Sub(m.heartbeatAt) >= p.AloneHeartbeatAfter {
 		p.heartbeat(now)
 	}
+	watched := watchedBy(members, p.instance)
 	for _, r := range members {
 		if r.Instance != p.instance && p.join == nil {
-			p.watch(now, r, suspects[r.Instance])
+			p.watch(now, r, slices.Contains(watched, r), suspects[r.Instance])
 		}
+	}
+	if p.join == nil && p.deaf(now) >= 0 && p.signs.frequent && p.outbox.waiting() == 0 {
+		p.heartbeat(now) // that it comes back, or does not, says which side is cut off
 	}
 }
 
@@ -124,9 +128,11 @@ func (p *protocol) heartbeat(now time.Time) {
 	p.appendControl(now, entryHeartbeat, nil)
 }
 
-// watch looks after one other member. Of several instances that miss it the oldest acts first, and each
-// next one an AnswerTimeout later, so that as a rule only one does.
-func (p *protocol) watch(now time.Time, r *record, suspected bool) {
+// watch looks after one other member. The instance that it gives its signs of life to probes it when
+// they stay away, and then evicts it. Where the log has a probe whose appending instance does nothing
+// more, the others evict: the oldest first, and each next one an AnswerTimeout later, so that as a rule
+// only one does.
+func (p *protocol) watch(now time.Time, r *record, watched, suspected bool) {
 	peer := p.membership.peer(now, r.Instance)
 	if !peer.gapSince.IsZero() && now.Sub(peer.gapSince) >= p.AnswerTimeout {
 		p.leaveSync(now, "entries of "+r.Instance+" are missing and were not published again")
@@ -138,23 +144,56 @@ func (p *protocol) watch(now time.Time, r *record, suspected bool) {
 	if peer.acting {
 		return // further entries would only pile up until the last one comes back
 	}
-	timeout := p.AnswerTimeout
-	turn := time.Duration(p.turn(r.Instance)) * timeout
+	if !watched {
+		peer.watchedAt = time.Time{}
+	} else if peer.watchedAt.IsZero() {
+		peer.watchedAt = now
+	}
 	if peer.probedAt.IsZero() {
-		silence := p.membership.silence(now, peer)
-		suspicious := !peer.suspectedAt.IsZero() && silence >= suspicionAfter || silence >= p.HeartbeatAfter*5/2+turn
-		if suspicious && now.Sub(peer.actedAt) >= timeout {
+		if p.suspicious(now, r, peer) && now.Sub(peer.actedAt) >= p.AnswerTimeout {
 			peer.actedAt, peer.acting = now, true
 			p.appendControl(now, entryProbe, &control{Instance: r.Instance, Epoch: r.Epoch})
+			p.suspectWatched(now, r.Instance)
 		}
 		return
 	}
+	timeout := max(p.ProbeTimeout, 2*peer.roundTrip, 2*p.outgoing.slowest)
 	if peer.prober != p.instance {
-		timeout += timeout + turn // the prober evicts it first, if it can
+		// The prober evicts it first, if it can.
+		timeout += p.AnswerTimeout + time.Duration(p.turn(r.Instance))*p.AnswerTimeout
 	}
-	if now.Sub(peer.probedAt) >= timeout && now.Sub(peer.actedAt) >= p.AnswerTimeout {
+	if now.Sub(peer.probedAt) >= timeout && now.Sub(peer.actedAt) >= p.ProbeTimeout {
 		peer.actedAt, peer.acting = now, true
 		p.appendControl(now, entryEvict, &control{Instance: r.Instance, Epoch: r.Epoch, Next: r.Next})
+	}
+}
+
+// suspicious reports whether a member has been silent for so long that it is to be probed.
+func (p *protocol) suspicious(now time.Time, r *record, peer *peer) bool {
+	silence := p.membership.silence(now, peer)
+	if !peer.suspectedAt.IsZero() && silence >= suspicionAfter {
+		return true
+	}
+	if peer.watchedAt.IsZero() {
+		return false
+	}
+	silence = p.membership.silence(now, peer, peer.watchedAt, p.signs.frequentSince)
+	if !r.InSync {
+		return silence >= max(joinerSilence, p.silentAfter())
+	}
+	return silence >= p.silentAfter()
+}
+
+// suspectWatched suspects the members that give their signs of life to an instance which may be dead: nobody
+// else would notice that they died at the same time.
+func (p *protocol) suspectWatched(now time.Time, by string) {
+	for _, r := range watchedBy(p.log.members(), by) {
+		if r.Instance == p.instance {
+			continue
+		}
+		if peer := p.membership.peer(now, r.Instance); p.signs.frequent && peer.suspectedAt.IsZero() {
+			peer.suspectedAt = now
+		}
 	}
 }
 
@@ -240,8 +279,10 @@ func (p *protocol) evict(at Entry, c *control) {
 	p.logWarn("instance evicted", "instance", c.Instance, "by", at.Instance)
 	if at.Instance == p.instance && c.Instance != p.instance && p.evicts {
 		p.evictions.add(c.Instance)
+		p.evictions.inherit(c.Instance)
 		p.wakeups.evictor = true
 	}
+	p.evictions.evicted(c.Instance, at.Instance)
 	p.leave(at, r)
 	if c.Instance == p.instance {
 		p.rejoin("evicted by " + at.Instance)

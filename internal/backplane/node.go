@@ -206,7 +206,9 @@ func (n *Node) handle(r received) error {
 }
 
 func (n *Node) tick(now time.Time) error {
+	connected := n.options.Connected != nil && n.options.Connected()
 	n.mu.Lock()
+	n.protocol.setConnected(now, connected)
 	n.protocol.tick(now)
 	return n.execute()
 }

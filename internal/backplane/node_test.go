@@ -104,32 +104,6 @@ func TestShutdownReportsLostEntries(t *testing.T) {
 	})
 }
 
-func TestIdleInstancesPublishLittle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 1, "a", "b", "c")
-		c.wantReady(30 * time.Second)
-		sleep(time.Minute)
-		before := make(map[string]uint64)
-		for _, i := range c.live() {
-			before[i.name] = i.node.Counters().Batches
-		}
-		sleep(time.Hour)
-		for _, i := range c.live() {
-			if got := i.node.Counters().Batches - before[i.name]; got < 50 || got > 61 {
-				t.Errorf("%s published %d times in an idle hour, want about once a minute", i.name, got)
-			}
-		}
-		c.leave(c.instances[1])
-		c.leave(c.instances[2])
-		sleep(time.Minute)
-		start := c.instances[0].node.Counters().Batches
-		sleep(time.Hour)
-		if got := c.instances[0].node.Counters().Batches - start; got > 15 {
-			t.Errorf("one that is alone published %d times in an idle hour, want every four minutes", got)
-		}
-	})
-}
-
 func TestForeignBodiesAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b")

@@ -10,6 +10,12 @@ type Options struct {
 	Local    Local        // nil: no calls are made
 	Observer Observer     // for histograms
 	Logger   *slog.Logger // nil: discards
+
+	// Connected reports whether a client is connected to this instance. While one is connected to any
+	// instance, failures are found within seconds; otherwise within minutes, which costs less. It is
+	// called four times a second and must be quick. Nil: no client ever is.
+	Connected func() bool
+
 	Limits
 	Timing
 }
@@ -32,12 +38,14 @@ type Limits struct {
 // Timing says when a Node acts. Shorter times find failures sooner, and cost more messages.
 type Timing struct {
 	ProvisionalAfter    time.Duration // own entry not back: Local.Provisional, CutOff; 1.5 s
-	NotReadyAfter       time.Duration // cut off this long: not ready; 15 s
+	NotReadyAfter       time.Duration // cut off this long: not ready; 8 s
 	ResendAfter         time.Duration // own entry not back: published again, then after twice this and so on; 4 s
-	AnswerTimeout       time.Duration // for the sign of life of a probed instance, and for missing entries; 5 s
+	AnswerTimeout       time.Duration // for missing entries, and before another instance takes over; 5 s
+	ProbeTimeout        time.Duration // for the answer of a probed instance, longer on a slow bus; 2.5 s
 	BootstrapAfter      time.Duration // nobody in sync heard: bootstrap, later on a slow bus; 3 s
-	HeartbeatAfter      time.Duration // nothing sent this long: heartbeat; two and a half times it: suspect; 1 min
-	AloneHeartbeatAfter time.Duration // the same while alone; 4 min, within the 5 after which Service Bus deletes
+	SignAfter           time.Duration // nothing sent this long, while clients are connected: sign of life; 4.6 s
+	HeartbeatAfter      time.Duration // the same while no client is connected to any instance; 1 min
+	AloneHeartbeatAfter time.Duration // the same while alone, too; 4 min, within the 5 after which Service Bus deletes
 	PublishTimeout      time.Duration // of one call of the bus other than Receive; 10 s
 	FlushTimeout        time.Duration // for what waits and the leave entry, once Run's context has ended; 5 s
 }
@@ -70,10 +78,12 @@ func (l *Limits) setDefaults(maxBody int) {
 
 func (t *Timing) setDefaults() {
 	orDefault(&t.ProvisionalAfter, 1500*time.Millisecond)
-	orDefault(&t.NotReadyAfter, 15*time.Second)
+	orDefault(&t.NotReadyAfter, 8*time.Second)
 	orDefault(&t.ResendAfter, 4*time.Second)
 	orDefault(&t.AnswerTimeout, 5*time.Second)
+	orDefault(&t.ProbeTimeout, 2500*time.Millisecond)
 	orDefault(&t.BootstrapAfter, 3*time.Second)
+	orDefault(&t.SignAfter, 4600*time.Millisecond)
 	orDefault(&t.HeartbeatAfter, time.Minute)
 	orDefault(&t.AloneHeartbeatAfter, 4*time.Minute)
 	orDefault(&t.PublishTimeout, 10*time.Second)

@@ -14,6 +14,8 @@ const (
 	maxUnicasts = 64
 	// maxSnapshots bounds the snapshots that wait to be sent, in parts.
 	maxSnapshots = 4
+	// maxChunkFailures bounds how often a part of a snapshot is sent again.
+	maxChunkFailures = 10
 )
 
 // outgoing chooses what is sent next. The bus has one message of this instance at a time; while it is
@@ -28,8 +30,10 @@ type outgoing struct {
 	unicasts      []*unicast
 	unicastLast   bool // the last message was one: batches and unicasts alternate
 	lastBatchAt   time.Time
-	closed        bool // no more entries are accepted
-	leaveBack     bool // the own leave entry has come back
+	closed        bool          // no more entries are accepted
+	leaveBack     bool          // the own leave entry has come back
+	takenAt       time.Time     // when the present message was taken to be sent
+	slowest       time.Duration // of the last sends, the latest ones weighing most
 	pace          pacer
 }
 
@@ -40,6 +44,7 @@ type unicast struct {
 	snapshot []byte   // to be sent in parts; nil: the envelope is all
 	epoch    uint64   // of the join request that the snapshot answers
 	index    uint     // of the part that is sent next
+	failures int      // of sending it
 }
 
 // message is one message on its way to the bus.
@@ -67,10 +72,15 @@ func (p *protocol) unicast(u unicast) {
 	if len(p.outgoing.unicasts) >= maxUnicasts {
 		return
 	}
+	p.outgoing.unicasts = append(p.outgoing.unicasts, p.address(u))
+	p.wakeups.sender = true
+}
+
+// address fills in the envelope's sender and receiver.
+func (p *protocol) address(u unicast) *unicast {
 	u.envelope.Version, u.envelope.Needs = oldestVersion, oldestVersion
 	u.envelope.From, u.envelope.Epoch, u.envelope.To = p.instance, p.epochs.current, u.to
-	p.outgoing.unicasts = append(p.outgoing.unicasts, &u)
-	p.wakeups.sender = true
+	return &u
 }
 
 // dropSnapshots makes room for one more snapshot. The rest of an earlier one for the same requester is
@@ -88,8 +98,9 @@ func (o *outgoing) dropSnapshots(requester string) {
 
 // nextMessage takes what is to be sent next, if there is something. A batch uses the room of items. The
 // caller sends the message, gives the outcome to published, and asks for the next one then.
-func (p *protocol) nextMessage(items []item) (message, bool) {
+func (p *protocol) nextMessage(now time.Time, items []item) (message, bool) {
 	o := &p.outgoing
+	o.takenAt = now
 	if len(o.unicasts) > 0 && !o.unicastLast {
 		return p.nextUnicast(), true
 	}
@@ -127,6 +138,12 @@ func (p *protocol) nextBatch(items []item) (message, bool) {
 func (p *protocol) nextUnicast() message {
 	p.outgoing.unicastLast = true
 	u := p.outgoing.unicasts[0]
+	if u.envelope.Kind == kindSign {
+		u.envelope.Epoch = p.epochs.current
+		if p.join == nil {
+			u.envelope.Cluster, u.envelope.Index, u.envelope.Hash = p.log.cluster, p.log.index, p.log.hash
+		}
+	}
 	m := message{envelope: u.envelope, to: u.to, unicast: u}
 	if u.snapshot != nil {
 		size := p.maxBody - headerRoom
@@ -150,10 +167,18 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 	}
 	if err != nil {
 		p.counters.Failures++
+	} else if p.outgoing.pace.retry > 0 {
+		p.silence.sendsAgainAt = now
+	}
+	if o := &p.outgoing; err == nil {
+		o.slowest = max(now.Sub(o.takenAt), o.slowest*3/4)
 	}
 	switch o := &p.outgoing; {
 	case m.unicast != nil:
 		o.unicastDone(m, err)
+		if m.envelope.Kind == kindSign {
+			p.signs.signSent(now, err)
+		}
 	case err != nil:
 	case m.request:
 		if o.request != nil && o.request.Epoch == m.envelope.Epoch {
@@ -170,11 +195,15 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 	return p.pause(now, &p.outgoing.pace, err)
 }
 
-// unicastDone moves on to the next part. A unicast that failed is dropped: the instance that misses it
-// asks again.
+// unicastDone moves on to the next part. A part that failed is sent again, some times. Another unicast
+// that failed is dropped: the instance that misses it asks again.
 func (o *outgoing) unicastDone(m *message, err error) {
 	u := m.unicast
-	u.index++
+	if err != nil && u.snapshot != nil && u.failures < maxChunkFailures {
+		u.failures++
+		return
+	}
+	u.index, u.failures = u.index+1, 0
 	if err != nil || u.snapshot == nil || u.index == m.envelope.Chunk.Count {
 		o.unicasts = slices.DeleteFunc(o.unicasts, func(other *unicast) bool { return other == u })
 	}

@@ -14,7 +14,7 @@ const (
 	maxInterval = 2 * time.Second
 	// The pause before the bus is tried again after another failure, doubling.
 	minRetry = 100 * time.Millisecond
-	maxRetry = 5 * time.Second
+	maxRetry = 2 * time.Second
 	// logEvery is how often the program's log mentions a condition that lasts.
 	logEvery = 30 * time.Second
 

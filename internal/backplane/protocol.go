@@ -24,6 +24,8 @@ type protocol struct {
 	log         *logState    // nil until in sync for the first time; kept while out of sync
 	join        *joinAttempt // nil while in sync
 	membership  membership
+	signs       signs
+	silence     silence
 	consistency consistency
 	outbox      outbox
 	outgoing    outgoing
@@ -104,6 +106,7 @@ func (p *protocol) appendControl(now time.Time, kind uint8, c *control) {
 // receive takes an envelope that the bus delivered. size is the length of its body. It may keep the
 // envelope, but doesn't modify it.
 func (p *protocol) receive(now time.Time, e *envelope, size int) {
+	p.signs.receivedAt = now
 	switch {
 	case e.Kind == kindLog:
 		p.counters.Received++
@@ -115,6 +118,8 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 		if reason := p.consistency.rejoinReason; reason != "" {
 			p.leaveSync(now, reason)
 		}
+	case e.Kind == kindSign && e.To == "":
+		p.takeSign(now, e)
 	case e.To != p.instance:
 	case e.Kind == kindChunk:
 		p.counters.Received++
@@ -122,6 +127,8 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 	case e.Kind == kindMissing:
 		p.counters.Received++
 		p.resendMissing(now, e)
+	case e.Kind == kindSign:
+		p.takeSign(now, e)
 	}
 }
 
@@ -149,6 +156,7 @@ func (p *protocol) tick(now time.Time) {
 	} else {
 		p.memberTick(now)
 	}
+	p.receiveTick(now)
 	p.outboxTick(now)
 	p.updateStatus(now)
 }

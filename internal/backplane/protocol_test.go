@@ -156,7 +156,7 @@ func (n *simNode) send() {
 	if n.sending || n.dead {
 		return
 	}
-	m, ok := n.nextMessage(nil)
+	m, ok := n.nextMessage(n.sim.now, nil)
 	if !ok {
 		return
 	}

@@ -21,6 +21,7 @@ type record struct {
 	Gone      bool   `cbor:"8,keyasint,omitempty"`
 	Reads     uint   `cbor:"9,keyasint"`            // newest version that it reads and writes
 	GoneIndex uint64 `cbor:"10,keyasint,omitempty"` // log index at which it left
+	Connected bool   `cbor:"11,keyasint,omitempty"` // a client is connected to it
 }
 
 // span is a range of numbers, both ends included.

@@ -53,7 +53,7 @@ func (p *protocol) outboxTick(now time.Time) {
 	o := &p.outbox
 	late := func(i int) bool { return i < len(o.entries) && now.Sub(o.entries[i].at) >= p.ProvisionalAfter }
 	requestLate := p.join != nil && p.join.backAt.IsZero() && now.Sub(p.join.requestedAt) >= p.ProvisionalAfter
-	p.setCutOff(now, requestLate || late(o.head))
+	p.setCutOff(now, requestLate || late(o.head) || p.signsLate(now))
 	for i := o.head; late(i); i++ {
 		if own := &o.entries[i]; own.Kind == entryBody && !own.notified {
 			own.notified = true

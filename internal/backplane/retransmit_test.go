@@ -52,7 +52,7 @@ func TestBatchOfFormerEpochCountsNoMore(t *testing.T) {
 	if err := p.append(someTime, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	m, ok := p.nextMessage(nil)
+	m, ok := p.nextMessage(someTime, nil)
 	if !ok || m.count != 1 {
 		t.Fatalf("nextMessage = %+v, %v, want the entry", m, ok)
 	}
@@ -60,7 +60,7 @@ func TestBatchOfFormerEpochCountsNoMore(t *testing.T) {
 	p.enterSync(someTime, p.log.records["me"], nil, false)
 	p.joined(someTime, nil)
 	p.published(someTime, &m, 100, nil)
-	if again, ok := p.nextMessage(nil); !ok || again.count != 1 || again.envelope.Epoch != 11 {
+	if again, ok := p.nextMessage(someTime, nil); !ok || again.count != 1 || again.envelope.Epoch != 11 {
 		t.Errorf("nextMessage = %+v, %v, want the entry again in epoch 11", again, ok)
 	}
 }

@@ -10,7 +10,7 @@ func (n *Node) send(ctx context.Context) {
 	var items []item // room for a batch
 	for {
 		n.mu.Lock()
-		m, ok := n.protocol.nextMessage(items[:0])
+		m, ok := n.protocol.nextMessage(time.Now(), items[:0])
 		n.unlock()
 		if !ok {
 			select {

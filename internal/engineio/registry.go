@@ -57,6 +57,14 @@ func (s *Server) lookup(sid string) *Session {
 	return s.sessions[sid]
 }
 
+// Connected returns the number of sessions that are open. Unlike Stats it takes the same time however
+// many there are.
+func (s *Server) Connected() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
 // all returns the known sessions, in no order.
 func (s *Server) all() []*Session {
 	s.mu.Lock()

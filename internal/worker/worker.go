@@ -87,6 +87,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	}
 	if c.service != nil {
 		options.SendRate = serviceBusRate
+		options.Connected = func() bool { return w.engine.Connected() > 0 }
 	}
 	c.node = backplane.New(c.bus, m, options)
 	w.chat.Attach(w.sockets.Of("/"), chat.Backplane{

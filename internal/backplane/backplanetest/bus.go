@@ -20,6 +20,7 @@ type Bus struct {
 	cut     bool
 	gap     bool
 	silent  bool // the current call of Receive delivers nothing any more
+	deaf    bool // no call of Receive delivers anything
 }
 
 type queued struct {
@@ -30,6 +31,7 @@ type queued struct {
 var _ backplane.Bus = (*Bus)(nil)
 
 func (b *Bus) queueLocked(m backplane.Message) {
+	b.topic.usage.Deliveries++
 	due := time.Now().Add(b.topic.timeLocked(b.topic.faults.DeliverTime))
 	if n := len(b.queue); n > 0 && due.Before(b.queue[n-1].due) {
 		due = b.queue[n-1].due
@@ -67,6 +69,15 @@ func (b *Bus) Silence() {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
 	b.silent = true
+}
+
+// Deafen makes all calls of Receive deliver nothing, without an error, until it is called with false.
+// The topic keeps for the member what is published in between. Publish works.
+func (b *Bus) Deafen(deaf bool) {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	b.deaf = deaf
+	b.changedLocked()
 }
 
 // LoseSubscription drops what the member has not received yet, and makes its Receive return ErrGap.
@@ -182,7 +193,7 @@ func (b *Bus) next() (body []byte, wait time.Duration, changed <-chan struct{}, 
 		b.gap = false
 		return nil, 0, nil, fmt.Errorf("receive as %q: %w", b.instance, backplane.ErrGap)
 	}
-	if len(b.queue) == 0 || b.silent {
+	if len(b.queue) == 0 || b.silent || b.deaf {
 		return nil, time.Hour, b.changed, nil
 	}
 	if wait := time.Until(b.queue[0].due); wait > 0 {

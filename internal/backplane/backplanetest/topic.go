@@ -36,6 +36,23 @@ type Topic struct {
 	faults  Faults
 	recent  []backplane.Message
 	members map[string]*Bus
+	usage   Usage
+}
+
+// Usage counts what a topic has carried.
+type Usage struct {
+	Messages   int // published
+	Deliveries int // of these, put into the members' queues
+}
+
+// Operations is what Service Bus bills for it: sending, receiving and completing.
+func (u Usage) Operations() int { return u.Messages + 2*u.Deliveries }
+
+// Usage returns what the topic has carried so far.
+func (t *Topic) Usage() Usage {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.usage
 }
 
 // NewTopic returns a topic without members. Bodies are limited to maxBody bytes, or 256 KiB if that is 0.
@@ -95,6 +112,7 @@ func (t *Topic) storeLocked(m backplane.Message) {
 		t.recent = append(t.recent[:0], t.recent[32:]...)
 	}
 	t.recent = append(t.recent, m)
+	t.usage.Messages++
 	for _, b := range t.members {
 		if m.To != "" && m.To != b.instance {
 			continue

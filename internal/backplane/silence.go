@@ -1,0 +1,57 @@
+package backplane
+
+import "time"
+
+const (
+	// silentReceive is how long nothing may come while something of this instance should, before the call
+	// of Receive is ended and made again. The time doubles with each call that delivers nothing.
+	silentReceive    = 2500 * time.Millisecond
+	maxSilentReceive = 20 * time.Second
+	// receiveAgainAfter is how long nothing may come after sends succeed again.
+	receiveAgainAfter = time.Second
+)
+
+// silence finds that the bus has gone silent, or delivers again.
+type silence struct {
+	sendsAgainAt time.Time     // when a send succeeded after others had failed; zero: something came since, or never
+	againAt      time.Time     // when Receive was last called again for its silence
+	after        time.Duration // how long it may be silent until then; 0: silentReceive
+}
+
+// receiveTick has Receive called again when it delivers nothing although it should: this instance's own
+// entries or join request, or whatever made sends fail until a moment ago.
+func (p *protocol) receiveTick(now time.Time) {
+	s, received := &p.silence, p.signs.receivedAt
+	if received.After(s.againAt) {
+		s.after = 0
+	}
+	if received.After(s.sendsAgainAt) {
+		s.sendsAgainAt = time.Time{}
+	}
+	after := max(silentReceive, s.after, 3*p.report.status.Latency)
+	sendsAgain := !s.sendsAgainAt.IsZero() && now.Sub(s.sendsAgainAt) >= receiveAgainAfter
+	if !sendsAgain && p.nothingComes(now) < after {
+		return
+	}
+	s.againAt, s.sendsAgainAt = now, time.Time{}
+	s.after = min(2*after, maxSilentReceive)
+	p.effect(effect{kind: effectReceiveAgain})
+}
+
+// nothingComes is how long nothing has come since the bus had something of this instance that is to come
+// back, or since Receive was last called again.
+func (p *protocol) nothingComes(now time.Time) time.Duration {
+	since := p.outbox.headSent
+	if p.join != nil {
+		since = p.outgoing.requestSentAt
+	}
+	if since.IsZero() || p.join != nil && !p.join.backAt.IsZero() {
+		return 0
+	}
+	for _, t := range []time.Time{p.signs.receivedAt, p.silence.againAt} {
+		if t.After(since) {
+			since = t
+		}
+	}
+	return now.Sub(since)
+}
