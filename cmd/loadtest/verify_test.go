@@ -163,6 +163,12 @@ func TestVerifyFindsPlantedFaults(t *testing.T) {
 			return []string{strings.Replace(text, ": ", ":: ", 1)}
 		}), "; it was"},
 		{"another order", swapped(), "out of order"},
+		{"a provisional message left", func(_ int64, fromServer bool, text string) []string {
+			if isDelivery(fromServer, text) && strings.HasPrefix(text, "{") {
+				return []string{text, `{"event":"provisional","args":["x","y",{"key":"k","room":"lobby"}]}`}
+			}
+			return []string{text}
+		}, "still has as provisional"},
 		{"a message not passed on", func(_ int64, fromServer bool, text string) []string {
 			if !fromServer && strings.Contains(text, `-1: 14"`) {
 				return nil

@@ -45,8 +45,8 @@ func (v *verification) printResult(r chatcheck.Result, records []chatcheck.Recor
 	v.print("received     %d of %d, while connected after p50 %s  p99 %s",
 		r.Expected-r.Lost, r.Expected, quantile(r.Deliveries, .5), quantile(r.Deliveries, .99))
 	v.print("verified     %d lost, %d duplicated, %d changed, %d users with another order, "+
-		"%d without all they had missed",
-		r.Lost, r.Duplicates, r.Changed, r.Reordered, r.Resets)
+		"%d without all they had missed, %d of %d provisional messages not resolved",
+		r.Lost, r.Duplicates, r.Changed, r.Reordered, r.Resets, r.Unresolved, r.Provisional)
 }
 
 func quantile(sorted []time.Duration, part float64) string {

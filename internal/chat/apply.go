@@ -24,7 +24,8 @@ func (c *Chat) Apply(e Entry) {
 	}
 	c.prepareLocked(changes)
 	c.replyLocked(p, outcome)
-	c.broadcastLocked(changes, p)
+	c.broadcastLocked(changes)
+	c.withdrawLocked(p)
 	c.finishLocked()
 }
 
@@ -34,7 +35,7 @@ func (c *Chat) Gone(at Entry, instance string) {
 	defer c.unlock()
 	changes := c.state.Gone(at, instance)
 	c.prepareLocked(changes)
-	c.broadcastLocked(changes, nil)
+	c.broadcastLocked(changes)
 	c.finishLocked()
 	c.timers.Add(time.Now().Add(statusAfterGone), c.checkClusterLocked)
 }

@@ -2,25 +2,20 @@ package chat
 
 import "chatapp/internal/chat/state"
 
-// broadcastLocked sends the clients here what an entry has changed. p is the command that has changed it, if this
-// instance appended it; otherwise nil.
-func (c *Chat) broadcastLocked(changes []state.Change, p *pendingCommand) {
+// broadcastLocked sends the clients here what an entry has changed.
+func (c *Chat) broadcastLocked(changes []state.Change) {
 	for i := range changes {
-		c.broadcastChangeLocked(&changes[i], c.coalescing.waits[i], p)
+		c.broadcastChangeLocked(&changes[i], c.coalescing.waits[i])
 	}
 }
 
 // broadcastChangeLocked sends one change, without its line if that waits.
-func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool, p *pendingCommand) {
+func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 	u, cl := ch.User, c.local.at(ch.At) // cl is the user's client
 	switch ch.Kind {
 	case state.Said:
 		c.stopTypingLocked(u, cl, ch.Room)
-		replaces := ""
-		if p != nil && p.provisional {
-			replaces = ch.Line.CID
-		}
-		c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, replaces)
+		c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, c.commands.confirm(u, &ch.Line))
 	case state.Joined, state.Left, state.Renamed:
 		if ch.Kind == state.Left {
 			c.stopTypingLocked(u, cl, ch.Room)

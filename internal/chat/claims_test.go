@@ -124,27 +124,3 @@ func TestSupersededSocketsUserExpires(t *testing.T) {
 		bob.WantNothing("and no more", time.Minute)
 	})
 }
-
-// Provisional messages are replaced, also when the real ones arrive in a snapshot.
-func TestProvisionalMessageIsReplacedAfterRestore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 2, Options{})
-		a, b := c.replicas[0], c.replicas[1]
-		ann, bob := a.join("Ann"), a.join("Bob")
-		ann.Want("joined", `2["announcement",*`)
-		ann.Want("list", `2["nicknames",*`)
-		a.set(func(r *replica) { r.paused = true })
-		ann.Send(`27["user message","slow",{"cid":"m1"}]`)
-		synctest.Wait()
-		own := c.entries[len(c.entries)-1]
-		a.Provisional(own.Body)
-		bob.Want("for the time being", `2["provisional","Ann","slow",{"key":"m1",*`)
-		if err := a.Restore(b.Snapshot()); err != nil {
-			t.Fatal(err)
-		}
-		a.Committed(own)
-		bob.Want("replaced", `2["user message","Ann","slow",{*"replaces":"m1"},"*"]`)
-		ann.Want("list", `2["nicknames",*`)
-		ann.Want("sent", `37[{"ok":true,*`)
-	})
-}

@@ -13,6 +13,8 @@ type commands struct {
 	lastRef uint64
 	pending map[uint64]*pendingCommand // by reference
 	retries retryQueue
+
+	provisional map[messageID]*provisionalLine // not resolved
 }
 
 // pendingCommand is a command of a client that has not come back from the log.
@@ -22,13 +24,14 @@ type pendingCommand struct {
 	event       string // that the client has sent; "": the command was made without a request
 	ack         socketio.Ack
 	appended    time.Time
-	secret      string // of a claim: the resume token that the client receives
-	resumes     bool   // of a claim: it was made for the client, which has not requested a nickname
-	provisional bool   // of a message: clients have received it provisionally
+	secret      string           // of a claim: the resume token that the client receives
+	resumes     bool             // of a claim: it was made for the client, which has not requested a nickname
+	provisional *provisionalLine // of a message that clients have received before the log had it; nil: none
 }
 
 func newCommands(lastRef uint64) commands {
-	return commands{lastRef: lastRef, pending: make(map[uint64]*pendingCommand)}
+	return commands{lastRef: lastRef, pending: make(map[uint64]*pendingCommand),
+		provisional: make(map[messageID]*provisionalLine)}
 }
 
 // expect registers a command that is about to be appended, and encodes it.

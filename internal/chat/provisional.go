@@ -2,8 +2,23 @@ package chat
 
 import "chatapp/internal/chat/state"
 
-// Provisional sends a message of this instance, which is slow to come back from the log, to its other users. The real
-// one follows and replaces it.
+// A message that is slow to come back from the log is sent to clients here as a provisional line. Each is resolved
+// later: by its real line, which may come from another instance if the client has sent the message again there, or in a
+// snapshot; or it is withdrawn when the command is back, because the log has refused the message or had it before.
+
+// messageID names a message of a user, however often it is sent.
+type messageID struct {
+	token state.Hash // of the user
+	cid   string
+}
+
+// provisionalLine is a message that clients here have been sent and that is not resolved.
+type provisionalLine struct {
+	id         messageID
+	from, room string
+}
+
+// Provisional sends a message of this instance, which is slow to come back from the log, to its other users.
 func (c *Chat) Provisional(body []byte) {
 	command, err := state.DecodeCommand(body)
 	if err != nil {
@@ -19,17 +34,18 @@ func (c *Chat) Provisional(body []byte) {
 	if p == nil || p.client.user == nil {
 		return
 	}
-	p.provisional = true
-	c.counts.provisional++
-	c.broadcastProvisionalLocked(p, say)
-}
-
-func (c *Chat) broadcastProvisionalLocked(p *pendingCommand, say *state.Say) {
+	id := messageID{p.client.user.Token(), say.CID}
+	if _, said := c.state.SaidAt(id.token, id.cid); said || c.commands.provisional[id] != nil {
+		return // it is displayed: the client has sent it again
+	}
 	r := c.local.rooms[say.Room]
 	if r == nil || r.listeners[state.V09] == 0 || !p.client.mayListen(say.Room) {
 		return
 	}
 	name := p.client.user.Nickname().Name
+	p.provisional = &provisionalLine{id, name, say.Room}
+	c.commands.provisional[id] = p.provisional
+	c.counts.provisional++
 	c.out.broadcast(r.sockets[state.V09], event{"provisional", []any{name, say.Text, struct {
 		Key  string `json:"key"`
 		Room string `json:"room"`
@@ -37,13 +53,32 @@ func (c *Chat) broadcastProvisionalLocked(p *pendingCommand, say *state.Say) {
 	}{say.CID, say.Room, p.appended.UnixMilli()}}}, p.client, nil)
 }
 
-// provisionalKeys returns the keys of the messages that clients have received provisionally.
-func (q *commands) provisionalKeys() map[string]bool {
-	keys := make(map[string]bool)
-	for _, p := range q.pending {
-		if say, ok := p.command.Action.(*state.Say); ok && p.provisional {
-			keys[say.CID] = true
+// confirm returns the key of the provisional line that the line of u replaces, which is resolved then; "" if there is
+// none. u is nil if the user has left for good.
+func (q *commands) confirm(u *state.User, l *state.Line) (replaces string) {
+	if l.Kind != state.MessageLine {
+		return ""
+	}
+	for id, p := range q.provisional { // few, if any
+		if id.cid == l.CID && (u != nil && id.token == u.Token() || u == nil && p.from == l.From) {
+			delete(q.provisional, id)
+			return l.CID
 		}
 	}
-	return keys
+	return ""
+}
+
+// withdrawLocked withdraws the provisional line of a command that is back from the log, unless the real line has
+// replaced it.
+func (c *Chat) withdrawLocked(p *pendingCommand) {
+	if p == nil || p.provisional == nil || c.commands.provisional[p.provisional.id] != p.provisional {
+		return
+	}
+	delete(c.commands.provisional, p.provisional.id)
+	if r := c.local.rooms[p.provisional.room]; r != nil && r.listeners[state.V09] > 0 {
+		c.out.broadcast(r.sockets[state.V09], event{"withdrawn", []any{struct {
+			Key  string `json:"key"`
+			Room string `json:"room"`
+		}{p.provisional.id.cid, p.provisional.room}}}, p.client, nil)
+	}
 }

@@ -58,7 +58,6 @@ func (c *Chat) broadcastMissedLocked(since state.Position) {
 		c.resetHistoryLocked()
 		return
 	}
-	provisional := c.commands.provisionalKeys()
 	for i := range missed {
 		l := &missed[i].Line
 		u := c.state.User(l.User)
@@ -66,11 +65,7 @@ func (c *Chat) broadcastMissedLocked(since state.Position) {
 		if u != nil {
 			cl = c.local.at(u.Conn())
 		}
-		replaces := ""
-		if l.Instance == c.local.instance && provisional[l.CID] {
-			replaces = l.CID
-		}
-		c.broadcastLineLocked(u, cl, missed[i].Room, l, replaces)
+		c.broadcastLineLocked(u, cl, missed[i].Room, l, c.commands.confirm(u, l))
 	}
 }
 
@@ -110,6 +105,7 @@ func (c *Chat) Committed(e Entry) {
 	defer c.unlock()
 	if p := c.commands.take(command.Ref); p != nil {
 		c.replyLocked(p, c.outcomeLocked(p))
+		c.withdrawLocked(p)
 	}
 }
 

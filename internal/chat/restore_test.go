@@ -69,27 +69,3 @@ func TestRefusedCommandIsRetried(t *testing.T) {
 		c.agree()
 	})
 }
-
-func TestProvisionalMessageIsReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 1, Options{})
-		a := c.replicas[0]
-		ann, bob := a.join("Ann"), a.join("Bob")
-		ann.Want("joined", `2["announcement",*`)
-		ann.Want("list", `2["nicknames",*`)
-		a.set(func(r *replica) { r.paused = true })
-		ann.Send(`27["user message","slow",{"cid":"m1"}]`)
-		synctest.Wait()
-		a.CutOff(true)
-		bob.Want("the log is slow", `2["status",{"instance":"a","ready":true,"cutOff":true,*`)
-		a.Provisional(c.entries[len(c.entries)-1].Body)
-		bob.Want("provisional", `2["provisional","Ann","slow",{"key":"m1","room":"lobby","time":*}]`)
-		time.Sleep(10 * time.Second)
-		a.set(func(r *replica) { r.paused = false })
-		bob.Want("and replaced", `2["user message","Ann","slow",{*"cid":"m1","replaces":"m1"},"*"]`)
-		ann.Want("status", `2["status",*`)
-		ann.Want("sent", `37[{"ok":true,*"cid":"m1","latency":10000}]`)
-		a.CutOff(false)
-		bob.Want("all is well", `2["status",{*"cutOff":false,*`)
-	})
-}

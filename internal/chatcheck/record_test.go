@@ -44,6 +44,42 @@ func TestSharedAnnouncementAddsALineForEachUser(t *testing.T) {
 	}
 }
 
+func TestProvisionalMessageIsResolved(t *testing.T) {
+	event := func(name string, args ...string) chatclient.Message {
+		m := chatclient.Message{Event: name}
+		for _, arg := range args {
+			m.Args = append(m.Args, json.RawMessage(arg))
+		}
+		return m
+	}
+	for _, tt := range []struct {
+		name     string
+		follows  chatclient.Message
+		resolved bool
+	}{
+		{"by its line", event("user message", `"Bob"`, `"hi"`, `{"cid":"k"}`, `"1.x"`), true},
+		{"not by another's line", event("user message", `"Cid"`, `"hi"`, `{"cid":"k"}`, `"1.x"`), false},
+		{"by a line that says so", event("user message", `"Bobby"`, `"hi"`, `{"replaces":"k"}`, `"1.x"`), true},
+		{"by a history", event("history", `"lobby"`, `{"messages":[{"id":"1.x","from":"Bob","cid":"k"}]}`), true},
+		{"by a withdrawal", event("withdrawn", `{"key":"k","room":"lobby"}`), true},
+		{"not by another's withdrawal", event("withdrawn", `{"key":"l","room":"lobby"}`), false},
+	} {
+		r := &record{Record: Record{Name: "Ann"}}
+		for _, m := range []chatclient.Message{
+			event("provisional", `"Bob"`, `"hi"`, `{"key":"k","room":"lobby","time":1}`),
+			event("provisional", `"Bob"`, `"hi"`, `{"key":"m","room":"elsewhere","time":1}`),
+			tt.follows,
+		} {
+			if err := r.event(m, true); err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+		}
+		if c := r.copy(); (len(c.Unresolved) == 0) != tt.resolved || c.Provisional != 1 {
+			t.Errorf("%s: unresolved are %q of %d, want none: %v", tt.name, c.Unresolved, c.Provisional, tt.resolved)
+		}
+	}
+}
+
 // A raw client presents no pid: after a reconnect the server can't know that it has its own messages.
 func TestOwnMessageIsAProblemUnlessARawClientHasReconnected(t *testing.T) {
 	own := chatclient.Message{Event: "user message"}

@@ -109,6 +109,7 @@ func (c *Client) disconnected() {
 		c.record.disconnected(time.Now())
 	}
 	c.link.conn, c.link.named, c.link.live = nil, false, false
+	clear(c.record.waiting) // the server resolves provisional messages within a connection only
 	c.notifyLocked()
 	c.requests = slices.DeleteFunc(c.requests, func(r *request) bool {
 		sent := r.id != 0

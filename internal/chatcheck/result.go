@@ -17,8 +17,11 @@ type Result struct {
 	Reordered  int // clients that received lines in another order
 	SharedIDs  int // messages acknowledged under the id of another
 	Resets     int // times a server could not send what was missed
-	Problems   int // of clients, otherwise
 	Reconnects int // times a client connected again after its connection was lost
+
+	Provisional int // messages that clients received before the log had them
+	Unresolved  int // of these, followed by neither the real one nor a withdrawal
+	Problems    int // of clients, otherwise
 
 	// Acks and Deliveries are latencies, sorted. A message counts as a delivery if it was received
 	// as it happened.
@@ -48,6 +51,7 @@ func Compare(records []Record) Result {
 	for _, r := range records {
 		result.Sent += len(r.Sent)
 		result.Reconnects += r.Reconnects
+		result.Provisional += r.Provisional
 		for _, s := range r.Sent {
 			if other, ok := sent[s.ID]; ok {
 				result.fault(&result.SharedIDs, "%s and %s both had a message acknowledged as %s", other.from,
@@ -112,6 +116,9 @@ func (r *Result) compare(record *Record, sent map[string]original, order map[str
 	}
 	for range record.Resets {
 		r.fault(&r.Resets, "the server could not send %s what it had missed", record.Name)
+	}
+	for _, text := range record.Unresolved {
+		r.fault(&r.Unresolved, "%s still has as provisional: %q", record.Name, text)
 	}
 	for _, problem := range record.Problems {
 		r.fault(&r.Problems, "%s: %s", record.Name, problem)

@@ -58,6 +58,8 @@ func TestEachFaultIsFoundOnce(t *testing.T) {
 		{"one id for two", func(r []Record) { r[1].Sent[0].ID = "1.x" },
 			func(r Result) int { return r.SharedIDs }, "both had a message acknowledged as 1.x"},
 		{"reset", func(r []Record) { r[0].Resets = 1 }, func(r Result) int { return r.Resets }, "could not send Ann"},
+		{"unresolved", func(r []Record) { r[2].Unresolved = []string{"Ann: one"} },
+			func(r Result) int { return r.Unresolved }, `Cid still has as provisional: "Ann: one"`},
 		{"problem", func(r []Record) { r[0].Problems = []string{"disconnected"} },
 			func(r Result) int { return r.Problems }, "Ann: disconnected"},
 		{"no receiver", func(r []Record) { r[2].Sends = true }, func(r Result) int { return r.Problems },

@@ -2,7 +2,7 @@ import './environment.js'
 import assert from 'node:assert/strict'
 import { beforeEach, mock, test } from 'node:test'
 import { createEvents } from '../page/js/events.js'
-import { roomNamed } from '../page/js/rooms.js'
+import { roomNamed, withdrawAll } from '../page/js/rooms.js'
 import { state } from '../page/js/state.js'
 
 mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_700_000_000_000 })
@@ -72,6 +72,32 @@ test('a confirmed message takes the place of the provisional one', () => {
   receive('provisional', ['Ben', 'hi', { key: 'k', room: 'lobby', time: 1 }])
   assert.equal(roomNamed('lobby').provisional.get('k').text, 'hi')
   receive('user message', ['Ben', 'hi', { replaces: 'k' }, '1'])
+  assert.equal(roomNamed('lobby').provisional.size, 0)
+})
+
+test('a line with the client message id and the author of a provisional message confirms it', () => {
+  const provisional = () => [...roomNamed('lobby').provisional.keys()]
+  const line = (id, from, cid) => ({ kind: 'message', id, time: 1, from, text: 'hi', cid })
+  for (const key of ['a', 'b', 'c']) receive('provisional', ['Ben', 'hi', { key, room: 'lobby', time: 1 }])
+  receive('user message', ['Max', 'hi', { cid: 'a' }, '1'])
+  assert.deepEqual(provisional(), ['a', 'b', 'c'])
+  receive('user message', ['Ben', 'hi', { cid: 'a' }, '2'])
+  assert.deepEqual(provisional(), ['b', 'c'])
+  receive('history', ['lobby', { messages: [line('2', 'Ben', 'a'), line('3', 'Ben', 'b')], more: false }])
+  assert.deepEqual(provisional(), ['c'])
+  receive('history', ['lobby', { messages: [line('4', 'Ben', 'c')], more: true, reset: true }])
+  assert.deepEqual(provisional(), [])
+  receive('provisional', ['Ben', 'hi', { key: 'c', room: 'lobby', time: 1 }])
+  assert.deepEqual(provisional(), [], 'it is confirmed already')
+})
+
+test('a withdrawn message disappears, and so do those of an earlier connection', () => {
+  for (const key of ['a', 'b']) receive('provisional', ['Ben', 'hi', { key, room: 'lobby', time: 1 }])
+  receive('withdrawn', [{ key: 'a', room: 'lobby' }])
+  receive('withdrawn', [{ key: 'a', room: 'lobby' }])
+  receive('withdrawn', [{ key: 'b', room: 'elsewhere' }])
+  assert.deepEqual([...roomNamed('lobby').provisional.keys()], ['b'])
+  withdrawAll()
   assert.equal(roomNamed('lobby').provisional.size, 0)
 })
 

@@ -2,7 +2,7 @@
 // internal/chat/VOCABULARY.md; unknown events and unknown fields are ignored.
 
 import { state, changed, lobby } from './state.js'
-import { roomNamed, addLine, setHistory, setPeople, stopTyping } from './rooms.js'
+import { roomNamed, addLine, addProvisional, setHistory, setPeople, stopTyping, withdraw } from './rooms.js'
 import { recordReceived } from './timings.js'
 
 /** @import { ClusterStatus, Refusal } from './state.js' */
@@ -80,7 +80,7 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
      */
     'user message'(from, text, meta = {}, id) {
       const room = roomNamed(meta.room ?? lobby)
-      if (meta.replaces) room.provisional.delete(meta.replaces)
+      if (meta.replaces) withdraw(room, meta.replaces)
       stopTyping(room, from)
       const own = from === state.me.name && outbox.markDelivered(meta.cid)
       const { instance, cid, time = Date.now() } = meta
@@ -161,8 +161,13 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
      * @param {{ key: string, room: string, time: number }} meta
      */
     provisional(from, text, { key, room, time }) {
-      roomNamed(room).provisional.set(key, { kind: 'message', time, from, text, provisional: key })
-      changed('lines', 'outbox')
+      addProvisional(roomNamed(room), key, { kind: 'message', time, from, text })
+    },
+
+    /** @param {{ key: string, room: string }} event */
+    withdrawn({ key, room: name }) {
+      const room = state.rooms.get(name)
+      if (room) withdraw(room, key)
     },
 
     /** @param {ClusterStatus} status */

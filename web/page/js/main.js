@@ -8,7 +8,7 @@ import { createConnection } from './connection.js'
 import { createOutbox } from './outbox.js'
 import { createActions } from './actions.js'
 import { createEvents } from './events.js'
-import { roomNamed } from './rooms.js'
+import { roomNamed, withdrawAll } from './rooms.js'
 import { createBanner } from './view/banner.js'
 import { createComposer } from './view/composer.js'
 import { createConversation } from './view/conversation.js'
@@ -147,6 +147,7 @@ function changePhase(phase, loss = {}) {
   if (phase === 'online') {
     link.wasOnline = true
     link.replaced = false
+    withdrawAll()
   }
   link.phase = phase === 'closed' && link.replaced ? 'replaced' : phase
   link.retryAt = loss.retryAt ?? 0

@@ -96,6 +96,7 @@ export function forgetRoom(name) {
  * @param {boolean} [isLate]
  */
 export function addLine(room, line, isLate = false) {
+  confirm(room, line)
   if (line.id && room.ids.has(line.id)) return false
   for (const id of idsOf(line)) room.ids.add(id)
   const last = room.lines.at(-1)
@@ -113,6 +114,45 @@ export function addLine(room, line, isLate = false) {
   }
   changed('lines')
   return true
+}
+
+/**
+ * Removes the provisional message that a line confirms: the one of the same author with its client
+ * message id.
+ *
+ * @param {Room} room
+ * @param {Line} line
+ */
+function confirm(room, { kind, from, cid = '' }) {
+  if (kind === 'message' && room.provisional.get(cid)?.from === from) room.provisional.delete(cid)
+}
+
+/**
+ * Adds a message that the log has not confirmed yet, unless it has.
+ *
+ * @param {Room} room
+ * @param {string} key
+ * @param {Line} line
+ */
+export function addProvisional(room, key, line) {
+  if (room.lines.some(({ cid, from }) => cid === key && from === line.from)) return
+  room.provisional.set(key, { ...line, provisional: key })
+  changed('lines', 'outbox')
+}
+
+/**
+ * Removes a message that the log is not going to confirm.
+ *
+ * @param {Room} room
+ * @param {string} key
+ */
+export function withdraw(room, key) {
+  if (room.provisional.delete(key)) changed('lines', 'outbox')
+}
+
+/** Removes all provisional messages: nobody says what becomes of those of an earlier connection. */
+export function withdrawAll() {
+  for (const room of state.rooms.values()) for (const key of room.provisional.keys()) withdraw(room, key)
 }
 
 /** @param {Line} line */
@@ -165,6 +205,7 @@ export function setHistory(room, lines, more, reset) {
     for (const line of lines) addLine(room, line, true)
     return
   }
+  for (const line of lines) confirm(room, line)
   room.lines = lines
   room.ids = new Set(lines.flatMap(idsOf))
   room.more = more
