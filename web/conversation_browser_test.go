@@ -135,9 +135,9 @@ func TestReadingPositionAtTheTop(t *testing.T) {
 	ann.checkStays("older lines are drawn", at)
 }
 
-// TestTenThousandLines scrolls through the conversation of a day in a busy room. It logs the times,
+// TestThousandsOfLines scrolls through a long conversation in a busy room. It logs the times,
 // and checks that the page draws only a part of the lines while it follows the end.
-func TestTenThousandLines(t *testing.T) {
+func TestThousandsOfLines(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1)
 	ann := openWindow(t, s.url(0), windowOptions{})
@@ -147,14 +147,14 @@ func TestTenThousandLines(t *testing.T) {
 		const { state } = await import(asset('/state.js'))
 		const { addLine, roomNamed } = await import(asset('/rooms.js'))
 		const room = roomNamed('lobby')
-		const from = Date.now() - 10000 * 20000
+		const from = Date.now() - 3000 * 20000
 		globalThis.began = performance.now()
-		for (let i = 0; i < 10000; i++) addLine(room, {kind: 'message', id: 'made-' + i, time: from + i * 20000,
+		for (let i = 0; i < 3000; i++) addLine(room, {kind: 'message', id: 'made-' + i, time: from + i * 20000,
 			from: 'User ' + (i >> 2) % 40,
 			text: 'line ' + i + ' of many, ' + 'with some more words '.repeat(i % 7)
 				+ (i % 11 ? '' : 'and https://example.org/' + i + ' and **bold**')})`)
 	ann.wait("the last line is drawn",
-		`document.querySelector('.blocks').lastElementChild?.textContent.includes('line 9999')`)
+		`document.querySelector('.blocks').lastElementChild?.textContent.includes('line 2999')`)
 	drawn := eval[float64](ann, `performance.now() - began`)
 	if n := eval[int](ann, `document.querySelectorAll('.message').length`); n > 1000 {
 		t.Errorf("%d lines are drawn while the page follows the end, want at most 1,000", n)
@@ -179,11 +179,11 @@ func TestTenThousandLines(t *testing.T) {
 		})()`, until, step))
 	}
 	up := scroll(-1500, `document.querySelector('.older').textContent.startsWith('This is the beginning')`)
-	if n := eval[int](ann, `document.querySelectorAll('.message').length`); n < 10000 {
+	if n := eval[int](ann, `document.querySelectorAll('.message').length`); n < 3000 {
 		t.Errorf("after scrolling to the beginning %d lines are drawn, want all", n)
 	}
-	down := scroll(1500, `i === 150`)
-	t.Logf("10,000 lines are added and drawn in %.0f ms", drawn)
+	down := scroll(1500, `i === 50`)
+	t.Logf("3,000 lines are added and drawn in %.0f ms", drawn)
 	for name, f := range map[string]frames{"up, drawing": up, "down": down} {
 		t.Logf("%s: %.0f frames, half within %.1f ms, 99 of 100 within %.1f ms, longest %.1f ms, %.0f over 50 ms",
 			name, f.Count, f.P50, f.P99, f.Longest, f.Over50)

@@ -68,7 +68,7 @@ func browser(t *testing.T) context.Context {
 		t.Skip("browser tests are long")
 	}
 	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
 		if path, _ = exec.LookPath(name); path != "" {
 			break
 		}
