@@ -199,7 +199,7 @@ const maxRepeated = 8
 
 func (r *receiver) deliver() {
 	h, s := r.host(), r.subscription
-	if !r.receiving || s == nil || h.link.silent || h.link.deaf || h.link.receiveCut {
+	if !r.receiving || s == nil || len(s.queue) == 0 || h.link.silent || h.link.deaf || h.link.receiveCut {
 		r.schedule()
 		return
 	}
