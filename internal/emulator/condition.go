@@ -38,6 +38,7 @@ var errorMappings = map[broker.Code]errorMapping{
 	broker.CodeUnauthorized:          {amqp.CondUnauthorizedAccess, 401},
 	broker.CodeQuotaExceeded:         {amqp.CondResourceLimitExceeded, 403},
 	broker.CodeMessageTooLarge:       {amqp.CondMessageSizeExceeded, 403},
+	broker.CodePropertiesTooLarge:    {amqp.CondMessageSizeExceeded, 403},
 	broker.CodeServerBusy:            {condServerBusy, 503},
 	broker.CodeEntityDisabled:        {condEntityDisabled, 403},
 	broker.CodeLockLost:              {condMessageLockLost, 410},

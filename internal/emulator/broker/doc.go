@@ -12,7 +12,7 @@
 //     abandon, defer, dead-letter and release, ReceiveAndDelete, deferred messages by sequence
 //     number, peeking, deleting in batches.
 //   - Dead-letter queues, by receivers, by MaxDeliveryCount, by expiry, by rules that fail;
-//     transfer dead-letter queues.
+//     transfer dead-letter queues of what can't be forwarded.
 //   - Time to live of messages, queues, topics and subscriptions; scheduled messages; duplicate
 //     detection; AutoDeleteOnIdle.
 //   - Sessions: next or by id, locks, renewal, state, listing.

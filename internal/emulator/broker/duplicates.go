@@ -17,9 +17,9 @@ type seenID struct {
 	at int64
 }
 
-// drop returns the arrivals whose ids were not seen within the window, and remembers their ids. Messages without an id
-// are never duplicates.
-func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
+// mark marks the arrivals whose ids were seen within the window, and remembers the ids of the others. Messages without
+// an id are never duplicates.
+func (d *duplicates) mark(arrivals []arrival, now int64) {
 	expired := 0
 	for expired < len(d.order) && (d.order[expired].at <= now-int64(d.window) ||
 		len(d.order)-expired > maxRememberedIDs) {
@@ -27,18 +27,18 @@ func (d *duplicates) drop(arrivals []arrival, now int64) []arrival {
 		expired++
 	}
 	d.order = d.order[expired:]
-	fresh := make([]arrival, 0, len(arrivals))
-	for _, a := range arrivals {
-		if id := a.msg.ID; id != "" {
-			if _, twice := d.seen[id]; twice {
-				continue
-			}
-			d.seen[id] = struct{}{}
-			d.order = append(d.order, seenID{id, now})
+	for i := range arrivals {
+		id := arrivals[i].msg.ID
+		if id == "" {
+			continue
 		}
-		fresh = append(fresh, a)
+		if _, seen := d.seen[id]; seen {
+			arrivals[i].duplicate = true
+			continue
+		}
+		d.seen[id] = struct{}{}
+		d.order = append(d.order, seenID{id, now})
 	}
-	return fresh
 }
 
 // setWindow changes how long ids are remembered, those already seen included.

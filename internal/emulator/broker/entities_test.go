@@ -297,13 +297,16 @@ func TestPropertiesAreBounded(t *testing.T) {
 		target, source := b.queue("q", nil)
 		b.ok(target.Send(msgs("a")))
 		r := b.receiver(source, PeekLock)
-		large := map[string]any{"x": strings.Repeat("x", 40<<10)}
+		large := map[string]any{"x": strings.Repeat("x", 32<<10)}
 		d := b.take(r, 1)[0]
 		b.ok(source.Settle(d.LockToken, Settlement{Outcome: Abandon, Properties: large}))
 		d = b.take(r, 1)[0]
 		b.refused("as much again", source.Settle(d.LockToken,
-			Settlement{Outcome: Defer, Properties: map[string]any{"y": make([]byte, 40<<10)}}), CodeMessageTooLarge,
-			"65536")
+			Settlement{Outcome: Defer, Properties: map[string]any{"y": make([]byte, 32<<10)}}),
+			CodePropertiesTooLarge, "65536")
+		b.refused("one property above the limit", source.Settle(d.LockToken,
+			Settlement{Outcome: Defer, Properties: map[string]any{"y": make([]byte, 32<<10+1)}}),
+			CodePropertiesTooLarge, "32768")
 		b.refused("a long reason", source.Settle(d.LockToken,
 			Settlement{Outcome: DeadLetter, Reason: strings.Repeat("x", 4097)}), CodeInvalidArgument, "4096")
 		b.settle(source, d, Complete)

@@ -21,6 +21,7 @@ const (
 	CodeUnauthorized                   // amqp:unauthorized-access, 401
 	CodeQuotaExceeded                  // amqp:resource-limit-exceeded, 403: an entity is full or there are too many
 	CodeMessageTooLarge                // amqp:link:message-size-exceeded, 413
+	CodePropertiesTooLarge             // amqp:link:message-size-exceeded, 413: application properties only
 	CodeServerBusy                     // com.microsoft:server-busy, 503
 	CodeEntityDisabled                 // com.microsoft:entity-disabled, 403
 	CodeLockLost                       // com.microsoft:message-lock-lost, 410

@@ -24,8 +24,8 @@ func (s *Source) startForwardingLocked() {
 }
 
 // forwardOne moves the oldest record of the outbox to its destination. If the destination refuses
-// it, the record becomes a dead letter of this entity ("Chaining Service Bus entities with
-// autoforwarding"); a dead letter moves to the transfer dead-letter queue. forwardOne reports false
+// it, the record moves to the transfer dead-letter queue of this entity ("Overview of Service Bus
+// dead-letter queues", "Dead-lettering in ForwardTo or SendVia scenarios"). forwardOne reports false
 // when the outbox is empty.
 func (s *Source) forwardOne() bool {
 	s.mu.Lock()
@@ -41,7 +41,7 @@ func (s *Source) forwardOne() bool {
 	s.outbox = s.outbox[1:]
 	s.mu.Unlock()
 
-	err := s.forward(rec, to)
+	failure := s.forward(rec, to)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,48 +52,52 @@ func (s *Source) forwardOne() bool {
 		return true // ForwardTo was removed during the transfer: both entities hold the message
 	}
 	now := s.broker.now()
-	switch {
-	case err == nil:
+	if failure == nil {
 		s.removeLocked(rec)
-	case s.deadLetters != nil:
-		s.deadLetterLocked(rec, forwardFailure(rec), err.Error(), nil)
-	case s.transferDeadLetters != nil:
-		s.moveToSubqueueLocked(s.transferDeadLetters, rec, forwardFailure(rec), err.Error(), nil)
-	default:
-		s.removeLocked(rec)
+	} else {
+		s.moveToSubqueueLocked(s.transferDeadLetters, rec, failure.reason, failure.description, nil)
 	}
 	s.finishChangeLocked(now)
 	return true
 }
 
-// forwardFailure returns the dead-letter reason. No document names the reason for a destination that refuses.
-func forwardFailure(rec *record) string {
-	if rec.hops >= maxHops {
-		return "MaxTransferHopCountExceeded"
-	}
-	return "TransferFailed"
-}
+// forwardFailure is why a message could not be forwarded, as its dead letter tells it.
+type forwardFailure struct{ reason, description string }
+
+// The reasons that "Overview of Service Bus dead-letter queues" names. No document names the reason for a destination
+// that refuses a message for another reason.
+var (
+	tooManyHops = &forwardFailure{"MaxTransferHopCountExceeded", "The maximum number of allowed hops when forwarding " +
+		"between queues exceeded the limit. This value is set to four."}
+	sessionIDIsNull = &forwardFailure{"Session ID is null.",
+		"Session enabled entity doesn't allow a message whose session identifier is null."}
+)
 
 // forward sends the message of a record to another entity. Throttling does not apply to it.
-func (s *Source) forward(rec *record, to string) error {
+func (s *Source) forward(rec *record, to string) *forwardFailure {
 	if rec.hops >= maxHops {
-		return errorf(CodeNotAllowed, "The message was forwarded %d times, the most that is allowed.", maxHops)
+		return tooManyHops
 	}
 	t, err := s.broker.Target(to)
-	if err != nil {
-		return err
+	if err == nil && t.sessions && !rec.msg.HasSession {
+		return sessionIDIsNull
 	}
+	if err == nil {
+		err = s.forwardTo(t, rec)
+	}
+	if err != nil {
+		return &forwardFailure{"TransferFailed", err.Error()}
+	}
+	return nil
+}
+
+func (s *Source) forwardTo(t *Target, rec *record) error {
 	a := arrival{msg: rec.msg, enqueuedSeq: rec.enqueuedSeq, hops: rec.hops + 1, deadLetterSource: rec.deadLetterSource}
 	if s.parent != "" {
 		a.deadLetterSource = s.parent
 	}
 	if a.enqueuedSeq == 0 {
 		a.enqueuedSeq = rec.seq
-	}
-	if !a.msg.ScheduledEnqueueTime.IsZero() {
-		c := *a.msg
-		c.ScheduledEnqueueTime = unixTime(0) // the time is in the past
-		a.msg = &c
 	}
 	return t.storeAll([]arrival{a}, s.broker.now(), nil)
 }

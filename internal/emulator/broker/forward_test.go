@@ -55,7 +55,7 @@ func TestRefusedForwardsAreDeadLettered(t *testing.T) {
 				b.Throttle(1)
 				b.ok(start.Send(msgs("a")))
 				wait(0)
-				d := b.wantPeek("a dead letter of the source", b.source("start/$DeadLetterQueue"), "a")[0]
+				d := b.wantPeek("a transfer dead letter of the source", b.source("start/$Transfer/$DeadLetterQueue"), "a")[0]
 				if d.Message.Properties["DeadLetterErrorDescription"] == nil {
 					t.Errorf("dead letter %+v of %+v", d, d.Message)
 				}
@@ -82,7 +82,7 @@ func TestForwardingEndsAfterFourHops(t *testing.T) {
 		b.ok(b.target("q5").Send(msgs("five hops")))
 		wait(0)
 		b.wantPeek("arrived", last, "four hops")
-		d := b.wantPeek("stranded", b.source("q1/$DeadLetterQueue"), "five hops")[0]
+		d := b.wantPeek("stranded", b.source("q1/$Transfer/$DeadLetterQueue"), "five hops")[0]
 		if got := d.Message.Properties["DeadLetterReason"]; got != "MaxTransferHopCountExceeded" {
 			t.Errorf("reason %v", got)
 		}
@@ -95,7 +95,7 @@ func TestForwardingEndsAfterFourHops(t *testing.T) {
 		b.ok(b.UpdateQueue(info.QueueDescription))
 		b.ok(b.target("x").Send(msgs("round")))
 		wait(0)
-		b.wantCounts("x", "x", Counts{DeadLetter: 1, Total: 1, Bytes: 100})
+		b.wantCounts("x", "x", Counts{TransferDeadLetter: 1, Total: 1, Bytes: 100})
 	})
 }
 

@@ -26,7 +26,7 @@ type Message struct {
 	// ScheduledEnqueueTime is when the message becomes active; zero or past means at once.
 	ScheduledEnqueueTime time.Time
 	// Properties are the application properties. Filters understand values of type nil, bool, string, the integer and
-	// float types, time.Time, UUID and []byte; others compare as unknown.
+	// float types, time.Time, time.Duration, UUID, and TypedValue with one of these. They test others for equality.
 	Properties map[string]any
 
 	// Size is the number of bytes counted against the limits of message and entity.
@@ -60,37 +60,16 @@ func (m *Message) withProperties(changes map[string]any) *Message {
 	return c
 }
 
-// maxProperties bounds the application properties of a message after a change by a receiver or a
-// rule, in bytes ("Service Bus quotas").
-const maxProperties = 64 << 10
+// TypedValue is the value of an application property whose type on the wire has no Go type of its own. Filters compare
+// Value; Wire is what the protocol needs to encode the value again, and the broker does not interpret it.
+type TypedValue struct{ Value, Wire any }
 
-// checkProperties refuses changes that would make the application properties of m too large.
-func (m *Message) checkProperties(changes map[string]any) error {
-	if len(changes) == 0 {
-		return nil
+// plain returns what filters compare for the value of an application property.
+func plain(value any) any {
+	if typed, ok := value.(TypedValue); ok {
+		return typed.Value
 	}
-	total := propertiesSize(m.Properties) + propertiesSize(changes)
-	if total > maxProperties {
-		return errorf(CodeMessageTooLarge, "The application properties would have %d bytes; the limit is %d.", total,
-			maxProperties)
-	}
-	return nil
-}
-
-// propertiesSize estimates the encoded size of properties, in bytes.
-func propertiesSize(properties map[string]any) int {
-	const fixed = 8 // of a number or a time
-	total := 0
-	for name, value := range properties {
-		total += len(name) + fixed
-		switch v := value.(type) {
-		case string:
-			total += len(v)
-		case []byte:
-			total += len(v)
-		}
-	}
-	return total
+	return value
 }
 
 // State is the state of a message in its entity. Its numbers are those of the annotation x-opt-message-state.

@@ -17,10 +17,10 @@ var _ sqlfilter.Editor = messageProperties{}
 // User returns the application property with exactly that name, else one that differs in letter case only.
 func (v messageProperties) User(name string) (any, bool) {
 	if value, ok := v.m.Properties[name]; ok {
-		return value, true
+		return plain(value), true
 	}
 	if key, ok := v.key(name); ok {
-		return v.m.Properties[key], true
+		return plain(v.m.Properties[key]), true
 	}
 	return nil, false
 }

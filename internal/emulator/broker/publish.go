@@ -26,6 +26,9 @@ func (t *Target) storeInTopicLocked(arrivals []arrival, now int64, numbers *[]in
 		if numbers != nil {
 			*numbers = append(*numbers, t.lastSeq)
 		}
+		if a.duplicate {
+			continue
+		}
 		if due := instant(a.msg.ScheduledEnqueueTime); due > now {
 			t.scheduleLocked(a, due)
 			continue

@@ -30,9 +30,8 @@ func (r *rule) apply(m *Message) (*Message, error) {
 	if err := r.action.Apply(messageProperties{c}); err != nil {
 		return nil, err
 	}
-	if n := propertiesSize(c.Properties); n > maxProperties {
-		return nil, errorf(CodeMessageTooLarge,
-			"The action made %d bytes of application properties; the limit is %d.", n, maxProperties)
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -104,7 +103,7 @@ func (f *CorrelationFilter) matches(m *Message) (bool, error) {
 	}
 	for name, want := range f.Properties {
 		have, ok := messageProperties{m}.User(name)
-		if !ok || !sqlfilter.Equal(have, want) {
+		if !ok || !sqlfilter.Equal(have, plain(want)) {
 			return false, nil
 		}
 	}

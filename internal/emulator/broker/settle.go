@@ -73,7 +73,7 @@ func (s *Source) Settle(token UUID, how Settlement) error {
 	if err != nil {
 		return err
 	}
-	if err := rec.msg.checkProperties(how.Properties); err != nil {
+	if err := rec.msg.checkChanges(how.Properties); err != nil {
 		return err
 	}
 	if len(how.Reason) > maxReason || len(how.Description) > maxReason {

@@ -64,6 +64,7 @@ type arrival struct {
 	enqueuedSeq      int64
 	ttl              time.Duration // an upper limit in addition to the source's; 0 means none
 	hops             uint8
+	duplicate        bool // gets a sequence number, and is dropped
 	deadLetterSource string
 }
 

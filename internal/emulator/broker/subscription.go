@@ -66,8 +66,7 @@ func (sub *subscription) enqueueCopyLocked(a arrival, now int64) {
 	a.shared.n.Add(1)
 	rec := sub.main.enqueueLocked(a, now)
 	if sub.main.settings.requiresSession && !a.msg.HasSession {
-		sub.main.deadLetterLocked(rec, "Session ID is null.",
-			"Session enabled entity doesn't allow a message whose session identifier is null.", nil)
+		sub.main.deadLetterLocked(rec, sessionIDIsNull.reason, sessionIDIsNull.description, nil)
 	}
 }
 

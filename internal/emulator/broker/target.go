@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// maxIDLength bounds message id, session id and partition key, in bytes ("Service Bus quotas").
-const maxIDLength = 128
-
 // Target is a queue or a topic: what senders attach to. Its methods may be called from any goroutine.
 type Target struct {
 	// immutable
@@ -57,7 +54,8 @@ func (t *Target) Send(msgs []*Message) error {
 }
 
 // Schedule stores messages that become active at their ScheduledEnqueueTime. It returns their sequence numbers, which
-// Cancel accepts. A message with a time in the past becomes active at once. The active message has another number.
+// Cancel accepts. A message with a time in the past becomes active at once. The active message has another number. A
+// duplicate gets a number as well, which names no message.
 func (t *Target) Schedule(msgs []*Message) ([]int64, error) {
 	now := t.broker.now()
 	arrivals := make([]arrival, len(msgs))
@@ -99,8 +97,8 @@ func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error
 		return err
 	}
 	t.activity.used(now)
-	if t.duplicates != nil && numbers == nil {
-		arrivals = t.duplicates.drop(arrivals, now)
+	if t.duplicates != nil {
+		t.duplicates.mark(arrivals, now)
 	}
 	if t.queue != nil {
 		t.storeInQueueLocked(arrivals, now, numbers)
@@ -117,20 +115,12 @@ func (t *Target) checkLocked(m *Message) *Error {
 		return errorf(CodeMessageTooLarge,
 			"The received message (delivery-id:0, size:%d bytes) exceeds the limit (%d bytes) "+
 				"currently allowed on the link.", m.Size, t.maxMessage)
-	case len(m.ID) > maxIDLength:
-		return errorf(CodeInvalidArgument, "The message id is longer than %d characters.", maxIDLength)
-	case len(m.SessionID) > maxIDLength || len(m.PartitionKey) > maxIDLength || len(m.ReplyToSessionID) > maxIDLength:
-		return errorf(CodeInvalidArgument, "A session id or partition key is longer than %d characters.", maxIDLength)
-	case m.HasSession && m.PartitionKey != "" && m.PartitionKey != m.SessionID:
-		return errorf(CodeInvalidArgument,
-			"PartitionKey property value '%s' and SessionId property value '%s' must match.",
-			m.PartitionKey, m.SessionID)
 	case t.sessions && !m.HasSession:
 		return errorf(CodeNotAllowed, "The SessionId was not set on a message, and it cannot be sent to the entity. "+
 			"Entities that have session support enabled can only receive messages that have the SessionId set to "+
 			"a valid value.")
 	}
-	return nil
+	return m.check()
 }
 
 func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]int64) {
@@ -138,22 +128,25 @@ func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]in
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range arrivals {
-		t.size.used.Add(int64(a.msg.Size))
-		var rec *record
-		if due := instant(a.msg.ScheduledEnqueueTime); due > now {
-			rec = s.scheduleLocked(a, due)
+		if a.duplicate {
+			s.lastSeq++
 		} else {
-			rec = s.enqueueLocked(a, now)
+			t.size.used.Add(int64(a.msg.Size))
+			if due := instant(a.msg.ScheduledEnqueueTime); due > now {
+				s.scheduleLocked(a, due)
+			} else {
+				s.enqueueLocked(a, now)
+			}
 		}
 		if numbers != nil {
-			*numbers = append(*numbers, rec.seq)
+			*numbers = append(*numbers, s.lastSeq)
 		}
 	}
 	s.finishChangeLocked(now)
 }
 
 // scheduleLocked adds a record for a message that is not due yet.
-func (s *Source) scheduleLocked(a arrival, due int64) *record {
+func (s *Source) scheduleLocked(a arrival, due int64) {
 	s.lastSeq++
 	rec := &record{msg: a.msg, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
 	rec.due = due
@@ -162,7 +155,6 @@ func (s *Source) scheduleLocked(a arrival, due int64) *record {
 	s.bytes += int64(a.msg.Size)
 	s.counts[scheduled]++
 	heap.Push(&s.deadlines, rec)
-	return rec
 }
 
 // Cancel removes scheduled messages by the numbers that Schedule returned. If one is no longer
