@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -36,7 +37,7 @@ type encodedMessage struct {
 	deliveryAnnotations amqp.Map
 	annotations         amqp.Map // without the annotations that the broker writes
 	properties          amqp.Properties
-	encodedProperties   []byte // the section, without an expiry time
+	encodedProperties   []byte // the section
 	rest                []byte // application properties, body and footer sections
 	body                []byte // body and footer sections: the end of rest
 }
@@ -55,22 +56,16 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 	if m.Properties != nil {
 		s.properties = *m.Properties
 	}
-	if s.properties.MessageID == nil || s.properties.AbsoluteExpiryTime.Set {
-		if s.properties.MessageID == nil {
-			s.properties.MessageID = newMessageID()
-		}
-		s.properties.AbsoluteExpiryTime = amqp.Optional[time.Time]{}
+	if s.properties.MessageID == nil {
+		s.properties.MessageID = newMessageID()
 		s.encodedProperties = amqp.AppendProperties(nil, &s.properties)
 	}
 	if n := len(s.encodedProperties) + len(s.rest) - len(s.body); n > maxPropertyBytes {
-		return nil, amqp.Errorf(amqp.CondMessageSizeExceeded,
-			"The properties of the message have %d bytes; the limit is %d.", n, maxPropertyBytes)
+		return nil, &broker.Error{Code: broker.CodePropertiesTooLarge,
+			Text: fmt.Sprintf("The properties of the message have %d bytes; the limit is %d.", n, maxPropertyBytes)}
 	}
-	b := &broker.Message{Size: len(encoded), Payload: s}
+	b := &broker.Message{Size: len(encoded), Payload: s, TTL: timeToLive(s)}
 	setBrokerFields(b, &s.properties)
-	if s.header.TTL.Set {
-		b.TTL = time.Duration(s.header.TTL.Value) * time.Millisecond
-	}
 	s.annotations = takeAnnotations(b, m.MessageAnnotations)
 	if len(m.ApplicationProperties) > 0 {
 		b.Properties = make(map[string]any, len(m.ApplicationProperties))
@@ -80,10 +75,31 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 				return nil, amqp.Errorf(amqp.CondInvalidField, "an application property's name is a %T, not a string",
 					p.Key)
 			}
+			switch p.Value.(type) {
+			case amqp.List, amqp.Map, amqp.Array: // AMQP 1.0 part 3, 3.2.5: simple types only
+				return nil, amqp.Errorf(condArgumentError, "The application property '%.50s' is a list, map or array.", key)
+			}
 			b.Properties[key] = brokerValue(p.Value)
 		}
 	}
 	return b, nil
+}
+
+// timeToLive returns the time to live that the sender wants; 0 means the entity's default. The header holds at most 49
+// days. For a longer time the .NET SDK writes the largest number, and the truth into the expiry time.
+func timeToLive(s *encodedMessage) time.Duration {
+	created, expires := s.properties.CreationTime, s.properties.AbsoluteExpiryTime
+	if s.header.TTL.Or(math.MaxUint32) == math.MaxUint32 && created.Set && expires.Set &&
+		expires.Value.After(created.Value) {
+		return expires.Value.Sub(created.Value)
+	}
+	return time.Duration(s.header.TTL.Value) * time.Millisecond
+}
+
+// expiry returns the absolute expiry time of a delivery that has a time to live. It counts from the creation time if the
+// sender has written one: the SDKs take the difference of the two for the time to live.
+func expiry(s *encodedMessage, d *broker.Delivery) amqp.Optional[time.Time] {
+	return amqp.Some(s.properties.CreationTime.Or(d.EnqueuedTime).Add(d.TTL))
 }
 
 // setBrokerFields sets the fields of b that filters and checks read.
@@ -104,8 +120,8 @@ func takeAnnotations(b *broker.Message, all amqp.Map) amqp.Map {
 		case optScheduledEnqueueTime:
 			if at, ok := p.Value.(time.Time); ok {
 				b.ScheduledEnqueueTime = at
+				continue
 			}
-			continue
 		case optEnqueuedTime, optSequenceNumber, optLockedUntil, optEnqueueSequenceNumber, optDeadLetterSource,
 			optMessageState:
 			continue
@@ -148,28 +164,6 @@ func newMessageID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// brokerValue converts the value of a property to a type that the broker's filters understand.
-func brokerValue(v any) any {
-	switch v := v.(type) {
-	case amqp.UUID:
-		return broker.UUID(v)
-	case amqp.Symbol:
-		return string(v)
-	}
-	return v
-}
-
-// wireValue is the reverse of brokerValue.
-func wireValue(v any) any {
-	switch v := v.(type) {
-	case broker.UUID:
-		return amqp.UUID(v)
-	case int:
-		return int64(v)
-	}
-	return v
-}
-
 // dotNetUUID converts between the byte order of RFC 4122 and that of .NET, in which a delivery tag
 // holds the lock token.
 func dotNetUUID(u [16]byte) [16]byte {
@@ -195,9 +189,9 @@ func appendDelivery(dst []byte, d *broker.Delivery) (sections, shared []byte) {
 	if d.Message.Modified {
 		return appendModified(dst, s, d), s.body
 	}
-	if d.TTL > 0 && !d.EnqueuedTime.IsZero() {
+	if d.TTL > 0 && !d.EnqueuedTime.IsZero() && s.properties.AbsoluteExpiryTime != expiry(s, d) {
 		p := s.properties
-		p.AbsoluteExpiryTime = amqp.Some(d.EnqueuedTime.Add(d.TTL))
+		p.AbsoluteExpiryTime = expiry(s, d)
 		dst = amqp.AppendProperties(dst, &p)
 	} else {
 		dst = append(dst, s.encodedProperties...)
@@ -229,11 +223,16 @@ func addPair(w *amqp.Compound, p amqp.Pair) {
 
 func appendAnnotations(dst []byte, s *encodedMessage, d *broker.Delivery) []byte {
 	w := amqp.BeginMap(amqp.AppendSection(dst, amqp.SectionMessageAnnotations))
+	was, _ := s.annotations.Lookup(optPartitionKey)
+	key, _ := was.(string)
+	changed := d.Message.Modified && d.Message.PartitionKey != key // by a rule's action
 	for _, p := range s.annotations {
-		if d.Message.Modified && annotationName(p.Key) == optPartitionKey {
-			p.Value = d.Message.PartitionKey
+		if !changed || annotationName(p.Key) != optPartitionKey {
+			addPair(&w, p)
 		}
-		addPair(&w, p)
+	}
+	if changed {
+		addPair(&w, amqp.Pair{Key: amqp.Symbol(optPartitionKey), Value: d.Message.PartitionKey})
 	}
 	addTime := func(name amqp.Symbol, t time.Time) {
 		if !t.IsZero() {
@@ -275,7 +274,7 @@ func appendModified(dst []byte, s *encodedMessage, d *broker.Delivery) []byte {
 	replaceText(&p.ReplyToGroupID, m.ReplyToSessionID)
 	p.GroupID = amqp.Optional[string]{Value: m.SessionID, Set: m.HasSession}
 	if d.TTL > 0 && !d.EnqueuedTime.IsZero() {
-		p.AbsoluteExpiryTime = amqp.Some(d.EnqueuedTime.Add(d.TTL))
+		p.AbsoluteExpiryTime = expiry(s, d)
 	}
 	dst = amqp.AppendProperties(dst, &p)
 	names := make([]string, 0, len(m.Properties))

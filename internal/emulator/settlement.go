@@ -108,14 +108,15 @@ func deadLettering(e *amqp.Error) broker.Settlement {
 		how.Reason, how.Description = string(e.Condition), e.Description
 	}
 	how.Properties = propertiesOf(e.Info)
+	// a reason that is no string stays a property, as the receiver set it
 	if reason, ok := how.Properties[deadLetterReason].(string); ok {
 		how.Reason = reason
+		delete(how.Properties, deadLetterReason)
 	}
 	if description, ok := how.Properties[deadLetterDescription].(string); ok {
 		how.Description = description
+		delete(how.Properties, deadLetterDescription)
 	}
-	delete(how.Properties, deadLetterReason)
-	delete(how.Properties, deadLetterDescription)
 	return how
 }
 

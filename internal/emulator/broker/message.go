@@ -90,7 +90,7 @@ type Delivery struct {
 	// subscription, the first entity for a forwarded message. It is 0 for a message sent to this queue.
 	EnqueuedSequenceNumber int64
 	EnqueuedTime           time.Time
-	ScheduledTime          time.Time     // when a scheduled message was or will be due; zero if it was not scheduled
+	ScheduledTime          time.Time     // Message.ScheduledEnqueueTime: when it was or will be due
 	TTL                    time.Duration // the effective time to live, the entity's default included; 0 means none
 	DeliveryCount          uint32        // earlier failed deliveries: 0 on the first
 	LockToken              UUID          // zero for peeked and ReceiveAndDelete messages

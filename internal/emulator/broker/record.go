@@ -41,8 +41,8 @@ type record struct {
 type recordTimes struct {
 	enqueued int64
 	expires  int64
-	due      int64 // of a scheduled message
-	ttl      time.Duration
+	due      int64         // of a scheduled message
+	ttl      time.Duration // a message that does not expire now may have one
 }
 
 // recordLock is the lock of a record that a receiver holds.
@@ -99,7 +99,7 @@ func (rec *record) messageState() State {
 func (rec *record) delivery() Delivery {
 	return Delivery{
 		Message: rec.msg, SequenceNumber: rec.seq, EnqueuedSequenceNumber: rec.enqueuedSeq,
-		EnqueuedTime: unixTime(rec.enqueued), ScheduledTime: unixTime(rec.due), TTL: rec.ttl, DeliveryCount: rec.count,
+		EnqueuedTime: unixTime(rec.enqueued), ScheduledTime: rec.msg.ScheduledEnqueueTime, TTL: rec.ttl, DeliveryCount: rec.count,
 		LockToken: rec.token, LockedUntil: unixTime(rec.lockedUntil), State: rec.messageState(),
 		DeadLetterSource: rec.deadLetterSource,
 	}

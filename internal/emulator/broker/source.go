@@ -239,7 +239,7 @@ func (s *Source) moveToSubqueueLocked(sub *Source, rec *record, reason, descript
 		msg: rec.msg.withProperties(changes), shared: rec.shared, seq: rec.seq, enqueuedSeq: rec.enqueuedSeq,
 		count: rec.count, hops: rec.hops, deadLetterSource: rec.deadLetterSource, heapIndex: -1,
 	}
-	moved.enqueued = rec.enqueued
+	moved.enqueued, moved.ttl = rec.enqueued, rec.ttl
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.lastSeq = max(sub.lastSeq, moved.seq)

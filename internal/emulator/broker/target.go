@@ -149,7 +149,7 @@ func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]in
 func (s *Source) scheduleLocked(a arrival, due int64) {
 	s.lastSeq++
 	rec := &record{msg: a.msg, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
-	rec.due = due
+	rec.due, rec.ttl = due, minTTL(a.msg.TTL, s.settings.ttl)
 	s.log.add(rec)
 	s.size.records.Add(1)
 	s.bytes += int64(a.msg.Size)

@@ -46,7 +46,7 @@ func (s *Source) runDueLocked(now int64) {
 // activateLocked makes a scheduled record ready. As in the service, it gets a new sequence number.
 func (s *Source) activateLocked(rec *record, now int64) {
 	s.unlinkLocked(rec)
-	s.enqueueLocked(arrival{msg: rec.msg, shared: rec.shared, enqueuedSeq: rec.enqueuedSeq}, now).due = rec.due
+	s.enqueueLocked(arrival{msg: rec.msg, shared: rec.shared, enqueuedSeq: rec.enqueuedSeq}, now)
 }
 
 // setTimerLocked sets the timer to the earliest deadline, end of a lock or end of a stall.

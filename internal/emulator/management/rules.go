@@ -164,11 +164,20 @@ func parseValue(typeName, text string) (any, error) {
 		return int32(n), err
 	case "long":
 		return strconv.ParseInt(text, 10, 64)
-	case "double":
+	case "short", "byte", "unsignedByte", "unsignedShort", "unsignedInt":
+		return strconv.ParseInt(text, 10, 64)
+	case "unsignedLong":
+		return strconv.ParseUint(text, 10, 64)
+	case "double", "float", "decimal":
 		return strconv.ParseFloat(text, 64)
 	case "boolean":
 		return strconv.ParseBool(text)
+	case "anyURI":
+		return text, nil
 	case "dateTime":
+		if t, err := time.Parse("2006-01-02T15:04:05.9999999", text); err == nil { // without a zone: UTC
+			return t, nil
+		}
 		return time.Parse(time.RFC3339Nano, text)
 	case "duration":
 		return broker.ParseDuration(text)
@@ -248,6 +257,8 @@ func (w *writer) pairs(name string, values map[string]any) {
 // formatValue is the inverse of parseValue. Values received over AMQP may have more types.
 func formatValue(v any) (typeName, text string) {
 	switch x := v.(type) {
+	case broker.TypedValue:
+		return formatValue(x.Value)
 	case int64, uint32, uint64, int, uint:
 		return "long", fmt.Sprint(x)
 	case int32, int16, int8, uint16, uint8:
