@@ -256,7 +256,7 @@ func (s *amqpSession) handleDetach(d *amqp.Detach) {
 		l.closed = true
 		e.release()
 		s.flushDisposition()
-		s.write(&amqp.Detach{Handle: d.Handle, Closed: true})
+		s.write(&amqp.Detach{Handle: d.Handle, Closed: d.Closed})
 	}
 	s.conn.linkRemoved()
 }

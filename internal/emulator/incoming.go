@@ -181,6 +181,10 @@ func (l *incomingLink) send(a delivery) {
 	wire := toWireError(err)
 	switch wire.Condition {
 	case amqp.CondMessageSizeExceeded:
+		if broker.CodeOf(err) == broker.CodePropertiesTooLarge {
+			l.settle(a, amqp.Rejected(wire)) // the .NET SDK retries for long if the link is detached as well
+			return
+		}
 		l.refuse(a, wire)
 	case amqp.CondDetachForced, amqp.CondDecodeError, condEntityDisabled, amqp.CondNotFound:
 		l.detach(wire) // the link is useless now, or the SDKs read the reason from the detach only

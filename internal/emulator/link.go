@@ -159,8 +159,8 @@ func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
 	c := l.session.conn
 	if entity, ok := cutManagement(path); ok {
 		l.path, l.requiredClaims = entity, 0
-		if c.claimsFor(entity) == 0 {
-			return errUnauthorized("Listen")
+		if err := c.checkManagement(entity); err != nil {
+			return err
 		}
 		l.accept, l.maxSize = l.manage, maxManagementMessage
 		return nil
@@ -184,6 +184,17 @@ func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
 	if l.maxBatch != l.maxSize {
 		answer.Properties = amqp.Map{{Key: amqp.Symbol("com.microsoft:max-message-batch-size"),
 			Value: uint64(l.maxBatch)}}
+	}
+	return nil
+}
+
+// checkManagement refuses a link to the management node of an entity that is missing or that the client has no right for.
+func (c *conn) checkManagement(entity string) error {
+	if c.claimsFor(entity) == 0 {
+		return errUnauthorized("Listen")
+	}
+	if entity != "" && !c.broker.Exists(entity) {
+		return amqp.Errorf(amqp.CondNotFound, "The messaging entity '%s/%s' could not be found.", entity, nodeManagement)
 	}
 	return nil
 }
@@ -229,8 +240,8 @@ func (s *amqpSession) attachOutgoing(a *amqp.Attach, base link) error {
 	case management:
 		l.path = entity
 		l.settled = a.SenderSettleMode != amqp.SenderUnsettled
-		if c.claimsFor(entity) == 0 {
-			return errUnauthorized("Listen")
+		if err := c.checkManagement(entity); err != nil {
+			return err
 		}
 	default:
 		l.path, l.requiredClaims = path, broker.Listen

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"chatapp/internal/emulator/amqp"
-	"chatapp/internal/emulator/broker"
 )
 
 func (r call) renewSession() (amqp.Map, error) {
@@ -90,8 +89,7 @@ func (r call) listSessions() (amqp.Map, error) {
 	ids = ids[min(skip, len(ids)):]
 	ids = ids[:min(top, len(ids))]
 	if len(ids) == 0 {
-		// The Go SDK recognizes this text, which distinguishes "no sessions" from "no such entity".
-		return nil, &broker.Error{Code: broker.CodeNotFound, Text: "Session not found."}
+		return nil, errNoContent // every SDK takes it for the end of the list
 	}
 	return amqp.Map{{Key: "skip", Value: int32(skip + len(ids))},
 		{Key: "sessions-ids", Value: amqp.ArrayOf(amqp.CodeString, ids...)}}, nil

@@ -42,6 +42,15 @@ func ParseStatus(name string) (Status, bool) {
 func (s Status) admitsSend() bool    { return s == StatusActive || s == StatusReceiveDisabled }
 func (s Status) admitsReceive() bool { return s == StatusActive || s == StatusSendDisabled }
 
+// under returns the status of a subscription with status s of a topic: a topic that is disabled for receiving disables
+// its subscriptions ("EntityStatus Enumeration").
+func (s Status) under(topic Status) Status {
+	if topic.admitsReceive() || s == StatusDisabled {
+		return s
+	}
+	return topic
+}
+
 // AuthorizationRule holds the keys of an entity or of the namespace and the rights that they give.
 // An empty SecondaryKey is no key.
 type AuthorizationRule struct {

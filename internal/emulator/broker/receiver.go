@@ -57,11 +57,10 @@ type receiverSet struct {
 func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.checkReceiveLocked(); err != nil {
+		return nil, err
+	}
 	switch {
-	case s.closed != nil:
-		return nil, s.closed
-	case !s.settings.status.admitsReceive():
-		return nil, errDisabled(s.path, s.settings.status)
 	case s.settings.forwardTo != "":
 		return nil, errorf(CodeNotAllowed,
 			"Cannot create a message receiver on an entity with auto-forwarding enabled.")

@@ -191,6 +191,9 @@ func (b *Broker) changeRules(topicName, subName string, change func(*topic, *sub
 	}
 	sub.main.mu.Lock()
 	defer sub.main.mu.Unlock()
+	if status := sub.main.settings.status; !status.admitsReceive() { // "EntityStatus Enumeration"
+		return errDisabled(sub.main.path, status)
+	}
 	if err := change(b.topics[entityKey(topicName)], sub); err != nil {
 		return err
 	}

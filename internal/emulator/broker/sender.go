@@ -12,11 +12,8 @@ type Sender struct {
 func (t *Target) NewSender(wake func()) (*Sender, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed != nil {
-		return nil, t.closed
-	}
-	if !t.status.admitsSend() {
-		return nil, errDisabled(t.path, t.status)
+	if err := t.checkSendLocked(); err != nil {
+		return nil, err
 	}
 	sender := &Sender{target: t, wake: wake}
 	t.senders[sender] = struct{}{}

@@ -190,8 +190,8 @@ func (r *Receiver) Session() (id string, lockedUntil time.Time, accepted bool) {
 
 // sessionForReceiverLocked returns the session with that id if a receiver holds its lock.
 func (s *Source) sessionForReceiverLocked(id string, now int64) (*session, error) {
-	if s.closed != nil {
-		return nil, s.closed
+	if err := s.checkReceiveLocked(); err != nil {
+		return nil, err
 	}
 	if !s.settings.requiresSession {
 		return nil, errorf(CodeNotAllowed, "The entity '%s' does not require sessions.", s.path)
@@ -268,8 +268,8 @@ func (sess *session) stateSize() int64 {
 func (s *Source) Sessions(stateSetAfter time.Time) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed != nil {
-		return nil, s.closed
+	if err := s.checkBrowseLocked(); err != nil {
+		return nil, err
 	}
 	var ids []string
 	for id, sess := range s.sessions.byID {

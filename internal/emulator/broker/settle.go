@@ -47,8 +47,8 @@ const maxReason = 4096
 
 // recordByTokenLocked returns the record that the token locks.
 func (s *Source) recordByTokenLocked(token UUID, now int64) (*record, error) {
-	if s.closed != nil {
-		return nil, s.closed
+	if err := s.checkReceiveLocked(); err != nil {
+		return nil, err
 	}
 	rec := s.faults.copies[token]
 	if rec == nil {
@@ -152,8 +152,8 @@ const MaxPeek = 250
 func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed != nil {
-		return nil, s.closed
+	if err := s.checkBrowseLocked(); err != nil {
+		return nil, err
 	}
 	if s.settings.forwardTo != "" {
 		return nil, errorf(CodeNotAllowed, "Cannot create a message browser on an entity with auto-forwarding enabled.")
@@ -184,11 +184,8 @@ func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) 
 func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) ([]Delivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed != nil {
-		return nil, s.closed
-	}
-	if !s.settings.status.admitsReceive() {
-		return nil, errDisabled(s.path, s.settings.status)
+	if err := s.checkReceiveLocked(); err != nil {
+		return nil, err
 	}
 	now := s.broker.now()
 	var holder *Receiver
@@ -235,8 +232,8 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 func (s *Source) DeleteMessages(n int, before time.Time) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed != nil {
-		return 0, s.closed
+	if err := s.checkReceiveLocked(); err != nil {
+		return 0, err
 	}
 	now, limit, deleted := s.broker.now(), instant(before), 0
 	s.activity.used(now)

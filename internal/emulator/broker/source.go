@@ -57,6 +57,29 @@ func (s *Source) RequiresSession() bool {
 	return s.settings.requiresSession
 }
 
+// checkReceiveLocked refuses to receive or to settle if the source is deleted or its status forbids it.
+func (s *Source) checkReceiveLocked() error {
+	switch {
+	case s.closed != nil:
+		return s.closed
+	case !s.settings.status.admitsReceive():
+		return errDisabled(s.path, s.settings.status)
+	}
+	return nil
+}
+
+// checkBrowseLocked refuses to peek and to list sessions if the source is deleted or disabled. A status that forbids
+// only receiving does not forbid it.
+func (s *Source) checkBrowseLocked() error {
+	switch {
+	case s.closed != nil:
+		return s.closed
+	case s.settings.status == StatusDisabled:
+		return errDisabled(s.path, s.settings.status)
+	}
+	return nil
+}
+
 // arrival is a message on its way into a source.
 type arrival struct {
 	msg              *Message

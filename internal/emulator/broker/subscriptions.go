@@ -39,7 +39,7 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	sub.activity = newActivity(t.activity, b.now)
 	sub.activity.used(b.now())
 	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.size, sub.activity)
-	sub.applyLocked(nil)
+	sub.applyLocked(t, nil)
 	// an error means that it was deleted already
 	sub.activity.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) })
 	t.subs[entityKey(d.Name)] = sub
@@ -50,15 +50,16 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	return nil
 }
 
-func (sub *subscription) applyLocked(why *Error) {
+// applyLocked applies the description, and the status of the topic, which detaches the receivers because of why.
+func (sub *subscription) applyLocked(t *topic, why *Error) {
 	d := sub.description
 	sub.main.mu.Lock()
 	sub.deadLetterFails = d.DeadLetteringOnFilterEvaluationExceptions
 	sub.main.mu.Unlock()
 	sub.main.changeAll(settings{
 		lockDuration: d.LockDuration, ttl: d.DefaultMessageTimeToLive, maxDeliveryCount: d.MaxDeliveryCount,
-		requiresSession: d.RequiresSession, deadLetterOnExpiry: d.DeadLetteringOnMessageExpiration, status: d.Status,
-		forwardTo: destination(d.ForwardTo),
+		requiresSession: d.RequiresSession, deadLetterOnExpiry: d.DeadLetteringOnMessageExpiration,
+		status: d.Status.under(t.description.Status), forwardTo: destination(d.ForwardTo),
 	}, destination(d.ForwardDeadLetteredMessagesTo), why)
 }
 
@@ -88,7 +89,7 @@ func (b *Broker) UpdateSubscription(d SubscriptionDescription) error {
 	}
 	d.Topic, d.Name, d.DefaultRule = was.Topic, was.Name, nil
 	sub.description = d
-	sub.applyLocked(errUpdated(sub.main.path))
+	sub.applyLocked(b.topics[entityKey(d.Topic)], errUpdated(sub.main.path))
 	sub.activity.change(d.AutoDeleteOnIdle)
 	return nil
 }

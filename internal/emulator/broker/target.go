@@ -74,11 +74,8 @@ func (t *Target) Schedule(msgs []*Message) ([]int64, error) {
 func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed != nil {
-		return t.closed
-	}
-	if !t.status.admitsSend() {
-		return errDisabled(t.path, t.status)
+	if err := t.checkSendLocked(); err != nil {
+		return err
 	}
 	var total int64
 	for _, a := range arrivals {
@@ -104,6 +101,17 @@ func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error
 		t.storeInQueueLocked(arrivals, now, numbers)
 	} else {
 		t.storeInTopicLocked(arrivals, now, numbers)
+	}
+	return nil
+}
+
+// checkSendLocked refuses to send or to cancel if the entity is deleted or its status forbids it.
+func (t *Target) checkSendLocked() error {
+	switch {
+	case t.closed != nil:
+		return t.closed
+	case !t.status.admitsSend():
+		return errDisabled(t.path, t.status)
 	}
 	return nil
 }
@@ -162,8 +170,8 @@ func (s *Source) scheduleLocked(a arrival, due int64) {
 func (t *Target) Cancel(numbers []int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed != nil {
-		return t.closed
+	if err := t.checkSendLocked(); err != nil {
+		return err
 	}
 	t.activity.used(t.broker.now())
 	find := func(seq int64) *record { return t.scheduled[seq] }

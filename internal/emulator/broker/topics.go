@@ -36,7 +36,8 @@ func (t *topic) applyLocked(why *Error) {
 		d.DefaultMessageTimeToLive, why)
 }
 
-// UpdateTopic changes a topic, which detaches its senders.
+// UpdateTopic changes a topic, which detaches its senders, and the receivers of its subscriptions if they can no longer
+// receive.
 func (b *Broker) UpdateTopic(d TopicDescription) error {
 	if err := b.checkTopic(&d); err != nil {
 		return err
@@ -59,6 +60,11 @@ func (b *Broker) UpdateTopic(d TopicDescription) error {
 	t.description = d
 	t.target.setWindow(d.DuplicateDetectionHistoryTimeWindow)
 	t.applyLocked(errUpdated(d.Name))
+	for _, sub := range t.subs {
+		if own := sub.description.Status; own.under(d.Status) != own.under(was.Status) {
+			sub.applyLocked(t, errUpdated(d.Name))
+		}
+	}
 	t.activity.change(d.AutoDeleteOnIdle)
 	return nil
 }
