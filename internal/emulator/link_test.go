@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +105,45 @@ func TestLinksAreRefusedWithTheirReason(t *testing.T) {
 	}
 	_, err = dial(t, s).session.NewReceiver(ctx, "topic/Subscriptions/sub", nil)
 	wantCondition(t, "receiving without a token", err, amqp.ErrCondUnauthorizedAccess)
+}
+
+// TestTooLargePropertiesAreRejectedWithoutDetach sends on after the rejections.
+func TestTooLargePropertiesAreRejectedWithoutDetach(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	ctx := testContext(t)
+	sender := authorized(t, s).sender("queue")
+	large := strings.Repeat("x", 32<<10)
+	for what, properties := range map[string]map[string]any{
+		"all together": {"a": large, "b": large}, "one": {"a": large + "x"},
+	} {
+		err := sender.Send(ctx, &amqp.Message{ApplicationProperties: properties}, nil)
+		if e, ok := errors.AsType[*amqp.Error](err); !ok || e.Condition != amqp.ErrCondMessageSizeExceeded {
+			t.Errorf("%s: %v, want the delivery rejected as too large", what, err)
+		}
+	}
+	err := sender.Send(ctx, &amqp.Message{ApplicationProperties: map[string]any{"a": []any{"list"}}}, nil)
+	if e, ok := errors.AsType[*amqp.Error](err); !ok || e.Condition != "com.microsoft:argument-error" {
+		t.Errorf("a list: %v, want the delivery rejected", err)
+	}
+	if err := sender.Send(ctx, &amqp.Message{ApplicationProperties: map[string]any{"a": large}}, nil); err != nil {
+		t.Errorf("the link goes on: %v", err)
+	}
+}
+
+func TestManagementOfMissingEntityIsRefused(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	p := authorized(t, s)
+	for _, node := range []string{"missing/$management", "queue/$DeadLetterQueue/x/$management"} {
+		_, err := p.session.NewSender(testContext(t), node, nil)
+		wantCondition(t, "a sender to "+node, err, amqp.ErrCondNotFound)
+		_, err = p.session.NewReceiver(testContext(t), node, nil)
+		wantCondition(t, "a receiver of "+node, err, amqp.ErrCondNotFound)
+	}
+	p.sender("queue/$DeadLetterQueue/$management")
 }
 
 func TestSessionFilterSelectsSession(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
+	"github.com/Azure/go-amqp"
 
 	"chatapp/internal/emulator/broker"
 	"chatapp/internal/emulator/emulatortest"
@@ -160,6 +161,89 @@ func TestSettlementOutcomesTakeEffect(t *testing.T) {
 	}
 	if err := dead.CompleteMessage(c.ctx, m, nil); err != nil {
 		t.Fatalf("complete a dead letter: %v", err)
+	}
+}
+
+// TestDeferralCountsAsDelivery settles by the link first and by management afterwards, as the SDK does with a message
+// that was deferred.
+func TestDeferralCountsAsDelivery(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue", func(d *broker.QueueDescription) { d.MaxDeliveryCount = 4 })
+	c := connect(t, s.ConnectionString(), nil)
+	c.send("queue", text("a"))
+	receiver := c.receiverOf("queue", nil)
+	m := c.want("new", receiver, "a")[0]
+	for i, settle := range []func(context.Context, *azservicebus.ReceivedMessage) error{
+		func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
+			return receiver.DeferMessage(ctx, m, nil)
+		},
+		func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
+			return receiver.AbandonMessage(ctx, m, nil)
+		},
+		func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
+			return receiver.DeferMessage(ctx, m, nil)
+		},
+	} {
+		if err := settle(c.ctx, m); err != nil {
+			t.Fatal(err)
+		}
+		again, err := receiver.ReceiveDeferredMessages(c.ctx, []int64{*m.SequenceNumber}, nil)
+		if err != nil || len(again) != 1 {
+			t.Fatalf("after %d outcomes: %d messages, %v", i+1, len(again), err)
+		}
+		m = again[0]
+		if want := uint32(i + 2); m.DeliveryCount != want { // this SDK counts the present delivery as well
+			t.Errorf("after %d outcomes the delivery count is %d, want %d", i+1, m.DeliveryCount, want)
+		}
+	}
+	if err := receiver.AbandonMessage(c.ctx, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	dead := c.receiverOf("queue", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
+	if m := c.want("after the fourth", dead, "a")[0]; *m.DeadLetterReason != "MaxDeliveryCountExceeded" {
+		t.Errorf("dead-letter reason %s", *m.DeadLetterReason)
+	}
+}
+
+// TestSessionsAreListedInPages has as many sessions as make no page, a part of one, whole pages and one more.
+func TestSessionsAreListedInPages(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue", func(d *broker.QueueDescription) { d.RequiresSession = true })
+	c := connect(t, s.ConnectionString(), nil)
+	target, err := s.Broker().Target("queue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := 0
+	for _, n := range []int{0, 1, 99, 100, 101, 200} {
+		for ; sent < n; sent++ {
+			if err := target.Send([]*broker.Message{{HasSession: true, SessionID: fmt.Sprint(sent)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found := map[string]bool{}
+		for pager := c.NewListSessionsForQueuePager("queue", nil); pager.More(); {
+			page, err := pager.NextPage(c.ctx)
+			if err != nil {
+				t.Fatalf("%d sessions: %v", n, err)
+			}
+			for _, id := range page.Sessions {
+				found[id] = true
+			}
+		}
+		if len(found) != n {
+			t.Errorf("%d sessions are listed, want %d", len(found), n)
+		}
+	}
+	empty := authorized(t, s)
+	reply := empty.request(empty.session, "queue/$management", &amqp.Message{
+		ApplicationProperties: map[string]any{"operation": "com.microsoft:get-message-sessions"},
+		Value:                 map[string]any{"last-updated-time": time.Now(), "skip": int32(0), "top": int32(100)},
+	})
+	if got := reply.ApplicationProperties["statusCode"]; got != int32(204) {
+		t.Errorf("an empty page has status %v, want 204", got)
 	}
 }
 

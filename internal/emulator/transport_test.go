@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
 	"github.com/gorilla/websocket"
 
+	codec "chatapp/internal/emulator/amqp"
 	"chatapp/internal/emulator/emulatortest"
 )
 
@@ -109,7 +110,25 @@ func TestWebSocketAcceptsPathsAndSubprotocolsOfSDKs(t *testing.T) {
 			t.Errorf("%s: the SASL header is answered %q, %v", path, message, err)
 		}
 	}
+	// the end of the AMQP connection closes the WebSocket with a handshake
 	ws, _, err := websocket.DefaultDialer.DialContext(testContext(t),
+		"ws://"+s.AMQPAddress()+"/$servicebus/websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	frames := codec.AppendProtocolHeader(nil, codec.ProtocolAMQP)
+	frames = codec.AppendFrame(frames, 0, &codec.Open{ContainerID: "test", MaxFrameSize: 512})
+	if err := ws.WriteMessage(websocket.BinaryMessage, codec.AppendFrame(frames, 0, &codec.Close{})); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, _, err = ws.ReadMessage()
+	}
+	if !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+		t.Errorf("the connection ended with %v, want a normal closure", err)
+	}
+	ws, _, err = websocket.DefaultDialer.DialContext(testContext(t),
 		"ws://"+s.AMQPAddress()+"/$servicebus/websocket/x", nil)
 	if err == nil {
 		ws.Close()

@@ -71,6 +71,12 @@ func (c *webSocketConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// CloseWrite begins the closing handshake. Without it, clients take the end of every connection for a failure.
+func (c *webSocketConn) CloseWrite() error {
+	return c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""),
+		time.Now().Add(closeTimeout))
+}
+
 func (c *webSocketConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }

@@ -515,6 +515,20 @@ func TestFlowAfterDetachIsIgnored(t *testing.T) {
 	w.attachReceiver(0, "queue", amqp.SenderSettled) // the AMQP session still works
 }
 
+func TestDetachIsAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	w := opened(t, s, 100)
+	for _, closed := range []bool{false, true} {
+		w.attachReceiver(0, "queue", amqp.SenderSettled)
+		w.send(0, &amqp.Detach{Closed: closed})
+		if answer := want[*amqp.Detach](w); answer.Closed != closed {
+			t.Errorf("a detach with closed %t is answered with %t", closed, answer.Closed)
+		}
+	}
+}
+
 // TestAbortedDeliveryIsDiscarded sends half a message, aborts it, and sends another.
 func TestAbortedDeliveryIsDiscarded(t *testing.T) {
 	t.Parallel()

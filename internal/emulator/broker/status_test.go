@@ -22,7 +22,9 @@ var operations = map[string]func(b bench, target *Target, source *Source) error{
 		_, err := target.Schedule(msgs("new"))
 		return err
 	},
-	"cancel": func(_ bench, target *Target, _ *Source) error { return ignore(target.Cancel([]int64{9}), CodeMessageNotFound) },
+	"cancel": func(_ bench, target *Target, _ *Source) error {
+		return ignore(target.Cancel([]int64{9}), CodeMessageNotFound)
+	},
 	"attach a receiver": func(_ bench, _ *Target, source *Source) error {
 		r, err := source.NewReceiver(ReceiverOptions{Wake: func() {}})
 		if err == nil {
