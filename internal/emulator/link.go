@@ -109,6 +109,9 @@ func (s *amqpSession) attachIncoming(a *amqp.Attach, base link) error {
 	if a.Target == nil {
 		return amqp.Errorf(amqp.CondInvalidField, "a sending link needs a target")
 	}
+	if a.Target.Dynamic {
+		return errTemporaryQueue()
+	}
 	if a.Target.Coordinator {
 		return amqp.Errorf(amqp.CondNotImplemented, "Transactions are not implemented by this emulator.")
 	}
@@ -199,6 +202,10 @@ func (c *conn) checkManagement(entity string) error {
 	return nil
 }
 
+func errTemporaryQueue() *amqp.Error {
+	return amqp.Errorf(amqp.CondNotImplemented, "Temporary queues (dynamic nodes) are not implemented by this emulator.")
+}
+
 func errUnauthorized(claim string) *amqp.Error {
 	return amqp.Errorf(amqp.CondUnauthorizedAccess,
 		"Unauthorized access. '%s' claim(s) are required to perform this operation.", claim)
@@ -218,6 +225,9 @@ var errAttachPending = errors.New("attach is waiting for a session")
 func (s *amqpSession) attachOutgoing(a *amqp.Attach, base link) error {
 	if a.Source == nil {
 		return amqp.Errorf(amqp.CondInvalidField, "a receiving link needs a source")
+	}
+	if a.Source.Dynamic {
+		return errTemporaryQueue()
 	}
 	c := s.conn
 	l := &outgoingLink{link: base, settled: a.SenderSettleMode == amqp.SenderSettled}

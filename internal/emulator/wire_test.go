@@ -211,6 +211,13 @@ func TestRefusalIsAttachThenDetach(t *testing.T) {
 	t.Parallel()
 	s := emulatortest.Start(t)
 	w := opened(t, s, 100)
+	w.send(0, &amqp.Attach{Name: "temporary", Handle: 3, Role: amqp.RoleReceiver, Source: &amqp.Source{Dynamic: true},
+		Target: &amqp.Target{}})
+	want[*amqp.Attach](w)
+	if d := want[*amqp.Detach](w); d.Error == nil || d.Error.Condition != amqp.CondNotImplemented {
+		t.Errorf("a temporary queue is refused with %+v", d)
+	}
+	w.send(0, &amqp.Detach{Handle: 3, Closed: true})
 	a := w.attachReceiver(3, "nothing", amqp.SenderUnsettled)
 	d := want[*amqp.Detach](w)
 	if a.Source != nil || a.Target == nil || a.Name != "receiver" || a.Handle != 3 || !d.Closed || d.Handle != 3 ||

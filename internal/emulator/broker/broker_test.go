@@ -54,6 +54,13 @@ func (b bench) queue(name string, change func(*QueueDescription)) (*Target, *Sou
 	return b.target(name), b.source(name)
 }
 
+// shrink limits an entity to 1 MB, which is less than a description may say.
+func shrink(t *Target) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.maxBytes = 1 << 20
+}
+
 func (b bench) topic(name string, subs ...string) *Target {
 	b.Helper()
 	b.ok(b.CreateTopic(DefaultTopic(name)))

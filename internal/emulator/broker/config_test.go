@@ -23,7 +23,7 @@ const sampleConfig = "\xef\xbb\xbf" + `{
             "Properties": {
               "DeadLetteringOnMessageExpiration": true,
               "DefaultMessageTimeToLive": "PT30M",
-              "DuplicateDetectionHistoryTimeWindow": "PT5S",
+              "DuplicateDetectionHistoryTimeWindow": "PT25S",
               "ForwardDeadLetteredMessagesTo": "topic.1", // a topic named below
               "ForwardTo": "",
               "LockDuration": "PT2M",
@@ -82,7 +82,7 @@ func TestConfigCreatesEntitiesAndRules(t *testing.T) {
 	b.ok(err)
 	if q.LockDuration != 2*time.Minute || q.MaxDeliveryCount != 7 || q.DefaultMessageTimeToLive != 30*time.Minute ||
 		!q.RequiresDuplicateDetection ||
-		q.DuplicateDetectionHistoryTimeWindow != 5*time.Second || !q.DeadLetteringOnMessageExpiration ||
+		q.DuplicateDetectionHistoryTimeWindow != 25*time.Second || !q.DeadLetteringOnMessageExpiration ||
 		q.ForwardDeadLetteredMessagesTo != "topic.1" || q.ForwardTo != "" {
 		t.Errorf("queue.1 is %+v", q.QueueDescription)
 	}

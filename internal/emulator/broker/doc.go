@@ -29,7 +29,7 @@
 //   - Transactions and send-via, whose transfer dead letters therefore come from forwarding alone.
 //   - Partitions: an entity may ask for them and reports them, but has one order and one range of numbers.
 //   - Express entities, batched operations and FilteringMessagesBeforePublishing: stored and reported, without effect.
-//   - JMS selectors and unknown kinds of filters: stored for management, they match no message.
+//   - JMS selectors: an unknown kind of filter is refused.
 //   - Dead-lettering by HeaderSizeExceeded.
 //   - Rules over system properties that a message gets only in its subscription, such as
 //     SequenceNumber and ExpiresAtUtc: a rule that names one fails as over a property that does not
@@ -44,8 +44,7 @@
 // AutoDeleteOnIdle; credit that is merely unused does not. A topic's sequence numbers start at
 // 1,048,577, so that no test confuses them with a subscription's, which start at 1. Messages expire
 // on time, with or without a receiver. Every copy of a message counts at least 256 bytes against
-// its entity's size. Duplicate detection remembers at most a million ids and accepts windows of 5
-// seconds and more.
+// its entity's size. Duplicate detection remembers at most a million ids.
 //
 // # Concurrency
 //

@@ -20,7 +20,17 @@ func TestDescriptionsAreChecked(t *testing.T) {
 		{"a long name", func(d *QueueDescription) { d.Name = strings.Repeat("x", 261) }, "260"},
 		{"a name with a question mark", func(d *QueueDescription) { d.Name = "a?b" }, "not allowed"},
 		{"a name with a line end", func(d *QueueDescription) { d.Name = "a\nb" }, "not allowed"},
-		{"a name of the API", func(d *QueueDescription) { d.Name = "$x" }, "valid"},
+		{"a name of the API", func(d *QueueDescription) { d.Name = "$x" }, "not allowed"},
+		{"a space", func(d *QueueDescription) { d.Name = "a b" }, "not allowed"},
+		{"a colon", func(d *QueueDescription) { d.Name = "a:b" }, "not allowed"},
+		{"an at sign", func(d *QueueDescription) { d.Name = "a@b" }, "not allowed"},
+		{"a letter beyond ASCII", func(d *QueueDescription) { d.Name = "été" }, "not allowed"},
+		{"a hyphen at the start", func(d *QueueDescription) { d.Name = "-abc" }, "begin and end"},
+		{"a period at the end", func(d *QueueDescription) { d.Name = "abc." }, "begin and end"},
+		{"a size between", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1500 }, "MaxSizeInMegabytes"},
+		{"a small size", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1 }, "MaxSizeInMegabytes"},
+		{"a short window", func(d *QueueDescription) { d.DuplicateDetectionHistoryTimeWindow = 19 * time.Second },
+			"DuplicateDetection"},
 		{"a slash at the end", func(d *QueueDescription) { d.Name = "a/" }, "valid"},
 		{"a subscription's name", func(d *QueueDescription) { d.Name = "a/subscriptions/b" }, "subscription"},
 		{"a short lock", func(d *QueueDescription) { d.LockDuration = time.Second }, "LockDuration"},
@@ -56,13 +66,26 @@ func TestDescriptionsAreChecked(t *testing.T) {
 	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", strings.Repeat("x", 51))),
 		CodeInvalidArgument, "50")
 	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", "a/b")), CodeInvalidArgument, "slash")
+	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", "a b")), CodeInvalidArgument, "not allowed")
+	for _, name := range []string{"", "a b", "a/b", "$Other", "-a", strings.Repeat("x", 51)} {
+		_, err := compileRule(RuleDescription{Name: name})
+		b.refused("the rule "+name, err, CodeInvalidArgument, "")
+	}
+	for _, action := range []string{"SET sys.SequenceNumber = 1", "SET a = 1; REMOVE sys.EnqueuedTimeUtc", "SET sys.Size = 1"} {
+		_, err := compileRule(RuleDescription{Name: "r", Action: action})
+		b.refused(action, err, CodeInvalidArgument, "cannot be set")
+	}
 	if n := len(b.Queues()); n != 0 {
 		t.Errorf("%d queues were made", n)
 	}
 	premium := bench{t, New(Options{Tier: Premium})}
 	defer premium.Close()
-	premium.ok(premium.CreateQueue(QueueDescription{Name: "zero values are defaults"}))
-	if q, _ := premium.Queue("zero values are defaults"); q.MaxMessageSizeInKilobytes != 1024 ||
+	for _, name := range []string{"a~b", "a", "A/b_c-d.e", "0"} {
+		premium.ok(premium.CreateTopic(DefaultTopic("topic-" + name)))
+		premium.ok(premium.CreateQueue(DefaultQueue(name)))
+	}
+	premium.ok(premium.CreateQueue(QueueDescription{Name: "zero-values-are-defaults"}))
+	if q, _ := premium.Queue("zero-values-are-defaults"); q.MaxMessageSizeInKilobytes != 1024 ||
 		q.LockDuration != time.Minute || q.AutoDeleteOnIdle != Unlimited {
 		t.Errorf("a Premium queue of defaults is %+v", q.QueueDescription)
 	}
@@ -248,7 +271,8 @@ func TestStatusRefusesSendOrReceive(t *testing.T) {
 func TestMessagesBeyondLimitsAreRefused(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
-	target, source := b.queue("q", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1 })
+	target, source := b.queue("q", nil)
+	shrink(target)
 	big := func(size int) *Message { return &Message{ID: fmt.Sprint(size), Size: size} }
 	b.ok(target.Send([]*Message{big(256 << 10)}))
 	b.refused("one byte more", target.Send([]*Message{big(1), big(256<<10 + 1)}), CodeMessageTooLarge,
@@ -280,7 +304,8 @@ func TestMessagesBeyondLimitsAreRefused(t *testing.T) {
 func TestSmallMessagesCountWithOverhead(t *testing.T) {
 	b := bench{t, New(Options{})}
 	defer b.Close()
-	target, source := b.queue("q", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1 })
+	target, source := b.queue("q", nil)
+	shrink(target)
 	sent := 0
 	for target.Send(msgs(numbers(0, 64)...)) == nil {
 		sent += 64

@@ -15,7 +15,7 @@ type RuleDescription struct {
 	ActionParameters map[string]any
 }
 
-// Filter is one of [TrueFilter], [FalseFilter], [SQLFilter], [CorrelationFilter] and [UnknownFilter].
+// Filter is one of [TrueFilter], [FalseFilter], [SQLFilter] and [CorrelationFilter].
 type Filter interface{ filter() }
 
 // TrueFilter matches every message.
@@ -36,14 +36,7 @@ type CorrelationFilter struct {
 	Properties                                                                               map[string]any
 }
 
-// UnknownFilter is a filter of an unknown kind. It is stored so that management returns it, and matches no message.
-type UnknownFilter struct {
-	Type string // the name of its XML type
-	XML  string // its inner XML
-}
-
 func (TrueFilter) filter()        {}
 func (FalseFilter) filter()       {}
 func (SQLFilter) filter()         {}
 func (CorrelationFilter) filter() {}
-func (UnknownFilter) filter()     {}

@@ -49,7 +49,8 @@ func TestRefusedForwardsAreDeadLettered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(b bench) {
-				b.queue("end", func(d *QueueDescription) { d.MaxSizeInMegabytes = 1 })
+				end, _ := b.queue("end", nil)
+				shrink(end)
 				start, _ := b.queue("start", func(d *QueueDescription) { d.ForwardTo = "end" })
 				spoil(b)
 				b.Throttle(1)

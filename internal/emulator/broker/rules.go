@@ -36,8 +36,22 @@ func (r *rule) apply(m *Message) (*Message, error) {
 	return c, nil
 }
 
+// checkRuleName admits the default rule's name beside those of entities without a slash.
+func checkRuleName(name string) error {
+	if strings.EqualFold(name, DefaultRuleName) {
+		return nil
+	}
+	if err := checkName("rule", name, maxRuleName); err != nil {
+		return err
+	}
+	if strings.Contains(name, "/") {
+		return errorf(CodeInvalidArgument, "The name of the rule '%s' contains a slash.", name)
+	}
+	return nil
+}
+
 func compileRule(d RuleDescription) (*rule, error) {
-	if err := checkName("rule", d.Name, maxRuleName); err != nil {
+	if err := checkRuleName(d.Name); err != nil {
 		return nil, err
 	}
 	if d.Filter == nil {
@@ -54,7 +68,7 @@ func compileRule(d RuleDescription) (*rule, error) {
 	switch f := d.Filter.(type) {
 	case TrueFilter:
 		r.matches = func(*Message) (bool, error) { return true, nil }
-	case FalseFilter, UnknownFilter:
+	case FalseFilter:
 		r.matches = func(*Message) (bool, error) { return false, nil }
 	case CorrelationFilter:
 		r.matches = f.matches
@@ -69,6 +83,11 @@ func compileRule(d RuleDescription) (*rule, error) {
 		parsed, err := sqlfilter.ParseAction(d.Action, d.ActionParameters)
 		if err != nil {
 			return nil, &Error{CodeInvalidArgument, err.Error()}
+		}
+		for _, name := range parsed.SystemProperties() {
+			if err := (messageProperties{&Message{}}).SetSystem(name, nil); err != nil {
+				return nil, err
+			}
 		}
 		r.action = parsed
 	}
@@ -87,8 +106,6 @@ func (d *RuleDescription) size() int {
 			f.ReplyToSessionID, f.ContentType} {
 			total += len(text)
 		}
-	case UnknownFilter:
-		total += len(f.Type) + len(f.XML)
 	}
 	return total
 }
@@ -224,11 +241,11 @@ func (t *topic) admitRuleLocked(r, replaced *rule) error {
 		t.description.Name, maxSQLFilters, maxCorrelationFilters)
 }
 
-// countRuleLocked maintains the numbers of filters that management reports. True, false and unknown
+// countRuleLocked maintains the numbers of filters that management reports. True and false
 // filters count as SQL filters; the limit allows one more per subscription.
 func (t *topic) countRuleLocked(r *rule, change int) {
 	switch r.description.Filter.(type) {
-	case TrueFilter, FalseFilter, SQLFilter, UnknownFilter:
+	case TrueFilter, FalseFilter, SQLFilter:
 		t.sqlFilters += change
 	case CorrelationFilter:
 		t.correlationFilters += change

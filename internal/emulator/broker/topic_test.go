@@ -81,7 +81,6 @@ func TestRulesSelectMessages(t *testing.T) {
 		{"true", []RuleDescription{{Name: "r", Filter: TrueFilter{}}}, []string{"red", "blue"}},
 		{"no filter", []RuleDescription{{Name: "r"}}, []string{"red", "blue"}},
 		{"false", []RuleDescription{{Name: "r", Filter: FalseFilter{}}}, nil},
-		{"unknown", []RuleDescription{{Name: "r", Filter: UnknownFilter{Type: "New"}}}, nil},
 		{"two that match give one copy", []RuleDescription{{Name: "r"},
 			{Name: "s", Filter: SQLFilter{Expression: "1=1"}}}, []string{"red", "blue"}},
 		{"sql", []RuleDescription{{Name: "r",
@@ -215,7 +214,7 @@ func TestRulesAreLimited(t *testing.T) {
 	if made != 2000 {
 		t.Errorf("made %d SQL filters beside the default one, want 2000", made)
 	}
-	b.refused("an unknown one", b.CreateRule("t", "s", RuleDescription{Name: "x", Filter: UnknownFilter{}}),
+	b.refused("one more", b.CreateRule("t", "s", RuleDescription{Name: "x", Filter: FalseFilter{}}),
 		CodeQuotaExceeded, "2000")
 	b.ok(b.CreateRule("t", "s", RuleDescription{Name: "c", Filter: CorrelationFilter{To: "x"}}))
 	b.refused("a change of kind", b.UpdateRule("t", "s", RuleDescription{Name: "c"}), CodeQuotaExceeded, "2000")
@@ -229,7 +228,6 @@ func TestRulesAreLimited(t *testing.T) {
 		"property":  {Filter: CorrelationFilter{Properties: map[string]any{"a": large}}},
 		"parameter": {Filter: SQLFilter{Expression: "a=1", Parameters: map[string]any{"a": large}}},
 		"action":    {Action: "SET a=1", ActionParameters: map[string]any{"a": large}},
-		"unknown":   {Filter: UnknownFilter{XML: large}},
 	} {
 		d.Name = "0"
 		b.refused(what, b.UpdateRule("t", "s", d), CodeInvalidArgument, "32768")

@@ -9,7 +9,7 @@ const (
 	minLock         = 5 * time.Second
 	maxLock         = 5 * time.Minute
 	minIdle         = 5 * time.Minute
-	minDuplicates   = 5 * time.Second // like Microsoft's emulator; the service requires 20 s
+	minDuplicates   = 20 * time.Second
 	maxDuplicates   = 7 * 24 * time.Hour
 	maxMetadata     = 1024
 	maxPath         = 260
@@ -104,8 +104,7 @@ func checkPath(name string) error {
 	if err := checkName("entity", name, maxPath); err != nil {
 		return err
 	}
-	if strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "$") ||
-		strings.Contains(name, "//") {
+	if strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.Contains(name, "//") {
 		return errorf(CodeInvalidArgument, "'%s' is not a valid entity name.", name)
 	}
 	if _, _, is := splitSubscription(name); is {
@@ -138,7 +137,11 @@ func checkLimits(lock, ttl, idle time.Duration, deliveries int, metadata string)
 // service reports the sum, and an update has to repeat the sum.
 const partitions = 16
 
-const maxMegabytes = 5120 // of one partition
+// The sizes of an entity, or of one partition, are a multiple of stepMegabytes.
+const (
+	stepMegabytes = 1024
+	maxMegabytes  = 5 * stepMegabytes
+)
 
 // multiplyByPartitions converts the size requested at creation to the sum of all partitions.
 func multiplyByPartitions(partitioned bool, megabytes *int) error {
@@ -146,15 +149,15 @@ func multiplyByPartitions(partitioned bool, megabytes *int) error {
 		return nil
 	}
 	if *megabytes > maxMegabytes {
-		return errOutOfBounds("MaxSizeInMegabytes", maxMegabytes, *megabytes)
+		return errSize(maxMegabytes, *megabytes)
 	}
 	*megabytes *= partitions
 	return nil
 }
 
-func errOutOfBounds(property string, limit, value int) error {
-	return errorf(CodeInvalidArgument, "The value for the %s property must be between 1 and %d, not %d.", property,
-		limit, value)
+func errSize(limit, value int) error {
+	return errorf(CodeInvalidArgument, "The value for the MaxSizeInMegabytes property must be a multiple of %d "+
+		"between %d and %d, not %d.", stepMegabytes, stepMegabytes, limit, value)
 }
 
 func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes int, window time.Duration) error {
@@ -163,15 +166,16 @@ func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes in
 	case b.options.Tier == Premium && partitioned:
 		return errorf(CodeInvalidArgument, "Partitioned entities are not supported in a Premium namespace.")
 	case b.options.Tier == Premium:
-		limitMB, limitKB = 81920, 100<<10
+		limitMB, limitKB = 80*stepMegabytes, 100<<10
 	case partitioned:
 		limitMB *= partitions
 	}
 	switch {
-	case megabytes < 1 || megabytes > limitMB:
-		return errOutOfBounds("MaxSizeInMegabytes", limitMB, megabytes)
+	case megabytes < stepMegabytes || megabytes > limitMB || megabytes%stepMegabytes != 0:
+		return errSize(limitMB, megabytes)
 	case messageKilobytes < 1 || messageKilobytes > limitKB:
-		return errOutOfBounds("MaxMessageSizeInKilobytes", limitKB, messageKilobytes)
+		return errorf(CodeInvalidArgument, "The value for the MaxMessageSizeInKilobytes property must be between 1 and "+
+			"%d, not %d.", limitKB, messageKilobytes)
 	case window < minDuplicates || window > maxDuplicates:
 		return errorf(CodeArgumentOutOfRange,
 			"The value supplied for DuplicateDetectionHistoryTimeWindow must be between %s and %s, not %s.",
@@ -211,7 +215,7 @@ func checkForwards(path, to, deadLettersTo string, sessions bool) error {
 	return nil
 }
 
-// checkName refuses names that the service refuses.
+// checkName refuses names that the service refuses ("Naming rules and restrictions for Azure resources").
 func checkName(kind, name string, limit int) *Error {
 	switch {
 	case name == "":
@@ -219,10 +223,16 @@ func checkName(kind, name string, limit int) *Error {
 	case len(name) > limit:
 		return errorf(CodeInvalidArgument, "The name of the %s '%s' exceeds the limit of %d characters.", kind, name,
 			limit)
-	case strings.ContainsAny(name, `\?#*<>&"'`) ||
-		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsFunc(name, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("._-/~", r) }):
 		return errorf(CodeInvalidArgument, "'%s' contains character(s) that is not allowed by Service Bus. "+
 			"Entity segments can contain only letters, numbers, periods (.), hyphens (-), and underscores (_).", name)
+	case strings.ContainsRune("._-", rune(name[0])) || strings.ContainsRune("._-", rune(name[len(name)-1])):
+		return errorf(CodeInvalidArgument, "The name of the %s '%s' does not begin and end with a letter or number.", kind,
+			name)
 	}
 	return nil
+}
+
+func isAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -203,13 +204,15 @@ func TestRequestsGetTheServicesAnswers(t *testing.T) {
 			"<AuthorizationRules>"+strings.Repeat("<AuthorizationRule/>", 13)+"</AuthorizationRules>")), nil, 400,
 			"12"},
 		{"escaped name", "PUT", "/a%3Fb", put(fmt.Sprintf(queue, "")), nil, 400, "not allowed"},
-		{"a kept unknown filter", "PUT", "/t/Subscriptions/s/Rules/new",
+		{"an unknown filter", "PUT", "/t/Subscriptions/s/Rules/new",
 			put(`<RuleDescription><Filter xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="NewFilter">` +
-				`<A b="c">d</A></Filter></RuleDescription>`), nil, 201,
-			`<Filter i:type="NewFilter"><A b="c">d</A></Filter><Action i:type="EmptyRuleAction"/>`},
+				`<A b="c">d</A></Filter></RuleDescription>`), nil, 400, "NewFilter"},
+		{"a read-only property", "PUT", "/t/Subscriptions/s/Rules/new", put(`<RuleDescription>` +
+			`<Action type="SqlRuleAction"><SqlExpression>SET sys.SequenceNumber = 1</SqlExpression></Action>` +
+			`</RuleDescription>`), nil, 400, "sequencenumber"},
 		{"an unknown action", "PUT", "/t/Subscriptions/s/Rules/x",
-			put(`<RuleDescription><Action type="NewAction"/></RuleDescription>`), nil, 501,
-			"not implemented by this emulator"},
+			put(`<RuleDescription><Action type="NewAction"/></RuleDescription>`), nil, 400,
+			"NewAction"},
 		{"an action without text", "PUT", "/t/Subscriptions/s/Rules/x",
 			put(`<RuleDescription><Action type="SqlRuleAction"/></RuleDescription>`), nil, 400, "SqlExpression"},
 		{"a parameter of a type", "PUT", "/t/Subscriptions/s/Rules/typed",
@@ -252,6 +255,25 @@ func TestRequestsGetTheServicesAnswers(t *testing.T) {
 		}
 		if w.Body.Len() > 0 {
 			elements(t, w.Body)
+		}
+	}
+}
+
+// TestOldVersionsGetNoNewElements asks with versions of the API that do not know an element.
+func TestOldVersionsGetNoNewElements(t *testing.T) {
+	b, h := newHandler(t, management.Options{})
+	if err := errors.Join(b.CreateQueue(broker.DefaultQueue("q")), b.CreateTopic(broker.DefaultTopic("t"))); err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string][2]bool{
+		"2017-04": {false, false}, "2021-05": {true, false}, "2024-05": {true, true},
+	} {
+		for _, entity := range []string{"/q", "/t"} {
+			body := call(h, "GET", entity+"?api-version="+version, "").Body.String()
+			sizes, filters := strings.Contains(body, "MaxMessageSizeInKilobytes"), strings.Contains(body, "SqlFilterCount")
+			if sizes != want[0] || filters != (want[1] && entity == "/t") {
+				t.Errorf("%s with %s: message size %t, filter counts %t", entity, version, sizes, filters)
+			}
 		}
 	}
 }

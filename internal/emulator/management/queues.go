@@ -72,6 +72,8 @@ func (r *request) queueEntry(q broker.QueueInfo) entry {
 		w.text("EntityAvailabilityStatus", "Available")
 		r.forward(w, "ForwardDeadLetteredMessagesTo", q.ForwardDeadLetteredMessagesTo)
 		w.boolean("EnableExpress", q.EnableExpress)
-		w.number("MaxMessageSizeInKilobytes", int64(q.MaxMessageSizeInKilobytes))
+		if r.version() >= messageSizeVersion {
+			w.number("MaxMessageSizeInKilobytes", int64(q.MaxMessageSizeInKilobytes))
+		}
 	})}
 }

@@ -33,8 +33,6 @@ type filterXML struct {
 	ReplyToSessionID string `xml:"ReplyToSessionId"`
 	ContentType      string
 	Properties       pairsXML
-
-	Inner string `xml:",innerxml"`
 }
 
 type actionXML struct {
@@ -111,8 +109,7 @@ func (x *ruleXML) description() (broker.RuleDescription, error) {
 		d.Action = x.Action.SQLExpression
 		d.ActionParameters, err = x.Action.Parameters.values()
 	default:
-		text := fmt.Sprintf("Actions of type '%.50s' are not implemented by this emulator.", x.Action.Type)
-		return d, &broker.Error{Code: broker.CodeNotImplemented, Text: text}
+		return d, badRequest("The action type '%.50s' is not known.", x.Action.Type)
 	}
 	return d, err
 }
@@ -134,7 +131,7 @@ func (x *filterXML) filter() (broker.Filter, error) {
 			Properties: properties,
 		}, err
 	}
-	return broker.UnknownFilter{Type: x.Type, XML: x.Inner}, nil
+	return nil, badRequest("The filter type '%.50s' is not known.", x.Type)
 }
 
 // values reads typed values. The types are those of XML Schema, with any prefix.
@@ -225,10 +222,6 @@ func (w *writer) filter(filter broker.Filter) {
 		w.optional("ContentType", f.ContentType)
 		w.pairs("Properties", f.Properties)
 		w.WriteString("</Filter>")
-	case broker.UnknownFilter:
-		w.WriteString(`<Filter i:type="`)
-		w.escape(f.Type)
-		w.WriteString(`">` + f.XML + "</Filter>") // it was received as XML
 	}
 }
 

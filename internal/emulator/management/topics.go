@@ -41,8 +41,14 @@ func (x *topicXML) description(name string) (broker.TopicDescription, error) {
 	return d, err
 }
 
-// filterCountVersion is the first api-version whose answers contain the numbers of filters.
-const filterCountVersion = "2024-05"
+// The first api-versions whose answers contain the largest message size and the numbers of filters.
+const (
+	messageSizeVersion = "2021-05"
+	filterCountVersion = "2024-05"
+)
+
+// version returns the api-version of the request; empty if it has none.
+func (r *request) version() string { return r.URL.Query().Get("api-version") }
 
 func (r *request) topicEntry(t broker.TopicInfo) entry {
 	return entry{t.Name, t.Name, t.CreatedAt, t.UpdatedAt, describe("TopicDescription", func(w *writer) {
@@ -66,8 +72,10 @@ func (r *request) topicEntry(t broker.TopicInfo) entry {
 		w.text("EntityAvailabilityStatus", "Available")
 		w.boolean("EnableSubscriptionPartitioning", t.EnableSubscriptionPartitioning)
 		w.boolean("EnableExpress", t.EnableExpress)
-		w.number("MaxMessageSizeInKilobytes", int64(t.MaxMessageSizeInKilobytes))
-		if r.URL.Query().Get("api-version") >= filterCountVersion {
+		if r.version() >= messageSizeVersion {
+			w.number("MaxMessageSizeInKilobytes", int64(t.MaxMessageSizeInKilobytes))
+		}
+		if r.version() >= filterCountVersion {
 			w.number("SqlFilterCount", int64(t.SQLFilters))
 			w.number("CorrelationFilterCount", int64(t.CorrelationFilters))
 		}

@@ -119,6 +119,18 @@ func (a *Action) Apply(m Editor) error {
 	return nil
 }
 
+// SystemProperties returns the names, in lower case, of the properties of the message itself that the action sets or
+// removes.
+func (a *Action) SystemProperties() []string {
+	var names []string
+	for _, s := range a.statements {
+		if s.target.system {
+			names = append(names, s.target.name)
+		}
+	}
+	return names
+}
+
 func (s statement) apply(m Editor) error {
 	if s.value == nil {
 		if s.target.system {
