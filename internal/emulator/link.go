@@ -191,19 +191,22 @@ func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
 	return nil
 }
 
-// checkManagement refuses a link to the management node of an entity that is missing or that the client has no right for.
+// checkManagement refuses a link to the management node of an entity that is missing or that the client has no right
+// for.
 func (c *conn) checkManagement(entity string) error {
 	if c.claimsFor(entity) == 0 {
 		return errUnauthorized("Listen")
 	}
 	if entity != "" && !c.broker.Exists(entity) {
-		return amqp.Errorf(amqp.CondNotFound, "The messaging entity '%s/%s' could not be found.", entity, nodeManagement)
+		return amqp.Errorf(amqp.CondNotFound, "The messaging entity '%s/%s' could not be found.", entity,
+			nodeManagement)
 	}
 	return nil
 }
 
 func errTemporaryQueue() *amqp.Error {
-	return amqp.Errorf(amqp.CondNotImplemented, "Temporary queues (dynamic nodes) are not implemented by this emulator.")
+	return amqp.Errorf(amqp.CondNotImplemented,
+		"Temporary queues (dynamic nodes) are not implemented by this emulator.")
 }
 
 func errUnauthorized(claim string) *amqp.Error {

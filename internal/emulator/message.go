@@ -77,7 +77,8 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 			}
 			switch p.Value.(type) {
 			case amqp.List, amqp.Map, amqp.Array: // AMQP 1.0 part 3, 3.2.5: simple types only
-				return nil, amqp.Errorf(condArgumentError, "The application property '%.50s' is a list, map or array.", key)
+				return nil, amqp.Errorf(condArgumentError,
+					"The application property '%.50s' is a list, map or array.", key)
 			}
 			b.Properties[key] = brokerValue(p.Value)
 		}
@@ -96,8 +97,8 @@ func timeToLive(s *encodedMessage) time.Duration {
 	return time.Duration(s.header.TTL.Value) * time.Millisecond
 }
 
-// expiry returns the absolute expiry time of a delivery that has a time to live. It counts from the creation time if the
-// sender has written one: the SDKs take the difference of the two for the time to live.
+// expiry returns the absolute expiry time of a delivery that has a time to live. It counts from the creation time if
+// the sender has written one: the SDKs take the difference of the two for the time to live.
 func expiry(s *encodedMessage, d *broker.Delivery) amqp.Optional[time.Time] {
 	return amqp.Some(s.properties.CreationTime.Or(d.EnqueuedTime).Add(d.TTL))
 }

@@ -8,8 +8,8 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// The descriptors by which the SDKs encode types of .NET in application properties. The values are ticks of 100 ns, ticks
-// since the year 1 in UTC, and a text.
+// The descriptors by which the SDKs encode types of .NET in application properties. The values are ticks of 100 ns,
+// ticks since the year 1 in UTC, and a text.
 const (
 	typeTimeSpan       amqp.Symbol = "com.microsoft:timespan"
 	typeDateTimeOffset amqp.Symbol = "com.microsoft:datetime-offset"

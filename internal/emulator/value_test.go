@@ -8,7 +8,8 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// TestFiltersUnderstandTypesOfSDKs sends properties of the types that the .NET SDK encodes as described types or decimals.
+// TestFiltersUnderstandTypesOfSDKs sends properties of the types that the .NET SDK encodes as described types or
+// decimals.
 func TestFiltersUnderstandTypesOfSDKs(t *testing.T) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	const noonTicks = 639079632000000000
@@ -51,7 +52,8 @@ func TestFiltersUnderstandTypesOfSDKs(t *testing.T) {
 
 func TestDeadLetterReasonOfAnyTypeIsKept(t *testing.T) {
 	how := deadLettering(&amqp.Error{Condition: condDeadLetter, Info: amqp.Map{
-		{Key: amqp.Symbol(deadLetterReason), Value: int32(7)}, {Key: amqp.Symbol(deadLetterDescription), Value: "text"}}})
+		{Key: amqp.Symbol(deadLetterReason), Value: int32(7)}, {Key: amqp.Symbol(deadLetterDescription),
+			Value: "text"}}})
 	if how.Properties[deadLetterReason] != int32(7) || how.Reason != "" || how.Description != "text" {
 		t.Errorf("%+v, want the number as a property and the text as the description", how)
 	}

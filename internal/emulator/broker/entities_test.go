@@ -44,7 +44,8 @@ func TestDescriptionsAreChecked(t *testing.T) {
 			d.EnablePartitioning, d.MaxSizeInMegabytes = true,
 				5121
 		}, "MaxSizeInMegabytes"},
-		{"huge messages", func(d *QueueDescription) { d.MaxMessageSizeInKilobytes = 257 }, "MaxMessageSizeInKilobytes"},
+		{"huge messages", func(d *QueueDescription) { d.MaxMessageSizeInKilobytes = 257 },
+			"MaxMessageSizeInKilobytes"},
 		{"a long window", func(d *QueueDescription) { d.DuplicateDetectionHistoryTimeWindow = 8 * day },
 			"DuplicateDetection"},
 		{"long metadata", func(d *QueueDescription) { d.UserMetadata = strings.Repeat("x", 1025) }, "UserMetadata"},
@@ -66,12 +67,14 @@ func TestDescriptionsAreChecked(t *testing.T) {
 	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", strings.Repeat("x", 51))),
 		CodeInvalidArgument, "50")
 	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", "a/b")), CodeInvalidArgument, "slash")
-	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", "a b")), CodeInvalidArgument, "not allowed")
+	b.refused("subscription", b.CreateSubscription(DefaultSubscription("t", "a b")), CodeInvalidArgument,
+		"not allowed")
 	for _, name := range []string{"", "a b", "a/b", "$Other", "-a", strings.Repeat("x", 51)} {
 		_, err := compileRule(RuleDescription{Name: name})
 		b.refused("the rule "+name, err, CodeInvalidArgument, "")
 	}
-	for _, action := range []string{"SET sys.SequenceNumber = 1", "SET a = 1; REMOVE sys.EnqueuedTimeUtc", "SET sys.Size = 1"} {
+	for _, action := range []string{"SET sys.SequenceNumber = 1", "SET a = 1; REMOVE sys.EnqueuedTimeUtc",
+		"SET sys.Size = 1"} {
 		_, err := compileRule(RuleDescription{Name: "r", Action: action})
 		b.refused(action, err, CodeInvalidArgument, "cannot be set")
 	}

@@ -56,7 +56,8 @@ func TestRefusedForwardsAreDeadLettered(t *testing.T) {
 				b.Throttle(1)
 				b.ok(start.Send(msgs("a")))
 				wait(0)
-				d := b.wantPeek("a transfer dead letter of the source", b.source("start/$Transfer/$DeadLetterQueue"), "a")[0]
+				d := b.wantPeek("a transfer dead letter of the source", b.source("start/$Transfer/$DeadLetterQueue"),
+					"a")[0]
 				if d.Message.Properties["DeadLetterErrorDescription"] == nil {
 					t.Errorf("dead letter %+v of %+v", d, d.Message)
 				}

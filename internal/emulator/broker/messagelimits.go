@@ -7,8 +7,8 @@ const (
 	maxProperties = 64 << 10 // of all application properties together, in bytes
 )
 
-// check refuses a message that no entity admits. It holds for every way into an entity: sending, scheduling, forwarding,
-// the action of a rule, and a transaction.
+// check refuses a message that no entity admits. It holds for every way into an entity: sending, scheduling,
+// forwarding, the action of a rule, and a transaction.
 func (m *Message) check() *Error {
 	switch {
 	case len(m.ID) > maxIDLength:
@@ -35,8 +35,8 @@ func (m *Message) checkChanges(changes map[string]any) *Error {
 func checkProperties(properties map[string]any, others int) *Error {
 	for name, value := range properties {
 		if n := valueSize(value); n > maxProperty {
-			return errorf(CodePropertiesTooLarge, "The application property '%.50s' has %d bytes; the limit is %d.", name, n,
-				maxProperty)
+			return errorf(CodePropertiesTooLarge, "The application property '%.50s' has %d bytes; the limit is %d.",
+				name, n, maxProperty)
 		}
 	}
 	if total := others + propertiesSize(properties); total > maxProperties {
@@ -56,7 +56,8 @@ func propertiesSize(properties map[string]any) int {
 	return total
 }
 
-// valueSize returns the size of a text or binary value, in bytes. Other values are small and count as their constructor.
+// valueSize returns the size of a text or binary value, in bytes. Other values are small and count as their
+// constructor.
 func valueSize(value any) int {
 	switch v := value.(type) {
 	case string:

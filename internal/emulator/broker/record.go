@@ -99,8 +99,9 @@ func (rec *record) messageState() State {
 func (rec *record) delivery() Delivery {
 	return Delivery{
 		Message: rec.msg, SequenceNumber: rec.seq, EnqueuedSequenceNumber: rec.enqueuedSeq,
-		EnqueuedTime: unixTime(rec.enqueued), ScheduledTime: rec.msg.ScheduledEnqueueTime, TTL: rec.ttl, DeliveryCount: rec.count,
-		LockToken: rec.token, LockedUntil: unixTime(rec.lockedUntil), State: rec.messageState(),
+		EnqueuedTime: unixTime(rec.enqueued), ScheduledTime: rec.msg.ScheduledEnqueueTime, TTL: rec.ttl,
+		DeliveryCount: rec.count,
+		LockToken:     rec.token, LockedUntil: unixTime(rec.lockedUntil), State: rec.messageState(),
 		DeadLetterSource: rec.deadLetterSource,
 	}
 }

@@ -82,11 +82,12 @@ func ignore(err error, code Code) error {
 	return err
 }
 
-// TestStatusDecidesOperations goes through all statuses and operations. The refusals follow "EntityStatus Enumeration" and
-// "Suspend and reactivate messaging entities (disable)".
+// TestStatusDecidesOperations goes through all statuses and operations. The refusals follow "EntityStatus
+// Enumeration" and "Suspend and reactivate messaging entities (disable)".
 func TestStatusDecidesOperations(t *testing.T) {
 	sends := []string{"send", "attach a sender", "schedule", "cancel"}
-	receives := []string{"attach a receiver", "receive deferred", "settle", "renew", "renew a session", "delete messages"}
+	receives := []string{"attach a receiver", "receive deferred", "settle", "renew", "renew a session",
+		"delete messages"}
 	browses := []string{"peek", "list sessions"}
 	rules := []string{"add a rule", "update a rule", "remove a rule"}
 	for _, test := range []struct {
@@ -129,8 +130,8 @@ func TestStatusDecidesOperations(t *testing.T) {
 				err := operation(b, target, source)
 				if refused := slices.Contains(test.refused, name); refused != (err != nil) ||
 					refused && CodeOf(err) != CodeEntityDisabled {
-					t.Errorf("%s: queue %s, topic %s, subscription %s: %v, want a refusal: %t", name, test.queue, test.topic,
-						test.subscription, err, refused)
+					t.Errorf("%s: queue %s, topic %s, subscription %s: %v, want a refusal: %t", name, test.queue,
+						test.topic, test.subscription, err, refused)
 				}
 			})
 		}

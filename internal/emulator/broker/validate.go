@@ -174,8 +174,9 @@ func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes in
 	case megabytes < stepMegabytes || megabytes > limitMB || megabytes%stepMegabytes != 0:
 		return errSize(limitMB, megabytes)
 	case messageKilobytes < 1 || messageKilobytes > limitKB:
-		return errorf(CodeInvalidArgument, "The value for the MaxMessageSizeInKilobytes property must be between 1 and "+
-			"%d, not %d.", limitKB, messageKilobytes)
+		return errorf(CodeInvalidArgument,
+			"The value for the MaxMessageSizeInKilobytes property must be between 1 and "+
+				"%d, not %d.", limitKB, messageKilobytes)
 	case window < minDuplicates || window > maxDuplicates:
 		return errorf(CodeArgumentOutOfRange,
 			"The value supplied for DuplicateDetectionHistoryTimeWindow must be between %s and %s, not %s.",
@@ -223,16 +224,16 @@ func checkName(kind, name string, limit int) *Error {
 	case len(name) > limit:
 		return errorf(CodeInvalidArgument, "The name of the %s '%s' exceeds the limit of %d characters.", kind, name,
 			limit)
-	case strings.ContainsFunc(name, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("._-/~", r) }):
+	case strings.ContainsFunc(name, func(r rune) bool { return !isNameRune(r) }):
 		return errorf(CodeInvalidArgument, "'%s' contains character(s) that is not allowed by Service Bus. "+
 			"Entity segments can contain only letters, numbers, periods (.), hyphens (-), and underscores (_).", name)
 	case strings.ContainsRune("._-", rune(name[0])) || strings.ContainsRune("._-", rune(name[len(name)-1])):
-		return errorf(CodeInvalidArgument, "The name of the %s '%s' does not begin and end with a letter or number.", kind,
-			name)
+		return errorf(CodeInvalidArgument, "The name of the %s '%s' does not begin and end with a letter or number.",
+			kind, name)
 	}
 	return nil
 }
 
-func isAlphanumeric(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+func isNameRune(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._-/~", r)
 }

@@ -113,7 +113,8 @@ func TestEveryWayInChecksTheSame(t *testing.T) {
 		{name: "session id", message: Message{ID: "m", HasSession: true, SessionID: long}, want: "session id"},
 		{name: "partition key", message: Message{ID: "m", PartitionKey: long}, want: "partition key"},
 		{name: "reply-to session id", message: Message{ID: "m", ReplyToSessionID: long}, want: "session id"},
-		{name: "session and partition", message: Message{ID: "m", HasSession: true, SessionID: "a", PartitionKey: "b"},
+		{name: "session and partition", message: Message{ID: "m", HasSession: true, SessionID: "a",
+			PartitionKey: "b"},
 			want: "must match"},
 		{name: "no session", message: Message{ID: "m"}, queue: func(d *QueueDescription) { d.RequiresSession = true },
 			want: "ession"},
@@ -129,7 +130,8 @@ func TestEveryWayInChecksTheSame(t *testing.T) {
 				b.ok(b.target("to").Send([]*Message{{ID: "big", Size: 128 << 10}}))
 			}
 		}, want: "maximum entity size"},
-		{name: "busy", message: Message{ID: "m"}, spoil: func(b bench) { b.ServerBusy(time.Hour) }, want: "throttled"},
+		{name: "busy", message: Message{ID: "m"}, spoil: func(b bench) { b.ServerBusy(time.Hour) },
+			want: "throttled"},
 	} {
 		for way, in := range waysIn {
 			t.Run(test.name+" by "+way, func(t *testing.T) {
@@ -139,7 +141,8 @@ func TestEveryWayInChecksTheSame(t *testing.T) {
 						test.spoil(b)
 					}
 					m := test.message
-					if admitted, why := in(b, "to", &m); admitted != (test.want == "") || !strings.Contains(why, test.want) {
+					if admitted, why := in(b, "to", &m); admitted != (test.want == "") || !strings.Contains(why,
+						test.want) {
 						t.Errorf("admitted %t: %q, want %q", admitted, why, test.want)
 					} else if way == "action" && test.spoil == nil && test.queue == nil && !admitted &&
 						!strings.Contains(why, "FilterEvaluationException") {

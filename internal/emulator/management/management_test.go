@@ -75,7 +75,8 @@ func TestHealthReportsState(t *testing.T) {
 		{"POST", true, 405, ""},
 	} {
 		healthy = c.healthy
-		if w := call(h, c.method, "/health", "", "Authorization", ""); w.Code != c.status || w.Body.String() != c.body {
+		if w := call(h, c.method, "/health", "", "Authorization", ""); w.Code != c.status ||
+			w.Body.String() != c.body {
 			t.Errorf("%s /health = %d %s, want %d %s", c.method, w.Code, w.Body, c.status, c.body)
 		}
 	}
@@ -190,7 +191,8 @@ func TestRequestsGetTheServicesAnswers(t *testing.T) {
 		{"no description", "PUT", "/x", put(""), nil, 400, "neither"},
 		{"a subscription's description", "PUT", "/x", put("<SubscriptionDescription/>"), nil, 400, "neither"},
 		{"too large", "PUT", "/x", put(strings.Repeat("<a/>", 300000)), nil, 400, "more than 1048576 bytes"},
-		{"bad duration", "PUT", "/x", put(fmt.Sprintf(queue, "<LockDuration>1m</LockDuration>")), nil, 400, "duration"},
+		{"bad duration", "PUT", "/x", put(fmt.Sprintf(queue, "<LockDuration>1m</LockDuration>")), nil, 400,
+			"duration"},
 		{"zero duration", "PUT", "/x", put(fmt.Sprintf(queue, "<LockDuration>PT0S</LockDuration>")), nil, 400,
 			"LockDuration"},
 		{"zero deliveries", "PUT", "/x", put(fmt.Sprintf(queue, "<MaxDeliveryCount>0</MaxDeliveryCount>")), nil, 400,
@@ -242,7 +244,8 @@ func TestRequestsGetTheServicesAnswers(t *testing.T) {
 		{"another method", "PUT", "/$Resources/Queues", "", nil, 405, ""},
 		{"no token", "GET", "/t", "", []string{"Authorization", ""}, 401, "MissingToken"},
 		{"a bad token", "GET", "/t", "", []string{"Authorization", "SharedAccessSignature x"}, 401, "MalformedToken"},
-		{"a JWT", "GET", "/t", "", []string{"Authorization", jwt(time.Now().Add(time.Hour))}, 200, "TopicDescription"},
+		{"a JWT", "GET", "/t", "", []string{"Authorization", jwt(time.Now().Add(time.Hour))}, 200,
+			"TopicDescription"},
 		{"a JWT with its word", "GET", "/t", "", []string{"Authorization",
 			"Bearer " + jwt(time.Now().Add(time.Hour))}, 200, "TopicDescription"},
 		{"an old JWT", "GET", "/t", "", []string{"Authorization", jwt(time.Unix(1000, 0))}, 401, "ExpiredToken"},
@@ -251,7 +254,8 @@ func TestRequestsGetTheServicesAnswers(t *testing.T) {
 	} {
 		w := call(h, c.method, c.target, c.body, c.headers...)
 		if w.Code != c.status || !strings.Contains(w.Body.String(), c.text) {
-			t.Errorf("%s: %s %s = %d %s, want %d with %s", c.what, c.method, c.target, w.Code, w.Body, c.status, c.text)
+			t.Errorf("%s: %s %s = %d %s, want %d with %s", c.what, c.method, c.target, w.Code, w.Body, c.status,
+				c.text)
 		}
 		if w.Body.Len() > 0 {
 			elements(t, w.Body)
@@ -262,7 +266,8 @@ func TestRequestsGetTheServicesAnswers(t *testing.T) {
 // TestOldVersionsGetNoNewElements asks with versions of the API that do not know an element.
 func TestOldVersionsGetNoNewElements(t *testing.T) {
 	b, h := newHandler(t, management.Options{})
-	if err := errors.Join(b.CreateQueue(broker.DefaultQueue("q")), b.CreateTopic(broker.DefaultTopic("t"))); err != nil {
+	if err := errors.Join(b.CreateQueue(broker.DefaultQueue("q")),
+		b.CreateTopic(broker.DefaultTopic("t"))); err != nil {
 		t.Fatal(err)
 	}
 	for version, want := range map[string][2]bool{
@@ -270,7 +275,8 @@ func TestOldVersionsGetNoNewElements(t *testing.T) {
 	} {
 		for _, entity := range []string{"/q", "/t"} {
 			body := call(h, "GET", entity+"?api-version="+version, "").Body.String()
-			sizes, filters := strings.Contains(body, "MaxMessageSizeInKilobytes"), strings.Contains(body, "SqlFilterCount")
+			sizes, filters := strings.Contains(body, "MaxMessageSizeInKilobytes"), strings.Contains(body,
+				"SqlFilterCount")
 			if sizes != want[0] || filters != (want[1] && entity == "/t") {
 				t.Errorf("%s with %s: message size %t, filter counts %t", entity, version, sizes, filters)
 			}
