@@ -95,7 +95,13 @@ func (c *cluster) readiness() (s state, reason string) {
 			return stateWaiting, reason
 		}
 	}
-	switch status := c.node.Status(); {
+	status := c.node.Status()
+	if !status.Ready && c.service != nil {
+		if shared := c.service.Shared(); shared != "" {
+			return stateOutOfSync, shared
+		}
+	}
+	switch {
 	case status.Ready:
 		return stateReady, ""
 	case status.CutOff && len(status.Members) > 0: // a joining instance has no members

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"chatapp/internal/emulator/emulatortest"
@@ -41,4 +42,23 @@ func TestWorkersOnServiceBusLeaveNothingBehind(t *testing.T) {
 		t.Errorf("%d subscriptions are left, %v, want none", len(left), err)
 	}
 	waittest.Until(t, "no connection to the broker is left", func() bool { return e.Connections() == 0 })
+}
+
+// Two instances that were given one subscription by mistake say so, at least the one that receives nothing.
+func TestSharedSubscriptionIsNamed(t *testing.T) {
+	t.Parallel()
+	e := emulatortest.Start(t)
+	e.Topic("chat", "given")
+	_, port, err := net.SplitHostPort(e.HTTPAddress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := []string{"AZURE_SERVICEBUS_CONNECTIONSTRING", e.ConnectionString(), "EMULATOR_HTTP_PORT", port,
+		"DRAIN_TIMEOUT", "0s", "SERVICEBUS_SUBSCRIPTION", "given"}
+	first := start(t, nil, "", settings...)
+	second := serve(t, nil, "", settings...)
+	waittest.Until(t, "one of them says why it is not ready", func() bool {
+		return strings.Contains(text(first.get("/readyz"))+text(second.get("/readyz")),
+			"give each instance a subscription of its own")
+	})
 }

@@ -38,6 +38,7 @@ type Bus struct {
 	idle            func() // closes idle management connections
 
 	meter   meter
+	sharing sharing
 	closing sync.WaitGroup
 
 	mu sync.Mutex
@@ -64,6 +65,9 @@ func New(o Options) (*Bus, error) {
 	b := &Bus{options: o, endpoint: e, instance: instanceName(o.Name), ownSubscription: o.Subscription == ""}
 	if b.ownSubscription {
 		b.options.Subscription = b.instance
+	}
+	if !b.ownSubscription {
+		b.sharing = sharing{instance: b.instance, subscription: o.Subscription, log: o.Logger}
 	}
 	b.waiting.set("not opened yet")
 	if err := b.connectAdmin(); err != nil {

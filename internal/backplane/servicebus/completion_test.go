@@ -238,3 +238,24 @@ func TestReceiveFromSilentServiceFails(t *testing.T) {
 	}
 	e.Delay(emulator.Latency{})
 }
+
+// A link that has carried messages and goes silent is given up long before the caller's deadline.
+func TestSilentSendLinkIsReplacedSoon(t *testing.T) {
+	t.Parallel()
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	publish(t, b, "first")
+	e.GoSilent(0)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	if err := b.Publish(ctx, backplane.Message{Body: []byte("into the silence")}); err == nil {
+		t.Error("a message was published on a silent link")
+	}
+	if err := b.Publish(ctx, backplane.Message{Body: []byte("on a new link")}); err != nil {
+		t.Errorf("Publish on a new link = %v", err)
+	}
+	if took := time.Since(began); took > 5*silentSend {
+		t.Errorf("the silent link was used for %v, want about %v", took, silentSend)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/go-amqp"
@@ -11,10 +13,30 @@ import (
 	"chatapp/internal/backplane"
 )
 
+// silentSend is how long a send on a link that has carried messages may take before the link counts as
+// silent. On a slow service it is four times as long as sends have taken. The first message of a link has
+// as long as the caller allows: opening the link takes many round trips.
+const silentSend = 3 * time.Second
+
 // sendLink is the client and link that messages are sent on.
 type sendLink struct {
-	client *azservicebus.Client
-	sender *azservicebus.Sender
+	client  *azservicebus.Client
+	sender  *azservicebus.Sender
+	slowest atomic.Int64 // of the last sends, the latest ones weighing most; 0: none has succeeded
+}
+
+// limit returns a context that ends when the link counts as silent.
+func (s *sendLink) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	slowest := time.Duration(s.slowest.Load())
+	if slowest == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, max(silentSend, 4*slowest))
+}
+
+// sent notes how long a send took.
+func (s *sendLink) sent(took time.Duration) {
+	s.slowest.Store(max(int64(took), s.slowest.Load()*3/4, 1))
 }
 
 // addressee is the message property with the only instance a message is for. The subscriptions'
@@ -32,14 +54,21 @@ func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	message := &azservicebus.Message{Body: m.Body}
+	message := &azservicebus.Message{Body: m.Body, ApplicationProperties: b.sharing.properties()}
 	if m.To != "" {
-		message.ApplicationProperties = map[string]any{addressee: m.To}
+		message.ApplicationProperties[addressee] = m.To
 	}
 	b.meter.sent(len(m.Body))
-	err = s.sender.SendMessage(ctx, message, nil)
+	sending, cancel := s.limit(ctx)
+	defer cancel()
+	began := time.Now()
+	err = s.sender.SendMessage(sending, message, nil)
 	switch {
 	case err == nil:
+		s.sent(time.Since(began))
+		if m.To == "" {
+			b.sharing.sent()
+		}
 		return nil
 	case isBusy(err):
 		return fmt.Errorf("publish: %w: %w", backplane.ErrBusy, err)
@@ -69,7 +98,7 @@ func (b *Bus) openSendLink() (*sendLink, error) {
 		b.discard(client)
 		return nil, err
 	}
-	b.sendLink = &sendLink{client, sender}
+	b.sendLink = &sendLink{client: client, sender: sender}
 	return b.sendLink, nil
 }
 

@@ -156,6 +156,7 @@ func (r *reception) take(messages []*azservicebus.ReceivedMessage) {
 	for _, m := range messages {
 		number := *m.SequenceNumber
 		r.early[number] = m
+		r.bus.sharing.received(m.ApplicationProperties)
 		if !r.bus.sequence.add(number, bodyFor(r.bus.instance, m), r.pass) {
 			r.bus.meter.repeats.Add(1)
 		}
