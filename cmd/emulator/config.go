@@ -21,6 +21,7 @@ type config struct {
 	tls        []string
 	caFile     string
 	hosts      []string
+	origins    []string
 	entities   *broker.Config // nil without a Config.json
 	tier       broker.Tier
 	keys       []broker.AuthorizationRule
@@ -46,8 +47,8 @@ With -instances it also runs the chat: that many workers, each a process, joined
 through one proxy at -front. Standard input then takes commands; help lists them. The workers inherit this
 program's environment.
 
-Environment: CONFIG_PATH is the default of -config, EMULATOR_HTTP_PORT that of the port in -http, PORT that of the
-port in -front.
+Environment: CONFIG_PATH is the default of -config, EMULATOR_HTTP_PORT that of the port in -http, EMULATOR_HOSTS that
+of -hosts, EMULATOR_ORIGINS that of -origins, PORT that of the port in -front.
 
 Flags:
 `
@@ -55,7 +56,7 @@ Flags:
 // parseConfig reads flags and environment. Its error has one line for each bad value.
 func parseConfig(args []string, getenv func(string) string, output io.Writer) (config, error) {
 	var c config
-	var tls, configPath, hosts, logLevel string
+	var tls, configPath, hosts, origins, logLevel string
 	var premium bool
 	httpPort := getenv("EMULATOR_HTTP_PORT")
 	if httpPort == "" {
@@ -77,7 +78,10 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 		"address of management, /health and the fault switches")
 	flags.StringVar(&tls, "tls", "", "addresses of everything with TLS, comma-separated; empty for none")
 	flags.StringVar(&c.caFile, "ca", "", "with -tls, file to write the certificate authority to, in PEM form")
-	flags.StringVar(&hosts, "hosts", "", "with -tls, further names or addresses for the certificate, comma-separated")
+	flags.StringVar(&hosts, "hosts", getenv("EMULATOR_HOSTS"),
+		"names beside localhost by which HTTP and WebSocket clients may ask, also for the certificate, comma-separated")
+	flags.StringVar(&origins, "origins", getenv("EMULATOR_ORIGINS"),
+		"origins of web pages that may send requests, as https://app.example, comma-separated")
 	flags.StringVar(&configPath, "config", getenv("CONFIG_PATH"), "Config.json with the entities to create")
 	flags.BoolVar(&premium, "premium", false, "emulate the Premium tier: messages up to 100 MB")
 	flags.IntVar(&c.throttle, "throttle", 0,
@@ -112,14 +116,14 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	if n, err := strconv.Atoi(httpPort); err != nil || n < 0 || n > 65535 {
 		bad = append(bad, fmt.Errorf("EMULATOR_HTTP_PORT: %q is no port number", httpPort))
 	}
-	c.tls, c.hosts = fieldsOf(tls), fieldsOf(hosts)
+	c.tls, c.hosts, c.origins = fieldsOf(tls), fieldsOf(hosts), fieldsOf(origins)
 	for _, address := range append([]string{c.amqp, c.http}, c.tls...) {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			bad = append(bad, fmt.Errorf("-amqp, -http, -tls: %w", err))
 		}
 	}
-	if len(c.tls) == 0 && (c.caFile != "" || hosts != "") {
-		bad = append(bad, errors.New("-ca and -hosts need -tls"))
+	if len(c.tls) == 0 && c.caFile != "" {
+		bad = append(bad, errors.New("-ca needs -tls"))
 	}
 	bad = append(bad, c.checkClusterFlags(proxyPort)...)
 	if c.throttle < 0 {
@@ -208,7 +212,8 @@ func parseKey(s string) (broker.AuthorizationRule, error) {
 // options returns the options of the emulator.
 func (c config) options(log *slog.Logger) emulator.Options {
 	o := emulator.Options{
-		AMQPAddress: c.amqp, HTTPAddress: c.http, TLSAddresses: c.tls, Hosts: c.hosts, Log: log,
+		AMQPAddress: c.amqp, HTTPAddress: c.http, TLSAddresses: c.tls, Hosts: c.hosts, Origins: c.origins,
+		Log:    log,
 		Broker: broker.Options{Tier: c.tier, Keys: append([]broker.AuthorizationRule{emulator.RootKey}, c.keys...)},
 	}
 	if c.entities != nil {

@@ -175,7 +175,7 @@ func TestParseConfigErrors(t *testing.T) {
 		{"a bad port in the environment", nil, map[string]string{"EMULATOR_HTTP_PORT": "http"}, "EMULATOR_HTTP_PORT"},
 		{"a file that is not there", nil, map[string]string{"CONFIG_PATH": "/nonexistent/Config.json"},
 			"/nonexistent/Config.json"},
-		{"an authority without TLS", []string{"-ca", "ca.pem"}, nil, "need -tls"},
+		{"an authority without TLS", []string{"-ca", "ca.pem"}, nil, "-ca needs -tls"},
 		{"a negative limit", []string{"-throttle", "-1"}, nil, "negative"},
 		{"an unknown level", []string{"-log", "loud"}, nil, "-log"},
 	} {

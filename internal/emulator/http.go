@@ -21,7 +21,8 @@ func (s *Server) newHTTPServer() *http.Server {
 		handler.ServeHTTP(w, r)
 	})
 	return &http.Server{
-		Handler: mux, ReadHeaderTimeout: sniffTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler:           &allowlist{hosts: s.options.Hosts, origins: s.options.Origins, next: mux},
+		ReadHeaderTimeout: sniffTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 }

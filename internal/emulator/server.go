@@ -36,8 +36,13 @@ type Options struct {
 	// real service only, 5671 and 443.
 	TLSAddresses []string
 
-	// Hosts are names and IP addresses to put into the certificate beside localhost.
+	// Hosts are names and IP addresses to put into the certificate beside localhost. HTTP and WebSocket requests
+	// for another name are refused; those for localhost or any IP address are served.
 	Hosts []string
+
+	// Origins are the origins, like "https://app.example", whose web pages may send requests. Pages of the
+	// server's own host and port may always; requests without an Origin do not come from web pages.
+	Origins []string
 
 	// Populate fills a new namespace: at the start and in RestartEmpty. Nil leaves it empty.
 	Populate func(*broker.Broker) error
