@@ -13,6 +13,8 @@
 //	entry         one numbered record of the log; its body is a command of the chat or of the cluster itself
 //	log           all entries, in the one order in which the bus delivers them to every instance
 //	log index     how many entries an instance has accepted; equal on all instances that are in sync
+//	lineage       the logs that a state has followed, one branched from the other, and how far
+//	rules         what apply does with entries; the log says which version of them holds
 //	epoch         one stay of an instance in the cluster; the instance's entries are numbered within it
 //	in sync       an instance is in sync while it applies the log without a gap; only then is it ready
 //	join request  the entry by which an instance that is not in sync asks for a snapshot
@@ -36,14 +38,21 @@
 // Nothing is encoded or sent under the lock: the methods of the outbox only queue. Test it as a client sees it, over
 // both endpoints, in chat/events_test.go.
 //
-// # Adding a log command that old instances do not know
+// # Changing what log entries do
 //
-// In chat/state/command.go give it the next kind, which is never used again, a struct with its fields, their limits in
-// valid, and apply, which depends on nothing but the state and the entry. Add it to the tables of command_test.go and
-// to the random commands of the property test. An instance that does not know a kind skips the entry, and its state
-// would differ from then on. So release the command in two steps: first a version that applies it and never appends it,
-// and, when no older instance runs, a version that appends it. A change of what an existing command does needs the same
-// two steps, with a new kind.
+// Instances of two builds share a log during a deployment, and must decide every entry alike. So the state carries a
+// version of the rules, and follows that, never the build. A change of what an existing command does, or of a limit
+// that a command is held against, raises state.Rules, and applies only if State.Rules says so; the old way stays in the
+// code. A new command takes the next kind in chat/state/command.go, which is never used again, a struct with its
+// fields, their limits in valid, and apply, which depends on nothing but the state and the entry; since names the rules
+// that it comes with. It is appended only once the state follows those. Add it to the tables of command_test.go and to
+// the random commands of reachable_test.go. The cluster raises the rules by an entry a minute after its last instance
+// of an older build has gone. From then on older builds end with a sentence that says so: to go back to one, end the
+// whole cluster first.
+//
+// An entry that apply can't deal with is skipped, alike on every instance. The log has "entry can't be applied,
+// skipped" with its index, and each instance saves the first 32 in its directory for temporary files, as
+// chatapp-skipped-INSTANCE-INDEX.cbor.
 //
 // # Finding out why an instance is out of sync
 //

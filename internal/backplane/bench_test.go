@@ -16,10 +16,12 @@ import (
 // counting is a state machine that counts its entries.
 type counting struct{ applied atomic.Int64 }
 
-func (s *counting) Apply(backplane.Entry)        { s.applied.Add(1) }
-func (s *counting) Gone(backplane.Entry, string) {}
-func (s *counting) Snapshot() []byte             { return nil }
-func (s *counting) Restore([]byte) error         { return nil }
+func (s *counting) Apply(backplane.Entry) error   { s.applied.Add(1); return nil }
+func (s *counting) Gone(backplane.Entry, string)  {}
+func (s *counting) Begin(backplane.Entry)         {}
+func (s *counting) Raise(backplane.Entry, uint64) {}
+func (s *counting) Snapshot() []byte              { return nil }
+func (s *counting) Restore([]byte) error          { return nil }
 
 // BenchmarkEntries measures what an entry costs from Append on one instance to Apply on all.
 func BenchmarkEntries(b *testing.B) {
@@ -106,4 +108,4 @@ type signalling struct {
 	back chan struct{}
 }
 
-func (s *signalling) Apply(backplane.Entry) { s.back <- struct{}{} }
+func (s *signalling) Apply(backplane.Entry) error { s.back <- struct{}{}; return nil }

@@ -1,9 +1,6 @@
 package backplane
 
-import (
-	"cmp"
-	"time"
-)
+import "time"
 
 // bootstrapAfter is how long no instance may be heard before this one bootstraps the cluster.
 func (p *protocol) bootstrapAfter() time.Duration { return max(p.BootstrapAfter, 3*p.join.roundTrip) }
@@ -23,7 +20,11 @@ func (p *protocol) otherRequest(now time.Time, it *item) {
 	if err != nil {
 		return
 	}
-	order := request.compareState(p.log)
+	if request.StateRules > p.knows {
+		p.stopForRules(request.StateRules)
+		return
+	}
+	order := request.lineage().compare(p.log.lineage())
 	if order < 0 || order == 0 && it.Kind == entryJoinRequest {
 		return
 	}
@@ -33,38 +34,33 @@ func (p *protocol) otherRequest(now time.Time, it *item) {
 	j.donorAt = now
 }
 
-// compareState compares how much of the log the requesting instance has with l, which is nil for
-// nothing. The result is negative if the requester has less, positive if it has more.
-func (c *control) compareState(l *logState) int {
-	switch {
-	case l == nil:
-		return cmp.Compare(c.Index, 0)
-	case c.Index == 0 || c.Cluster != l.cluster && l.cluster.olderThan(c.Cluster):
-		return -1
-	case c.Cluster != l.cluster:
-		return 1
-	}
-	return cmp.Compare(c.Index, l.index)
-}
-
-// bootstrap begins the log again at the own request e, with the state that this instance has.
+// bootstrap begins a log at the own request e, with the state that this instance has. The log has a name of its own,
+// even if the state is that of another log: another instance may begin one with that state, too.
 func (p *protocol) bootstrap(now time.Time, e *envelope) {
 	request, err := decodeControl(e.Items[0].Body)
 	if err != nil {
 		panic(err) // its own
 	}
 	if p.log == nil {
-		p.log = newLogState(clusterID{Stamp: p.epochs.current, Founder: p.instance})
+		p.log = newLogState(clusterID{}, p.knows)
 	}
+	if r := p.log.records[p.instance]; r != nil && r.Epoch >= p.epochs.current {
+		p.exceed(r.Epoch)
+		p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
+		return
+	}
+	p.log.begin(clusterID{Stamp: p.epochs.current, Founder: p.instance})
 	for _, r := range p.log.records {
 		r.InSync = false // an instance that is in sync will say so again
 	}
 	a, ok := p.log.admit(p.instance, p.epochs.current, request)
 	if !ok {
-		p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
-		return
+		panic("backplane: own join request is not admitted to the own log") // its epoch and rules were checked
 	}
 	a.InSync = true
+	p.effect(effect{kind: effectBegin, entry: Entry{
+		Instance: p.instance, Epoch: p.epochs.current, Index: p.log.index, Time: e.Items[0].Time,
+	}})
 	p.log.endEnvelope()
 	p.logInfo("cluster bootstrapped: no instance answered", "instance", p.instance)
 	p.enterSync(now, a.record, nil, false)

@@ -9,6 +9,7 @@ import (
 type consistency struct {
 	rejoinReason  string               // set while an envelope is followed: why to join again behind it
 	comparedAt    time.Time            // when the own version vector was last appended
+	announcedAt   time.Time            // when the own log was last named to the members of another one
 	compareNumber uint64               // number of that entry in this epoch, once it has come back
 	unknown       map[string]time.Time // instances that are in sync but not known here, since when
 }
@@ -31,11 +32,7 @@ func (p *protocol) rejoin(reason string) {
 func (p *protocol) checkSender(now time.Time, e *envelope, r *record) {
 	switch {
 	case e.Cluster != p.log.cluster:
-		if e.Cluster.olderThan(p.log.cluster) {
-			p.rejoin("another cluster on this bus is older")
-		} else {
-			p.heartbeat(now) // so that its members notice
-		}
+		p.foreign(now, e)
 	case r != nil && e.Epoch < r.Epoch, r != nil && r.Gone && r.Epoch == e.Epoch:
 		// The log state of an instance that has left since, or must join again, proves nothing.
 	case r != nil && e.Epoch > r.Epoch:
@@ -47,6 +44,28 @@ func (p *protocol) checkSender(now time.Time, e *envelope, r *record) {
 		case differs:
 			p.sendCompare(now)
 		}
+	}
+}
+
+// foreign takes an envelope of a cluster that follows another log on this bus: of two parts of a cluster, each has
+// taken the other for dead. The members of the one that has less join the other; what they have acknowledged and it
+// lacks, they publish again. A heartbeat that names the history of its log shows which one that is.
+func (p *protocol) foreign(now time.Time, e *envelope) {
+	for i := range e.Items {
+		if e.Items[i].Kind != entryHeartbeat || len(e.Items[i].Body) == 0 {
+			continue
+		}
+		c, err := decodeControl(e.Items[i].Body)
+		if err == nil && c.lineage().compare(p.log.lineage()) > 0 {
+			p.rejoin("another cluster on this bus, with " + e.From + ", has more of the log")
+			return
+		}
+	}
+	if now.Sub(p.consistency.announcedAt) >= time.Second {
+		p.consistency.announcedAt = now
+		p.appendControl(now, entryHeartbeat, &control{
+			Cluster: p.log.cluster, Parents: p.log.parents, Index: p.log.index, Rules: p.log.rules,
+		})
 	}
 }
 

@@ -30,8 +30,20 @@
 // instance answers, and none in sync is heard, the requester bootstraps the cluster by an entry of
 // another kind. If an instance is in sync after all, that entry is a join request like any other. Of
 // two instances that bootstrap at once, the first one in the log wins. An instance that has state of an
-// earlier time goes before one that has none. Clusters that were bootstrapped apart, because no message
-// got through, merge when they hear of each other: the members of the younger one join the older one.
+// earlier time goes before one that has none.
+//
+// Logs. Each bootstrap begins a log with a name of its own, also if it goes on with the state of an
+// earlier log. That one is then its parent, up to the index of the branch. Such a lineage orders states:
+// what has more of the log last followed in common is the greater one. Clusters that were bootstrapped
+// apart merge when they hear of each other: the members of the lesser one join the greater one. Every
+// instance then publishes again those of its own entries that the log lacks. Those that had been
+// accepted, and so were acknowledged, are marked (Entry.Again), because the state machine must not
+// refuse them any more.
+//
+// Rules. What the state machine does with an entry has a version, the rules. The log has one, too, which
+// all instances follow, whatever newer ones they know. The oldest member raises it by an entry once all
+// members know a newer one. An instance that does not know the log's version neither joins nor
+// bootstraps: it ends with ErrVersion.
 //
 // Consistency checks. A batch says how many entries its sender has accepted, its log index, and a hash
 // over them. An instance that had accepted fewer when the batch arrived, or others, has missed
@@ -59,8 +71,8 @@
 //   - Log buffered while a snapshot is awaited: dropped, and the snapshot requested again.
 //   - Size of a snapshot: a larger one is neither sent, which is logged as an error, nor taken.
 //   - Messages to single instances: the newest is dropped, and the instance that misses it asks again.
-//   - Own entries kept after they came back, to publish them again for a cluster that lacks them: the
-//     oldest is dropped.
+//   - Own entries kept after they came back, to publish them again for a cluster that lacks them: 64 MiB,
+//     then the oldest is dropped.
 //   - Records of instances that left: the first to leave is dropped. Should it come back, what it published but
 //     never saw again may be applied twice.
 //
@@ -71,28 +83,32 @@
 //
 //	1  version that the sender writes           uint
 //	2  least version that a reader must know    uint
-//	3  kind: 1 log, 2 snapshot part, 3 missing, 4 sign of life
+//	3  kind: 1 log, 2 snapshot part, 3 missing, 4 sign of life, 5 refusal
 //	4  sender's name                            text
 //	5  sender's epoch                           uint
 //	6  number of the first item; kind 3: of the first entry missed
 //	7  items of kind 1: array of [kind, seq, time, body]
-//	8  cluster: [epoch, name] of the instance that bootstrapped it
+//	8  log: [epoch, name] of the instance that bootstrapped it
 //	9  log index: entries accepted by the sender; absent if it is out of sync
 //	10 hash over the names of these
 //	11 part of kind 2: {1: requester's epoch, 2: index, 3: count, 4: bytes}
-//	12 receiver of kinds 2 to 4; none: all
+//	12 receiver of kinds 2 to 5; none: all
+//	13 refusal of kind 5: {1: requester's epoch, 2: rules that it must know, 3: epoch that it must exceed}
 //
-// An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque.
-// Control entries are of kind 1 heartbeat, 2 join request, 3 bootstrap, 4 joined, 5 probe, 6 evict, 7
-// leave, 8 compare, 9 connected, with a map as body (type control) or none. The parts of a snapshot add
-// up to a map (type snapshot). Numbers in an epoch begin with 1, the join request. An epoch is the time
-// of the join request in Unix milliseconds, or one more than the epoch before.
+// An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque, and 11
+// for one that was accepted in another log. Control entries are of kind 1 heartbeat, 2 join request, 3
+// bootstrap, 4 joined, 5 probe, 6 evict, 7 leave, 8 compare, 9 connected, 10 raise, with a map as body
+// (type control) or none. The parts of a snapshot add up to a map (type snapshot). Numbers in an epoch
+// begin with 1, the join request. An epoch is the time of the join request in Unix milliseconds, or one
+// more than the epoch before.
 //
 // Readers ignore unknown keys and item kinds; an item of an unknown kind takes its number all the same.
-// So a newer version may add keys and kinds, and say that version 1 suffices to read them. What needs
+// So a newer version may add keys and kinds, and say that version 2 suffices to read them. What needs
 // more it may write only once the join requests of all members have said that they read it. An older
 // program that meets such an envelope ends with ErrVersion, because it would get out of sync by
-// skipping it. Bodies that are no envelope are counted and refused (see Bus.Receive).
+// skipping it. Version 1 can read join requests alone. An instance that hears of a member of version 1
+// while it joins ends with ErrVersion, so that it leaves that cluster alone. Bodies that are no envelope
+// are counted and refused (see Bus.Receive).
 //
 // # Code
 //

@@ -8,6 +8,8 @@ type effectKind uint8
 const (
 	effectApply        effectKind = iota + 1 // call StateMachine.Apply(entry)
 	effectGone                               // call StateMachine.Gone(entry, instance)
+	effectBegin                              // call StateMachine.Begin(entry)
+	effectRaise                              // call StateMachine.Raise(entry, rules)
 	effectTakeSnapshot                       // call StateMachine.Snapshot, encode; answer: snapshotTaken
 	effectRestore                            // decode, call StateMachine.Restore; answer: restored
 	effectCommitted                          // call Local.Committed(entry)
@@ -25,6 +27,7 @@ type effect struct {
 	cutOff   bool
 	entry    Entry
 	instance string
+	rules    uint64
 	latency  time.Duration
 	snapshot *snapshotRequest
 	restore  *restoreRequest

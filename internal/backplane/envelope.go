@@ -9,8 +9,12 @@ import (
 
 // The versions of the format in the package comment that this program writes and reads.
 const (
-	oldestVersion = 1
-	newestVersion = 1
+	oldestVersion = 2
+	newestVersion = 2
+
+	// requestNeeds is what a reader of a join request must know. An instance of version 1 reads and answers it, so that
+	// a newer one that starts beside it ends with ErrVersion, and not the other way round.
+	requestNeeds = 1
 )
 
 // Kinds of envelope.
@@ -19,6 +23,7 @@ const (
 	kindChunk   = 2 // a part of a snapshot; unicast
 	kindMissing = 3 // "your entries from this number on have not come"; unicast
 	kindSign    = 4 // a sign of life; to the member that watches the sender, or to all
+	kindRefusal = 5 // a join request can't be granted; unicast
 )
 
 // Kinds of entry. An unknown kind, from a newer version, takes its number and log index and does nothing else.
@@ -33,7 +38,13 @@ const (
 	entryLeave       = 7 // the appending instance leaves
 	entryCompare     = 8 // the version vector of the appending instance
 	entryConnected   = 9 // whether a client is connected to the appending instance
+
+	entryRaise = 10 // the state machine follows newer rules from here on, if all members know them
+	entryAgain = 11 // the state machine's, acknowledged as part of another log, which this one lacks
 )
+
+// forState reports whether an entry of a kind is the state machine's.
+func forState(kind uint8) bool { return kind == entryBody || kind == entryAgain }
 
 // Limits of decoding. A body's length bounds all the rest: CBOR is checked to be well-formed before anything is
 // allocated for it.
@@ -44,20 +55,6 @@ const (
 	maxMap     = 64
 	maxNesting = 8
 )
-
-// clusterID tells apart clusters that were bootstrapped independently. The older one wins when they meet.
-type clusterID struct {
-	_       struct{} `cbor:",toarray"`
-	Stamp   uint64   // epoch of the instance that bootstrapped it
-	Founder string   // name of that instance
-}
-
-func (c clusterID) olderThan(other clusterID) bool {
-	if c.Stamp != other.Stamp {
-		return c.Stamp < other.Stamp
-	}
-	return c.Founder < other.Founder
-}
 
 // item is an entry as it travels. Its number in the sender's epoch follows from the envelope's first.
 // Seq is its number in the life of the sender's process. An entry that is published again in a later
@@ -84,6 +81,7 @@ type envelope struct {
 	Hash    uint64    `cbor:"10,keyasint,omitempty"` // over the ids of the entries up to there, in order
 	Chunk   *chunk    `cbor:"11,keyasint,omitempty"`
 	To      string    `cbor:"12,keyasint,omitempty"` // unicast: the receiver's name, for a bus that doesn't filter
+	Refusal *refusal  `cbor:"13,keyasint,omitempty"`
 }
 
 // chunk is one part of a snapshot.
@@ -117,6 +115,20 @@ type control struct {
 
 	// Connected.
 	Connected bool `cbor:"12,keyasint,omitempty"`
+	// Join request, bootstrap: the newest rules that the requester knows. Raise: the rules to follow.
+	Rules uint64 `cbor:"13,keyasint,omitempty"`
+	// Join request, bootstrap: the logs that the state followed before Cluster. Heartbeat: those of the sender.
+	Parents lineage `cbor:"14,keyasint,omitempty"`
+	// Join request, bootstrap: the rules that the requester's state follows.
+	StateRules uint64 `cbor:"15,keyasint,omitempty"`
+}
+
+// lineage is the history of the state that a join request or a heartbeat names.
+func (c *control) lineage() lineage {
+	if c.Index == 0 {
+		return nil
+	}
+	return append(c.Parents[:len(c.Parents):len(c.Parents)], branch{Cluster: c.Cluster, Index: c.Index})
 }
 
 // vectorEntry says how far an instance's entries were followed.
@@ -134,13 +146,16 @@ type snapshot struct {
 	Hash    uint64    `cbor:"3,keyasint"`
 	Records []record  `cbor:"4,keyasint"`
 	State   []byte    `cbor:"5,keyasint"`
+	Parents lineage   `cbor:"6,keyasint,omitempty"`
+	Rules   uint64    `cbor:"7,keyasint"`
 }
 
 var (
-	// ErrVersion is wrapped by the error of Run when the log holds an envelope that only a newer
-	// version of this program can read. A newer version writes such envelopes only after all older
-	// instances have left the cluster.
-	ErrVersion   = errors.New("backplane: log needs a newer version of this program")
+	// ErrVersion is wrapped by the error of Run when only another version of this program can follow the log: a newer
+	// one has written it in a format, or has raised it to rules, that this one does not know, or an earlier one follows
+	// it. A newer version does so only once all older instances have left the cluster. A state machine's Restore
+	// returns it for a snapshot of another version.
+	ErrVersion   = errors.New("another version of this program is needed")
 	errMalformed = errors.New("backplane: malformed envelope")
 )
 
@@ -172,6 +187,13 @@ var (
 	memberDecoder   = decoder(maxMembers)
 )
 
+// contain makes an error of a panic: no body may end the instances that read it.
+func contain(what string, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%w: %s: panic: %v", errMalformed, what, r)
+	}
+}
+
 func (e *envelope) encode() ([]byte, error) {
 	body, err := encoder.Marshal(e)
 	if err != nil {
@@ -183,8 +205,9 @@ func (e *envelope) encode() ([]byte, error) {
 // decodeEnvelope returns an error that wraps ErrVersion for an envelope that needs a newer reader, and
 // one that wraps errMalformed for any other body that is no envelope. The result shares no memory with
 // body.
-func decodeEnvelope(body []byte) (*envelope, error) {
-	e := new(envelope)
+func decodeEnvelope(body []byte) (e *envelope, err error) {
+	defer contain("envelope", &err)
+	e = new(envelope)
 	if err := envelopeDecoder.Unmarshal(body, e); err != nil {
 		// A newer version may have changed anything but the first two fields.
 		var head struct {
@@ -208,7 +231,7 @@ func decodeEnvelope(body []byte) (*envelope, error) {
 func (e *envelope) invalid() string {
 	const maxNumber = 1 << 62 // room for adding lengths
 	switch {
-	case e.Version < oldestVersion || e.Needs < oldestVersion || e.Needs > e.Version:
+	case e.Needs == 0 || e.Needs > e.Version:
 		return "version out of range"
 	case e.From == "" || len(e.From) > MaxInstanceName || len(e.Cluster.Founder) > MaxInstanceName ||
 		len(e.To) > MaxInstanceName:
@@ -225,6 +248,10 @@ func (e *envelope) invalid() string {
 		if c := e.Chunk; c == nil || c.Count == 0 || c.Count > maxChunks || c.Index >= c.Count || len(c.Data) == 0 {
 			return "chunk out of range"
 		}
+	case kindRefusal:
+		if e.Refusal == nil {
+			return "refusal without a reason"
+		}
 	}
 	return ""
 }
@@ -237,8 +264,9 @@ func (c *control) encode() []byte {
 	return body
 }
 
-func decodeControl(body []byte) (*control, error) {
-	c := new(control)
+func decodeControl(body []byte) (c *control, err error) {
+	defer contain("entry", &err)
+	c = new(control)
 	if err := memberDecoder.Unmarshal(body, c); err != nil {
 		return nil, fmt.Errorf("%w: entry: %w", errMalformed, err)
 	}
@@ -253,10 +281,14 @@ func (s *snapshot) encode() ([]byte, error) {
 	return body, nil
 }
 
-func decodeSnapshot(body []byte) (*snapshot, error) {
-	s := new(snapshot)
+func decodeSnapshot(body []byte) (s *snapshot, err error) {
+	defer contain("snapshot", &err)
+	s = new(snapshot)
 	if err := memberDecoder.Unmarshal(body, s); err != nil {
 		return nil, fmt.Errorf("%w: snapshot: %w", errMalformed, err)
+	}
+	if len(s.Parents) > maxBranches || s.Rules == 0 {
+		return nil, fmt.Errorf("%w: snapshot: history or rules out of range", errMalformed)
 	}
 	for _, r := range s.Records {
 		if r.Instance == "" || len(r.Instance) > MaxInstanceName {

@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// formats are examples of all that travels, by the name of their golden file below testdata/v1, which
+// formats are examples of all that travels, by the name of their golden file below testdata/v2, which
 // every later version must go on reading.
 var formats = []struct {
 	name  string
 	value any
 }{
 	{"batch", &envelope{
-		Version: 1, Needs: 1, Kind: kindLog, From: "worker-1", Epoch: 1795305600000, First: 7,
+		Version: 2, Needs: 2, Kind: kindLog, From: "worker-1", Epoch: 1795305600000, First: 7,
 		Items: []item{
 			{Kind: entryBody, Seq: 5, Time: 1795305600123, Body: []byte("hello")},
 			{Kind: entryHeartbeat, Seq: 6, Time: 1795305600124, Body: []byte{}},
@@ -26,18 +26,23 @@ var formats = []struct {
 		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41, Hash: 0xfedcba9876543210,
 	}},
 	{"joinrequest", &envelope{
-		Version: 1, Needs: 1, Kind: kindLog, From: "worker-1", Epoch: 1795305600000, First: 1,
+		Version: 2, Needs: 1, Kind: kindLog, From: "worker-1", Epoch: 1795305600000, First: 1,
 		Items: []item{{Kind: entryJoinRequest, Time: 1795305600000, Body: (&control{
-			Start: 1795300000000, Base: 1795300000001, BaseNext: 12, Attempt: 2, Reads: 1,
-			Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41,
+			Start: 1795300000000, Base: 1795300000001, BaseNext: 12, Attempt: 2, Reads: 2,
+			Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41, Rules: 3, StateRules: 2,
+			Parents: lineage{{Cluster: clusterID{Stamp: 1795200000000, Founder: "worker-9"}, Index: 30}},
 		}).encode()}},
 	}},
 	{"chunk", &envelope{
-		Version: 1, Needs: 1, Kind: kindChunk, From: "worker-0", Epoch: 1795300000000, To: "worker-1",
+		Version: 2, Needs: 2, Kind: kindChunk, From: "worker-0", Epoch: 1795300000000, To: "worker-1",
 		Chunk: &chunk{Epoch: 1795305600000, Index: 1, Count: 3, Data: []byte("part of a snapshot")},
 	}},
 	{"missing", &envelope{
-		Version: 1, Needs: 1, Kind: kindMissing, From: "worker-1", Epoch: 1795305600000, First: 17, To: "worker-0",
+		Version: 2, Needs: 2, Kind: kindMissing, From: "worker-1", Epoch: 1795305600000, First: 17, To: "worker-0",
+	}},
+	{"refusal", &envelope{
+		Version: 2, Needs: 2, Kind: kindRefusal, From: "worker-0", Epoch: 1795300000000, To: "worker-1",
+		Refusal: &refusal{Epoch: 1795305600000, Rules: 2, Above: 1795305700000},
 	}},
 	{"probe", &control{Instance: "worker-2", Epoch: 1795300000002}},
 	{"evict", &control{Instance: "worker-2", Epoch: 1795300000002, Next: 99}},
@@ -47,15 +52,17 @@ var formats = []struct {
 	}}},
 	{"snapshot", &snapshot{
 		Cluster: clusterID{Stamp: 1795300000000, Founder: "worker-0"}, Index: 41, Hash: 0x0123456789abcdef,
-		State: []byte("state"),
+		State: []byte("state"), Rules: 2,
+		Parents: lineage{{Cluster: clusterID{Stamp: 1795200000000, Founder: "worker-9"}, Index: 30}},
 		Records: []record{
 			{
 				Instance: "worker-0", Start: 1795300000000, Epoch: 1795300000000, Next: 3,
-				Seen: []span{{First: 1, Last: 1}}, Rank: 1, InSync: true, Reads: 1,
+				Seen: []span{{First: 1, Last: 1}}, Rank: 1, InSync: true, Reads: 2, Rules: 3,
 			},
 			{
 				Instance: "worker-2", Start: 1795300000000, Epoch: 1795300000002, Next: 9,
-				Seen: []span{{First: 1, Last: 5}, {First: 8, Last: 9}}, Rank: 2, Gone: true, Reads: 1, GoneIndex: 40,
+				Seen: []span{{First: 1, Last: 5}, {First: 8, Last: 9}}, Rank: 2, Gone: true, Reads: 2, GoneIndex: 40,
+				Rules: 2,
 			},
 		},
 	}},
@@ -74,7 +81,7 @@ func decodeAs(value any, body []byte) (any, error) {
 
 func TestFormatIsGolden(t *testing.T) {
 	for _, format := range formats {
-		name := filepath.Join("testdata", "v1", format.name+".hex")
+		name := filepath.Join("testdata", "v2", format.name+".hex")
 		got, err := encoder.Marshal(format.value)
 		if err != nil {
 			t.Fatal(err)
@@ -106,7 +113,7 @@ func TestFormatIsGolden(t *testing.T) {
 func with(t *testing.T, changes map[int]any) []byte {
 	t.Helper()
 	fields := map[int]any{
-		1: 1, 2: 1, 3: kindLog, 4: "a", 5: 1, 6: 1, 7: []any{[]any{0, 1, 0, []byte("x")}}, 8: []any{0, ""},
+		1: 2, 2: 2, 3: kindLog, 4: "a", 5: 1, 6: 1, 7: []any{[]any{0, 1, 0, []byte("x")}}, 8: []any{0, ""},
 	}
 	for key, value := range changes {
 		if fields[key] = value; value == nil {
@@ -138,10 +145,10 @@ func TestDecodeEnvelopeRefuses(t *testing.T) {
 		{"something behind it", append(with(t, nil), 0), errMalformed},
 		{"half of it", with(t, nil)[:20], errMalformed},
 		{"a map of indefinite length", append(append([]byte{0xbf}, with(t, nil)[1:]...), 0xff), errMalformed},
-		{"a key twice", append([]byte{0xa9, 1, 1}, with(t, nil)[1:]...), errMalformed},
+		{"a key twice", append([]byte{0xa9, 1, 2}, with(t, nil)[1:]...), errMalformed},
 		{"a tag", append([]byte{0xc1}, with(t, nil)...), errMalformed},
 		{"version 0", with(t, map[int]any{1: 0}), errMalformed},
-		{"more needed than written", with(t, map[int]any{2: 1, 1: 0}), errMalformed},
+		{"more needed than written", with(t, map[int]any{2: 2, 1: 1}), errMalformed},
 		{"no name", with(t, map[int]any{4: nil}), errMalformed},
 		{"a long name", with(t, map[int]any{4: long}), errMalformed},
 		{"a long founder's name", with(t, map[int]any{8: []any{1, long}}), errMalformed},
@@ -157,8 +164,8 @@ func TestDecodeEnvelopeRefuses(t *testing.T) {
 		{"a part without content", with(t, map[int]any{3: kindChunk}), errMalformed},
 		{"a part beyond its count", withChunk(t, 3, 3), errMalformed},
 		{"too many parts", withChunk(t, 0, maxChunks+1), errMalformed},
-		{"a version that must be known", with(t, map[int]any{1: 3, 2: 2}), ErrVersion},
-		{"one that looks otherwise, too", with(t, map[int]any{1: 3, 2: 2, 4: 17, 7: "items"}), ErrVersion},
+		{"a version that must be known", with(t, map[int]any{1: 4, 2: 3}), ErrVersion},
+		{"one that looks otherwise, too", with(t, map[int]any{1: 4, 2: 3, 4: 17, 7: "items"}), ErrVersion},
 	} {
 		if _, err := decodeEnvelope(test.body); !errors.Is(err, test.want) {
 			t.Errorf("decodeEnvelope(%s) = %v, want %v", test.name, err, test.want)
@@ -167,10 +174,28 @@ func TestDecodeEnvelopeRefuses(t *testing.T) {
 }
 
 func TestDecodeEnvelopeIgnoresWhatNewerVersionsAdd(t *testing.T) {
-	body := with(t, map[int]any{1: 2, 3: 99, 100: "new", 101: map[int]any{1: []any{2}}})
+	body := with(t, map[int]any{1: 3, 3: 99, 100: "new", 101: map[int]any{1: []any{2}}})
 	e, err := decodeEnvelope(body)
 	if err != nil || e.From != "a" || e.Kind != 99 {
-		t.Errorf("decodeEnvelope of version 2 that needs version 1 = %+v, %v, want it read", e, err)
+		t.Errorf("decodeEnvelope of version 3 that needs version 2 = %+v, %v, want it read", e, err)
+	}
+}
+
+// Envelopes of version 1 are not understood, but recognized, so that nobody bootstraps a cluster beside their senders.
+func TestDecodeEnvelopeRecognizesVersion1(t *testing.T) {
+	for name, kind := range map[string]uint8{"batch": kindLog, "joinrequest": kindLog, "chunk": kindChunk} {
+		file, err := os.ReadFile(filepath.Join("testdata", "v1", name+".hex"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := hex.DecodeString(strings.TrimSpace(string(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := decodeEnvelope(body)
+		if err != nil || e.Version != 1 || e.Kind != kind {
+			t.Errorf("%s of version 1 decodes as %+v, %v, want version 1 and kind %d", name, e, err, kind)
+		}
 	}
 }
 
@@ -241,7 +266,7 @@ func checkAgain[T any](t *testing.T, body []byte, value T, decode func([]byte) (
 }
 
 func BenchmarkEnvelope(b *testing.B) {
-	e := &envelope{Version: 1, Needs: 1, Kind: kindLog, From: "worker-1", Epoch: 1, First: 1}
+	e := &envelope{Version: 2, Needs: 2, Kind: kindLog, From: "worker-1", Epoch: 1, First: 1}
 	for i := range 100 {
 		e.Items = append(e.Items, item{Seq: uint64(i), Time: 1795305600123, Body: make([]byte, 100)})
 	}

@@ -2,6 +2,7 @@ package backplane
 
 import (
 	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -35,10 +36,10 @@ func (n *Node) execute() error {
 // perform executes one effect.
 func (n *Node) perform(e *effect) error {
 	switch e.kind {
-	case effectApply:
-		n.state.Apply(e.entry)
-	case effectGone:
-		n.state.Gone(e.entry, e.instance)
+	case effectApply, effectGone, effectBegin, effectRaise:
+		if err := n.apply(e); err != nil {
+			n.skipped(e, err)
+		}
 	case effectTakeSnapshot:
 		n.takeSnapshot(e.snapshot)
 	case effectRestore:
@@ -66,6 +67,44 @@ func (n *Node) perform(e *effect) error {
 	return nil
 }
 
+// apply has the state machine apply an entry. A panic ends neither this instance nor, since all others apply the same
+// entry, the whole cluster.
+func (n *Node) apply(e *effect) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	switch e.kind {
+	case effectGone:
+		n.state.Gone(e.entry, e.instance)
+	case effectBegin:
+		n.state.Begin(e.entry)
+	case effectRaise:
+		n.state.Raise(e.entry, e.rules)
+	default:
+		return n.state.Apply(e.entry)
+	}
+	return nil
+}
+
+// skipped reports an entry that could not be applied. The program's log has one line a second of them at most.
+func (n *Node) skipped(e *effect, err error) {
+	now := time.Now()
+	n.mu.Lock()
+	n.protocol.counters.Skipped++
+	skipped := n.protocol.counters.Skipped
+	n.unlock()
+	if now.Sub(n.skippedLoggedAt) >= time.Second {
+		n.skippedLoggedAt = now
+		n.options.Logger.Error("entry can't be applied, skipped", "index", e.entry.Index, "instance", e.entry.Instance,
+			"epoch", e.entry.Epoch, "number", e.entry.Number, "skipped", skipped, "err", err)
+	}
+	if observe := n.options.Observer.Skipped; observe != nil {
+		observe(e.entry, err)
+	}
+}
+
 func (n *Node) takeSnapshot(r *snapshotRequest) {
 	encoded, err := r.encode(n.state.Snapshot())
 	n.mu.Lock()
@@ -74,7 +113,7 @@ func (n *Node) takeSnapshot(r *snapshotRequest) {
 }
 
 func (n *Node) restore(r *restoreRequest) {
-	s, err := r.decode()
+	s, err := r.decode(n.options.Rules)
 	if err == nil {
 		if err = n.state.Restore(s.State); err != nil {
 			err = fmt.Errorf("restore state: %w", err)

@@ -48,7 +48,7 @@ func (p *protocol) follow(now time.Time, e *envelope) {
 
 // accept does what an accepted entry says.
 func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, it *item) {
-	at := Entry{Instance: e.From, Epoch: r.Start, Number: it.Seq, Time: it.Time}
+	at := Entry{Instance: e.From, Epoch: r.Start, Number: it.Seq, Index: p.log.index, Time: it.Time}
 	if e.From != p.instance {
 		p.membership.peer(now, e.From).gapSince = time.Time{}
 	}
@@ -57,15 +57,15 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 		return
 	}
 	switch it.Kind {
-	case entryBody:
-		at.Body = it.Body
+	case entryBody, entryAgain:
+		at.Body, at.Again = it.Body, it.Kind == entryAgain
 		p.effect(effect{kind: effectApply, entry: at})
 		p.counters.Applied++
 	case entryJoined:
 		r.InSync = true
 	case entryLeave:
 		p.leave(at, r)
-	case entryProbe, entryEvict, entryCompare, entryConnected:
+	case entryProbe, entryEvict, entryCompare, entryConnected, entryRaise:
 		c, err := decodeControl(it.Body)
 		if err != nil {
 			p.counters.Malformed++ // alike on every instance
@@ -86,6 +86,8 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 			p.compare(now, e, number, r, c)
 		case entryConnected:
 			r.Connected = c.Connected
+		case entryRaise:
+			p.raise(at, c)
 		}
 	}
 }

@@ -44,12 +44,14 @@ func TestEvictionIsVoidIfMoreWasAccepted(t *testing.T) {
 	evict := func(number, next uint64) *envelope {
 		c := control{Instance: "b", Epoch: 10, Next: next}
 		return &envelope{
-			Kind: kindLog, From: "a", Epoch: 10, First: number,
+			Version: 2,
+			Kind:    kindLog, From: "a", Epoch: 10, First: number,
 			Items: []item{{Kind: entryEvict, Seq: number, Body: c.encode()}},
 		}
 	}
 	p.receive(someTime, &envelope{
-		Kind: kindLog, From: "b", Epoch: 10, First: 2, Items: []item{{Kind: entryBody, Seq: 1}},
+		Version: 2,
+		Kind:    kindLog, From: "b", Epoch: 10, First: 2, Items: []item{{Kind: entryBody, Seq: 1}},
 	}, 0)
 	p.receive(someTime, evict(2, 2), 0) // sealed before a had heard that
 	if got := gone(p); p.log.records["b"].Gone || len(got) > 0 {
@@ -79,7 +81,8 @@ func TestUnknownInstanceWithLongerLogWins(t *testing.T) {
 			p.log.index = 50
 			p.log.records["unknown"] = &record{Instance: "unknown", Start: 10, Epoch: 10, Next: 5, Gone: true}
 			e := &envelope{
-				Kind: kindLog, From: "unknown", Epoch: 10, First: 9, Items: []item{{Kind: entryHeartbeat, Seq: 8}},
+				Version: 2,
+				Kind:    kindLog, From: "unknown", Epoch: 10, First: 9, Items: []item{{Kind: entryHeartbeat, Seq: 8}},
 				Cluster: p.log.cluster, Index: test.index, Hash: 1,
 			}
 			p.follow(someTime, e)

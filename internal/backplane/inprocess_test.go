@@ -19,9 +19,9 @@ type blocking struct {
 	gate chan struct{}
 }
 
-func (s blocking) Apply(e backplane.Entry) {
+func (s blocking) Apply(e backplane.Entry) error {
 	<-s.gate
-	s.fakeMachine.Apply(e)
+	return s.fakeMachine.Apply(e)
 }
 
 // An instance that falls further behind than the hub's backlog joins again by snapshot.

@@ -48,17 +48,19 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	}
 	p.join = j
 	p.epochs.current = max(p.epochs.current+1, uint64(max(now.UnixMilli(), 1)))
+	if p.epochs.start == 0 {
+		p.epochs.start = p.epochs.current
+	}
 	request := control{
 		Start: p.epochs.start, Base: p.epochs.base, BaseNext: p.epochs.baseNext, Attempt: attempt, Reads: newestVersion,
+		Rules: p.knows,
 	}
 	if p.log != nil {
-		request.Cluster, request.Index = p.log.cluster, p.log.index
-	}
-	if request.Start == 0 {
-		request.Start = p.epochs.current
+		request.Cluster, request.Parents, request.Index = p.log.cluster, p.log.parents, p.log.index
+		request.StateRules = p.log.rules
 	}
 	p.outgoing.setRequest(&envelope{
-		Version: oldestVersion, Needs: oldestVersion, Kind: kindLog,
+		Version: oldestVersion, Needs: requestNeeds, Kind: kindLog,
 		From: p.instance, Epoch: p.epochs.current, First: 1,
 		Items: []item{{Kind: kind, Time: now.UnixMilli(), Body: request.encode()}},
 	})
@@ -170,7 +172,7 @@ func (p *protocol) enterSync(now time.Time, own *record, buffered []*envelope, r
 	p.outgoing.joined(p.epochs.current, requested)
 	for _, o := range p.outbox.renumber(own.hasSeen) {
 		p.effect(effect{kind: effectCommitted, entry: Entry{
-			Instance: p.instance, Epoch: p.epochs.start, Number: o.Seq, Time: o.Time, Body: o.Body,
+			Instance: p.instance, Epoch: p.epochs.start, Number: o.Seq, Index: p.log.index, Time: o.Time, Body: o.Body,
 		}})
 	}
 	for _, e := range buffered {

@@ -13,7 +13,7 @@ func rejoining() *protocol {
 
 func TestJoinIsRequestedAgainIfTheBufferIsFull(t *testing.T) {
 	p := rejoining()
-	e := &envelope{Kind: kindLog, From: "a", Epoch: 10, First: 2, Items: []item{{Kind: entryBody, Seq: 1}}}
+	e := &envelope{Version: 2, Kind: kindLog, From: "a", Epoch: 10, First: 2, Items: []item{{Kind: entryBody, Seq: 1}}}
 	p.receive(someTime, e, 600)
 	if p.join.attempt != 1 || len(p.join.buffered) != 1 {
 		t.Fatalf("attempt %d has %d envelopes, want 1 and 1", p.join.attempt, len(p.join.buffered))
@@ -34,7 +34,8 @@ func TestSnapshotAboveTheLimitIsNotTaken(t *testing.T) {
 		p := rejoining()
 		for index := range uint(2) {
 			p.receive(someTime, &envelope{
-				Kind: kindChunk, From: "a", Epoch: 10, To: "me",
+				Version: 2,
+				Kind:    kindChunk, From: "a", Epoch: 10, To: "me",
 				Chunk: &chunk{Epoch: p.epochs.current, Index: index, Count: 2, Data: make([]byte, test.size)},
 			}, 0)
 		}

@@ -26,14 +26,16 @@ type checkpoint struct {
 // each snapshot.
 type logState struct {
 	cluster clusterID
+	parents lineage // the logs that this one continues, up to the branch
+	rules   uint64  // version of the rules that the state machine follows
 	checkpoint
 	records map[string]*record
 	past    []checkpoint // ends of the last envelopes, ascending
 	ranked  []*record    // what members returns; nil: not known
 }
 
-func newLogState(cluster clusterID) *logState {
-	return &logState{cluster: cluster, records: make(map[string]*record)}
+func newLogState(cluster clusterID, rules uint64) *logState {
+	return &logState{cluster: cluster, rules: rules, records: make(map[string]*record)}
 }
 
 // entryClass says what becomes of an entry. It depends on the log alone, so that it is the same on
@@ -121,10 +123,10 @@ type admission struct {
 }
 
 // admit opens an epoch for the instance that requests to join. It reports false if it has admitted that
-// epoch, or a later one, before.
+// epoch, or a later one, before, or if the instance does not know the rules.
 func (l *logState) admit(instance string, epoch uint64, request *control) (admission, bool) {
 	r := l.records[instance]
-	if r != nil && epoch <= r.Epoch || epoch > maxEpoch {
+	if r != nil && epoch <= r.Epoch || epoch > maxEpoch || request.Rules < l.rules {
 		return admission{}, false
 	}
 	var a admission
@@ -141,6 +143,7 @@ func (l *logState) admit(instance string, epoch uint64, request *control) (admis
 	r.InSync, r.Gone, r.GoneIndex, r.Reads = false, false, 0, max(request.Reads, oldestVersion)
 	r.Connected = false
 	l.ranked = nil
+	r.Rules = request.Rules
 	l.advance(instance, epoch, 1)
 	r.Rank = l.index
 	a.record = r
@@ -256,7 +259,8 @@ func (l *logState) lacks(vector []vectorEntry) bool {
 
 // snapshot copies the log state.
 func (l *logState) snapshot() snapshot {
-	s := snapshot{Cluster: l.cluster, Index: l.index, Hash: l.hash, Records: make([]record, 0, len(l.records))}
+	s := snapshot{Cluster: l.cluster, Parents: l.parents, Rules: l.rules, Index: l.index, Hash: l.hash,
+		Records: make([]record, 0, len(l.records))}
 	for _, name := range slices.Sorted(maps.Keys(l.records)) {
 		r := *l.records[name]
 		r.Seen = slices.Clone(r.Seen)
@@ -267,7 +271,8 @@ func (l *logState) snapshot() snapshot {
 
 // restoreLogState takes over the records of s.
 func restoreLogState(s *snapshot) *logState {
-	l := newLogState(s.Cluster)
+	l := newLogState(s.Cluster, s.Rules)
+	l.parents = s.Parents
 	l.checkpoint = checkpoint{index: s.Index, hash: s.Hash}
 	for i := range s.Records {
 		l.records[s.Records[i].Instance] = &s.Records[i]

@@ -10,9 +10,9 @@ import (
 
 // testLogState has the named members, all in sync, each with epoch 10.
 func testLogState(names ...string) *logState {
-	l := newLogState(clusterID{Stamp: 1, Founder: "x"})
+	l := newLogState(clusterID{Stamp: 1, Founder: "x"}, 0)
 	for _, name := range names {
-		a, ok := l.admit(name, 10, &control{Start: 10, Reads: 1})
+		a, ok := l.admit(name, 10, &control{Start: 10, Reads: newestVersion})
 		if !ok {
 			panic(name)
 		}
@@ -185,8 +185,8 @@ func TestInstancesThatLeftFirstAreForgotten(t *testing.T) {
 func TestVersionIsTheOneAllMembersRead(t *testing.T) {
 	l := testLogState("a", "b")
 	l.records["a"].Reads = 7
-	if got := l.version(); got != 1 {
-		t.Errorf("version() = %d, want 1 while b reads no newer", got)
+	if got := l.version(); got != oldestVersion {
+		t.Errorf("version() = %d, want %d while b reads no newer", got, oldestVersion)
 	}
 	l.leave(l.records["b"])
 	if got := l.version(); got != newestVersion {
@@ -196,6 +196,8 @@ func TestVersionIsTheOneAllMembersRead(t *testing.T) {
 
 func TestSnapshotRestoresLogState(t *testing.T) {
 	l := testLogState("a", "b", "c")
+	l.begin(clusterID{Stamp: 2, Founder: "a"})
+	l.rules = 3
 	l.classify(l.records["a"], 10, 2)
 	l.records["a"].saw(1)
 	l.records["a"].saw(5)

@@ -40,6 +40,8 @@ type fakeMachine struct {
 }
 
 type fakeMachineState struct {
+	Log     string // founder of the log
+	Rules   uint64 // 0: not raised
 	History []line
 	Holders map[string]string
 }
@@ -48,7 +50,7 @@ func newFakeMachine(instance string) *fakeMachine {
 	return &fakeMachine{instance: instance, state: fakeMachineState{Holders: make(map[string]string)}}
 }
 
-func (s *fakeMachine) Apply(e backplane.Entry) {
+func (s *fakeMachine) Apply(e backplane.Entry) error {
 	s.mu.Lock()
 	hold := s.hold
 	s.hold = nil
@@ -71,6 +73,19 @@ func (s *fakeMachine) Apply(e backplane.Entry) {
 	if e.Instance == s.instance {
 		s.acked = append(s.acked, string(e.Body))
 	}
+	return nil
+}
+
+func (s *fakeMachine) Begin(at backplane.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Log = at.Instance
+}
+
+func (s *fakeMachine) Raise(_ backplane.Entry, rules uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Rules = rules
 }
 
 func (s *fakeMachine) Gone(at backplane.Entry, instance string) {

@@ -237,16 +237,17 @@ func (p *protocol) admit(now time.Time, e *envelope, it *item) {
 	if r := p.log.records[e.From]; r != nil && !r.Gone && r.Epoch == request.Base && r.Next < request.BaseNext {
 		p.rejoin("entries of " + e.From + " did not arrive here")
 	}
-	if request.compareState(p.log) > 0 {
+	if request.lineage().compare(p.log.lineage()) > 0 && request.StateRules <= p.knows {
 		p.rejoin("the state of " + e.From + " has followed the log further")
 	}
 	a, ok := p.log.admit(e.From, e.Epoch, request)
 	if !ok {
 		p.counters.Repeats++
+		p.refuse(e, request)
 		return
 	}
 	if a.restarted {
-		at := Entry{Instance: e.From, Epoch: a.Start, Time: it.Time}
+		at := Entry{Instance: e.From, Epoch: a.Start, Index: p.log.index, Time: it.Time}
 		p.effect(effect{kind: effectGone, entry: at, instance: e.From})
 	}
 	p.membership.peers[e.From] = &peer{heardAt: now, admittedAt: now}

@@ -39,7 +39,8 @@ type Node struct {
 	evicting chan struct{} // size 1: there may be something for the evictor
 
 	// Owned by the loop, which is Run's own goroutine.
-	executing []effect
+	executing       []effect
+	skippedLoggedAt time.Time
 
 	mu           sync.Mutex // guards what follows; held for moments, never across a call to the outside
 	protocol     *protocol
@@ -71,6 +72,7 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 			Timing:      options.Timing,
 			instance:    bus.Instance(),
 			maxBody:     bus.MaxBody(),
+			knows:       options.Rules,
 			evicts:      evicts,
 			observesOwn: options.Observer.OwnEntry != nil,
 		}),

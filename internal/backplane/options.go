@@ -9,6 +9,7 @@ import (
 type Options struct {
 	Local    Local        // nil: no calls are made
 	Observer Observer     // for histograms
+	Rules    uint64       // newest version of the state machine's rules that this build knows; 0 means 1
 	Logger   *slog.Logger // nil: discards
 
 	// Connected reports whether a client is connected to this instance. While one is connected to any
@@ -47,6 +48,7 @@ type Timing struct {
 	HeartbeatAfter      time.Duration // the same while no client is connected to any instance; 1 min
 	AloneHeartbeatAfter time.Duration // the same while alone, too; 4 min, within the 5 after which Service Bus deletes
 	PublishTimeout      time.Duration // of one call of the bus other than Receive; 10 s
+	RaiseAfter          time.Duration // all members have known newer rules this long: they are raised; 1 min
 	FlushTimeout        time.Duration // for what waits and the leave entry, once Run's context has ended; 5 s
 }
 
@@ -63,6 +65,7 @@ func (o *Options) setDefaults(maxBody int) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Rules = max(o.Rules, 1)
 	o.Limits.setDefaults(maxBody)
 	o.Timing.setDefaults()
 }
@@ -87,6 +90,7 @@ func (t *Timing) setDefaults() {
 	orDefault(&t.HeartbeatAfter, time.Minute)
 	orDefault(&t.AloneHeartbeatAfter, 4*time.Minute)
 	orDefault(&t.PublishTimeout, 10*time.Second)
+	orDefault(&t.RaiseAfter, time.Minute)
 	orDefault(&t.FlushTimeout, 5*time.Second)
 }
 

@@ -2,15 +2,18 @@ package backplane
 
 import "time"
 
-// Own entries that were accepted stay in the outbox for a while, for the case that the instance must
-// join again and the cluster turns out not to have them.
-const (
-	keptEntries = 1024
-	keptBytes   = 1 << 20
-)
+// keptBytes is how much of the own entries that were accepted stays in the outbox, for the case that the instance must
+// join again and the cluster turns out not to have them. Only they bring back what was acknowledged: no store has it.
+const keptBytes = 64 << 20
 
-// itemRoom bounds what an item needs in an envelope beside its body.
-const itemRoom = 24
+const (
+	// itemRoom bounds what an item needs in an envelope beside its body.
+	itemRoom = 24
+	// entryRoom is about the memory that an entry in the outbox takes beside its body.
+	entryRoom = 96
+	// compactAfter is how many entries are dropped before their room is used again.
+	compactAfter = 2048
+)
 
 // ownEntry is an own entry on its way to the log.
 type ownEntry struct {
@@ -33,7 +36,7 @@ type outbox struct {
 	sent    int
 	offset  int // entries before this index have been dropped; the slice is compacted now and then
 
-	keptBytes    int // bodies before head
+	keptBytes    int // memory of the entries before head
 	waitingCount int // state machine's entries from head on
 	waitingBytes int
 
@@ -55,7 +58,7 @@ func (o *outbox) append(kind uint8, body []byte, at time.Time) {
 }
 
 func (o *outbox) count(e *ownEntry, sign int) {
-	if e.Kind == entryBody {
+	if forState(e.Kind) {
 		o.waitingCount += sign
 		o.waitingBytes += sign * len(e.Body)
 	}
@@ -68,7 +71,7 @@ func (o *outbox) next() uint64 { return o.first + uint64(o.head) }
 func (o *outbox) accepted(now time.Time) *ownEntry {
 	e := &o.entries[o.head]
 	o.count(e, -1)
-	o.keptBytes += len(e.Body)
+	o.keptBytes += len(e.Body) + entryRoom
 	o.head++
 	o.sent = max(o.sent, o.head)
 	o.rewound = false
@@ -76,8 +79,8 @@ func (o *outbox) accepted(now time.Time) *ownEntry {
 	if o.headSent = now; o.sent == o.head {
 		o.headSent = time.Time{}
 	}
-	for o.head-o.offset > keptEntries || o.keptBytes > keptBytes {
-		o.keptBytes -= len(o.entries[o.offset].Body)
+	for o.keptBytes > keptBytes {
+		o.keptBytes -= len(o.entries[o.offset].Body) + entryRoom
 		o.entries[o.offset] = ownEntry{}
 		o.offset++
 	}
@@ -86,7 +89,7 @@ func (o *outbox) accepted(now time.Time) *ownEntry {
 
 // compact frees the room of dropped entries. Pointers that accepted returned are invalid afterwards.
 func (o *outbox) compact() {
-	if o.offset < 2*keptEntries || o.offset < len(o.entries)/2 {
+	if o.offset < compactAfter || o.offset < len(o.entries)/2 {
 		return
 	}
 	n := copy(o.entries, o.entries[o.offset:])
@@ -141,13 +144,16 @@ func (o *outbox) rewind() (count int, ok bool) {
 
 // renumber prepares for a new epoch, in which the entries take the numbers from 2 on. contained reports
 // by its Seq whether the cluster has an entry. renumber returns those that it has and that are not yet
-// back, and keeps those that are still to be published.
+// back, and keeps those that are still to be published, for the first time or again.
 func (o *outbox) renumber(contained func(seq uint64) bool) (committed []ownEntry) {
 	keep := make([]ownEntry, 0, o.waiting())
 	for i := o.offset; i < len(o.entries); i++ {
 		switch e := o.entries[i]; {
-		case e.Kind != entryBody:
+		case !forState(e.Kind):
 		case !contained(e.Seq):
+			if i < o.head {
+				e.Kind = entryAgain // it was acknowledged
+			}
 			keep = append(keep, e)
 		case i >= o.head:
 			committed = append(committed, e)

@@ -1,7 +1,6 @@
 package backplane
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -92,6 +91,10 @@ func TestOutboxRenumbers(t *testing.T) {
 	if got := bodiesOf(items); begin != 0 || o.first != 2 || !slices.Equal(got, want) {
 		t.Errorf("batch = %q from number %d, want what the cluster lacks, behind what was put first", got, o.first)
 	}
+	if items[0].Kind != entryBody || items[1].Kind != entryAgain || items[2].Kind != entryBody {
+		t.Errorf("kinds are %d, %d, %d, want the one that was back marked as published again",
+			items[0].Kind, items[1].Kind, items[2].Kind)
+	}
 	if items[0].Seq != 6 || items[1].Seq != 2 {
 		t.Errorf("names are %d and %d, want a new one and the old one", items[0].Seq, items[1].Seq)
 	}
@@ -101,26 +104,23 @@ func TestOutboxRenumbers(t *testing.T) {
 }
 
 func TestOutboxDropsOldEntries(t *testing.T) {
+	const size = 60 << 10
+	body, kept := make([]byte, size), keptBytes/(size+entryRoom)
 	o := &outbox{first: 2}
-	for n := range 20 * keptEntries {
-		o.append(entryBody, fmt.Append(nil, n), someTime)
+	for n := range 6 * kept {
+		o.append(entryBody, body, someTime)
 		items, begin := o.batch(nil, 1000)
-		if len(items) != 1 || o.first+uint64(begin) != uint64(n)+2 || string(items[0].Body) != fmt.Sprint(n) {
-			t.Fatalf("batch = %q from number %d, want entry %d", bodiesOf(items), o.first+uint64(begin), n)
+		if len(items) != 1 || o.first+uint64(begin) != uint64(n)+2 || items[0].Seq != uint64(n)+1 {
+			t.Fatalf("batch has %d items from number %d, want entry %d", len(items), o.first+uint64(begin), n)
 		}
 		o.published(uint64(n)+2, 1, someTime)
 		o.accepted(someTime)
 		o.compact()
+		if got := len(o.entries) - o.offset; got != min(n+1, kept) {
+			t.Fatalf("%d entries are kept after %d, want %d, which fit 64 MiB", got, n+1, min(n+1, kept))
+		}
 	}
-	if len(o.entries) > 4*keptEntries || o.waitingCount != 0 || o.waitingBytes != 0 {
-		t.Errorf("%d entries are kept, %d wait; want about %d and none", len(o.entries), o.waitingCount, keptEntries)
-	}
-	big := &outbox{first: 2}
-	for range 10 {
-		big.append(entryBody, make([]byte, keptBytes/4), someTime)
-		big.accepted(someTime)
-	}
-	if big.keptBytes > keptBytes {
-		t.Errorf("%d bytes are kept, want %d at most", big.keptBytes, keptBytes)
+	if len(o.entries) > 4*kept || o.waitingCount != 0 || o.waitingBytes != 0 {
+		t.Errorf("%d entries are kept, %d wait; want about %d and none", len(o.entries), o.waitingCount, kept)
 	}
 }

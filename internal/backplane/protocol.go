@@ -30,6 +30,7 @@ type protocol struct {
 	outbox      outbox
 	outgoing    outgoing
 	evictions   evictions
+	raising     raising
 	receiving   pacer
 	report      report
 }
@@ -40,8 +41,9 @@ type config struct {
 	Timing
 	instance    string
 	maxBody     int
-	evicts      bool // the bus is an Evictor
-	observesOwn bool // there is an observer of latencies
+	knows       uint64 // newest version of the state machine's rules that this build knows
+	evicts      bool   // the bus is an Evictor
+	observesOwn bool   // there is an observer of latencies
 }
 
 // epochs numbers the times that this process was in the cluster.
@@ -73,7 +75,6 @@ func (p *protocol) start(now time.Time, alone bool) {
 		kind = entryBootstrap
 	}
 	p.requestJoin(now, kind, 1, "starting")
-	p.epochs.start = p.epochs.current
 }
 
 // append takes an entry of the state machine, or returns ErrFull, ErrTooLarge or ErrClosed.
@@ -108,6 +109,8 @@ func (p *protocol) appendControl(now time.Time, kind uint8, c *control) {
 func (p *protocol) receive(now time.Time, e *envelope, size int) {
 	p.signs.receivedAt = now
 	switch {
+	case e.Version < oldestVersion:
+		p.older(e)
 	case e.Kind == kindLog:
 		p.counters.Received++
 		if p.join != nil {
@@ -129,6 +132,9 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 		p.resendMissing(now, e)
 	case e.Kind == kindSign:
 		p.takeSign(now, e)
+	case e.Kind == kindRefusal:
+		p.counters.Received++
+		p.refused(now, e)
 	}
 }
 
@@ -157,6 +163,9 @@ func (p *protocol) tick(now time.Time) {
 		p.memberTick(now)
 	}
 	p.receiveTick(now)
+	if p.join == nil {
+		p.rulesTick(now)
+	}
 	p.outboxTick(now)
 	p.updateStatus(now)
 }

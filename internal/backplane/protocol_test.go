@@ -88,7 +88,7 @@ func (s *simulation) start(name string) *simNode {
 	var o Options
 	o.setDefaults(MinBody)
 	n := &simNode{sim: s, protocol: newProtocol(config{
-		Limits: o.Limits, Timing: o.Timing, instance: name, maxBody: MinBody, evicts: true,
+		Limits: o.Limits, Timing: o.Timing, instance: name, maxBody: MinBody, evicts: true, knows: 1,
 	})}
 	s.nodes = append(s.nodes, n)
 	n.input(func() { n.protocol.start(s.now, false) })
@@ -134,7 +134,7 @@ func (n *simNode) execute(e *effect) {
 		encoded, err := e.snapshot.encode([]byte(strings.Join(n.state, "\n")))
 		n.snapshotTaken(e.snapshot, encoded, err)
 	case effectRestore:
-		snapshot, err := e.restore.decode()
+		snapshot, err := e.restore.decode(1)
 		if err == nil {
 			n.state = strings.FieldsFunc(string(snapshot.State), func(r rune) bool { return r == '\n' })
 		}

@@ -22,6 +22,7 @@ type record struct {
 	Reads     uint   `cbor:"9,keyasint"`            // newest version that it reads and writes
 	GoneIndex uint64 `cbor:"10,keyasint,omitempty"` // log index at which it left
 	Connected bool   `cbor:"11,keyasint,omitempty"` // a client is connected to it
+	Rules     uint64 `cbor:"12,keyasint"`           // newest version of the state machine's rules that it knows
 }
 
 // span is a range of numbers, both ends included.

@@ -7,7 +7,9 @@ import (
 
 // earlyEntry is an entry of a, whose predecessor has not come.
 func earlyEntry() *envelope {
-	return &envelope{Kind: kindLog, From: "a", Epoch: 10, First: 3, Items: []item{{Kind: entryBody, Seq: 2}}}
+	return &envelope{
+		Version: 2, Kind: kindLog, From: "a", Epoch: 10, First: 3, Items: []item{{Kind: entryBody, Seq: 2}},
+	}
 }
 
 func TestMissingEntriesAreRequestedOnceASecond(t *testing.T) {
@@ -37,7 +39,8 @@ func TestInstanceWithGapDonatesNoSnapshot(t *testing.T) {
 		}
 		request := control{Start: 20, Attempt: 1, Reads: 1}
 		p.receive(someTime, &envelope{
-			Kind: kindLog, From: "new", Epoch: 20, First: 1,
+			Version: 2,
+			Kind:    kindLog, From: "new", Epoch: 20, First: 1,
 			Items: []item{{Kind: entryJoinRequest, Body: request.encode()}},
 		}, 0)
 		donates := len(p.effects) == 1 && p.effects[0].kind == effectTakeSnapshot

@@ -2,6 +2,7 @@ package backplane
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -56,11 +57,16 @@ type restoreRequest struct {
 	parts    [][]byte
 }
 
-// decode returns the snapshot, or an error if it doesn't answer the request.
-func (r *restoreRequest) decode() (*snapshot, error) {
+// decode returns the snapshot, or an error if it doesn't answer the request, or if it follows newer rules than those
+// known.
+func (r *restoreRequest) decode(rules uint64) (*snapshot, error) {
 	s, err := decodeSnapshot(bytes.Join(r.parts, nil))
 	if err != nil {
 		return nil, err
+	}
+	if s.Rules > rules {
+		return nil, fmt.Errorf("snapshot follows version %d of the rules, this build knows version %d: %w",
+			s.Rules, rules, ErrVersion)
 	}
 	for i := range s.Records {
 		if own := &s.Records[i]; own.Instance == r.instance && !own.Gone && own.Epoch == r.epoch {
@@ -105,6 +111,10 @@ func (p *protocol) takeChunk(now time.Time, e *envelope) {
 // restored answers effectRestore. s is the decoded snapshot, which the state machine has restored
 // unless err is set.
 func (p *protocol) restored(now time.Time, r *restoreRequest, s *snapshot, err error) {
+	if errors.Is(err, ErrVersion) {
+		p.effect(effect{kind: effectStop, err: err})
+		return
+	}
 	if err != nil {
 		p.logError("snapshot can't be used", "instance", r.donor, "err", err)
 		return

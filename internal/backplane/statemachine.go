@@ -9,7 +9,9 @@ type Entry struct {
 	Instance string // the instance that appended it; equal to Bus.Instance: this one
 	Epoch    uint64 // when that instance's process started: a later process by that name has a greater one
 	Number   uint64 // in that process's life, from 1 in the order appended; control entries take some numbers
+	Index    uint64 // log index: how many entries the log has up to this one
 	Time     int64  // of Append, by the appending instance's clock, in Unix milliseconds
+	Again    bool   // it was accepted in another log, and so acknowledged there; this one lacks it until here
 	Body     []byte // belongs to the state machine, which may keep it but not modify it
 }
 
@@ -18,12 +20,17 @@ type Entry struct {
 // depends on the state and the arguments alone, not on a clock, a random source or the order of a map.
 // They must not block; they may call Node.Append.
 //
-// (Instance, Epoch, Number) names an entry alike on every instance and forever, so it can serve as a
-// recovery offset. Only the entries that Local.Joined returns are not in the order of their numbers.
+// (Instance, Epoch, Number) names an entry alike on every instance and forever. Only the entries that
+// Local.Joined returns, and those with Again set, are not in the order of their numbers.
+//
+// A panic of Apply, Gone, Begin or Raise counts as an error of Apply.
 type StateMachine interface {
 	// Apply applies an entry. It is called once for each entry, and not for entries that a restored
 	// snapshot contains. Entries of one instance come in the order appended.
-	Apply(Entry)
+	//
+	// An error says that the state machine has skipped the entry, which must be so on every instance.
+	// Node reports it to Observer.Skipped and goes on.
+	Apply(Entry) error
 
 	// Gone removes an instance that has left the cluster, by a leave entry, eviction or restart, at one
 	// log index for all. at is the entry that says so, with its time and no body; another instance may
@@ -31,11 +38,22 @@ type StateMachine interface {
 	// It then joins again, and Local.Joined follows.
 	Gone(at Entry, instance string)
 
+	// Begin begins a log with the state as it is, because this instance bootstraps the cluster. The other
+	// instances of the cluster receive the state behind it by Restore. at is the log's first entry. Its
+	// Instance and Epoch name the log: no other one has both.
+	Begin(at Entry)
+
+	// Raise has the state follow a version of its rules from the entry at on. All members know it:
+	// Options.Rules says up to which version an instance does. A state that Restore was not called for
+	// follows the newest that its instance knows.
+	Raise(at Entry, rules uint64)
+
 	// Snapshot encodes the state as it is. The result belongs to Node.
 	Snapshot() []byte
 
-	// Restore replaces the state by a snapshot that another instance's Snapshot made, with the same or
-	// the neighbouring version of this program. If it returns an error, it has kept the old state.
+	// Restore replaces the state by a snapshot that another instance's Snapshot made, perhaps with
+	// another version of this program. If it returns an error, it has kept the old state. One that wraps
+	// ErrVersion ends Run: this version of the program can't be in the cluster.
 	Restore(snapshot []byte) error
 }
 

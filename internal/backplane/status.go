@@ -32,6 +32,7 @@ type EntryCounters struct {
 	Appended    uint64 // accepted by Append
 	Refused     uint64 // refused by Append because too many waited
 	Applied     uint64 // of all instances, given to the state machine
+	Skipped     uint64 // of these, the ones that it could not apply
 	Resent      uint64 // own ones, published again because they had not come back
 	Provisional uint64 // own ones that Local.Provisional was called with
 	Repeats     uint64 // received again and dropped
@@ -57,13 +58,16 @@ type BusCounters struct {
 	Restarts   uint64 // times Receive was called again because it had failed or gone silent
 }
 
-// Observer is called as things happen, on Node's goroutines, perhaps both functions at once; they must
+// Observer is called as things happen, on Node's goroutines, perhaps several functions at once; they must
 // be quick. Nil functions are not called.
 type Observer struct {
 	// OwnEntry is given the time from Append to Apply of each own entry.
 	OwnEntry func(latency time.Duration)
 	// Batch is given the size of each envelope published to all.
 	Batch func(entries, bytes int)
+	// Skipped is given each entry that the state machine could not apply, and its reason. The entry's
+	// body must not be modified.
+	Skipped func(e Entry, reason error)
 }
 
 // report is what Node.Status returns.

@@ -12,7 +12,7 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// nextVersion writes the format as version 2 might. It uses none of this version's types, so that a
+// nextVersion writes the format as version 3 might. It uses none of this version's types, so that a
 // change of them doesn't change it.
 type nextVersion struct {
 	t     *testing.T
@@ -31,11 +31,11 @@ func (p *nextVersion) encode(value any) []byte {
 	return body
 }
 
-// publish sends items in an envelope with keys that version 1 doesn't know.
+// publish sends items in an envelope with keys that version 2 doesn't know.
 func (p *nextVersion) publish(needs int, items ...[]any) {
 	p.t.Helper()
 	p.c.topic.Inject(p.encode(map[int]any{
-		1: 2, 2: needs, 3: 1, 4: "next", 5: p.epoch, 6: p.next, 7: items, 8: []any{0, ""},
+		1: 3, 2: needs, 3: 1, 4: "next", 5: p.epoch, 6: p.next, 7: items, 8: []any{0, ""},
 		200: map[string]int{"new": 1},
 	}))
 	p.next += uint64(len(items))
@@ -48,8 +48,8 @@ func (p *nextVersion) item(kind int, body []byte) []any {
 
 func (p *nextVersion) join() {
 	p.epoch, p.next = uint64(time.Now().UnixMilli()), 1
-	request := p.encode(map[int]any{1: p.epoch, 4: 1, 5: 2, 10: []any{0, ""}, 300: "new"})
-	p.publish(1, []any{2, 0, time.Now().UnixMilli(), request})
+	request := p.encode(map[int]any{1: p.epoch, 4: 1, 5: 3, 10: []any{0, ""}, 13: 1, 300: "new"})
+	p.publish(2, []any{2, 0, time.Now().UnixMilli(), request})
 }
 
 func TestNextVersionIsUnderstood(t *testing.T) {
@@ -62,13 +62,13 @@ func TestNextVersionIsUnderstood(t *testing.T) {
 		if members := c.instances[0].node.Status().Members; len(members) != 3 {
 			t.Fatalf("members are %+v, want the newer instance among them", members)
 		}
-		p.publish(1, p.item(0, []byte("one")), p.item(77, []byte("of an unknown kind")), p.item(0, []byte("two")))
-		p.publish(1, p.item(0, []byte("three")))
+		p.publish(2, p.item(0, []byte("one")), p.item(77, []byte("of an unknown kind")), p.item(0, []byte("two")))
+		p.publish(2, p.item(0, []byte("three")))
 		c.instances[0].mustSay(t)
 		sleep(10 * time.Second)
 		c.wantReady(0)
 		if history := c.wantAlike(); !slices.Equal(history, []string{"one", "two", "three", "a says 1"}) {
-			t.Errorf("history is %q, want all that version 1 understands", history)
+			t.Errorf("history is %q, want all that version 2 understands", history)
 		}
 		for _, i := range c.live() {
 			if got := i.node.Counters(); got.Joins != 1 || got.Malformed != 0 {
@@ -85,7 +85,7 @@ func TestVersionThatMustBeKnownEndsRun(t *testing.T) {
 		c.wantReady(30 * time.Second)
 		p := &nextVersion{t: t, c: c}
 		p.join()
-		p.publish(2, p.item(0, []byte("one")))
+		p.publish(3, p.item(0, []byte("one")))
 		synctest.Wait()
 		a.dead = true
 		select {

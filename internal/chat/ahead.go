@@ -43,7 +43,7 @@ func (c *Chat) waitLocked(cl *client, rooms []string, after state.Position) {
 // catchUpLocked resumes the clients that were ahead of this instance and no longer are.
 func (c *Chat) catchUpLocked() {
 	if len(c.resumption.ahead) > 0 {
-		c.resumeWaitingLocked(func(a *ahead) bool { return c.state.Last().Seq < a.after.Seq })
+		c.resumeWaitingLocked(func(a *ahead) bool { return c.state.Ahead(a.after) })
 	}
 }
 

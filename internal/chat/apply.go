@@ -7,17 +7,18 @@ import (
 )
 
 // Apply applies an entry of the log, of any instance: it decodes the command, applies it to the state, replies to the
-// client that is waiting for it, and broadcasts what has changed.
-func (c *Chat) Apply(e Entry) {
+// client that is waiting for it, and broadcasts what has changed. An error says that the entry was skipped, as on every
+// other instance.
+func (c *Chat) Apply(e Entry) error {
 	command, err := state.DecodeCommand(e.Body)
-	if err != nil {
-		c.countMalformed()
-		c.logger().Warn("entry is not a command", "instance", e.Instance, "err", err)
-		return
-	}
 	c.mu.Lock()
 	defer c.unlock()
-	outcome, changes := c.state.Apply(e, &command)
+	if err != nil {
+		c.counts.malformed++
+		c.state.Skip(e)
+		return err
+	}
+	outcome, changes, err := c.state.Apply(e, &command)
 	var p *pendingCommand
 	if e.Instance == c.local.instance {
 		p = c.commands.take(command.Ref)
@@ -27,6 +28,22 @@ func (c *Chat) Apply(e Entry) {
 	c.broadcastLocked(changes)
 	c.withdrawLocked(p)
 	c.finishLocked()
+	return err
+}
+
+// Begin begins a log with the state that this instance has. at is its first entry.
+func (c *Chat) Begin(at Entry) {
+	c.mu.Lock()
+	defer c.unlock()
+	c.state.Begin(at)
+}
+
+// Raise has the state follow a version of state.Rules that all members of the cluster know. at is the entry that says
+// so.
+func (c *Chat) Raise(at Entry, version uint64) {
+	c.mu.Lock()
+	defer c.unlock()
+	c.state.Raise(at, version)
 }
 
 // Gone applies the end of an instance. at is the entry that says so.

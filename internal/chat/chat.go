@@ -13,8 +13,8 @@ import (
 )
 
 // Chat is the chat on one instance: the replicated state, and the clients that are connected here. All methods may be
-// called concurrently, except that the log makes its calls (Apply, Gone, Snapshot, Restore, Joined, Provisional,
-// Committed, CutOff) one at a time.
+// called concurrently, except that the log makes its calls (Apply, Gone, Begin, Raise, Snapshot, Restore, Joined,
+// Provisional, Committed, CutOff) one at a time.
 type Chat struct {
 	// Immutable once Attach has returned.
 	options   Options

@@ -335,7 +335,8 @@ func TestLinesAreGroupedByRoomAndKind(t *testing.T) {
 			for i := range r.lines {
 				text += fmt.Sprint(r.lines[i].line.Seq, ",")
 			}
-			offset, _, _ := strings.Cut(r.offset, ".")
+			_, offset, _ := strings.Cut(r.offset, ".")
+			offset, _, _ = strings.Cut(offset, ".")
 			got = append(got, strings.TrimSuffix(text, ",")+"@"+offset)
 		}
 		if got := strings.Join(got, " "); got != test.want {

@@ -12,6 +12,7 @@ import (
 type commands struct {
 	lastRef uint64
 	pending map[uint64]*pendingCommand // by reference
+	claims  map[*client]*state.Claim   // of these, the last claim of each client
 	retries retryQueue
 
 	provisional map[messageID]*provisionalLine // not resolved
@@ -31,7 +32,7 @@ type pendingCommand struct {
 
 func newCommands(lastRef uint64) commands {
 	return commands{lastRef: lastRef, pending: make(map[uint64]*pendingCommand),
-		provisional: make(map[messageID]*provisionalLine)}
+		claims: make(map[*client]*state.Claim), provisional: make(map[messageID]*provisionalLine)}
 }
 
 // expect registers a command that is about to be appended, and encodes it.
@@ -45,6 +46,7 @@ func (q *commands) expect(p *pendingCommand) []byte {
 		}
 	case *state.Claim:
 		p.client.claims.pending++
+		q.claims[p.client] = a
 	}
 	q.pending[p.command.Ref] = p
 	return p.command.Encode()
@@ -61,9 +63,24 @@ func (q *commands) take(ref uint64) *pendingCommand {
 
 func (q *commands) forget(p *pendingCommand) {
 	delete(q.pending, p.command.Ref)
-	if p.claim() != nil {
-		p.client.claims.pending--
+	if p.claim() == nil {
+		return
 	}
+	if p.client.claims.pending--; p.client.claims.pending == 0 {
+		delete(q.claims, p.client)
+	}
+}
+
+// speaker returns the token and the nickname of a client's user, or of the one that it is going to have.
+func (q *commands) speaker(cl *client) (state.Hash, string) {
+	claim := q.claims[cl]
+	switch {
+	case cl.user != nil || claim == nil:
+		return cl.token, cl.name.Name
+	case claim.Name == "":
+		return claim.Token, cl.name.Name
+	}
+	return claim.Token, claim.Name
 }
 
 // claim returns the claim that the command is; nil if it is another command.

@@ -52,9 +52,3 @@ func (c *Chat) Counters() Counters {
 	}
 	return n
 }
-
-func (c *Chat) countMalformed() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.counts.malformed++
-}

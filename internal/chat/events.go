@@ -219,6 +219,7 @@ func (c *Chat) onMessage(r *request) {
 		return
 	}
 	if c.allowLocked(r, c.local.takeMessage) {
+		say.Token, say.From = c.commands.speaker(r.client)
 		c.requestLocked(r, say)
 	}
 }

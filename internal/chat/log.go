@@ -9,6 +9,12 @@ import (
 // Entry is one entry of the log.
 type Entry = state.Entry
 
+// Rules is the newest version of the rules of the state that this build knows: see state.Rules.
+const Rules = state.Rules
+
+// ErrVersion is wrapped by the error of Chat.Restore for a state that another version of this program is needed for.
+var ErrVersion = state.ErrVersion
+
 // Log carries the chat's commands to all instances, this one included, in one order for all. It hands each of them to
 // Chat.Apply once.
 type Log interface {

@@ -142,7 +142,7 @@ func (c *Chat) onHistory(r *request) {
 // since the others are going to be broadcast.
 func (c *Chat) linesBeforeLocked(name string, before state.Position, limit int) historyView {
 	room := c.state.Room(name)
-	if room == nil || before.Seq <= c.state.Last().Seq && !c.state.Verify(before) {
+	if room == nil || !c.state.Ahead(before) && !c.state.Verify(before) {
 		return historyView{Messages: []lineView{}}
 	}
 	end := c.sentLocked().Seq + 1

@@ -29,7 +29,7 @@ func (c *Chat) Restore(snapshot []byte) error {
 	for _, cl := range c.local.sorted() {
 		cl.user = restored.UserOn(c.local.id(cl))
 	}
-	if before.Seq > restored.Last().Seq {
+	if restored.Ahead(before) {
 		c.resetHistoryLocked() // the log has lost what was sent here
 	} else {
 		c.broadcastMissedLocked(before)

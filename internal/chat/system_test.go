@@ -40,8 +40,10 @@ type instance struct {
 // adapter joins the two, as the one of the worker does.
 type adapter struct{ *Chat }
 
-func (a adapter) Apply(e backplane.Entry)                  { a.Chat.Apply(Entry(e)) }
+func (a adapter) Apply(e backplane.Entry) error            { return a.Chat.Apply(Entry(e)) }
 func (a adapter) Gone(at backplane.Entry, instance string) { a.Chat.Gone(Entry(at), instance) }
+func (a adapter) Begin(at backplane.Entry)                 { a.Chat.Begin(Entry(at)) }
+func (a adapter) Raise(at backplane.Entry, rules uint64)   { a.Chat.Raise(Entry(at), rules) }
 func (a adapter) Committed(e backplane.Entry)              { a.Chat.Committed(Entry(e)) }
 
 func newSystem(t *testing.T, o Options, names ...string) *system {

@@ -199,18 +199,25 @@ func (i *instance) open() (*engineio.Local, error) {
 // machine is the chat as its node sees it.
 type machine struct{ *instance }
 
-func (m machine) Apply(e backplane.Entry) {
+func (m machine) Apply(e backplane.Entry) error {
 	w := m.host.world
 	w.trace.applied++
 	w.trace.add(uint64(w.now()), uint64(m.host.name[0]), uint64(e.Instance[0]), e.Epoch, e.Number)
-	m.chat.Apply(chat.Entry(e))
+	err := m.chat.Apply(chat.Entry(e))
+	if err != nil {
+		w.judge.anomaly(Broken, "%s can't apply an entry: %v", m.host.name, err)
+	}
 	w.judge.applied(m.instance, e)
+	return err
 }
 
 func (m machine) Gone(at backplane.Entry, instance string) {
 	m.host.world.tell(m.host.name, "learns that %s is gone", instance)
 	m.chat.Gone(chat.Entry(at), instance)
 }
+
+func (m machine) Begin(at backplane.Entry)               { m.chat.Begin(chat.Entry(at)) }
+func (m machine) Raise(at backplane.Entry, rules uint64) { m.chat.Raise(chat.Entry(at), rules) }
 
 func (m machine) Snapshot() []byte { return m.chat.Snapshot() }
 

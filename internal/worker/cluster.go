@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -126,6 +127,17 @@ func (c *cluster) view() chat.Cluster {
 // imports the other, and a conversion costs nothing.
 type machine struct{ *chat.Chat }
 
-func (m machine) Apply(e backplane.Entry)                  { m.Chat.Apply(chat.Entry(e)) }
+func (m machine) Apply(e backplane.Entry) error            { return m.Chat.Apply(chat.Entry(e)) }
 func (m machine) Gone(at backplane.Entry, instance string) { m.Chat.Gone(chat.Entry(at), instance) }
+func (m machine) Begin(at backplane.Entry)                 { m.Chat.Begin(chat.Entry(at)) }
+func (m machine) Raise(at backplane.Entry, rules uint64)   { m.Chat.Raise(chat.Entry(at), rules) }
 func (m machine) Committed(e backplane.Entry)              { m.Chat.Committed(chat.Entry(e)) }
+
+// Restore says in the node's words that the state needs another version of this program.
+func (m machine) Restore(snapshot []byte) error {
+	err := m.Chat.Restore(snapshot)
+	if errors.Is(err, chat.ErrVersion) {
+		return fmt.Errorf("%w: %w", err, backplane.ErrVersion)
+	}
+	return err
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"chatapp/internal/backplane"
@@ -84,7 +85,10 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Local:    m,
 		Logger:   nodeLog,
 		Observer: backplane.Observer{Batch: w.metrics.observeBatch},
+		Rules:    chat.Rules,
 	}
+	skipped := &skippedEntries{dir: os.TempDir(), instance: c.bus.Instance(), log: log}
+	options.Observer.Skipped = skipped.save
 	if c.service != nil {
 		options.SendRate = serviceBusRate
 		options.Connected = func() bool { return w.engine.Connected() > 0 }

@@ -9,8 +9,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// commandVersion is raised when an existing kind changes. Instances ignore commands of a version or kind that they
-// don't know, so none may be appended before all instances know it.
+// commandVersion is the version of the encoding of commands. A change of what commands do, or a kind more, needs no new
+// one, but new Rules.
 const commandVersion = 3
 
 // arrayOfThree is the first byte of a Command after version and kind.
@@ -119,12 +119,15 @@ type Leave struct {
 	Room string
 }
 
-// Say records a message of the user on the socket, once for every CID.
+// Say records a message of the user on the socket, once for every CID. Token and From are the user's: they count when
+// the message comes again (Entry.Again), and its user is not known any more.
 type Say struct {
-	_    struct{} `cbor:",toarray"`
-	Room string
-	CID  string // the id that the client gave it; "": none
-	Text string
+	_     struct{} `cbor:",toarray"`
+	Room  string
+	CID   string // the id that the client gave it; "": none
+	Text  string
+	Token Hash
+	From  string // the user's nickname; "": the message is not recorded if it comes again
 }
 
 // Typing reports that the user on the socket types, or has stopped. It leaves nothing in the State.
@@ -168,7 +171,8 @@ func (c *Rename) valid() bool {
 }
 
 func (c *Say) valid() bool {
-	return validRoom(c.Room) && len(c.CID) <= MaxCID && c.Text != "" && len(c.Text) <= MaxText
+	return validRoom(c.Room) && len(c.CID) <= MaxCID && c.Text != "" && len(c.Text) <= MaxText &&
+		len(c.From) <= maxKeyBytes
 }
 
 func (*LeaveChat) valid() bool    { return true }
@@ -208,7 +212,16 @@ var (
 )
 
 // DecodeCommand decodes the body of an entry. The result shares no memory with it.
-func DecodeCommand(body []byte) (Command, error) {
+func DecodeCommand(body []byte) (c Command, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, err = Command{}, fmt.Errorf("%w: panic: %v", errMalformed, r)
+		}
+	}()
+	return decodeCommand(body)
+}
+
+func decodeCommand(body []byte) (Command, error) {
 	if len(body) < 2 {
 		return Command{}, errMalformed
 	}

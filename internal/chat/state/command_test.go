@@ -30,8 +30,8 @@ var commands = []struct {
 		"03 05 83 00 00 81 82 82 07 09 82 08 0a"},
 	{"join", Command{Ref: 1, Conn: 2, Action: &Join{Room: "go", RoomLimit: 16}}, "03 06 83 01 02 82 62676f 10"},
 	{"leave", Command{Ref: 1, Conn: 2, Action: &Leave{Room: "go"}}, "03 07 83 01 02 81 62676f"},
-	{"say", Command{Ref: 1, Conn: 2, Action: &Say{Room: "lobby", CID: "c1", Text: "hi"}},
-		"03 08 83 01 02 83 656c6f626279 626331 626869"},
+	{"say", Command{Ref: 1, Conn: 2, Action: &Say{Room: "lobby", CID: "c1", Text: "hi", Token: Hash{1}, From: "Ann"}},
+		"03 08 83 01 02 85 656c6f626279 626331 626869 5001" + zeros + " 63416e6e"},
 	{"typing", Command{Ref: 1, Conn: 2, Action: &Typing{Room: "lobby", On: true}}, "03 09 83 01 02 82 656c6f626279 f5"},
 }
 
@@ -86,7 +86,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		{"hold time beyond a day", "03 04 83 01 02 81 1a05265c01", errMalformed},
 		{"room without a name", "03 06 83 01 02 82 60 10", errMalformed},
 		{"name without a key", "03 02 83 01 02 82 6142 60", errMalformed},
-		{"empty message", "03 08 83 01 02 83 656c6f626279 60 60", errMalformed},
+		{"empty message", "03 08 83 01 02 85 656c6f626279 60 60 5001" + zeros + " 60", errMalformed},
 		{"unknown protocol", "03 01 83 01 02 8c 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
 			" 60 05 02 f4 00 00 80 5003" + zeros, errMalformed},
 	} {

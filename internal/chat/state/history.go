@@ -9,11 +9,12 @@ import (
 // Line is one item of a room's history.
 type Line struct {
 	_        struct{} `cbor:",toarray"`
+	Log      uint32   // see Position
 	Seq      uint64
-	Check    uint32 // see Position
+	Check    uint32
 	Kind     LineKind
-	Time     int64 // Unix milliseconds, by the clock of the instance that appended the entry
-	User     uint64
+	Time     int64  // Unix milliseconds, by the clock of the bus
+	User     uint64 // 0: of a message recorded when its user was not known any more
 	ClientNo uint64 // of a message: the client instance that sent it, among those of the user
 	From     string // the user's nickname
 	Was      string // of a rename: the nickname before
@@ -34,7 +35,7 @@ const (
 )
 
 // Position returns the line's position in the log.
-func (l *Line) Position() Position { return Position{Seq: l.Seq, Check: l.Check} }
+func (l *Line) Position() Position { return Position{Log: l.Log, Seq: l.Seq, Check: l.Check} }
 
 // size is about the memory that a line takes.
 func (l *Line) size() int {
@@ -50,7 +51,7 @@ func (l *Line) IsOwn(u *User) bool {
 // record appends a line to a room and returns it with its number.
 func (s *State) record(name string, l Line) Line {
 	r := s.rooms[name]
-	l.Seq, l.Check = s.next(), uint32(s.log.chain>>32^s.log.chain)
+	l.Log, l.Seq, l.Check = s.log.id, s.next(), uint32(s.log.chain>>32^s.log.chain)
 	s.log.last = l.Position()
 	r.active = l.Seq
 	if l.Kind == MessageLine || r.used == 0 {
@@ -110,9 +111,9 @@ type MissedLine struct {
 }
 
 // MissedBy returns, in order, the lines after a position in the rooms named. It reports false if not all of them are
-// kept, or if the position is not one of this log. A position ahead of the State has missed nothing.
+// kept, or if the position is not one of this log (see Verify). A position ahead of the State has missed nothing.
 func (s *State) MissedBy(rooms []string, p Position) ([]MissedLine, bool) {
-	if p.Seq > s.log.last.Seq {
+	if s.Ahead(p) {
 		return nil, true
 	}
 	if !s.Verify(p) {

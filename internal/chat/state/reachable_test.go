@@ -38,7 +38,7 @@ func (w *walk) room() string { return []string{Lobby, "go", "c", "d", "e"}[w.ran
 // name is a nickname, or now and then one of the greatest length.
 func (w *walk) name() (name, key string) {
 	name = []string{"Ann", "Bob", "Cid", "Ann 2"}[w.random.IntN(4)]
-	if w.random.IntN(20) == 0 {
+	if w.random.IntN(6) == 0 {
 		name = strings.Repeat("x", maxKeyBytes)
 	}
 	return name, strings.ToLower(name)
@@ -79,7 +79,8 @@ func (w *walk) action() Action {
 	case leaveKind:
 		return &Leave{Room: w.room()}
 	case sayKind:
-		return &Say{Room: w.room(), CID: strings.Repeat("m", int(w.n(3))), Text: strings.Repeat("x", 1+int(w.n(200)))}
+		return &Say{Room: w.room(), CID: strings.Repeat("m", int(w.n(3))), Text: strings.Repeat("x", 1+int(w.n(200))),
+			Token: Hash{byte(w.n(8))}, From: []string{"", "Ann"}[w.n(2)]}
 	default:
 		return &Typing{Room: w.room(), On: w.n(2) == 0}
 	}
@@ -90,10 +91,20 @@ func (w *walk) step() {
 	if w.random.IntN(8) == 0 {
 		w.at.Time += w.random.Int64N(30_000)
 	}
-	if w.random.IntN(12) == 0 {
+	switch w.random.IntN(60) {
+	case 0, 1, 2, 3, 4:
 		w.gone(w.instance())
 		return
+	case 5:
+		w.at.Number++
+		w.state.Begin(w.at)
+		return
+	case 6:
+		w.at.Number++
+		w.state.Skip(w.at)
+		return
 	}
+	w.at.Again = w.random.IntN(10) == 0
 	c := Command{Conn: 1 + w.n(4), Action: w.action()}
 	if !c.Action.valid() {
 		w.t.Fatalf("random command %+v is not valid", c.Action)

@@ -6,19 +6,40 @@ import (
 	"slices"
 )
 
-// Decode decodes a snapshot. It refuses what no sequence of entries could have led to, and snapshots of other versions.
-func Decode(encoded []byte) (*State, error) {
+// ErrVersion is wrapped by the error of Decode for a State that another version of this program has made and that this
+// one can't continue.
+var ErrVersion = errors.New("the state needs another version of this program")
+
+// Decode decodes a snapshot. It refuses what no sequence of entries could have led to. Its error wraps ErrVersion if
+// another version of this program has encoded it, or if the State follows rules that this one does not know.
+func Decode(encoded []byte) (s *State, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s, err = nil, fmt.Errorf("decode snapshot: panic: %v", r)
+		}
+	}()
+	return decode(encoded, Rules)
+}
+
+// decode is Decode for a build that knows the rules up to a version.
+func decode(encoded []byte, rules uint64) (*State, error) {
 	if version := versionOf(encoded); version != snapshotVersion {
-		return nil, fmt.Errorf("decode snapshot: version %d, this instance reads version %d", version, snapshotVersion)
+		return nil, fmt.Errorf("decode snapshot: its format is version %d, this instance reads version %d: %w",
+			version, snapshotVersion, ErrVersion)
 	}
 	var saved snapshot
 	if err := decoding.Unmarshal(encoded, &saved); err != nil {
 		return nil, fmt.Errorf("decode snapshot: %w", err)
 	}
+	if saved.Rules > rules {
+		return nil, fmt.Errorf("decode snapshot: it follows rules %d, this instance knows up to rules %d: %w",
+			saved.Rules, rules, ErrVersion)
+	}
 	bounds := saved.Bounds.Bounds
 	bounds.setDefaults()
 	s := newState(bounds)
-	s.log = logState{chain: saved.Chain, last: saved.Last, time: saved.Time}
+	s.log = logState{id: saved.Log, parents: saved.Parents, chain: saved.Chain, last: saved.Last, time: saved.Time,
+		rules: saved.Rules}
 	s.seq = saved.Seq
 	if err := s.restore(&saved); err != nil {
 		return nil, fmt.Errorf("decode snapshot: %w", err)
@@ -38,8 +59,8 @@ func (s *State) restore(saved *snapshot) error {
 	if saved.Bounds.Bounds != s.bounds {
 		return errors.New("bound out of range")
 	}
-	if saved.Last.Seq > saved.Seq {
-		return errors.New("last line is ahead of the numbers given")
+	if saved.Last.Seq > saved.Seq || saved.Rules == 0 || len(saved.Parents) > maxParents {
+		return errors.New("position in the log out of range")
 	}
 	for i := range saved.Rooms {
 		if err := s.restoreRoom(&saved.Rooms[i]); err != nil {

@@ -85,7 +85,7 @@ func (c *Leave) apply(s *State, from origin) Outcome {
 // apply reports a change and leaves the State as it is.
 func (c *Typing) apply(s *State, from origin) Outcome {
 	u := s.UserOn(from.conn)
-	if u == nil || !slices.Contains(u.rooms, c.Room) {
+	if u == nil || !slices.Contains(u.rooms, c.Room) || from.again {
 		return Outcome{Code: NoName}
 	}
 	s.change(Change{Kind: Typed, User: u, Room: c.Room, On: c.On})

@@ -29,7 +29,10 @@ func newScript(t testing.TB) *script {
 func (s *script) do(instance string, c Command) string {
 	s.t.Helper()
 	s.at.Instance, s.at.Number, s.at.Time = instance, s.at.Number+1, s.at.Time+1
-	o, changes := s.state.Apply(s.at, &c)
+	o, changes, err := s.state.Apply(s.at, &c)
+	if err != nil {
+		s.t.Errorf("Apply(%+v, %+v) = %v", s.at, c.Action, err)
+	}
 	s.last = o
 	return describe(o, changes)
 }

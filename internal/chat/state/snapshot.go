@@ -13,6 +13,9 @@ type (
 	snapshot struct {
 		_       struct{} `cbor:",toarray"`
 		Version uint64
+		Rules   uint64
+		Log     uint32
+		Parents []branch
 		Chain   uint64
 		Last    Position
 		Seq     uint64
@@ -70,8 +73,8 @@ type (
 
 // Encode returns the State as a snapshot, which belongs to the caller.
 func (s *State) Encode() []byte {
-	saved := snapshot{Version: snapshotVersion, Chain: s.log.chain, Last: s.log.last, Seq: s.seq, Time: s.log.time,
-		Bounds: savedBounds{Bounds: s.bounds}}
+	saved := snapshot{Version: snapshotVersion, Rules: s.log.rules, Log: s.log.id, Parents: s.log.parents,
+		Chain: s.log.chain, Last: s.log.last, Seq: s.seq, Time: s.log.time, Bounds: savedBounds{Bounds: s.bounds}}
 	saved.Users = make([]savedUser, 0, len(s.users))
 	for _, id := range slices.Sorted(maps.Keys(s.users)) {
 		saved.Users = append(saved.Users, s.users[id].save())

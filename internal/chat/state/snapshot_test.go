@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -14,8 +15,9 @@ func TestSnapshotOfAnotherVersionIsRefused(t *testing.T) {
 	for _, version := range []byte{snapshotVersion - 1, snapshotVersion + 1} {
 		encoded := s.state.Encode()
 		encoded[1] = version
-		if _, err := Decode(encoded); err == nil || !strings.Contains(err.Error(), "this instance reads version 3") {
-			t.Errorf("Decode of version %d = %v, want an error that names both versions", version, err)
+		_, err := Decode(encoded)
+		if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "this instance reads version 3") {
+			t.Errorf("Decode of version %d = %v, want ErrVersion with both versions named", version, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -79,7 +80,9 @@ type Entry struct {
 	Instance string // the one that appended it
 	Epoch    uint64 // grows with every start of that instance
 	Number   uint64 // within the epoch
-	Time     int64  // when it was appended, by the clock of that instance, in Unix milliseconds
+	Index    uint64 // how many entries the log has up to this one
+	Time     int64  // when it was appended, by the clock of the bus, in Unix milliseconds; 0: not known
+	Again    bool   // its instance has acknowledged it as part of another log, whose end this one lacks
 	Body     []byte // an encoded Command; never modified
 }
 
@@ -126,10 +129,12 @@ const (
 	Freed                      // the user has lost its nickname
 )
 
-// New returns a State without users.
+// New returns a State without users, which follows the newest rules.
 func New(b Bounds) *State {
 	b.setDefaults()
-	return newState(b)
+	s := newState(b)
+	s.log.rules = Rules
+	return s
 }
 
 func newState(b Bounds) *State {
@@ -147,16 +152,32 @@ func newState(b Bounds) *State {
 }
 
 // Apply applies a command, which is the decoded body of e. The Changes are valid until the next entry is applied.
-func (s *State) Apply(e Entry, c *Command) (Outcome, []Change) {
+//
+// An error says that the command was skipped: the rules that the State follows do not know it, or applying it panicked,
+// which is a defect of this program. It is the same on every instance. The Outcome's code is then Unavailable.
+func (s *State) Apply(e Entry, c *Command) (o Outcome, changes []Change, err error) {
 	s.begin(e)
-	o := c.Action.apply(s, origin{ConnID{e.Instance, c.Conn}, e.Time})
-	return o, s.changes
+	if a, ok := c.Action.(laterAction); ok && s.log.rules < a.since() {
+		return Outcome{Code: Unavailable}, nil, fmt.Errorf("%w: %T under rules %d", errUnknown, a, s.log.rules)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			o, changes, err = Outcome{Code: Unavailable}, nil, fmt.Errorf("apply %T: panic: %v", c.Action, r)
+		}
+	}()
+	o = c.Action.apply(s, origin{ConnID{e.Instance, c.Conn}, e.Time, e.Again})
+	return o, s.changes, nil
 }
+
+// Skip advances the log by an entry whose body is no command that this build knows. All instances have the same
+// positions afterwards, whether they know the command or not.
+func (s *State) Skip(e Entry) { s.begin(e) }
 
 // origin is where and when a command was appended.
 type origin struct {
-	conn ConnID
-	time int64
+	conn  ConnID
+	time  int64
+	again bool // see Entry
 }
 
 // Gone applies the end of an instance: all users that were connected there are disconnected. at is the entry of the log

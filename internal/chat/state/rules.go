@@ -1,0 +1,26 @@
+package state
+
+// Rules is the newest version of the rules that this build knows. The rules are everything that decides what an entry
+// does to a State: the kinds of commands, their limits, and what apply does. Builds of different versions run in one
+// cluster, so a State follows the version that it carries, never that of the build: until the log raises it, a newer
+// build applies entries by the older rules.
+//
+// A change of the rules takes the next version. What it changes asks State.Rules, and a kind of command that it adds is
+// a laterAction. The older rules stay in the code as long as a cluster may follow them.
+const Rules = 1
+
+// Rules returns the version of the rules that the State follows.
+func (s *State) Rules() uint64 { return s.log.rules }
+
+// Raise has the State follow a version of the rules from the entry at on. All members of the cluster know it.
+func (s *State) Raise(at Entry, version uint64) {
+	s.begin(at)
+	s.log.rules = max(s.log.rules, version)
+}
+
+// laterAction is an action that was added after version 1 of the rules. Instances skip it until the State follows the
+// version that added it.
+type laterAction interface {
+	Action
+	since() uint64
+}
