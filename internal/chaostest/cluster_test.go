@@ -28,11 +28,12 @@ type cluster struct {
 	others []func() chatcheck.Record
 }
 
+// sendEvery returns the time between two messages of a sender.
+func sendEvery() time.Duration { return scaled(150*time.Millisecond, 400*time.Millisecond) }
+
 const (
 	// senders is how many users send messages: some at each instance.
 	senders = 6
-	// sendEvery is the time between two messages of a sender.
-	sendEvery = 150 * time.Millisecond
 	// maxOutstanding is how many messages of a sender may wait for their acknowledgement. Without a bound
 	// a machine that is too slow would be given ever more to do.
 	maxOutstanding = 50
@@ -93,7 +94,7 @@ func (c *cluster) send(t *testing.T) (acknowledged *atomic.Int64, stop func()) {
 	var group sync.WaitGroup
 	for _, user := range c.users[:senders] {
 		group.Go(func() {
-			ticker := time.NewTicker(sendEvery)
+			ticker := time.NewTicker(sendEvery())
 			defer ticker.Stop()
 			outstanding := make(chan struct{}, maxOutstanding)
 			for {

@@ -21,7 +21,8 @@ func TestOneOfTwoRequestsForANicknameWins(t *testing.T) {
 	t.Parallel()
 	cluster := newCluster(t, longHold)
 	cluster.start(t, startProcess, "a", "b")
-	const rounds, pairs = 1000, 10
+	const pairs = 10
+	rounds := scaled(1000, 200)
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	wins := make([]int, len(cluster.instances))
