@@ -188,6 +188,7 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 		p.counters.Batches++
 		p.counters.BatchBytes += uint64(size)
 		o.lastBatchAt = now
+		p.signs.batchSent(now)
 		if m.envelope.Epoch == o.epoch {
 			p.outbox.published(m.envelope.First, m.count, now)
 		}

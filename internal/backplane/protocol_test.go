@@ -30,6 +30,7 @@ type simNode struct {
 	due       time.Time // when the last of queue is delivered
 	sending   bool
 	cut, dead bool
+	refused   uint8 // kind of the envelopes that the bus does not take
 }
 
 // event is something that happens at a time. Of two at one time the one scheduled first comes first.
@@ -163,7 +164,7 @@ func (n *simNode) send() {
 	n.sending = true
 	n.sim.after(n.sim.delay(), func() {
 		err := errors.New("cut off")
-		if !n.cut && !n.dead {
+		if !n.cut && !n.dead && m.envelope.Kind != n.refused {
 			err = nil
 			n.sim.publish(&m)
 		}
@@ -284,5 +285,27 @@ func TestSimulationFollowsFromItsSeed(t *testing.T) {
 	runStory(t, second)
 	if len(first.trace) < 100 || !slices.Equal(first.trace, second.trace) {
 		t.Errorf("two runs of one seed have %d and %d effects, want the same", len(first.trace), len(second.trace))
+	}
+}
+
+// A sign of life that failed is not missed once the instance publishes again, so that none is due.
+func TestInstanceThatPublishesIsNotCutOff(t *testing.T) {
+	s := newSimulation(1)
+	a, b := s.start("a"), s.start("b")
+	for _, n := range []*simNode{a, b} {
+		n.setConnected(s.now, true)
+	}
+	s.run(20 * time.Second)
+	b.refused = kindSign
+	s.run(10 * time.Second)
+	if !b.report.status.CutOff {
+		t.Error("not cut off although the bus takes no sign of life")
+	}
+	for i := range 10 {
+		b.say(t, fmt.Sprint(i))
+		s.run(300 * time.Millisecond)
+	}
+	if b.report.status.CutOff {
+		t.Error("cut off although everything that is published comes back")
 	}
 }

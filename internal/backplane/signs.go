@@ -110,6 +110,18 @@ func (s *signs) signSent(now time.Time, err error) {
 	}
 }
 
+// batchSent notes that the bus has taken a batch, which is a sign of life as well: what was due is no
+// longer, or waits from now on.
+func (s *signs) batchSent(now time.Time) {
+	switch {
+	case s.dueSince.IsZero():
+	case s.queued:
+		s.dueSince = now
+	default:
+		s.dueSince = time.Time{}
+	}
+}
+
 // takeSign takes another instance's sign of life, or this one's own while it is alone. The sign says how
 // far its sender has followed the log.
 func (p *protocol) takeSign(now time.Time, e *envelope) {
