@@ -1,6 +1,9 @@
 package simulation
 
 import (
+	"slices"
+	"strings"
+
 	"chatapp/internal/chat/state"
 )
 
@@ -35,42 +38,31 @@ func (d *display) receive(p *packet) {
 	case "history":
 		d.history(p)
 	case "user message":
-		var meta struct{ ID, Room, CID, Replaces string }
-		p.decode(2, &meta)
-		r := d.room(meta.Room)
-		r.lines = append(r.lines, meta.ID)
-		delete(d.provisional, meta.CID)
-		delete(d.provisional, meta.Replaces)
+		r := d.room(p.field("room"))
+		r.lines = append(r.lines, p.field("id"))
+		delete(d.provisional, p.field("replaces"))
+		delete(d.provisional, p.field("cid"))
 	case "announcement":
 		d.announcement(p)
 	case "nicknames":
-		var names map[string]string
-		var meta struct{ Room string }
-		p.decode(0, &names)
-		p.decode(1, &meta)
-		r := d.room(meta.Room)
-		r.roster = make(map[string]bool, len(names))
-		for name := range names {
+		r := d.room(p.field("room"))
+		r.roster = make(map[string]bool, len(p.list))
+		for _, name := range p.list {
 			r.roster[name] = true
 		}
 	case "provisional":
-		var meta struct{ Key, Room string }
-		p.decode(2, &meta)
-		d.provisional[meta.Key] = meta.Room
+		d.provisional[p.field("key")] = p.field("room")
+	case "withdrawn":
+		delete(d.provisional, p.field("key"))
 	}
 }
 
 // history replaces what is shown of a room.
 func (d *display) history(p *packet) {
-	var h struct{ Messages []struct{ ID string } }
-	p.decode(1, &h)
-	name, at := p.text(0), sequence(p.text(2))
-	r := &shownRoom{since: at, roster: d.room(name).roster}
-	for i := range h.Messages {
-		if i == 0 {
-			r.since = sequence(h.Messages[0].ID) - 1
-		}
-		r.lines = append(r.lines, h.Messages[i].ID)
+	name := strings.SplitN(p.text, `"`, 5)[3] // ["history","lobby",...
+	r := &shownRoom{since: sequence(p.offset), roster: d.room(name).roster, lines: slices.Clone(p.list)}
+	if len(p.list) > 0 {
+		r.since = sequence(p.list[0]) - 1
 	}
 	d.rooms[name] = r
 	for key, room := range d.provisional {
@@ -81,26 +73,23 @@ func (d *display) history(p *packet) {
 }
 
 func (d *display) announcement(p *packet) {
-	var meta struct {
-		Kind, Name, Was, Room, ID string
-		Names, IDs                []string
-	}
-	p.decode(1, &meta)
-	if meta.ID == "" {
+	id := p.field("id")
+	if id == "" {
 		return // a refusal
 	}
-	if len(meta.Names) == 0 {
-		meta.Names, meta.IDs = []string{meta.Name}, []string{meta.ID}
+	names, ids := p.strings("names"), p.strings("ids")
+	if len(names) == 0 {
+		names, ids = []string{p.field("name")}, []string{id}
 	}
-	r := d.room(meta.Room)
-	r.lines = append(r.lines, meta.IDs...)
-	for _, name := range meta.Names {
+	r := d.room(p.field("room"))
+	r.lines = append(r.lines, ids...)
+	for _, name := range names {
 		switch {
 		case r.roster == nil:
-		case meta.Kind == "leave":
+		case p.field("kind") == "leave":
 			delete(r.roster, name)
 		default:
-			delete(r.roster, meta.Was)
+			delete(r.roster, p.field("was"))
 			r.roster[name] = true
 		}
 	}

@@ -110,7 +110,7 @@ var kinds = []fault{
 		h.link.silent = true
 		return h.heal
 	}},
-	{"dead link", 0, func(f *faults, h *host) func() {
+	{"dead link", 3, func(f *faults, h *host) func() {
 		h.link.deaf = true
 		return func() {}
 	}},

@@ -15,7 +15,32 @@ type host struct {
 	instance *instance // nil: none runs
 	paused   bool
 	deferred []func() // what comes to a paused instance
+	hanging  []func() // calls of the bus that wait for the connection
 	lives    int
+}
+
+// publishTimeout is how long a node waits for the bus to take a message.
+const publishTimeout = 10 * time.Second
+
+// hang lets a call wait until the connection is there again, or the caller's patience is at its end.
+func (h *host) hang(i *instance, done func(arrives bool, err error)) {
+	over := false
+	end := func(arrives bool, err error) {
+		if !over {
+			over = true
+			done(arrives, err)
+		}
+	}
+	h.world.after(publishTimeout, func() { end(false, errTimeout) })
+	h.hanging = append(h.hanging, func() {
+		h.world.after(h.world.upTo(time.Second), func() {
+			if h.instance == i && h.world.chance(0.5) {
+				end(true, nil)
+			} else {
+				end(false, errCut)
+			}
+		})
+	})
 }
 
 // link is the connection between a host and the topic.
@@ -142,6 +167,11 @@ func (h *host) heal() {
 	}
 	h.world.tell(h.name, "has its connection back")
 	h.link = link{deaf: h.link.deaf}
+	hanging := h.hanging
+	h.hanging = nil
+	for _, f := range hanging {
+		f()
+	}
 	if h.instance != nil {
 		h.instance.receiver.schedule()
 	}
@@ -199,8 +229,9 @@ const maxRepeated = 8
 
 func (r *receiver) deliver() {
 	h, s := r.host(), r.subscription
-	if !r.receiving || s == nil || len(s.queue) == 0 || h.link.silent || h.link.deaf || h.link.receiveCut {
-		r.schedule()
+	if !r.receiving || s == nil || len(s.queue) == 0 || s.queue[0].at > h.world.now() ||
+		h.link.silent || h.link.deaf || h.link.receiveCut {
+		r.schedule() // things have changed since
 		return
 	}
 	p := s.queue[0].parcel

@@ -35,7 +35,8 @@ func newInstance(h *host) *instance {
 	i.sockets = socketio.NewServer(socketio.Options{Recovery: i.chat.Recovery()})
 	i.engine = engineio.NewServer(i.sockets, engineio.Options{})
 	m := machine{i}
-	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger}, i.receiver.receiveAgain)
+	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger,
+		Connected: func() bool { return i.engine.Connected() > 0 }}, i.receiver.receiveAgain)
 	node := i.driver.Node()
 	i.chat.Attach(i.sockets.Of("/"), chat.Backplane{
 		Instance: h.name, Log: node, Suspect: node.Suspect, Cluster: i.cluster,
@@ -141,12 +142,11 @@ func (i *instance) pump() {
 func (i *instance) publish(o *backplane.Outgoing) {
 	h, w := i.host, i.host.world
 	weather := w.topic.weather
-	there, back := h.delay(), h.delay()
 	arrives, err := true, error(nil)
 	switch {
 	case h.link.sendCut && w.chance(0.5):
-		arrives, err = false, errTimeout
-		there, back = 10*time.Second, 0
+		h.hang(i, func(arrives bool, err error) { i.published(o, arrives, err) })
+		return
 	case h.link.sendCut:
 		arrives, err = false, errCut
 	case w.chance(weather.busy):
@@ -154,22 +154,28 @@ func (i *instance) publish(o *backplane.Outgoing) {
 	case w.chance(weather.failing):
 		arrives, err = w.chance(0.5), errCut
 	}
-	w.after(there, func() {
+	w.after(h.delay(), func() {
 		if h.link.sendCut && arrives && err == nil {
 			arrives, err = false, errCut
 		}
-		if w.topic.missing && arrives {
-			arrives, err = false, errMissing
-		}
-		if arrives {
-			w.topic.put(o.Message)
-		}
-		h.later(i, back, func() {
-			pause := i.driver.Published(o, err)
-			h.later(i, pause, func() {
-				i.sending = false
-				i.pump()
-			})
+		i.published(o, arrives, err)
+	})
+}
+
+// published is called when a message has got as far as the topic, or not.
+func (i *instance) published(o *backplane.Outgoing, arrives bool, err error) {
+	h, w := i.host, i.host.world
+	if w.topic.missing && arrives {
+		arrives, err = false, errMissing
+	}
+	if arrives {
+		w.topic.put(o.Message)
+	}
+	h.later(i, h.delay(), func() {
+		pause := i.driver.Published(o, err)
+		h.later(i, pause, func() {
+			i.sending = false
+			i.pump()
 		})
 	})
 }

@@ -52,8 +52,6 @@ var knownDefects = []struct {
 	name string
 	is   func(*judge, Kind) bool
 }{
-	{"provisional lines stay beside the real ones",
-		func(_ *judge, k Kind) bool { return k == Provisional }},
 	{"an instance bootstraps a cluster beside silent members",
 		func(j *judge, k Kind) bool { return j.bootstraps > 0 && (k == Twice || k == Lost || k == Display) }},
 }

@@ -1,27 +1,30 @@
 package simulation
 
 import (
-	"encoding/json"
+	"bytes"
 	"strconv"
 	"strings"
 )
 
-// packet is what a user was sent.
+// packet is what a user was sent. The texts in a simulation have no quotation marks, so that the fields of a packet are
+// found by their names, which takes a tenth of the time of decoding it.
 type packet struct {
-	kind  byte // '0' connected, '1' disconnected, '2' event, '3' acknowledgement
-	id    int  // of an acknowledgement
-	event string
-	args  []json.RawMessage
+	kind   byte   // '0' connected, '1' disconnected, '2' event, '3' acknowledgement
+	id     int    // of an acknowledgement
+	event  string // its name
+	offset string // the last argument, if that is a string
+	text   string
+	list   []string // what it is about: ids of the lines of a history, names of a roster
 }
 
 // read decodes a packet of Socket.IO. What several users have received is decoded once.
-func (w *world) read(data []byte) packet {
-	if p, ok := w.parsed[&data[0]]; ok {
+func (w *world) read(data []byte) *packet {
+	if p := w.parsed[&data[0]]; p != nil {
 		return p
 	}
 	p := parse(data)
 	if p.kind == '2' {
-		if len(w.parsed) >= 64 {
+		if len(w.parsed) >= 256 {
 			clear(w.parsed)
 		}
 		w.parsed[&data[0]] = p
@@ -29,44 +32,72 @@ func (w *world) read(data []byte) packet {
 	return p
 }
 
-func parse(data []byte) packet {
-	p := packet{kind: data[0]}
-	text := string(data[1:])
+func parse(data []byte) *packet {
+	p := &packet{kind: data[0]}
+	rest := data[1:]
 	switch p.kind {
-	case '0':
-		p.args = []json.RawMessage{json.RawMessage(text)}
-		return p
 	case '3':
-		if i := strings.IndexByte(text, '['); i >= 0 {
-			p.id, _ = strconv.Atoi(text[:i])
-			text = text[i:]
+		i := bytes.IndexByte(rest, '[')
+		p.id, _ = strconv.Atoi(string(rest[:i]))
+	case '2':
+		end := bytes.IndexByte(rest[2:], '"') + 2
+		p.event = string(rest[2:end])
+		if p.event == "status" {
+			return p
 		}
 	}
-	_ = json.Unmarshal([]byte(text), &p.args) // the server's own encoder made it
-	if p.kind == '2' && len(p.args) > 0 {
-		p.event, p.args = p.text(0), p.args[1:]
+	p.text = string(rest)
+	if text, ok := strings.CutSuffix(p.text, `"]`); ok {
+		p.offset = text[strings.LastIndexByte(text, '"')+1:]
+	}
+	switch p.event {
+	case "history":
+		p.list = fields(p.text, `"id":"`)
+	case "nicknames":
+		people, _, _ := strings.Cut(p.text, "},{")
+		for i, name := range strings.Split(people, `"`) {
+			if i >= 5 && i%4 == 1 { // ["nicknames",{"name":"name",...
+				p.list = append(p.list, name)
+			}
+		}
 	}
 	return p
 }
 
-// text returns an argument that is a string; "" for another.
-func (p *packet) text(i int) string {
-	var s string
-	p.decode(i, &s)
-	return s
-}
-
-// decode decodes an argument, if there is one.
-func (p *packet) decode(i int, v any) {
-	if i < len(p.args) {
-		_ = json.Unmarshal(p.args[i], v) // another type leaves v as it is
+// fields returns the values of all fields that begin with key, which includes the quotation mark before the value.
+func fields(text, key string) (values []string) {
+	for {
+		_, after, ok := strings.Cut(text, key)
+		if !ok {
+			return values
+		}
+		end := strings.IndexByte(after, '"')
+		values = append(values, after[:end])
+		text = after[end:]
 	}
 }
 
-// offset returns the last argument if that is a string: the position behind the event.
-func (p *packet) offset() string {
-	if n := len(p.args); n > 0 && p.args[n-1][0] == '"' {
-		return p.text(n - 1)
+// field returns the value of the first field of a name that is a string; "" if there is none.
+func (p *packet) field(name string) string {
+	_, after, ok := strings.Cut(p.text, `"`+name+`":"`)
+	if !ok {
+		return ""
 	}
-	return ""
+	return after[:strings.IndexByte(after, '"')]
 }
+
+// strings returns the value of the first field of a name that is a list of strings.
+func (p *packet) strings(name string) []string {
+	_, after, ok := strings.Cut(p.text, `"`+name+`":[`)
+	if !ok {
+		return nil
+	}
+	list, _, _ := strings.Cut(after, "]")
+	if list == "" {
+		return nil
+	}
+	return strings.Split(strings.Trim(list, `"`), `","`)
+}
+
+// ok reports whether an acknowledgement grants what was requested.
+func (p *packet) ok() bool { return strings.Contains(p.text, `{"ok":true`) }

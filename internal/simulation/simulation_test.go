@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"flag"
+	"runtime"
 	"runtime/debug"
 	"testing"
 	"testing/cryptotest"
@@ -28,6 +29,7 @@ func run(t *testing.T, seed uint64, tell bool) (result simulation.Result) {
 // story.
 func TestSeeds(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the goroutines of a run wait for each other
 	if *oneSeed > 0 {
 		r := run(t, *oneSeed, true)
 		t.Logf("seed %d: %d messages acknowledged, %d entries applied\n%s", r.Seed, r.Messages, r.Applied, r.Story)

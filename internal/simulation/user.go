@@ -67,9 +67,8 @@ func newUser(w *world, number int) *user {
 
 func (u *user) who() string { return fmt.Sprint("user ", u.number) }
 
-// isPage reports whether the user has this server's page, which keeps the resume token. Others have a client of their
-// own that only knows Socket.IO's connection state recovery, and does not write again what it wrote under another
-// name.
+// isPage reports whether the user has this server's page, which keeps the resume token, and sends again what was not
+// acknowledged. Others have a client of their own that knows Socket.IO's connection state recovery and nothing else.
 func (u *user) isPage() bool { return u.number%4 != 3 }
 
 // wake lets the user do something, and wakes it again.
@@ -141,11 +140,12 @@ func (u *user) connect() {
 		a.PID = "" // by the raw WebSocket
 	}
 	if !u.isPage() {
-		a.Token = ""
+		a.Token, u.outbox = "", nil
 	}
 	if w.chance(0.1) {
 		a.Offset = "" // the page was loaded again
 	}
+	clear(u.display.provisional)
 	if a.Offset == "" {
 		u.display = newDisplay()
 	}
@@ -185,7 +185,10 @@ func (u *user) lose(why string) {
 // send sends a packet. It reaches a paused instance when that goes on.
 func (u *user) send(text string) {
 	conn := u.place.conn
-	u.place.host.within(u.place.instance, func() { conn.Send(engineio.Message{Data: []byte(text)}) })
+	u.place.host.within(u.place.instance, func() {
+		u.world.ending = u.world.ending || text[0] == '0' // the socket that is recovered
+		conn.Send(engineio.Message{Data: []byte(text)})
+	})
 }
 
 // ask sends an event with arguments, which are JSON.
@@ -258,18 +261,16 @@ func (u *user) take() bool {
 		p := u.world.read(m.Data)
 		switch p.kind {
 		case '0':
-			var connected struct{ PID string }
-			p.decode(0, &connected)
-			u.auth.PID = connected.PID
+			u.auth.PID = p.field("pid")
 		case '1':
 			over = true
 		case '2':
-			u.receive(&p)
+			u.receive(p)
 		case '3':
 			r, ok := u.asked[p.id]
 			delete(u.asked, p.id)
 			if ok {
-				u.answered(&r, &p)
+				u.answered(&r, p)
 			}
 		}
 	}
@@ -281,31 +282,19 @@ func (u *user) take() bool {
 	return !over
 }
 
-// answer is what all acknowledgements have in common.
-type answer struct {
-	OK    bool
-	Code  string
-	ID    string
-	Name  string
-	Token string
-}
-
 func (u *user) answered(r *request, p *packet) {
-	var a answer
 	switch r.event {
 	case "nickname":
-		p.decode(1, &a)
-		if a.OK {
-			u.named(a.Name)
-			if a.Token != "" {
-				u.auth.Token = a.Token
+		if p.ok() {
+			u.named(p.field("name"))
+			if token := p.field("token"); token != "" && u.isPage() {
+				u.auth.Token = token
 			}
 		}
 	case "user message":
-		p.decode(0, &a)
-		u.messageAnswered(r.message, &a)
+		u.messageAnswered(r.message, p)
 	case "leave":
-		if p.decode(0, &a); a.OK {
+		if p.ok() {
 			if r.room == lobby {
 				u.name, u.auth.Token = "", ""
 				delete(u.display.rooms, side)
@@ -321,16 +310,16 @@ func (u *user) named(name string) {
 	u.held[name] = true
 }
 
-func (u *user) messageAnswered(m *message, a *answer) {
+func (u *user) messageAnswered(m *message, p *packet) {
 	w := u.world
 	i := slices.Index(u.outbox, m)
 	switch {
-	case a.OK:
-		w.judge.acknowledged(u, m, a.ID)
-	case a.Code == "not_in_room":
-		w.tell(u.who(), "learns that %s is refused: %s", m.cid, a.Code)
+	case p.ok():
+		w.judge.acknowledged(u, m, p.field("id"))
+	case p.field("code") == "not_in_room":
+		w.tell(u.who(), "learns that %s is refused: not in the room", m.cid)
 	default: // it is sent again: now, if there is a reason to believe that it helps, or on the next connection
-		w.tell(u.who(), "learns that %s is refused for now: %s", m.cid, a.Code)
+		w.tell(u.who(), "learns that %s is refused for now: %s", m.cid, p.field("code"))
 		return
 	}
 	if i >= 0 {
@@ -340,39 +329,25 @@ func (u *user) messageAnswered(m *message, a *answer) {
 
 // receive takes an event.
 func (u *user) receive(p *packet) {
-	if offset := p.offset(); offset != "" {
-		u.auth.Offset = offset
+	if p.offset != "" {
+		u.auth.Offset = p.offset
 	}
-	switch p.event {
-	case "session":
-		var s struct {
-			Name  string
-			Rooms []string
-			Code  string
-			Token string
-		}
-		p.decode(0, &s)
-		switch {
-		case s.Name != "":
-			if s.Token != "" {
-				u.auth.Token = s.Token
-			}
-			wasNamed := u.name == s.Name
-			u.named(s.Name)
-			if !wasNamed {
-				u.resend()
-			}
-			if !slices.Contains(s.Rooms, side) {
-				delete(u.display.rooms, side)
-			}
-		default:
-			u.name = ""
-			delete(u.display.rooms, side)
-			if !u.isPage() {
-				u.outbox, u.auth.Token = nil, ""
-			}
-		}
-	default:
+	if p.event != "session" {
 		u.display.receive(p)
+		return
+	}
+	name := p.field("name")
+	if name == "" {
+		u.name = ""
+		delete(u.display.rooms, side)
+		return
+	}
+	wasNamed := u.name == name
+	u.named(name)
+	if !wasNamed {
+		u.resend()
+	}
+	if !slices.Contains(p.strings("rooms"), side) {
+		delete(u.display.rooms, side)
 	}
 }

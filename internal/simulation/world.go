@@ -19,7 +19,8 @@ const (
 // world is one run.
 type world struct {
 	random *rand.Rand
-	start  time.Time
+	at     time.Duration // since the beginning
+	ending bool          // this step may have ended a session, which takes a goroutine
 	events schedule
 	topic  *topic
 	hosts  []*host
@@ -28,7 +29,7 @@ type world struct {
 	judge  judge
 	story  *story // nil: nobody will read it
 	trace  trace
-	parsed map[*byte]packet // of messages that several users have received
+	parsed map[*byte]*packet // of messages that several users have received
 }
 
 // Result is the outcome of a run.
@@ -45,7 +46,7 @@ type Result struct {
 // Run lives the life that follows from a seed. It must be called in a bubble of testing/synctest, and with a source
 // of crypto/rand that follows from the seed as well.
 func Run(seed uint64, tell bool) Result {
-	w := &world{random: rand.New(rand.NewPCG(seed, 1)), start: time.Now(), parsed: make(map[*byte]packet)}
+	w := &world{random: rand.New(rand.NewPCG(seed, 1)), parsed: make(map[*byte]*packet)}
 	if tell {
 		w.story = &story{world: w}
 	}
@@ -87,12 +88,15 @@ func (w *world) run(d time.Duration) {
 		if run == nil || at > d {
 			return
 		}
-		if wait := at - w.now(); wait > 0 {
-			time.Sleep(wait)
-			synctest.Wait()
+		if wait := at - w.at; wait > 0 {
+			time.Sleep(wait) // the timers that are due before have run, and what they have called has returned
+			w.at = at
 		}
 		run()
-		synctest.Wait()
+		if w.ending {
+			synctest.Wait()
+			w.ending = false
+		}
 		for _, h := range w.hosts {
 			h.pump()
 		}
@@ -100,7 +104,7 @@ func (w *world) run(d time.Duration) {
 }
 
 // now is how long the run has lasted.
-func (w *world) now() time.Duration { return time.Since(w.start) }
+func (w *world) now() time.Duration { return w.at }
 
 // after has something happen later.
 func (w *world) after(d time.Duration, run func()) { w.events.push(w.now()+d, run) }
