@@ -73,13 +73,18 @@
 //	go test ./internal/simulation -run TestSeeds -from 1000 -seeds 500
 //	go test ./internal/simulation -run TestSeeds -seed 1017 -v
 //
-// # Running the fuzz targets and the long chaos run
+// # Running the fuzz targets and the long runs
 //
 // Every decoder of foreign bytes has a fuzz target. One target at a time runs for as long as -fuzztime says; a failing
 // input is written to the package's testdata/fuzz, and is committed with its fix:
 //
 //	git grep -n 'func Fuzz'
 //	go test -run '^$' -fuzz '^FuzzPacket$' -fuzztime 10m ./internal/socketio
+//
+// Some tests of the chat run longer where the environment says so: CHAT_TEST_SEEDS is the number of random schedules,
+// CHAT_TEST_USERS that of the users on each of three instances who must all receive one sequence.
+//
+//	CHAT_TEST_SEEDS=1000 CHAT_TEST_USERS=100 go test -run 'RandomSchedules|OneSequence' -timeout 2h ./internal/chat
 //
 // The chaos tests kill, pause and cut off processes under load, on the emulator. The long form has 300 users and faults
 // of full length:

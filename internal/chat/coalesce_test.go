@@ -101,9 +101,10 @@ func TestHundredsOfUsersAreAnnouncedOneByOne(t *testing.T) {
 		p := &page{}
 		p.open(&a.site)
 		p.until("how the cluster is", "status")
-		for range listeners - 1 {
-			a.visit("")
-		}
+		// The others cost the chat as much as if they were here, and the test nothing.
+		a.mu.Lock()
+		a.local.rooms[state.Lobby].listeners[state.V09] += listeners - 1
+		a.mu.Unlock()
 		for i := range people {
 			c.put("z", claimOf(uint64(i), fmt.Sprint("Guest ", i)))
 		}

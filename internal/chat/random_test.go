@@ -28,12 +28,15 @@ func TestRandomSchedules(t *testing.T) {
 	}
 }
 
-// seeds are those of CHAT_TEST_SEEDS, a number of them, or a few.
-func seeds() uint64 {
-	if n, err := strconv.ParseUint(os.Getenv("CHAT_TEST_SEEDS"), 10, 32); err == nil {
+// seeds are as many as CHAT_TEST_SEEDS says, or a few.
+func seeds() uint64 { return uint64(number("CHAT_TEST_SEEDS", 3)) }
+
+// number returns the number in an environment variable, which makes a test longer than it need be for every change.
+func number(variable string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil && n > 0 {
 		return n
 	}
-	return 8
+	return otherwise
 }
 
 // schedule is a run with a seed.
