@@ -31,20 +31,28 @@ var table = map[string]rule{
 	"cmd/loadtest":       {ours: []string{"internal/chatcheck", "internal/chatclient"}},
 	"cmd/loadtest/floor": {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/worker": {
-		ours: []string{"internal/engineio", "internal/socketio", "internal/chat", "internal/backplane",
+		ours: []string{"internal/allowance", "internal/engineio", "internal/socketio", "internal/chat",
+			"internal/tokenbucket", "internal/backplane",
 			"internal/backplane/inprocess", "internal/backplane/servicebus", "web"},
 		outside: []string{"go.opentelemetry.io",
 			"github.com/prometheus/client_golang"},
 	},
-	"internal/engineio":            {outside: []string{"github.com/gorilla/websocket"}},
-	"internal/socketio":            {ours: []string{"internal/engineio", "internal/timerheap"}},
+	"internal/allowance": {ours: []string{"internal/tokenbucket"}},
+	"internal/engineio": {
+		ours:    []string{"internal/allowance", "internal/tokenbucket"},
+		outside: []string{"github.com/gorilla/websocket"},
+	},
+	"internal/socketio": {
+		ours: []string{"internal/allowance", "internal/engineio", "internal/timerheap"},
+	},
 	"internal/socketio/echoserver": {ours: []string{"internal/engineio", "internal/socketio"}},
 	"internal/socketio/socketiotest": {
 		ours:    []string{"internal/engineio", "internal/socketio"},
 		outside: []string{"github.com/gorilla/websocket"},
 	},
 	"internal/chat": {
-		ours: []string{"internal/chat/state", "internal/socketio", "internal/timerheap", "internal/tokenbucket"},
+		ours: []string{"internal/allowance", "internal/chat/state", "internal/socketio", "internal/timerheap",
+			"internal/tokenbucket"},
 	},
 	"internal/chat/state": {
 		outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"},

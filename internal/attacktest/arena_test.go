@@ -99,7 +99,7 @@ func (m *message) object(i int) map[string]any {
 func (c *client) emit(event string, args ...any) bool { return c.write(event, 0, args) }
 
 func (c *client) write(event string, id int, args []any) bool {
-	object := map[string]any{"event": event, "args": args}
+	object := map[string]any{"event": event, "args": append([]any{}, args...)}
 	if id > 0 {
 		object["id"] = id
 	}

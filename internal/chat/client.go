@@ -8,7 +8,6 @@ import (
 
 	"chatapp/internal/chat/state"
 	"chatapp/internal/socketio"
-	"chatapp/internal/tokenbucket"
 )
 
 // client is a socket here, with or without a nickname. There may be tens of thousands, so it is kept small.
@@ -29,7 +28,7 @@ type client struct {
 	ended    bool
 	rooms    []string // that it listens to
 	ahead    *ahead   // it has received more of the log than this instance has applied; nil: the usual case
-	budget   budget
+	usage    *usage
 	typingIn *typingIn // nil: its user is not displayed as typing
 }
 
@@ -39,9 +38,6 @@ type claims struct {
 	overtaken bool            // see resumption.overtaken
 	requested *state.Nickname // requested in the 4.x protocol while a claim was pending; nil: none
 }
-
-// budget limits what a client may request.
-type budget struct{ messages, others tokenbucket.Bucket }
 
 // typingIn is the room in which a client's user is displayed as typing.
 type typingIn struct {

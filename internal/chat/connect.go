@@ -27,6 +27,12 @@ func (c *Chat) connect(s *socketio.Socket) {
 		return
 	}
 	cl := c.local.add(s, assigned)
+	if _, ok := c.local.takeRequest(cl); !ok {
+		// Joining costs as much as a request, and a client can join again and again. The first time is always free.
+		delete(c.local.byConn, cl.conn)
+		c.out.refuse(cl, "joined too often")
+		return
+	}
 	recovered, _ := s.Data().(*known)
 	s.SetData(cl)
 	user := c.identifyLocked(recovered, auth.Token, auth.PID)
@@ -111,6 +117,7 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 		return
 	}
 	delete(c.local.byConn, cl.conn)
+	c.local.closeUser(cl)
 	c.resumption.returned(cl)
 	for len(cl.rooms) > 0 {
 		c.ignoreLocked(cl, cl.rooms[0])

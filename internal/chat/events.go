@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"chatapp/internal/allowance"
 	"chatapp/internal/chat/state"
 	"chatapp/internal/socketio"
 )
@@ -86,6 +87,18 @@ func (c *Chat) allowNamedLocked(r *request) bool {
 		return false
 	}
 	return true
+}
+
+// allowRoomLocked reports whether a client may join a room: one that does not exist, only if it may make another.
+func (c *Chat) allowRoomLocked(r *request, room string) bool {
+	if c.state.Room(room) != nil {
+		return true
+	}
+	wait, ok := c.local.take(r.client, allowance.Rooms)
+	if !ok {
+		c.refuseRequestLocked(r, state.TooFast, wait)
+	}
+	return ok
 }
 
 // requestLocked appends the command of a client that waits for the outcome.
@@ -258,7 +271,7 @@ func (c *Chat) onJoin(r *request) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	if c.allowNamedLocked(r) {
+	if c.allowNamedLocked(r) && c.allowRoomLocked(r, room) {
 		c.requestLocked(r, &state.Join{Room: room, RoomLimit: uint64(c.options.MaxRooms)})
 	}
 }

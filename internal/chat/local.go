@@ -6,24 +6,18 @@ import (
 	"slices"
 	"time"
 
+	"chatapp/internal/allowance"
 	"chatapp/internal/chat/state"
 	"chatapp/internal/socketio"
-	"chatapp/internal/tokenbucket"
-)
-
-// Limits of what a client may request other than messages, for each request costs an entry or a look at the state.
-const (
-	requestsPerSecond = 5
-	requestsBurst     = 20
 )
 
 // localClients are the clients of this instance, and the rooms that they listen to. Chat.mu guards it.
 type localClients struct {
 	// Immutable once Chat.Attach has returned.
 	instance string
-	start    time.Time         // origin of the clients' buckets
-	messages tokenbucket.Limit // for each client
-	requests tokenbucket.Limit // for each client
+	limits   allowance.Limits // for each connection and for each user
+	users    *allowance.Table // by origin or token
+	start    time.Time        // origin of the connections' buckets
 
 	byConn   map[uint64]*client
 	rooms    map[string]*localRoom
@@ -41,10 +35,11 @@ type localRoom struct {
 }
 
 func newLocalClients(lastConn uint64, messageRate float64) localClients {
+	limits := clientLimitsOf(messageRate)
 	return localClients{
+		limits:   limits,
+		users:    allowance.NewTable(limits),
 		start:    time.Now(),
-		messages: tokenbucket.NewLimit(messageRate, 2*messageRate),
-		requests: tokenbucket.NewLimit(requestsPerSecond, requestsBurst),
 		byConn:   make(map[uint64]*client),
 		rooms:    make(map[string]*localRoom),
 		lastConn: lastConn,
@@ -54,7 +49,8 @@ func newLocalClients(lastConn uint64, messageRate float64) localClients {
 // add registers a socket.
 func (l *localClients) add(s *socketio.Socket, assigned *state.Nickname) *client {
 	l.lastConn++
-	cl := &client{socket: s, conn: l.lastConn, born: time.Now().UnixMilli(), assigned: assigned}
+	cl := &client{socket: s, conn: l.lastConn, born: time.Now().UnixMilli(), assigned: assigned,
+		usage: usageOf(s)}
 	if pid := s.PrivateID(); pid != "" {
 		cl.instance = state.HashOf(pid)
 	}
@@ -78,16 +74,6 @@ func (l *localClients) id(cl *client) state.ConnID {
 // sorted returns the clients in the order in which they have connected.
 func (l *localClients) sorted() []*client {
 	return slices.SortedFunc(maps.Values(l.byConn), func(a, b *client) int { return cmp.Compare(a.conn, b.conn) })
-}
-
-// takeMessage takes a message from a client's budget, or returns how long to wait.
-func (l *localClients) takeMessage(cl *client) (wait time.Duration, ok bool) {
-	return cl.budget.messages.Take(l.messages, time.Since(l.start))
-}
-
-// takeRequest takes another request from a client's budget, or returns how long to wait.
-func (l *localClients) takeRequest(cl *client) (wait time.Duration, ok bool) {
-	return cl.budget.others.Take(l.requests, time.Since(l.start))
 }
 
 func (l *localClients) makeRoom(name string) *localRoom {

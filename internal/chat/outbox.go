@@ -34,7 +34,7 @@ const maxSpare = 1024
 type effect struct {
 	kind   effectKind
 	socket *socketio.Socket
-	event  event        // of emit, broadcast and acknowledge, which has no name
+	event  event        // of emit, broadcast and acknowledge, which has no name; the name of refuse is its reason
 	shared *sharedEvent // of emit and broadcast, in place of event
 	rooms  []string     // of broadcast, join and leave; never modified. Nil: everybody
 	except [2]string    // of broadcast: rooms or ids of sockets; "": nothing
@@ -50,7 +50,9 @@ const (
 	acknowledge
 	join
 	leave
+	count // a refusal
 	disconnect
+	refuse
 )
 
 // event is an event's name and arguments.
@@ -120,6 +122,16 @@ func (o *outbox) disconnect(cl *client) {
 	o.queue = append(o.queue, effect{kind: disconnect, socket: cl.socket})
 }
 
+// countRefusal counts a refusal of a client's event.
+func (o *outbox) countRefusal(cl *client) {
+	o.queue = append(o.queue, effect{kind: count, socket: cl.socket})
+}
+
+// refuse closes a client's connection because of what it asks for.
+func (o *outbox) refuse(cl *client, reason string) {
+	o.queue = append(o.queue, effect{kind: refuse, socket: cl.socket, event: event{name: reason}})
+}
+
 // deliver performs what is queued. chatMu is Chat.mu, which the caller does not hold. Sockets are disconnected last and
 // without a lock: that calls Chat.disconnect.
 func (o *outbox) deliver(chatMu *sync.Mutex) {
@@ -168,6 +180,10 @@ func (o *outbox) perform(e *effect) {
 		e.socket.Join(e.rooms...)
 	case leave:
 		e.socket.Leave(e.rooms...)
+	case count:
+		e.socket.Refused()
+	case refuse:
+		e.socket.Refuse(e.event.name)
 	}
 }
 

@@ -51,6 +51,9 @@ func newRefusal(code state.Code, wait time.Duration) Refusal {
 // the time after which the client may try again, 0 if unknown.
 func (c *Chat) refuseLocked(cl *client, name string, ack socketio.Ack, code state.Code, wait time.Duration) {
 	c.counts.refusals[code]++
+	if code != state.Overloaded && code != state.Unavailable { // which are no fault of the client
+		c.out.countRefusal(cl)
+	}
 	refusal := newRefusal(code, wait)
 	switch {
 	case ack.Wanted() && (name == "nickname" || name == "rename"):

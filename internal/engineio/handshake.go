@@ -41,13 +41,7 @@ func (h *Handshake) Header() http.Header {
 }
 
 func (s *Server) newHandshake(r *http.Request) Handshake {
-	addr := clientAddress(r, s.options.TrustedProxies)
-	counted := ""
-	if fromUnknownProxy(r, s.options.TrustedProxies) {
-		s.foundProxy(r)
-	} else if counted = CountedAddress(addr); counted == addr {
-		counted = addr // one string in memory
-	}
+	addr, counted := s.address(r)
 	var lines []byte // no field contains a line break: it would end it
 	for name, values := range r.Header {
 		if connectionHeader(name) {
@@ -58,6 +52,19 @@ func (s *Server) newHandshake(r *http.Request) Handshake {
 		}
 	}
 	return Handshake{RemoteAddr: addr, Counted: counted, rawQuery: keep(r.URL.RawQuery), headers: string(lines)}
+}
+
+// address returns the address of a request's client, and what limits count it as.
+func (s *Server) address(r *http.Request) (addr, counted string) {
+	addr = clientAddress(r, s.options.TrustedProxies)
+	if fromUnknownProxy(r, s.options.TrustedProxies) {
+		s.foundProxy(r)
+		return addr, ""
+	}
+	if counted = CountedAddress(addr); counted == addr {
+		counted = addr // one string in memory
+	}
+	return addr, counted
 }
 
 // keep copies a query, so that it does not keep the request in memory. The query of most clients

@@ -25,6 +25,7 @@ var (
 	// The protocol lists no code for these: they have the nearest one, and the HTTP status that
 	// fits.
 	errTooManySessions = &httpError{http.StatusTooManyRequests, 4, "Too many sessions from this address"}
+	errTooFast         = &httpError{http.StatusTooManyRequests, 4, "Too many connections from this address"}
 	errUnavailable     = &httpError{http.StatusServiceUnavailable, 4, "No more sessions accepted"}
 	errTooBig          = &httpError{http.StatusRequestEntityTooLarge, 3, "Payload too big"}
 )
@@ -68,6 +69,13 @@ func (s *Server) foundProxy(r *http.Request) {
 // BehindUnknownProxy reports whether a request has come through a proxy that is not among the trusted ones. Clients
 // behind it are not limited by address.
 func (s *Server) BehindUnknownProxy() bool { return s.proxied.Load() }
+
+// Counted returns what limits count the client of a request as, "" where its address is not known, see
+// [Handshake.Counted].
+func (s *Server) Counted(r *http.Request) string {
+	_, counted := s.address(r)
+	return counted
+}
 
 // route serves a request as its query asks, or refuses it. Engine.IO v4, "Protocol", "Handshake".
 func (s *Server) route(w http.ResponseWriter, r *http.Request) *httpError {

@@ -4,6 +4,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"chatapp/internal/allowance"
+	"chatapp/internal/tokenbucket"
 )
 
 // Options configure a [Server]. The zero value works: zero means the default that a field's comment
@@ -34,6 +37,12 @@ type Options struct {
 	// of one /64 count as one address, since a single client has as many; an IPv4 address is the
 	// same one mapped into IPv6.
 	MaxSessions, MaxSessionsPerAddress int
+	// Addresses has the allowances of client addresses: for connecting, for data received and for refusals, and others
+	// for the handler. nil: there are none. A client behind a proxy that is not trusted has none.
+	Addresses *allowance.Table
+	// Frames and Refusals limit what one session may send: packets, and packets or requests that are refused. The zero
+	// Limit limits nothing. See [Session.Refused].
+	Frames, Refusals tokenbucket.Limit
 	// AllowedOrigins are the browser origins that are let in besides the server's own, such as
 	// https://example.com; "*" is any. Requests without an Origin header don't come from a
 	// browser's page. They are always let in.

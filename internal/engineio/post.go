@@ -79,6 +79,9 @@ func (s *Session) readPost(w http.ResponseWriter, r *http.Request) error {
 	case !binary && !utf8.Valid(body):
 		return errPostUTF8
 	}
+	if err := s.charge(len(body)); err != nil {
+		return err
+	}
 	if s.protocol == V3 {
 		return s.handlePackets(packetsV3(body, binary))
 	}
@@ -87,6 +90,7 @@ func (s *Session) readPost(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Session) handlePackets(packets func(func(packet, error) bool)) (err error) {
 	for p, parseErr := range packets {
+		s.countFrame()
 		if parseErr != nil {
 			return parseErr
 		}

@@ -1,5 +1,7 @@
 package engineio
 
+import "chatapp/internal/allowance"
+
 // register makes a session known by its sid, if the limits allow one more.
 func (s *Server) register(session *Session) *httpError {
 	s.mu.Lock()
@@ -8,18 +10,33 @@ func (s *Server) register(session *Session) *httpError {
 	if s.options.MaxSessionsPerAddress > 0 {
 		address = session.handshake.Counted
 	}
-	switch {
-	case s.state != serving, s.options.MaxSessions > 0 && len(s.sessions) >= s.options.MaxSessions:
-		return errUnavailable
-	case address != "" && s.addresses[address] >= s.options.MaxSessionsPerAddress:
-		return errTooManySessions
+	account := s.options.Addresses.Open(session.handshake.Counted)
+	if _, ok := account.Take(allowance.Connects, 1); !ok {
+		account.Close()
+		return errTooFast
 	}
+	if refusal := s.fullLocked(address); refusal != nil {
+		account.Close()
+		return refusal
+	}
+	session.usage.account = account
 	if address != "" {
 		s.addresses[address]++
 	}
 	s.sessions[session.id] = session
 	session.shard = uint16(s.opened.Add(1) % uint64(len(s.writers)))
 	s.running.Add(1) // until notifyClosed
+	return nil
+}
+
+// fullLocked returns why no more sessions are opened for an address; nil if they are.
+func (s *Server) fullLocked(address string) *httpError {
+	switch {
+	case s.state != serving, s.options.MaxSessions > 0 && len(s.sessions) >= s.options.MaxSessions:
+		return errUnavailable
+	case address != "" && s.addresses[address] >= s.options.MaxSessionsPerAddress:
+		return errTooManySessions
+	}
 	return nil
 }
 
@@ -37,6 +54,7 @@ func (s *Server) unregister(session *Session) {
 		return
 	}
 	delete(s.sessions, session.id)
+	session.usage.account.Close()
 	address := session.handshake.Counted
 	if s.options.MaxSessionsPerAddress == 0 || address == "" {
 		return

@@ -22,6 +22,7 @@ type Server struct {
 	running       sync.WaitGroup // sessions until their notifyClosed has returned, and all goroutines
 	slowConsumers atomic.Uint64
 	opened        atomic.Uint64
+	refusals      atomic.Uint64
 	proxied       atomic.Bool // a request came through a proxy that is not trusted
 
 	mu sync.Mutex

@@ -28,6 +28,7 @@ type Session struct {
 	calls     handlerCalls
 	heartbeat heartbeatEntry
 	life      life
+	usage     usage
 
 	mu sync.Mutex
 	// mu guards what follows.

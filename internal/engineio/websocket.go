@@ -105,6 +105,11 @@ func (s *Session) run(c *conn, isNew bool) {
 func (s *Session) read(c *conn) bool {
 	for {
 		if c.takeControl() {
+			if err := s.charge(0); err != nil {
+				s.stopReading(c, err)
+				return false
+			}
+			s.countFrame()
 			if !c.hasInput() {
 				return true
 			}
@@ -112,7 +117,9 @@ func (s *Session) read(c *conn) bool {
 		}
 		m, binary, err := c.read()
 		if err == nil {
-			err = s.receive(m.b, binary)
+			if err = s.charge(len(m.b)); err == nil {
+				err = s.receive(m.b, binary)
+			}
 			m.release()
 		}
 		if err != nil {
@@ -132,6 +139,7 @@ func (s *Session) receive(b []byte, binary bool) error {
 	if !binary && !utf8.Valid(b) {
 		return errTextUTF8 // RFC 6455 section 8.1
 	}
+	s.countFrame()
 	if s.protocol == Raw {
 		s.deliver(Message{Data: b, Binary: binary})
 		return nil

@@ -33,6 +33,7 @@ type client struct {
 	sockets []*Socket       // including those the server has disconnected, until the client joins their namespace again
 	timeout *connectTimeout // to join the first namespace; nil once it has
 	joined  bool            // some namespace, at some time
+	data    any             // the application's, see Socket.ConnectionData
 }
 
 func (c *client) isRaw() bool { return c.session.Protocol() == engineio.Raw }
@@ -92,6 +93,7 @@ func (c *client) receive(m engineio.Message, in *incoming) error {
 		socket.handle(&in.event)
 	case packetAck, packetBinaryAck:
 		// The server asks for no acknowledgements. The reference implementation ignores unexpected ones, too.
+		c.session.Refused()
 	}
 	return nil
 }

@@ -143,6 +143,7 @@ func (s *Socket) connectAnswer() engineio.Message {
 // raw WebSocket joins the main namespace, which exists, as its first, so it is never refused.
 func (c *client) refuse(namespace, message string) {
 	c.server.counters.connectErrors.Add(1)
+	c.session.Refused()
 	b := appendHeader(nil, packetConnectError, 0, namespace, 0, false)
 	if c.isV3() {
 		b = appendString(b, message)

@@ -48,6 +48,7 @@ func (c *client) receiveRaw(m engineio.Message, in *incoming) {
 	case rawAck:
 		// The server asks for no acknowledgements, and ignores unexpected ones as it does from
 		// Socket.IO clients.
+		c.session.Refused()
 	case rawDisconnect:
 		c.leave(socket)
 		c.session.Close(nil)

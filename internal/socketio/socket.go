@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"chatapp/internal/allowance"
 	"chatapp/internal/engineio"
 )
 
@@ -89,6 +91,34 @@ func (s *Socket) SetData(v any) {
 	s.data = v
 }
 
+// Refused counts an event of the client that was refused, see [engineio.Session.Refused].
+func (s *Socket) Refused() { s.client.session.Refused() }
+
+// TakeAllowance takes one of a kind from the account of the client's address, or returns how long to wait.
+func (s *Socket) TakeAllowance(k allowance.Kind) (wait time.Duration, ok bool) {
+	return s.client.session.TakeAllowance(k)
+}
+
+// ConnectionData returns the value that SetConnectionData stored last. It is kept as long as the connection, where Data
+// is kept as long as the socket: a client can leave a namespace and join it again.
+func (s *Socket) ConnectionData() any {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	return s.client.data
+}
+
+// SetConnectionData keeps a value of the application's with the client's connection.
+func (s *Socket) SetConnectionData(v any) {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	s.client.data = v
+}
+
+// Refuse closes the client's connection because it asks for more than it may, with WebSocket close code 1008.
+func (s *Socket) Refuse(reason string) {
+	s.client.session.Close(&engineio.ProtocolError{Code: closePolicyViolation, Reason: reason})
+}
+
 // Connected reports whether the socket is in its namespace.
 func (s *Socket) Connected() bool { return s.present.Load() }
 
@@ -155,6 +185,7 @@ func (s *Socket) handle(e *Event) {
 		}
 	}
 	if handler == nil {
+		s.client.session.Refused()
 		return
 	}
 	e.socket = s

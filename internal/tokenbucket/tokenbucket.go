@@ -22,15 +22,25 @@ type Bucket struct {
 // Take takes one token. If there is none it takes nothing and returns the time until there is one. now is the time
 // since an origin of the caller's choice, the same for all calls of a bucket.
 func (b *Bucket) Take(l Limit, now time.Duration) (wait time.Duration, ok bool) {
+	return b.TakeN(l, 1, now)
+}
+
+// TakeN takes n tokens or none. A full bucket gives more than it holds, and then is in debt.
+func (b *Bucket) TakeN(l Limit, n float64, now time.Duration) (wait time.Duration, ok bool) {
 	if l.Rate <= 0 {
 		return 0, true
 	}
 	b.refill(l, now)
-	if missing := b.taken + 1 - l.Burst; missing > 0 {
-		return l.timeFor(missing), false
+	if missing := b.taken + float32(n) - l.Burst; missing > 0 && b.taken > 0 {
+		return l.timeFor(min(missing, b.taken)), false
 	}
-	b.taken++
+	b.taken += float32(n)
 	return 0, true
+}
+
+// Full reports whether nothing is missing from the bucket.
+func (b *Bucket) Full(l Limit, now time.Duration) bool {
+	return l.Rate <= 0 || b.taken-l.Rate*float32((now-b.at).Seconds()) <= 0
 }
 
 // Borrow takes one token even if there is none, and returns the time until the bucket is out of debt, for a caller

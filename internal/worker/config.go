@@ -23,6 +23,7 @@ type Config struct {
 
 	ServiceBus ServiceBusConfig
 	Transport  TransportConfig
+	Addresses  AllowanceConfig
 	Chat       ChatConfig
 	Metrics    MetricsConfig
 	Log        LogConfig
@@ -75,7 +76,13 @@ type LogConfig struct {
 // LoadConfig reads the environment. Its error names every variable with an unusable value, one line each.
 func LoadConfig(getenv func(string) string) (Config, error) {
 	v := variables{getenv: getenv}
+	messageRate := v.number("MESSAGE_RATE", 5)
+	sessions := 2000
+	if messageRate == 0 {
+		sessions = 0
+	}
 	c := Config{
+		Addresses:    v.allowances(messageRate),
 		Port:         v.integer("PORT", 3000, 0, 65535),
 		DrainTimeout: v.duration("DRAIN_TIMEOUT", 20*time.Second, 0),
 		PprofAddress: v.loopback("PPROF_PORT"),
@@ -95,10 +102,10 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 			SocketIOV2Clients:     v.boolean("SOCKETIO_V2_CLIENTS"),
 			TrustedProxies:        v.prefixes("TRUSTED_PROXIES"),
 			MaxSessions:           v.integer("MAX_SESSIONS", 0, 0, math.MaxInt32),
-			MaxSessionsPerAddress: v.integer("MAX_SESSIONS_PER_ADDRESS", 0, 0, math.MaxInt32),
+			MaxSessionsPerAddress: v.integer("MAX_SESSIONS_PER_ADDRESS", sessions, 0, math.MaxInt32),
 		},
 		Chat: ChatConfig{
-			MessageRate:      v.number("MESSAGE_RATE", 5),
+			MessageRate:      messageRate,
 			MaxMessageLength: v.integer("MAX_MESSAGE_LENGTH", 4000, 0, 1_000_000),
 			MaxMessageBytes:  v.integer("MAX_MESSAGE_BYTES", 16<<10, 256, 48<<10),
 			NameHold:         v.duration("NAME_HOLD", 30*time.Second, 0),

@@ -24,9 +24,13 @@ func TestConfigDefaults(t *testing.T) {
 	want := Config{
 		Port: 3000, DrainTimeout: 20 * time.Second, TuneGC: true,
 		ServiceBus: ServiceBusConfig{Topic: "chat", EmulatorHTTPPort: 5300},
-		Transport:  TransportConfig{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second},
-		Chat:       ChatConfig{MessageRate: 5, MaxMessageLength: 4000, NameHold: 30 * time.Second},
-		Log:        LogConfig{Level: slog.LevelInfo},
+		Transport: TransportConfig{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
+			MaxSessionsPerAddress: 2000},
+		Addresses: AllowanceConfig{Messages: 100, Requests: 200, Refusals: 100, Connects: 100, HTTPRequests: 500,
+			Bytes: 2_000_000, Rooms: 5},
+		Chat: ChatConfig{MessageRate: 5, MaxMessageLength: 4000, MaxMessageBytes: 16 << 10,
+			NameHold: 30 * time.Second},
+		Log: LogConfig{Level: slog.LevelInfo},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig of an empty environment = %+v, %v, want %+v", got, err, want)
@@ -40,7 +44,10 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"SERVICEBUS_SUBSCRIPTION", "s", "EMULATOR_HTTP_PORT", "5301",
 		"ALLOWED_ORIGINS", "https://a.test, http://b.test:8080,*", "PING_INTERVAL", "1s", "PING_TIMEOUT", "2s",
 		"SOCKETIO_V2_CLIENTS", "true", "TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1",
-		"MAX_SESSIONS", "5", "MAX_SESSIONS_PER_ADDRESS", "2",
+		"MAX_SESSIONS", "5", "MAX_SESSIONS_PER_ADDRESS", "2", "MAX_MESSAGE_BYTES", "1000",
+		"MESSAGE_RATE_PER_ADDRESS", "1", "REQUEST_RATE_PER_ADDRESS", "2", "REFUSAL_RATE_PER_ADDRESS", "3",
+		"CONNECT_RATE_PER_ADDRESS", "4", "HTTP_RATE_PER_ADDRESS", "5", "BYTE_RATE_PER_ADDRESS", "6",
+		"ROOM_RATE_PER_ADDRESS", "7",
 		"MESSAGE_RATE", "0.5", "MAX_MESSAGE_LENGTH", "0", "NAME_HOLD", "0s", "NICKNAME_HEADER", "X-User",
 		"METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON",
 		"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.test", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"))
@@ -55,12 +62,24 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
 			MaxSessions:    5, MaxSessionsPerAddress: 2,
 		},
-		Chat:    ChatConfig{MessageRate: 0.5, NicknameHeader: "X-User"},
+		Addresses: AllowanceConfig{Messages: 1, Requests: 2, Refusals: 3, Connects: 4, HTTPRequests: 5, Bytes: 6,
+			Rooms: 7},
+		Chat:    ChatConfig{MessageRate: 0.5, MaxMessageBytes: 1000, NicknameHeader: "X-User"},
 		Metrics: MetricsConfig{OTLP: "grpc", LogInterval: time.Minute},
 		Log:     LogConfig{Level: slog.LevelDebug, Format: "json"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig = %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// MESSAGE_RATE=0 asks for a server that limits nobody, for measuring.
+func TestNoMessageRateTurnsOffTheAllowances(t *testing.T) {
+	got, err := LoadConfig(env("MESSAGE_RATE", "0", "ROOM_RATE_PER_ADDRESS", "7"))
+	want := AllowanceConfig{Rooms: 7}
+	if err != nil || got.Addresses != want || got.Transport.MaxSessionsPerAddress != 0 {
+		t.Errorf("allowances = %+v, sessions by address %d, %v, want %+v and no limit",
+			got.Addresses, got.Transport.MaxSessionsPerAddress, err, want)
 	}
 }
 
@@ -70,6 +89,7 @@ func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 		"ALLOWED_ORIGINS", "example.com", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",
 		"TRUSTED_PROXIES", "10.0.0.0/40", "MAX_SESSIONS", "many", "MAX_SESSIONS_PER_ADDRESS", "1.5",
 		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon",
+		"BYTE_RATE_PER_ADDRESS", "-1", "MAX_MESSAGE_BYTES", "0",
 		"METRICS_LOG_INTERVAL", "often", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml",
 	}
 	_, err := LoadConfig(env(bad...))
@@ -93,9 +113,13 @@ func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 }
 
 func TestReadmeNamesEveryVariable(t *testing.T) {
-	source, err := os.ReadFile("config.go")
-	if err != nil {
-		t.Fatal(err)
+	var source []byte
+	for _, name := range []string{"config.go", "allowances.go"} {
+		part, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, part...)
 	}
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {

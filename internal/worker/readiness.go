@@ -71,4 +71,7 @@ func (w *Worker) serveReadiness(rw http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(rw, "ready\n")
+	if w.engine.BehindUnknownProxy() {
+		_, _ = io.WriteString(rw, "unknown proxy: clients are not limited by address, set TRUSTED_PROXIES\n")
+	}
 }

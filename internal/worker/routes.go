@@ -2,8 +2,10 @@ package worker
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
+	"chatapp/internal/allowance"
 	"chatapp/web"
 )
 
@@ -18,7 +20,7 @@ func (w *Worker) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	mux.HandleFunc("GET /metrics", w.serveMetrics)
 	mux.Handle("/", web.Handler())
-	return limitBodyTime(mux)
+	return w.limitRequests(limitBodyTime(mux))
 }
 
 // limitBodyTime sets a read deadline for requests that announce a body. The server itself has no read timeout, because
@@ -27,6 +29,20 @@ func limitBodyTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(rw).SetReadDeadline(time.Now().Add(requestTimeout))
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// limitRequests refuses the requests of an address that makes too many. The platform's probes come from few addresses
+// and seldom.
+func (w *Worker) limitRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if wait, ok := w.addresses.Take(w.engine.Counted(r), allowance.HTTPRequests); !ok {
+			rw.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+			rw.Header().Set("Connection", "close")
+			http.Error(rw, "too many requests from this address", http.StatusTooManyRequests)
+			return
 		}
 		next.ServeHTTP(rw, r)
 	})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"chatapp/internal/allowance"
 	"chatapp/internal/backplane"
 	"chatapp/internal/chat"
 	"chatapp/internal/engineio"
@@ -18,15 +19,16 @@ import (
 
 // Worker is one instance of the chat. New makes it; Serve runs it, once.
 type Worker struct {
-	config   Config
-	log      *slog.Logger
-	engine   *engineio.Server
-	sockets  *socketio.Server
-	chat     *chat.Chat
-	cluster  *cluster
-	metrics  *metrics
-	handler  http.Handler
-	draining chan struct{} // closed when the worker begins to stop
+	config    Config
+	log       *slog.Logger
+	addresses *allowance.Table
+	engine    *engineio.Server
+	sockets   *socketio.Server
+	chat      *chat.Chat
+	cluster   *cluster
+	metrics   *metrics
+	handler   http.Handler
+	draining  chan struct{} // closed when the worker begins to stop
 }
 
 // ConfigError is a configuration that LoadConfig accepts and a part of the worker rejects, such as a malformed
@@ -70,7 +72,8 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Logger:           log,
 	})
 	w.sockets = socketio.NewServer(socketio.Options{Recovery: w.chat.Recovery(), Logger: log})
-	w.engine = engineio.NewServer(w.sockets, engineio.Options{
+	w.addresses = allowance.NewTable(config.Addresses.limits())
+	transport := engineio.Options{
 		PingInterval:          config.Transport.PingInterval,
 		PingTimeout:           config.Transport.PingTimeout,
 		MaxSessions:           config.Transport.MaxSessions,
@@ -78,8 +81,13 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		AllowedOrigins:        config.Transport.AllowedOrigins,
 		TrustedProxies:        config.Transport.TrustedProxies,
 		Protocol3:             config.Transport.SocketIOV2Clients,
+		Addresses:             w.addresses,
 		Logger:                log,
-	})
+	}
+	if config.Chat.MessageRate > 0 {
+		transport.Frames, transport.Refusals = sessionFrames(), sessionRefusals()
+	}
+	w.engine = engineio.NewServer(w.sockets, transport)
 	m := machine{w.chat}
 	options := backplane.Options{
 		Local:    m,

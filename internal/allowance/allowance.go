@@ -1,0 +1,141 @@
+// Package allowance limits how much clients use of a server, by keys that a client can't renew by connecting again: an
+// address, or a user. Everything that one key opens shares one account.
+//
+// # Concurrency
+//
+// The package starts no goroutine. All methods may be called concurrently. Lock order: Table.mu, Account.mu.
+package allowance
+
+import (
+	"sync"
+	"time"
+
+	"chatapp/internal/tokenbucket"
+)
+
+// Kind is something that is counted.
+type Kind uint8
+
+const (
+	Messages     Kind = iota // said in a room
+	Requests                 // other events that ask for something
+	Refusals                 // requests and packets that were refused
+	Connects                 // sessions opened
+	HTTPRequests             // of any route
+	Kilobytes                // received
+	Rooms                    // made
+	Kinds
+)
+
+// Limits are the limits of an account, by Kind. A Limit whose Rate is not positive limits nothing.
+type Limits [Kinds]tokenbucket.Limit
+
+// maxIdle is how many accounts that nobody uses a Table keeps because something was taken from them lately.
+const maxIdle = 100_000
+
+// Table holds accounts by key.
+type Table struct {
+	// Immutable.
+	limits Limits
+	start  time.Time // origin of the buckets
+
+	mu sync.Mutex
+	// mu guards
+	accounts map[string]*Account
+	sweepAt  int // number of accounts at which those that are full and unused are forgotten
+}
+
+// Account is what one key has left. The nil *Account has no limits.
+type Account struct {
+	table *Table
+	key   string
+	users int // guarded by Table.mu: Opens without a Close
+
+	mu      sync.Mutex
+	buckets [Kinds]tokenbucket.Bucket // guarded by mu
+}
+
+const firstSweep = 1024
+
+// NewTable returns a Table whose accounts have the limits.
+func NewTable(limits Limits) *Table {
+	return &Table{limits: limits, start: time.Now(), accounts: make(map[string]*Account), sweepAt: firstSweep}
+}
+
+// Open returns the account of a key, nil for the key "" or a nil Table. Close releases it.
+func (t *Table) Open(key string) *Account {
+	if t == nil || key == "" {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.accounts[key]
+	if a == nil {
+		if len(t.accounts) >= t.sweepAt {
+			t.sweepLocked()
+		}
+		a = &Account{table: t, key: key}
+		t.accounts[key] = a
+	}
+	a.users++
+	return a
+}
+
+// Close ends one Open. The account is kept until what was taken from it has come in again.
+func (a *Account) Close() {
+	if a == nil {
+		return
+	}
+	a.table.mu.Lock()
+	defer a.table.mu.Unlock()
+	a.users--
+}
+
+// Take takes n of a kind from the account, or nothing and returns the time until there are as many.
+func (a *Account) Take(k Kind, n float64) (wait time.Duration, ok bool) {
+	if a == nil {
+		return 0, true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.buckets[k].TakeN(a.table.limits[k], n, time.Since(a.table.start))
+}
+
+// Take takes one of a kind from the account of a key.
+func (t *Table) Take(key string, k Kind) (wait time.Duration, ok bool) {
+	a := t.Open(key)
+	defer a.Close()
+	return a.Take(k, 1)
+}
+
+// sweepLocked forgets the accounts that nobody uses and that are full. If there are too many others, it forgets all
+// that nobody uses.
+func (t *Table) sweepLocked() {
+	now, idle := time.Since(t.start), 0
+	for key, a := range t.accounts {
+		switch {
+		case a.users > 0:
+		case a.full(now):
+			delete(t.accounts, key)
+		default:
+			idle++
+		}
+	}
+	for key, a := range t.accounts {
+		if idle > maxIdle && a.users == 0 {
+			delete(t.accounts, key)
+		}
+	}
+	t.sweepAt = max(firstSweep, 2*len(t.accounts))
+}
+
+func (a *Account) full(now time.Duration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for k := range a.buckets {
+		if !a.buckets[k].Full(a.table.limits[k], now) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,222 @@
+package attacktest
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/websocket"
+)
+
+// sent has a client send texts until none of ten in a row is taken, and returns how many were.
+func (c *client) sent() (n int) {
+	for refused := 0; refused < 10; {
+		if c.reply("user message", "flood")["ok"] == true {
+			n++
+			refused = 0
+		} else {
+			refused++
+		}
+	}
+	return n
+}
+
+// A client gets no more messages out by whatever it can do to a connection than by keeping it.
+func TestMessageRateSurvivesLeavingAndReconnecting(t *testing.T) {
+	t.Parallel()
+	a := newArena(t)
+	t.Run("leave the chat and come back", func(t *testing.T) {
+		c := a.join(newAddress(), "Mallory A")
+		n := c.sent()
+		for i := range 5 {
+			c.request("leave")
+			c.request("nickname", fmt.Sprint("Mallory A", i))
+			n += c.sent()
+		}
+		atMost(t, n, 40)
+	})
+	t.Run("come back by the resume token", func(t *testing.T) {
+		address := newAddress()
+		c := a.dial(address)
+		token := (&message{Args: c.request("nickname", "Mallory B")}).object(1)["token"]
+		n := c.sent()
+		for range 5 {
+			_ = c.conn.Close()
+			c = a.dial(address)
+			if reply := c.request("nickname", "Mallory B", map[string]any{"token": token}); reply[0] != false {
+				t.Fatalf("resume = %v, want the name back", reply)
+			}
+			n += c.sent()
+		}
+		atMost(t, n, 40)
+	})
+	t.Run("many connections of one address", func(t *testing.T) {
+		n := 0
+		for i := range 40 {
+			c := a.join("2001:db8::"+fmt.Sprint(i), fmt.Sprint("Mallory C", i))
+			for range 10 {
+				if c.reply("user message", "flood")["ok"] == true {
+					n++
+				}
+			}
+			_ = c.conn.Close()
+		}
+		atMost(t, n, 350) // a burst of 200 and 100 a second, where 40 guests could say 400
+	})
+	a.checkOthers()
+}
+
+// atMost allows for what comes in while the test runs on a slow machine.
+func atMost(t *testing.T, n, most int) {
+	t.Helper()
+	if n > most {
+		t.Errorf("%d messages were sent, want at most %d", n, most)
+	}
+}
+
+// Socket.IO clients can leave the namespace and join it on the same connection.
+func TestMessageRateSurvivesJoiningTheNamespaceAgain(t *testing.T) {
+	t.Parallel()
+	a := newArena(t)
+	header := http.Header{"X-Forwarded-For": {newAddress()}}
+	url := "ws://" + a.Address + "/socket.io/?EIO=4&transport=websocket"
+	conn, _, err := websocket.DefaultDialer.Dial(url, header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	sent, code := make(chan int), make(chan int)
+	go func() { // counts acknowledgements of messages, which have ids above 1
+		n := 0
+		for {
+			_, b, err := conn.ReadMessage()
+			if err != nil {
+				closed, _ := err.(*websocket.CloseError)
+				sent <- n
+				if closed == nil {
+					closed = &websocket.CloseError{}
+				}
+				code <- closed.Code
+				return
+			}
+			if len(b) > 12 && string(b[:3]) == "432" && string(b[3:13]) == `[{"ok":tru` {
+				n++
+			}
+		}
+	}()
+	for i := range 200 {
+		for _, packet := range []string{"40", fmt.Sprintf(`421["nickname","M%d"]`, i),
+			`422["user message","a"]`, `422["user message","b"]`, `422["user message","c"]`, "41"} {
+			if conn.WriteMessage(websocket.TextMessage, []byte(packet)) != nil {
+				break // closed
+			}
+		}
+	}
+	if n := <-sent; n > 60 {
+		t.Errorf("%d messages were sent, want the burst of one connection", n)
+	}
+	if got := <-code; got != websocket.ClosePolicyViolation {
+		t.Errorf("closed with code %d, want %d", got, websocket.ClosePolicyViolation)
+	}
+	a.checkOthers()
+}
+
+// Frames that are refused, or have no effect, end the connection that sends them as fast as it can.
+func TestRefusedFramesCloseTheConnection(t *testing.T) {
+	t.Parallel()
+	a := newArena(t)
+	for name, frame := range map[string]string{
+		"requests above the rate": `{"event":"who","args":[]}`,
+		"unknown event":           `{"event":"x","args":[]}`,
+		"over-long text":          `{"event":"user message","args":["` + combining(30_000) + `"]}`,
+		"message without a name":  `{"event":"user message","args":["hi"]}`,
+		"typing":                  `{"event":"typing","args":[]}`,
+		"acknowledgements":        `{"ack":1}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := a.dial(newAddress())
+			go func() {
+				for c.conn.WriteMessage(websocket.TextMessage, []byte(frame)) == nil {
+				}
+			}()
+			if code := c.closeCode(); code != websocket.ClosePolicyViolation {
+				t.Errorf("closed with code %d, want %d", code, websocket.ClosePolicyViolation)
+			}
+		})
+	}
+	a.checkOthers()
+}
+
+// Connecting has a rate by address, and so do plain requests. An office behind one address does not meet it.
+func TestConnectionsOfOneAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	a := newArena(t, "CONNECT_RATE_PER_ADDRESS=2", "HTTP_RATE_PER_ADDRESS=10")
+	address, refused := newAddress(), 0
+	for range 60 {
+		conn, response, err := a.tryDial(address)
+		if err == nil {
+			_ = conn.Close()
+		} else if response != nil && response.StatusCode == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused < 5 {
+		t.Errorf("%d of 60 connections were refused with 429, want those above the burst of 40", refused)
+	}
+	a.checkOthers()
+}
+
+// Bytes have a rate by address: pings, and messages that say nothing.
+func TestBytesOfOneAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	a := newArena(t, "BYTE_RATE_PER_ADDRESS=10000")
+	c := a.dial(newAddress())
+	go func() {
+		large := []byte(`{"event":"user message","args":["` + combining(900_000) + `"]}`)
+		for c.conn.WriteMessage(websocket.TextMessage, large) == nil {
+		}
+	}()
+	if code := c.closeCode(); code != websocket.ClosePolicyViolation {
+		t.Errorf("closed with code %d, want %d", code, websocket.ClosePolicyViolation)
+	}
+	a.checkOthers()
+}
+
+// A proxy that nobody told the worker of makes all clients look like one. They are not limited as one.
+func TestUnknownProxyTurnsOffAllowancesByAddress(t *testing.T) {
+	t.Parallel()
+	a := newArena(t, "TRUSTED_PROXIES=", "CONNECT_RATE_PER_ADDRESS=0.1")
+	for range 10 {
+		_ = a.dial(newAddress()).conn.Close()
+	}
+	response, err := http.Get(a.URL + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK || !contains(string(body), "TRUSTED_PROXIES") {
+		t.Errorf("/readyz = %s %q, want ready, and that clients are not limited by address", response.Status, body)
+	}
+	// What comes without a proxy still counts.
+	refused := false
+	for range 10 {
+		conn, err := net.Dial("tcp", a.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n"+
+			"Connection: close\r\n\r\n")
+		answer, _ := io.ReadAll(conn)
+		refused = refused || contains(string(answer), " 429 ")
+		_ = conn.Close()
+	}
+	if !refused {
+		t.Error("ten connections without a proxy were let in, want them limited")
+	}
+}
+
+func contains(text, part string) bool { return strings.Contains(text, part) }

@@ -1,0 +1,97 @@
+package chat
+
+import (
+	"time"
+
+	"chatapp/internal/allowance"
+	"chatapp/internal/chat/state"
+	"chatapp/internal/socketio"
+	"chatapp/internal/tokenbucket"
+)
+
+// What a client may use is counted three times: by its connection, by its user and by its address. A client renews
+// none of these counts: it can leave the namespace and join it again, come back as the same user by another connection,
+// or come as many users by many connections. The counts of addresses belong to the transport, which shares them.
+
+// Limits of what a connection or user may request other than messages, since each request costs an entry or a look at
+// the state, and of the rooms that a user may make.
+const (
+	requestsPerSecond = 5
+	requestsBurst     = 20
+	roomsPerSecond    = 0.2
+	roomsBurst        = 20
+)
+
+func clientLimitsOf(messageRate float64) allowance.Limits {
+	return allowance.Limits{
+		allowance.Messages: tokenbucket.NewLimit(messageRate, 2*messageRate),
+		allowance.Requests: tokenbucket.NewLimit(requestsPerSecond, requestsBurst),
+		allowance.Rooms:    tokenbucket.NewLimit(roomsPerSecond, roomsBurst),
+	}
+}
+
+// usage is what a connection has used. Chat.mu guards it.
+type usage struct {
+	messages, requests, rooms tokenbucket.Bucket
+
+	user    *allowance.Account // of the user that the connection was last used by; nil: none
+	account state.Hash         // the key of user
+}
+
+// usageOf returns the usage of a socket's connection, which earlier sockets of the same connection have shared.
+func usageOf(s *socketio.Socket) *usage {
+	u, ok := s.ConnectionData().(*usage)
+	if !ok {
+		u = &usage{}
+		s.SetConnectionData(u)
+	}
+	return u
+}
+
+func (u *usage) bucket(k allowance.Kind) *tokenbucket.Bucket {
+	switch k {
+	case allowance.Messages:
+		return &u.messages
+	case allowance.Rooms:
+		return &u.rooms
+	}
+	return &u.requests
+}
+
+// openUser makes the client count for its user, if it has one.
+func (l *localClients) openUser(cl *client) {
+	if cl.user == nil || cl.usage.account == cl.user.Token() {
+		return
+	}
+	l.closeUser(cl)
+	cl.usage.account = cl.user.Token()
+	cl.usage.user = l.users.Open(string(cl.usage.account[:]))
+}
+
+// closeUser ends openUser.
+func (l *localClients) closeUser(cl *client) {
+	cl.usage.user.Close()
+	cl.usage.user, cl.usage.account = nil, state.Hash{}
+}
+
+// take takes one of a kind from what the client's connection, user and address may use, or returns how long to wait.
+func (l *localClients) take(cl *client, k allowance.Kind) (wait time.Duration, ok bool) {
+	if wait, ok = cl.usage.bucket(k).Take(l.limits[k], time.Since(l.start)); !ok {
+		return wait, false
+	}
+	l.openUser(cl)
+	if wait, ok = cl.usage.user.Take(k, 1); !ok {
+		return wait, false
+	}
+	return cl.socket.TakeAllowance(k)
+}
+
+// takeMessage takes a message from what a client may use, or returns how long to wait.
+func (l *localClients) takeMessage(cl *client) (wait time.Duration, ok bool) {
+	return l.take(cl, allowance.Messages)
+}
+
+// takeRequest takes another request from what a client may use, or returns how long to wait.
+func (l *localClients) takeRequest(cl *client) (wait time.Duration, ok bool) {
+	return l.take(cl, allowance.Requests)
+}
