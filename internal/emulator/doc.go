@@ -21,13 +21,16 @@
 // cancel-scheduled-message, update-disposition, batch-delete-messages, renew-session-lock, get- and set-session-state,
 // get-message-sessions, add-rule, remove-rule, enumerate-rules.
 //
+// HTTP: sending one message or a batch, receiving with and without a lock, renewing, unlocking, completing, as in the
+// run-time operations of the Service Bus REST API.
+//
 // Package broker implements the entities; its comment lists what they support.
 //
 // # Not implemented
 //
 // Transactions: a coordinator link is refused with amqp:not-implemented, as is a source filter
-// other than the session's. Resuming links: a detach without closed ends the link. The data plane
-// over HTTP, JMS, geo-replication and network rules are missing as well. An unknown operation is
+// other than the session's. Resuming links: a detach without closed ends the link. JMS,
+// geo-replication and network rules are missing as well. An unknown operation is
 // answered with status 501, "not implemented by this emulator". Unlike the service, the emulator
 // accepts connections without SASL, serves TLS only if configured, detaches the links of a changed
 // entity at once, and writes no tracking ids into its texts.

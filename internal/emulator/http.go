@@ -15,6 +15,10 @@ func (s *Server) newHTTPServer() *http.Server {
 	mux.Handle(faultsPath, s.faultsHandler())
 	mux.Handle(faultsPath+"/", s.faultsHandler())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if path, ok := parseMessagesPath(r.Method, r.URL.Path); ok {
+			s.serveMessages(w, r, path)
+			return
+		}
 		s.mu.Lock()
 		handler := s.handler
 		s.mu.Unlock()

@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/hex"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -114,6 +115,17 @@ func (u UUID) String() string {
 	hex.Encode(b[24:], u[10:16])
 	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
 	return string(b[:])
+}
+
+// ParseUUID reads the 36-character form. The error's code is [CodeInvalidArgument].
+func ParseUUID(text string) (UUID, error) {
+	var u UUID
+	hexed := strings.ReplaceAll(text, "-", "")
+	n, err := hex.Decode(u[:], []byte(hexed[:min(len(hexed), 32)]))
+	if err != nil || n != 16 || !strings.EqualFold(u.String(), text) {
+		return UUID{}, errorf(CodeInvalidArgument, "'%.50s' is not a UUID.", text)
+	}
+	return u, nil
 }
 
 // newUUID returns a random UUID of version 4. It has to be unique, but not unpredictable.

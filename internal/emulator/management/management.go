@@ -4,8 +4,8 @@
 // Implemented: queues, topics, subscriptions and rules, each with create, get, list in pages, update and delete;
 // runtime properties; $namespaceinfo; SAS and JWT authorization with the service's refusals; GET /health.
 //
-// Not implemented, and answered with status 501: sending and receiving over HTTP, and all other
-// resources below an entity. Supplementary tokens for ForwardTo are ignored, because source and
+// Not implemented, and answered with status 501: all other resources below an entity. Package emulator serves sending
+// and receiving over HTTP. Supplementary tokens for ForwardTo are ignored, because source and
 // destination are in one namespace. Creation and modification times of authorization rules are not
 // stored.
 //
