@@ -2,7 +2,6 @@
 package infra
 
 import (
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -218,47 +217,4 @@ func get(t *testing.T, url string) (status int, body string) {
 		t.Fatal(err)
 	}
 	return response.StatusCode, string(text)
-}
-
-func TestChartsAskForExistingMetrics(t *testing.T) {
-	config, err := worker.LoadConfig(func(string) string { return "" })
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := worker.New(config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := w.MetricNames()
-	used := regexp.MustCompile(`M\[["']([a-z_.]+)["']\]`)
-	for _, file := range []string{"monitoring/panels.json", "modules/alerts.bicep"} {
-		found := used.FindAllStringSubmatch(read(t, file), -1)
-		if len(found) == 0 {
-			t.Errorf("%s asks for no metric", file)
-		}
-		for _, match := range found {
-			name := match[1]
-			for _, part := range []string{".sum", ".count", ".max"} {
-				if !slices.Contains(names, name) {
-					name = strings.TrimSuffix(match[1], part)
-				}
-			}
-			if !slices.Contains(names, name) {
-				t.Errorf("%s asks for %s, which the worker does not have", file, match[1])
-			}
-		}
-	}
-}
-
-func TestPanelsAreComplete(t *testing.T) {
-	var panels []struct{ Title, Chart, Query string }
-	if err := json.Unmarshal([]byte(read(t, "monitoring/panels.json")), &panels); err != nil {
-		t.Fatal(err)
-	}
-	charts := []string{"areachart", "barchart", "timechart", "table"}
-	for _, panel := range panels {
-		if panel.Title == "" || panel.Query == "" || !slices.Contains(charts, panel.Chart) {
-			t.Errorf("the panel %+v lacks a title, a query or a known chart", panel)
-		}
-	}
 }

@@ -182,6 +182,7 @@ func TestWorkerJoinsByIdentity(t *testing.T) {
 	if !strings.Contains(logs.String(), `"msg":"metrics","instance":"ca-chat--0000001-`) {
 		t.Errorf("the log has no line of metrics with the instance's name:\n%s", logs)
 	}
+	checkQueriesOfMetrics(t, logs.String())
 }
 
 // within tells whether something becomes true in time.

@@ -211,7 +211,12 @@ module site 'modules/appservice.bicep' = if (onAppService) {
 
 module workbook 'modules/workbook.bicep' = {
   scope: group
-  params: { location: location, tags: tags, workspaceName: logs.outputs.workspaceName }
+  params: {
+    location: location
+    tags: tags
+    workspaceName: logs.outputs.workspaceName
+    serviceBusName: serviceBus.outputs.name
+  }
 }
 
 module alerts 'modules/alerts.bicep' = {
