@@ -53,6 +53,9 @@ param cpu string
 @description('The worker\'s own settings by name, see README.md. One that is empty is not set.')
 param settings texts
 
+@description('CHAT_SETTINGS, which held the settings as one JSON text. It is refused, so that none is lost silently.')
+param formerSettings string = ''
+
 @description('A domain of your own, whose CNAME and asuid TXT records exist already. Empty: none.')
 param customDomain string
 
@@ -63,7 +66,7 @@ param signInClientId string
 param exists bool
 
 var problems = concat(
-  hostProblems(minReplicas, maxReplicas, 100, settings, customDomain, signInClientId),
+  hostProblems(minReplicas, maxReplicas, 100, settings, formerSettings, customDomain, signInClientId),
   choiceProblems('CHAT_CPU', cpu, objectKeys(sizes))
 )
 var size = empty(cpu) ? '0.5' : cpu

@@ -34,5 +34,6 @@ param settings = {
   PING_TIMEOUT: readEnvironmentVariable('CHAT_PING_TIMEOUT', '')
   SOCKETIO_V2_CLIENTS: readEnvironmentVariable('CHAT_SOCKETIO_V2_CLIENTS', '')
 }
+param formerSettings = readEnvironmentVariable('CHAT_SETTINGS', '')
 param customDomain = readEnvironmentVariable('CUSTOM_DOMAIN', '')
 param signInClientId = readEnvironmentVariable('SIGN_IN_CLIENT_ID', '')

@@ -50,6 +50,9 @@ param cpu string = ''
 @description('The worker\'s own settings by name, see README.md. One that is empty is not set.')
 param settings texts = {}
 
+@description('CHAT_SETTINGS, which held the settings as one JSON text. It is refused, so that none is lost silently.')
+param formerSettings string = ''
+
 // Service Bus.
 
 @description('Standard (the default) or Premium, which has dedicated capacity and private endpoints.')
@@ -94,7 +97,7 @@ var budgeted = whole(monthlyBudget, 0) > 0
 var problems = concat(
   choiceProblems('CHAT_HOST', host, ['containerapp', 'appservice']),
   choiceProblems('APPSERVICE_SKU', appServiceSku, planSizes),
-  hostProblems(minReplicas, maxReplicas, largest, settings, customDomain, signInClientId),
+  hostProblems(minReplicas, maxReplicas, largest, settings, formerSettings, customDomain, signInClientId),
   choiceProblems('CHAT_CPU', cpu, objectKeys(sizes)),
   choiceProblems('SERVICEBUS_SKU', serviceBusSku, ['Standard', 'Premium']),
   choiceProblems('SERVICEBUS_UNITS', messagingUnits, ['1', '2', '4', '8', '16']),

@@ -107,7 +107,8 @@ func TestPlatformMetricsAreQueriedAsMetrics(t *testing.T) {
 		t.Errorf("the workbook shows sums of %q and maxima of %q, want %q and %q", sums, maxima, wantSums, wantMaxima)
 	}
 	// The prediction does not evaluate the workbook's text, because ids of other resources are in it.
-	text, _ := recorded(t, "default").find(t, "Microsoft.Insights/workbooks", "").at("properties.serializedData").(string)
+	workbook := recorded(t, "default").find(t, "Microsoft.Insights/workbooks", "")
+	text, _ := workbook.at("properties.serializedData").(string)
 	for aggregation, names := range map[string][]string{"1": sums, "3": maxima} {
 		for _, name := range names {
 			const kind = "microsoft.servicebus/namespaces"

@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +14,6 @@ import (
 
 var (
 	declaration = regexp.MustCompile(`(?m)^(param|output) (\w+)`)
-	setting     = regexp.MustCompile(`\$\{([A-Z0-9_]+)\}`)
 	asked       = regexp.MustCompile(`readEnvironmentVariable\('([A-Z0-9_]+)'`)
 )
 
@@ -40,16 +38,15 @@ func TestParametersAndOutputsAreDescribed(t *testing.T) {
 func settings(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, match := range setting.FindAllStringSubmatch(read(t, "main.parameters.json"), -1) {
-		names = append(names, match[1])
-	}
-	for _, match := range asked.FindAllStringSubmatch(read(t, "chat.bicepparam"), -1) {
-		names = append(names, match[1])
+	for _, file := range []string{"main.bicepparam", "chat.bicepparam"} {
+		for _, match := range asked.FindAllStringSubmatch(read(t, file), -1) {
+			names = append(names, match[1])
+		}
 	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
 		return strings.HasPrefix(name, "AZURE_") || strings.HasPrefix(name, "SERVICE_") ||
-			slices.Contains(outputs(t), name)
+			name == "CHAT_SETTINGS" || slices.Contains(outputs(t), name)
 	})
 }
 
@@ -101,65 +98,6 @@ func TestPipelineGetsEverySetting(t *testing.T) {
 	}
 	if want := settings(t); !slices.Equal(names, want) {
 		t.Errorf("azure.yaml gives a pipeline the variables %v, want %v", names, want)
-	}
-}
-
-func TestPredeployHookPassesTheCommit(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows runs predeploy.ps1")
-	}
-	hook, err := filepath.Abs("hooks/predeploy.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := exec.LookPath("git"); err != nil {
-		missing(t, "no git: "+err.Error())
-	}
-	dir := t.TempDir()
-	stub := "#!/bin/sh\nprintf '%s|' \"$@\" > \"$(dirname \"$0\")/called\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "azd"), []byte(stub), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	run := func(in, name string, args ...string) string {
-		t.Helper()
-		command := exec.Command(name, args...)
-		command.Dir = in
-		command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "GIT_CEILING_DIRECTORIES="+dir,
-			"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com",
-			"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
-		out, err := command.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	called := func(in string) string {
-		t.Helper()
-		run(in, hook)
-		return read(t, filepath.Join(dir, "called"))
-	}
-	project := filepath.Join(dir, "project")
-	if err := os.Mkdir(project, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := called(project), "env|set|CHAT_VERSION||"; got != want {
-		t.Errorf("without a repository the hook calls azd with %q, want %q", got, want)
-	}
-	run(project, "git", "init", "--quiet")
-	if err := os.WriteFile(filepath.Join(project, "file"), []byte("1"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	run(project, "git", "add", "file")
-	run(project, "git", "commit", "--quiet", "--message", "one")
-	commit := run(project, "git", "rev-parse", "--short=12", "HEAD")
-	if got, want := called(project), "env|set|CHAT_VERSION|"+commit+"|"; got != want {
-		t.Errorf("the hook calls azd with %q, want %q", got, want)
-	}
-	if err := os.WriteFile(filepath.Join(project, "file"), []byte("2"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := called(project), "env|set|CHAT_VERSION|"+commit+"+changes|"; got != want {
-		t.Errorf("with changes the hook calls azd with %q, want %q", got, want)
 	}
 }
 

@@ -1,6 +1,5 @@
-// The settings of `azd env set`. They arrive as texts, and an empty text means the default. azd silently replaces a
-// value that it can't parse as a bool or an int by the parameter's default. Here a wrong value stops the deployment
-// before it changes anything, with a sentence that names the setting.
+// The settings of `azd env set`. They arrive as texts, and an empty text means the default. A wrong value stops the
+// deployment before it changes anything, with a sentence that names the setting.
 
 @export()
 @description('Texts by name.')
@@ -135,10 +134,17 @@ func monthProblems(name string, text string) string[] =>
 
 @export()
 @description('What is wrong with the worker\'s own settings: those that the hosts rely on can\'t be changed.')
-func workerProblems(settings texts) string[] =>
-  map(
-    filter(items(settings), one => !contains(workerSettings, one.key)),
-    one => 'settings has ${one.key}; it takes ${join(workerSettings, ', ')}.'
+func workerProblems(settings texts, formerSettings string) string[] =>
+  concat(
+    map(
+      filter(items(settings), one => !contains(workerSettings, one.key)),
+      one => 'settings has ${one.key}; it takes ${join(workerSettings, ', ')}.'
+    ),
+    contains(['', '{}'], formerSettings)
+      ? []
+      : [
+          'CHAT_SETTINGS is no longer read: set a variable for each, such as CHAT_MESSAGE_RATE, and CHAT_SETTINGS to {}.'
+        ]
   )
 
 @export()
@@ -148,13 +154,14 @@ func hostProblems(
   maxReplicas string,
   most int,
   settings texts,
+  formerSettings string,
   customDomain string,
   signInClientId string
 ) string[] =>
   concat(
     wholeProblems('CHAT_MIN_REPLICAS', minReplicas, 1, most),
     wholeProblems('CHAT_MAX_REPLICAS', maxReplicas, 1, most),
-    workerProblems(settings),
+    workerProblems(settings, formerSettings),
     domainProblems('CUSTOM_DOMAIN', customDomain),
     idProblems('SIGN_IN_CLIENT_ID', signInClientId)
   )

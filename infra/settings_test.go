@@ -1,7 +1,6 @@
 package infra
 
 import (
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,111 +9,101 @@ import (
 	"chatapp/internal/worker"
 )
 
+// An example is a wrong value of a setting.
+type example struct{ name, value string }
+
+// wrongExamples returns the examples of README.md's table of settings.
+func wrongExamples(t *testing.T) []example {
+	t.Helper()
+	var all []example
+	quoted := regexp.MustCompile("`([^`]*)`")
+	const head = "\n| name | values | unset or empty | refused, for example | then |"
+	_, table, _ := strings.Cut(read(t, "README.md"), head)
+	table, _, _ = strings.Cut(table, "\n\n")
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 7 || !strings.Contains(cells[1], "`") || cells[4] == " by the worker, at its start " {
+			continue
+		}
+		names, values := quoted.FindAllStringSubmatch(cells[1], -1), quoted.FindAllStringSubmatch(cells[4], -1)
+		if len(names) != len(values) {
+			t.Fatalf("README.md has %d wrong values for %q", len(values), names)
+		}
+		for i, name := range names {
+			all = append(all, example{name[1], values[i][1]})
+		}
+	}
+	if len(all) < 15 {
+		t.Fatalf("README.md has wrong values of %v only", all)
+	}
+	return all
+}
+
+// minimal are the parameters of main.bicep that azd always sets.
+const minimal = "param environmentName = 'chat'\nparam location = 'koreacentral'\n"
+
 // TestWrongSettingsAreRefusedInWords predicts deployments with wrong settings. Each has to stop with a sentence that
-// names the setting.
+// names the setting and the value.
 func TestWrongSettingsAreRefusedInWords(t *testing.T) {
 	t.Parallel()
 	bicepCompiler(t)
-	for name, test := range map[string]struct {
+	passed := read(t, "main.bicepparam")
+	all := minimal + "param settings = { PORT: '80', TRUSTED_PROXIES: '0.0.0.0/0' }\n" +
+		"param formerSettings = '{\"MESSAGE_RATE\": 1}'\n"
+	wants := []string{"settings has PORT", "settings has TRUSTED_PROXIES", "CHAT_SETTINGS is no longer read"}
+	for _, one := range wrongExamples(t) {
+		parameter := find(t, passed, `(?m)^param (\w+) = readEnvironmentVariable\('`+one.name+`', ''\)$`)
+		all += "param " + parameter + " = '" + one.value + "'\n"
+		wants = append(wants, one.name+" takes ", "not \""+one.value+"\"")
+	}
+	chat := regexp.MustCompile(`(?s)^.*?\n\n|param (minReplicas|cpu).*?\n`).ReplaceAllString(
+		read(t, "testdata/chat.bicepparam"), "") + "param minReplicas = '0'\nparam cpu = '0,5'\n"
+	for _, test := range []struct {
 		template, params string
 		want             []string
 	}{
-		"values": {
+		{"main.bicep", all, wants},
+		{
 			"main.bicep",
-			`param environmentName = 'chat'
-param location = 'koreacentral'
-param host = 'vm'
-param appServiceSku = 'B1'
-param minReplicas = 'two'
-param maxReplicas = '101'
-param cpu = '3'
-param settings = { PORT: '80', TRUSTED_PROXIES: '0.0.0.0/0' }
-param serviceBusSku = 'Basic'
-param messagingUnits = '3'
-param privateNetworking = 'yes'
-param zoneRedundant = 'on'
-param customDomain = 'https://chat.example.com'
-param signInClientId = 'chat'
-param alertEmail = 'operator'
-param monthlyBudget = '50.00'
-param budgetStart = '2026-11-30'
-param logDailyCapGb = '0.5'
-`,
-			[]string{
-				`CHAT_HOST takes containerapp, appservice, not "vm"`, `APPSERVICE_SKU takes P0v3,`,
-				`CHAT_MIN_REPLICAS takes a whole number from 1 to 100, not "two"`,
-				`CHAT_MAX_REPLICAS takes a whole number from 1 to 100, not "101"`,
-				`CHAT_CPU takes 0.25, 0.5, 1, 2, not "3"`, `settings has PORT`, `settings has TRUSTED_PROXIES`,
-				`SERVICEBUS_SKU takes Standard, Premium, not "Basic"`, `SERVICEBUS_UNITS takes 1, 2, 4, 8, 16, not "3"`,
-				`PRIVATE_NETWORKING takes true or false, not "yes"`, `ZONE_REDUNDANT takes true or false, not "on"`,
-				`CUSTOM_DOMAIN takes a domain name`, `SIGN_IN_CLIENT_ID takes a client id`,
-				`ALERT_EMAIL takes a mail address`, `MONTHLY_BUDGET takes a whole number`,
-				`BUDGET_START takes the first day of a month`, `LOG_DAILY_CAP_GB takes a whole number`,
-			},
-		},
-		"combinations": {
-			"main.bicep",
-			`param environmentName = 'chat'
-param location = 'koreacentral'
-param host = 'appservice'
-param minReplicas = '1'
-param maxReplicas = '31'
-param zoneRedundant = 'true'
-param monthlyBudget = '50'
-`,
+			minimal + "param host = 'appservice'\nparam minReplicas = '1'\nparam maxReplicas = '31'\n" +
+				"param zoneRedundant = 'true'\nparam monthlyBudget = '50'\n",
 			[]string{
 				`CHAT_MAX_REPLICAS takes a whole number from 1 to 30`, `ZONE_REDUNDANT needs two instances`,
 				`MONTHLY_BUDGET needs BUDGET_START`, `MONTHLY_BUDGET needs ALERT_EMAIL`,
 			},
 		},
-		"container app": {
-			"chat.bicep",
-			regexp.MustCompile(`(?s)^.*?\n\n|param (minReplicas|cpu).*?\n`).ReplaceAllString(
-				read(t, "testdata/chat.bicepparam"), "") + "param minReplicas = '0'\nparam cpu = '0,5'\n",
+		{
+			"chat.bicep", chat,
 			[]string{`CHAT_MIN_REPLICAS takes a whole number from 1 to 100, not "0"`, `CHAT_CPU takes`},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			out := refusal(t, test.template, test.params)
-			for _, want := range test.want {
-				if !strings.Contains(out, want) {
-					t.Errorf("the refusal does not say %q:\n%s", want, out)
-				}
+		out := refusal(t, test.template, test.params)
+		for _, want := range test.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("the refusal does not say %q:\n%s", want, out)
 			}
-		})
+		}
 	}
 }
 
-// TestSettingsArriveAsTexts checks that azd has nothing to parse: it silently drops a bool or an int that it can't
-// parse, and passes a text as it is. A reference without a default leaves unset and empty settings to Bicep.
+// TestSettingsArriveAsTexts checks that the parameter files pass each setting as it is: a conversion there would fail
+// without a sentence. An unset setting is as good as an empty one.
 func TestSettingsArriveAsTexts(t *testing.T) {
-	var file struct {
-		Parameters map[string]struct{ Value any }
-	}
-	if err := json.Unmarshal([]byte(read(t, "main.parameters.json")), &file); err != nil {
-		t.Fatal(err)
-	}
-	types := make(map[string]string)
-	parameter := regexp.MustCompile(`(?m)^param (\w+) (\w+)`)
-	for _, match := range parameter.FindAllStringSubmatch(read(t, "main.bicep"), -1) {
-		types[match[1]] = match[2]
-	}
-	reference := regexp.MustCompile(`^\$\{[A-Z0-9_]+\}$`)
-	for name, parameter := range file.Parameters {
-		want, texts := "string", []any{parameter.Value}
-		if object, ok := parameter.Value.(map[string]any); ok {
-			want, texts = "texts", nil
-			for _, value := range object {
-				texts = append(texts, value)
+	assignment := regexp.MustCompile(`(?m)^(?:param| ) (\w+)(?: =|:) (.*)$`)
+	text := regexp.MustCompile(`^readEnvironmentVariable\('[A-Z0-9_]+'(, '')?\)$`)
+	for _, file := range []string{"main.bicepparam", "chat.bicepparam"} {
+		passed := 0
+		for _, match := range assignment.FindAllStringSubmatch(read(t, file), -1) {
+			switch name, value := match[1], match[2]; {
+			case text.MatchString(value):
+				passed++
+			case name == "settings" && value == "{", name == "exists":
+			default:
+				t.Errorf("%s: %s is %s, want the text of one variable", file, name, value)
 			}
 		}
-		if types[name] != want {
-			t.Errorf("main.bicep declares %s as %q, want %q", name, types[name], want)
-		}
-		for _, value := range texts {
-			if text, ok := value.(string); !ok || !reference.MatchString(text) {
-				t.Errorf("the parameter %s has %v, want a reference to one variable", name, value)
-			}
+		if passed < 20 {
+			t.Errorf("%s passes %d settings", file, passed)
 		}
 	}
 }
@@ -137,11 +126,10 @@ func TestWorkerSettingsAreRead(t *testing.T) {
 	planSizes := regexp.MustCompile(`P\w+v\d`).FindAllString(sizes, -1)
 	declared := find("settings.bicep", `(?m)^  '([A-Z0-9_]+)'$`)
 	declared = slices.DeleteFunc(declared, func(name string) bool { return slices.Contains(planSizes, name) })
-	for file, pattern := range map[string]string{
-		"main.parameters.json": `"([A-Z0-9_]+)": "\$\{CHAT_([A-Z0-9_]+)\}"`,
-		"chat.bicepparam":      `  ([A-Z0-9_]+): readEnvironmentVariable\('CHAT_([A-Z0-9_]+)', ''\)`,
-	} {
-		if got := find(file, pattern); !slices.Equal(got, declared) {
+	passed := `  ([A-Z0-9_]+): readEnvironmentVariable\('CHAT_([A-Z0-9_]+)', ''\)`
+	for _, file := range []string{"main.bicepparam", "chat.bicepparam"} {
+		got := find(file, passed)
+		if !slices.Equal(got, declared) {
 			t.Errorf("%s passes the settings %v, settings.bicep names %v", file, got, declared)
 		}
 	}
