@@ -38,6 +38,7 @@ import (
 
 	"chatapp/internal/emulator"
 	"chatapp/internal/emulator/broker"
+	"chatapp/internal/stopsignal"
 )
 
 // The exit statuses, beside 0.
@@ -50,6 +51,7 @@ const (
 const shutdownTimeout = 2 * time.Second
 
 func main() {
+	stopsignal.IgnoreBrokenPipe()
 	if os.Getenv(childVariable) != "" {
 		os.Exit(runChild(os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 	}
@@ -66,7 +68,7 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
+	ctx, stop := signal.NotifyContext(context.Background(), stopsignal.All()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if config.instances > 0 {

@@ -5,17 +5,9 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-)
 
-// endSignals returns the signals that end the command in order. They include SIGHUP, unless the
-// command was started to ignore it (nohup).
-func endSignals() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	return signals
-}
+	"chatapp/internal/stopsignal"
+)
 
 // exitSignal is the exit status of shells for Ctrl-C, for systems on which a process can't end
 // itself by a signal.
@@ -25,7 +17,7 @@ const exitSignal = 130
 // SIGQUIT (Ctrl-\), which prints all goroutines. The returned function stops that and waits.
 func closeOnDeath(s *console) (end func()) {
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, append(endSignals(), syscall.SIGQUIT)...)
+	signal.Notify(signals, append(stopsignal.All(), syscall.SIGQUIT)...)
 	over := make(chan struct{})
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
