@@ -97,7 +97,7 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		},
 		Transport: TransportConfig{
 			AllowedOrigins:        v.origins("ALLOWED_ORIGINS"),
-			PingInterval:          v.duration("PING_INTERVAL", 25*time.Second, 100*time.Millisecond),
+			PingInterval:          v.duration("PING_INTERVAL", 18*time.Second, 100*time.Millisecond),
 			PingTimeout:           v.duration("PING_TIMEOUT", 20*time.Second, 100*time.Millisecond),
 			SocketIOV2Clients:     v.boolean("SOCKETIO_V2_CLIENTS"),
 			TrustedProxies:        v.prefixes("TRUSTED_PROXIES"),

@@ -24,7 +24,7 @@ func TestConfigDefaults(t *testing.T) {
 	want := Config{
 		Port: 3000, DrainTimeout: 20 * time.Second, TuneGC: true,
 		ServiceBus: ServiceBusConfig{Topic: "chat", EmulatorHTTPPort: 5300},
-		Transport: TransportConfig{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
+		Transport: TransportConfig{PingInterval: 18 * time.Second, PingTimeout: 20 * time.Second,
 			MaxSessionsPerAddress: 2000},
 		Addresses: AllowanceConfig{Messages: 100, Requests: 200, Refusals: 100, Connects: 100, HTTPRequests: 500,
 			Bytes: 2_000_000, Rooms: 5},

@@ -11,6 +11,7 @@
 //	janitor      cluster      the cluster goroutine stops it; only on Service Bus
 //	memory       Serve        Serve's context ends
 //	readiness    Serve        Serve's context ends
+//	last metrics Serve        the last export has succeeded or failed; only while the worker ends
 //
 // engineio, chat and backplane own further goroutines. Serve waits for all of them.
 package worker

@@ -56,46 +56,9 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	}
 	stopBackground()
-	err = w.shutdown(server, leave, left)
+	err = w.shutdown(server, profiles, leave, left)
 	<-served
-	err = errors.Join(failure, err, within(shutdownGrace, profiles.shutdown))
 	group.Wait()
 	w.log.Info("worker ended")
-	return err
-}
-
-// shutdownGrace is how long each step may take once the clients have been released. Every step has its own, so that an
-// unresponsive client does not keep this instance from leaving the cluster in order.
-const shutdownGrace = 8 * time.Second
-
-// shutdown stops the parts in the order in which they depend on each other: clients first, since their last messages
-// need the log, and then the log.
-func (w *Worker) shutdown(server *http.Server, leave func(), left <-chan error) error {
-	close(w.draining)
-	w.release()
-	err := within(shutdownGrace, w.engine.Shutdown)
-	w.sockets.Close()
-	leave() // publishes what waits and a leave entry
-	err = errors.Join(err, <-left)
-	w.chat.Close()
-	return errors.Join(err, within(shutdownGrace, w.cluster.close), within(shutdownGrace, server.Shutdown),
-		within(shutdownGrace, w.metrics.close))
-}
-
-// within calls f with a context that ends after d.
-func within(d time.Duration, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	return f(ctx)
-}
-
-// release closes sessions one by one over the drain time, so that clients reconnect to other instances without a rush.
-// Without another instance it returns at once: clients could not reconnect anywhere.
-func (w *Worker) release() {
-	others := len(w.cluster.node.Status().Members) - 1
-	w.log.Info("draining", "sessions", w.engine.Stats().Sessions, "others", others)
-	if others < 1 {
-		return
-	}
-	w.engine.Drain(context.Background(), w.config.DrainTimeout)
+	return errors.Join(failure, err)
 }

@@ -94,6 +94,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Logger:   nodeLog,
 		Observer: backplane.Observer{Batch: w.metrics.observeBatch},
 		Rules:    chat.Rules,
+		Timing:   timing(),
 	}
 	skipped := &skippedEntries{dir: os.TempDir(), instance: c.bus.Instance(), log: log}
 	options.Observer.Skipped = skipped.save

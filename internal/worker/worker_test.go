@@ -134,11 +134,11 @@ func text(response *http.Response) string {
 // members returns how many instances the worker sees in the cluster.
 func (r *running) members() int { return len(r.worker.cluster.node.Status().Members) }
 
-// startTwo starts two workers that are one cluster; the pairs are variables of the first.
+// startTwo starts two workers that are one cluster; the pairs are variables of the first, and the second drains at once.
 func startTwo(t *testing.T, pairs ...string) (first, second *running) {
 	t.Helper()
 	hub := inprocess.NewHub(inprocess.Options{})
-	first, second = start(t, hub, "first", pairs...), start(t, hub, "second")
+	first, second = start(t, hub, "first", pairs...), start(t, hub, "second", "DRAIN_TIMEOUT", "0s")
 	waittest.Until(t, "both are members", func() bool { return first.members() == 2 && second.members() == 2 })
 	return first, second
 }
