@@ -1,6 +1,6 @@
-// Command worker runs one worker role: the chat on the port that PORT names, until SIGTERM, SIGHUP or Ctrl-C. The README
-// lists the environment variables it reads. It exits with 0 after an orderly end, 1 after a failure, and 2 if its
-// environment has unusable values.
+// Command worker runs one worker role: the chat on the port that PORT names, until SIGTERM, SIGHUP or
+// Ctrl-C. The README lists the environment variables it reads. It exits with 0 after an orderly end, 1
+// after a failure, and 2 if its environment has unusable values.
 package main
 
 import (

@@ -9,8 +9,8 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// The end takes DRAIN_TIMEOUT and endTimeout at most, whatever is down. Hosts kill a process that takes longer than they
-// wait; README's table says how long that is.
+// The end takes DRAIN_TIMEOUT and endTimeout at most, whatever is down. Hosts kill a process that takes
+// longer than they wait; README's table says how long that is.
 const (
 	endTimeout = 5 * time.Second
 

@@ -134,7 +134,7 @@ func text(response *http.Response) string {
 // members returns how many instances the worker sees in the cluster.
 func (r *running) members() int { return len(r.worker.cluster.node.Status().Members) }
 
-// startTwo starts two workers that are one cluster; the pairs are variables of the first, and the second drains at once.
+// startTwo starts two workers that are one cluster. The pairs are variables of the first; the second drains at once.
 func startTwo(t *testing.T, pairs ...string) (first, second *running) {
 	t.Helper()
 	hub := inprocess.NewHub(inprocess.Options{})
