@@ -5,6 +5,7 @@ package infra
 import (
 	"bufio"
 	"context"
+	"debug/buildinfo"
 	"debug/elf"
 	"io"
 	"io/fs"
@@ -56,10 +57,11 @@ func values(all []instruction, name string) []string {
 func TestDockerfile(t *testing.T) {
 	all := dockerfile(t)
 	from := values(all, "FROM")
-	if len(from) != 2 || !regexp.MustCompile(`^gcr\.io/distroless/static-.*:nonroot$`).MatchString(from[1]) {
-		t.Fatalf("stages are %q, want a build and a distroless one", from)
+	distroless := regexp.MustCompile(`^gcr\.io/distroless/static-.*:nonroot@sha256:[0-9a-f]{64}$`)
+	if len(from) != 2 || !distroless.MatchString(from[1]) {
+		t.Fatalf("stages are %q, want a build and a distroless one, by digest", from)
 	}
-	builder := find(t, from[0], `^golang:(\d+\.\d+)\.\d+ AS build$`)
+	builder := find(t, from[0], `^golang:(\d+\.\d+)\.\d+@sha256:[0-9a-f]{64} AS build$`)
 	if want := find(t, read(t, "../go.mod"), `(?m)^go (\d+\.\d+)`); builder != want {
 		t.Errorf("the image is built by Go %s, go.mod says %s", builder, want)
 	}
@@ -119,7 +121,7 @@ func ignorePatterns(t *testing.T) []string {
 func TestPrivateFilesAreNotUploaded(t *testing.T) {
 	patterns := ignorePatterns(t)
 	for name, want := range map[string]bool{
-		"Dockerfile": true, "go.mod": true, "go.sum": true, "cmd/worker/main.go": true,
+		"Dockerfile": true, "LICENSE": true, "go.mod": true, "go.sum": true, "cmd/worker/main.go": true,
 		"internal/worker/config.go": true, "web/page/index.html": true,
 		".azure/chat/.env": false, "infra/.azure/config.json": false, "internal/.azure/x/.env": false, ".env": false,
 		"web/.env": false, "internal/worker/.env": false, ".git/config": false, "README.md": false,
@@ -169,8 +171,9 @@ func copyContext(t *testing.T, all []instruction, to string) {
 }
 
 var workerBuild struct {
-	once   sync.Once
-	binary []byte // empty where the build failed
+	once     sync.Once
+	binary   []byte              // empty where the build failed
+	licences map[string][]string // names of licence files, by module
 }
 
 // imageWorker returns the path of the worker that the Dockerfile's own commands build from their own context. The
@@ -183,21 +186,21 @@ func imageWorker(t *testing.T) string {
 	binary := filepath.Join(t.TempDir(), "worker")
 	workerBuild.once.Do(func() {
 		all := dockerfile(t)
-		source := t.TempDir()
+		source, output := t.TempDir(), t.TempDir()
 		copyContext(t, all, source)
 		for _, command := range values(all, "RUN") {
-			run := exec.Command("sh", "-ec", strings.ReplaceAll(command, "/out/worker", binary))
+			run := exec.Command("sh", "-ec", strings.ReplaceAll(command, "/out/", output+"/"))
 			run.Dir = source
 			run.Env = append(os.Environ(), "VERSION=image-test", "GOFLAGS=") // as in the image, without -race
 			if out, err := run.CombinedOutput(); err != nil {
 				t.Fatalf("RUN %s: %v\n%s", command, err, out)
 			}
 		}
-		content, err := os.ReadFile(binary)
+		content, err := os.ReadFile(filepath.Join(output, "worker"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		workerBuild.binary = content
+		workerBuild.binary, workerBuild.licences = content, licenceFiles(t, filepath.Join(output, "licenses"))
 	})
 	if len(workerBuild.binary) == 0 {
 		t.Fatal("the worker was not built")
@@ -206,6 +209,43 @@ func imageWorker(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return binary
+}
+
+func licenceFiles(t *testing.T, root string) map[string][]string {
+	t.Helper()
+	found := make(map[string][]string)
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		module, err := filepath.Rel(root, filepath.Dir(name))
+		found[filepath.ToSlash(module)] = append(found[filepath.ToSlash(module)], entry.Name())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestImageHasLicences(t *testing.T) {
+	t.Parallel()
+	info, err := buildinfo.ReadFile(imageWorker(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := []string{"chatapp", "go"}
+	for _, module := range info.Deps {
+		modules = append(modules, module.Path)
+	}
+	for _, module := range modules {
+		if len(workerBuild.licences[module]) == 0 {
+			t.Errorf("the image has no licence of %s", module)
+		}
+	}
+	if copies := values(dockerfile(t), "COPY"); !slices.Contains(copies, "--from=build /out/licenses /licenses") {
+		t.Errorf("the licences do not get into the image: COPY %q", copies)
+	}
 }
 
 // TestImageRuns builds the worker with the Dockerfile's own commands, from its own context, and runs it as the image

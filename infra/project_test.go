@@ -99,6 +99,26 @@ func TestPipelineGetsEverySetting(t *testing.T) {
 	if want := settings(t); !slices.Equal(names, want) {
 		t.Errorf("azure.yaml gives a pipeline the variables %v, want %v", names, want)
 	}
+	// The workflow passes these, each by itself, and what azd needs.
+	workflow := read(t, "../.github/workflows/azure-dev.yml")
+	var passed []string
+	for _, match := range regexp.MustCompile(`(?m)^      ([A-Z0-9_]+): \$\{\{ vars\.([A-Z0-9_]+) \}\}$`).
+		FindAllStringSubmatch(workflow, -1) {
+		if match[1] != match[2] {
+			t.Errorf("the workflow passes %s as %s", match[2], match[1])
+		}
+		passed = append(passed, match[1])
+	}
+	want := append(settings(t), "AZURE_CLIENT_ID", "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID",
+		"AZURE_TENANT_ID", "CHAT_SETTINGS")
+	slices.Sort(passed)
+	slices.Sort(want)
+	if !slices.Equal(passed, want) {
+		t.Errorf("the workflow passes the variables %v, want %v", passed, want)
+	}
+	if strings.Contains(workflow, "toJSON(vars)") || strings.Contains(workflow, `vars }}`) {
+		t.Error("the workflow passes all variables of the repository")
+	}
 }
 
 func TestLocalEmulatorConfigHasTheTopic(t *testing.T) {
