@@ -41,8 +41,8 @@ func (c *Say) record(s *State, from origin, u *User, token Hash, name string) Ou
 	var key Hash
 	if c.CID != "" {
 		key = messageKey(token, c.CID)
-		if at, ok := s.said.at[key]; ok {
-			return Outcome{User: u, At: at, Duplicate: true}
+		if m := s.said.byKey[key]; m != nil {
+			return Outcome{User: u, At: m.at, Duplicate: true}
 		}
 	}
 	l := Line{Kind: MessageLine, Time: from.time, User: u.id, From: name, Text: c.Text, CID: c.CID,
@@ -54,7 +54,7 @@ func (c *Say) record(s *State, from origin, u *User, token Hash, name string) Ou
 	}
 	l = s.record(c.Room, l)
 	if c.CID != "" {
-		s.said.add(key, l.Position(), s.bounds.Remembered)
+		s.remember(token, key, l.Position())
 	}
 	s.change(Change{Kind: Said, User: u, Room: c.Room, Line: l})
 	return Outcome{User: u, At: l.Position()}
@@ -64,35 +64,4 @@ func (c *Say) record(s *State, from origin, u *User, token Hash, name string) Ou
 func HashOf(secret string) Hash {
 	sum := sha256.Sum256([]byte(secret))
 	return Hash(sum[:len(Hash{})])
-}
-
-// SaidAt returns the position of a message by the token of the user that said it and the id that the client gave it,
-// and whether the message is remembered.
-func (s *State) SaidAt(token Hash, cid string) (Position, bool) {
-	at, ok := s.said.at[messageKey(token, cid)]
-	return at, ok
-}
-
-// remembered knows the last messages, so that repetitions are noticed.
-type remembered struct {
-	at    map[Hash]Position // by messageKey
-	order []Hash            // oldest first
-}
-
-func newRemembered() remembered { return remembered{at: make(map[Hash]Position)} }
-
-// messageKey stands for a message. The secret of the user that says it keeps others from using up its ids.
-func messageKey(token Hash, cid string) Hash {
-	var b [len(token) + MaxCID]byte
-	sum := sha256.Sum256(append(append(b[:0], token[:]...), cid...))
-	return Hash(sum[:len(Hash{})])
-}
-
-func (m *remembered) add(key Hash, at Position, bound int) {
-	m.at[key] = at
-	m.order = append(m.order, key)
-	for len(m.order) > bound {
-		delete(m.at, m.order[0])
-		m.order = m.order[1:]
-	}
 }

@@ -23,8 +23,8 @@ type walk struct {
 func newWalk(t testing.TB, seed uint64) *walk {
 	w := &walk{script: newScript(t), random: rand.New(rand.NewPCG(seed, 1))}
 	b := Bounds{RoomLines: 3 + w.random.IntN(10), HistoryBytes: 600 + w.random.IntN(4000), Rooms: 2 + w.random.IntN(4),
-		Users: 3 + w.random.IntN(6), Remembered: 1 + w.random.IntN(6), Expired: 1 + w.random.IntN(3),
-		RecoveryMillis: 1 + w.random.Int64N(60_000)}
+		Users: 3 + w.random.IntN(6), Expired: 1 + w.random.IntN(3), RecoveryMillis: 1 + w.random.Int64N(60_000),
+		RememberedBytes: messageCost * (1 + w.random.IntN(12))}
 	w.state = New(b)
 	return w
 }

@@ -87,11 +87,15 @@ func (s *State) restore(saved *snapshot) error {
 		u.status = Expired
 		s.expired = append(s.expired, u)
 	}
+	return s.restoreRemembered(saved)
+}
+
+func (s *State) restoreRemembered(saved *snapshot) error {
 	for _, said := range saved.Said {
-		if _, twice := s.said.at[said.Key]; twice {
-			return errors.New("message remembered twice")
+		if s.said.byKey[said.Key] != nil || said.Sayer >= uint64(len(saved.Sayers)) {
+			return errors.New("message is remembered twice or of nobody")
 		}
-		s.said.add(said.Key, said.At, s.bounds.Remembered)
+		s.said.add(&rememberedMessage{key: said.Key, at: said.At, time: said.Time}, saved.Sayers[said.Sayer])
 	}
 	return nil
 }

@@ -9,8 +9,7 @@ import (
 )
 
 func smallBounds() Bounds {
-	return Bounds{RoomLines: 10, HistoryBytes: 4096, Rooms: 4, Users: 20, Remembered: 5, Expired: 3,
-		RecoveryMillis: 60_000}
+	return Bounds{RoomLines: 10, HistoryBytes: 4096, Rooms: 4, Users: 20, Expired: 3, RecoveryMillis: 60_000}
 }
 
 // script drives a State and describes in words what happens.

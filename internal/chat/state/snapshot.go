@@ -25,6 +25,7 @@ type (
 		Expired []savedUser // in the order in which they expired
 		Rooms   []savedRoom // by name
 		Said    []savedSaid // oldest first
+		Sayers  []Hash      // the tokens of those who said that
 	}
 	savedBounds struct {
 		_ struct{} `cbor:",toarray"`
@@ -65,9 +66,11 @@ type (
 		Maker   Hash
 	}
 	savedSaid struct {
-		_   struct{} `cbor:",toarray"`
-		Key Hash
-		At  Position
+		_     struct{} `cbor:",toarray"`
+		Key   Hash
+		At    Position
+		Time  int64
+		Sayer uint64 // an index of Sayers
 	}
 )
 
@@ -89,10 +92,7 @@ func (s *State) Encode() []byte {
 		saved.Rooms = append(saved.Rooms,
 			savedRoom{Name: name, Lines: r.lines, Trimmed: r.trimmed, Active: r.active, Used: r.used, Maker: r.maker})
 	}
-	saved.Said = make([]savedSaid, 0, len(s.said.order))
-	for _, key := range s.said.order {
-		saved.Said = append(saved.Said, savedSaid{Key: key, At: s.said.at[key]})
-	}
+	saved.Said, saved.Sayers = s.said.save()
 	encoded, err := encoding.Marshal(saved)
 	if err != nil {
 		panic(err) // no field of a snapshot can fail to encode

@@ -33,17 +33,22 @@ type State struct {
 }
 
 // Bounds limit the State. They are part of it, so that all instances apply the same ones. Zero and negative fields
-// stand for their defaults. The greatest numbers are 2^20, for HistoryBytes 2^30, and a day for RecoveryMillis and
-// IdleMillis. AddressKey has no default.
+// stand for their defaults. The greatest numbers are 2^20, for HistoryBytes 2^30, for RememberedBytes 2^27, and a day
+// for the times. AddressKey has no default.
 type Bounds struct {
 	RoomLines      int   // lines kept of a room; 1,000
 	HistoryBytes   int   // of the lines of all rooms; 16 MiB
 	Rooms          int   // 10,000; one more replaces another, see makeRoom
 	Users          int   // with a nickname at a time; 100,000
-	Remembered     int   // messages whose repetition is noticed; 8,192
 	Expired        int   // users without a nickname that may still return; 4,096
 	RecoveryMillis int64 // how long after its nickname was freed a user may return; 2 minutes
 	IdleMillis     int64 // after so long without a message a room with members may be given up for another; 1 hour
+
+	// RememberedMillis is how long after a message its repetition is noticed: twice RecoveryMillis, and never less than
+	// that once. While the user has lost its connection and may return, it is noticed anyway. RememberedBytes bounds
+	// the memory for that: 48 MiB, enough for 1,500 messages a second.
+	RememberedMillis int64
+	RememberedBytes  int
 
 	// AddressKey is the secret under which OriginOf hashes. It is made at random where a log begins.
 	AddressKey Hash
@@ -55,23 +60,28 @@ func (b *Bounds) setDefaults() {
 		otherwise int
 	}{
 		{&b.RoomLines, 1000}, {&b.HistoryBytes, 16 << 20}, {&b.Rooms, 10_000}, {&b.Users, 100_000},
-		{&b.Remembered, 8192}, {&b.Expired, 4096},
+		{&b.RememberedBytes, 48 << 20}, {&b.Expired, 4096},
 	} {
 		if *bound.value <= 0 {
 			*bound.value = bound.otherwise
 		}
-		if bound.value != &b.HistoryBytes {
+		if bound.value != &b.HistoryBytes && bound.value != &b.RememberedBytes {
 			*bound.value = min(*bound.value, maxElements) // more do not decode
 		}
 	}
 	b.HistoryBytes = min(b.HistoryBytes, 1<<30)
+	b.RememberedBytes = min(b.RememberedBytes, messageCost*maxElements)
 	if b.RecoveryMillis <= 0 {
 		b.RecoveryMillis = 2 * 60 * 1000
 	}
 	if b.IdleMillis <= 0 {
 		b.IdleMillis = 60 * 60 * 1000
 	}
+	if b.RememberedMillis <= 0 {
+		b.RememberedMillis = 2 * b.RecoveryMillis
+	}
 	b.RecoveryMillis, b.IdleMillis = min(b.RecoveryMillis, MaxHoldMillis), min(b.IdleMillis, MaxHoldMillis)
+	b.RememberedMillis = min(max(b.RememberedMillis, b.RecoveryMillis), MaxHoldMillis)
 }
 
 // Entry is one entry of the log. It is flat, so that a log which declares the same struct can convert its own.
@@ -209,6 +219,7 @@ func (s *State) begin(e Entry) {
 	s.changes = s.changes[:0]
 	s.log.add(e)
 	s.forgetExpired()
+	s.forgetSaid()
 }
 
 func (s *State) next() uint64 {

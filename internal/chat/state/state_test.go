@@ -149,25 +149,6 @@ func TestRoomsHaveLimits(t *testing.T) {
 	s.check()
 }
 
-func TestRepeatedMessageIsRecordedOnce(t *testing.T) {
-	s := newScript(t)
-	s.populate()
-	once := func(conn uint64, cid string) Command {
-		return Command{Conn: conn, Action: &Say{Room: Lobby, Text: "once", CID: cid}}
-	}
-	s.want("said", s.do("a", once(1, "m1")), "Ann in lobby: once")
-	said := s.last.At.Seq
-	s.do("b", resumeOf(11, 1))
-	s.want("said again elsewhere", s.do("b", once(11, "m1")), fmt.Sprint("duplicate of ", said))
-	s.want("and the first one comes again", s.do("a", once(1, "m1")), fmt.Sprint("duplicate of ", said))
-	s.want("another user's id is another", s.do("b", once(2, "m1")), "Bob in lobby: once")
-	for i := range 5 {
-		s.do("b", once(11, fmt.Sprint("n", i)))
-	}
-	s.want("forgotten", s.do("b", once(11, "m1")), "Ann in lobby: once")
-	s.check()
-}
-
 func TestHistoryStaysWithinItsBounds(t *testing.T) {
 	s := newScript(t)
 	s.populate()
