@@ -7,18 +7,20 @@ import (
 )
 
 // startBlockedWriter leaves what a full socket did not take, and all that follows until it is
-// written, to a goroutine that waits for the socket. size is what rest counts for in the session's
-// output.
-func (s *Session) startBlockedWriter(c *conn, rest net.Buffers, size int) {
+// written, to a goroutine that waits for the socket. rest is what is left of q.
+func (s *Session) startBlockedWriter(c *conn, rest net.Buffers, q *queue) {
 	s.mu.Lock()
 	s.output.blocked = true
 	s.mu.Unlock()
-	s.server.goWith(c, func() { s.writeBlocked(c, rest, size) })
+	s.server.goWith(c, func() { s.writeBlocked(c, rest, q) })
 }
 
-func (s *Session) writeBlocked(c *conn, rest net.Buffers, size int) {
+func (s *Session) writeBlocked(c *conn, rest net.Buffers, q *queue) {
 	for {
-		if err := s.writeAll(c, rest); err != nil {
+		err := s.writeAll(c, rest)
+		size := q.size()
+		s.server.releaseQueue(q)
+		if err != nil {
 			s.writeFailed(c, err)
 			return
 		}
@@ -27,15 +29,12 @@ func (s *Session) writeBlocked(c *conn, rest net.Buffers, size int) {
 			c.perform(fx)
 			return
 		}
-		_, q, fx := s.takeQueue()
-		if q == nil {
+		if _, q, fx = s.takeQueue(); q == nil {
 			c.perform(fx)
 			return
 		}
 		rest = restOf(nil, q.items, s.protocol.frameFormat())
 		s.writer().sent(q, totalSize(rest))
-		size = q.size()
-		q.release()
 	}
 }
 

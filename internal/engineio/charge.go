@@ -19,15 +19,33 @@ type usage struct {
 	frames, refusals tokenbucket.Bucket
 }
 
-// frameOverhead is what a frame counts for besides its data, in bytes: handling it costs something, too.
-const frameOverhead = 64
-
 // charge counts what the client has sent. An error ends the session.
 func (s *Session) charge(bytes int) error {
-	if _, ok := s.usage.account.Take(allowance.Kilobytes, float64(bytes+frameOverhead)/1024); !ok {
+	if _, ok := s.usage.account.Take(allowance.Kilobytes, float64(bytes)/1024); !ok {
 		return errTooMuchData
 	}
 	return nil
+}
+
+// charge counts a part of a message as soon as it has come. A WebSocket that is probing belongs to a session that is
+// charged once it has moved.
+func (c *conn) charge(bytes int) error {
+	if c.session == nil {
+		return nil
+	}
+	return c.session.charge(bytes)
+}
+
+// setReadDeadline bounds the time in which a message arrives that has begun, unless the session is over: then that of
+// the closing handshake stays in force.
+func (s *Session) setReadDeadline(c *conn, t time.Time) {
+	if s.life.over() {
+		return
+	}
+	_ = c.Conn.SetReadDeadline(t)
+	if s.life.over() { // since the check
+		_ = c.Conn.SetReadDeadline(time.Now().Add(s.server.options.CloseTimeout))
+	}
 }
 
 // countFrame counts a packet or WebSocket frame of the client. One above the limit of frames counts as refused, also

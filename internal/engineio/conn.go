@@ -156,14 +156,28 @@ func (c *conn) read() (message *messageBuffer, binary bool, err error) {
 	if err != nil {
 		return nil, false, readError(err)
 	}
+	began := false
+	defer func() {
+		if began {
+			c.session.setReadDeadline(c, time.Time{})
+		}
+	}()
 	m := messageBuffers.Get().(*messageBuffer)
 	m.b = m.b[:0]
 	for {
 		if len(m.b) == cap(m.b) {
 			m.b = append(m.b, 0)[:len(m.b)]
 		}
+		if !began && c.session != nil && !c.hasInput() {
+			began = true // the rest is under way, and does not stay there
+			c.session.setReadDeadline(c, time.Now().Add(c.session.server.options.RequestTimeout))
+		}
 		n, err := r.Read(m.b[len(m.b):cap(m.b)])
 		m.b = m.b[:len(m.b)+n]
+		if chargeErr := c.charge(n); chargeErr != nil {
+			m.release()
+			return nil, false, chargeErr
+		}
 		switch {
 		case err == io.EOF:
 			return m, kind == websocket.BinaryMessage, nil

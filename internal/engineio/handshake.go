@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,13 +23,14 @@ type Handshake struct {
 	headers  string // alternate lines of names and values: a map would cost an idle session several times as much
 }
 
-// Query parses the request's query parameters, at each call.
+// Query parses the request's query parameters, at each call. Of a query of more than 512 bytes it has the short ones.
 func (h *Handshake) Query() url.Values {
 	values, _ := url.ParseQuery(h.rawQuery) // malformed parameters are left out
 	return values
 }
 
-// Header returns a copy of the request's header, without the fields of the WebSocket handshake.
+// Header returns a copy of the request's header as far as [Options.Headers] keeps it, without the fields of the
+// WebSocket handshake.
 func (h *Handshake) Header() http.Header {
 	header := make(http.Header)
 	for rest := h.headers; rest != ""; {
@@ -44,7 +46,7 @@ func (s *Server) newHandshake(r *http.Request) Handshake {
 	addr, counted := s.address(r)
 	var lines []byte // no field contains a line break: it would end it
 	for name, values := range r.Header {
-		if connectionHeader(name) {
+		if connectionHeader(name) || s.options.Headers != nil && !slices.Contains(s.options.Headers, name) {
 			continue
 		}
 		for _, value := range values {
@@ -74,7 +76,24 @@ func keep(rawQuery string) string {
 	if rawQuery == usual {
 		return usual
 	}
+	if len(rawQuery) > maxKeptQuery {
+		return keepShort(rawQuery)
+	}
 	return strings.Clone(rawQuery)
+}
+
+// maxKeptQuery bounds in bytes what is kept of a query.
+const maxKeptQuery = 512
+
+// keepShort returns the parameters of a long query that are short.
+func keepShort(rawQuery string) string {
+	var kept []byte
+	for parameter := range strings.SplitSeq(rawQuery, "&") {
+		if len(parameter) <= maxKeptQuery/8 && len(kept)+len(parameter) < maxKeptQuery {
+			kept = append(append(kept, parameter...), '&')
+		}
+	}
+	return string(kept)
 }
 
 // connectionHeader reports whether a header field describes one connection and not the client.

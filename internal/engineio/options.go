@@ -29,9 +29,15 @@ type Options struct {
 	// 1,000,000. Clients receive it as maxPayload.
 	MaxMessageSize int
 	// MaxQueueBytes bounds what waits to be sent to one client, in bytes of memory: a message
-	// counts about 200 more than its data; default 4 MiB. A session over it is closed with
+	// counts about 200 more than its data; default 16 MiB. A session over it is closed with
 	// ErrSlowConsumer. A larger message may be sent if nothing else waits.
 	MaxQueueBytes int
+	// MaxQueuedBytes bounds what waits to be sent to all clients together; 0 means no limit. A message to many counts
+	// once. Above it, sessions are closed with ErrSlowConsumer, those first for which most waits.
+	MaxQueuedBytes int
+	// Headers are the names of the header fields that a [Handshake] keeps, in canonical form; nil: all. They stay in
+	// memory as long as the session.
+	Headers []string
 	// MaxSessions and MaxSessionsPerAddress bound the sessions open at once, in all and from one
 	// client address; 0 means no limit. Clients above them receive 503 and 429. All IPv6 addresses
 	// of one /64 count as one address, since a single client has as many; an IPv4 address is the
@@ -62,7 +68,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.RequestTimeout, 30*time.Second)
 	setDefault(&o.CloseTimeout, 5*time.Second)
 	setDefault(&o.MaxMessageSize, 1_000_000)
-	setDefault(&o.MaxQueueBytes, 4<<20)
+	setDefault(&o.MaxQueueBytes, 16<<20)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -8,8 +8,10 @@ import (
 
 // pollingState is the part of a session that long-polling needs. Session.mu guards it.
 type pollingState struct {
-	poll    *poll // the GET that waits
-	posting bool  // a POST is being read or handled
+	poll    *poll  // the GET that waits
+	posting bool   // a POST is being read or handled
+	writing int    // bytes that the answer being written counts for in the server's budget
+	abort   func() // fails that write; nil: there is none
 }
 
 // poll is a GET that waits for something to answer.
@@ -60,6 +62,9 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) *httpError {
 	}
 	q, last, refusal := s.awaitPoll(p, r)
 	if refusal != nil {
+		if q != nil {
+			s.server.releaseQueue(q)
+		}
 		return refusal
 	}
 	s.writePayload(w, nil, q, last)
@@ -183,7 +188,7 @@ func (s *Session) writePayload(w http.ResponseWriter, first []byte, q *queue, la
 	if q != nil {
 		e.addQueue(q)
 		s.writer().sent(q, len(e.b))
-		q.release()
+		defer s.server.releaseQueue(q)
 	}
 	if last != 0 {
 		e.add(packet{kind: last})
@@ -195,8 +200,18 @@ func (s *Session) writePayload(w http.ResponseWriter, first []byte, q *queue, la
 	header.Set("Cache-Control", "no-store")
 	// The time of a poll starts here, even where the http.Server's WriteTimeout is over. net/http
 	// resets it after the response.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.server.options.RequestTimeout))
+	controller := http.NewResponseController(w)
+	_ = controller.SetWriteDeadline(time.Now().Add(s.server.options.RequestTimeout))
+	s.writingPoll(len(b), func() { _ = controller.SetWriteDeadline(time.Now()) })
+	defer s.writingPoll(0, nil)
 	if _, err := w.Write(b); err != nil {
 		s.Close(&transportError{err})
 	}
+}
+
+// writingPoll notes what is being written in answer to a poll.
+func (s *Session) writingPoll(size int, abort func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.polling.writing, s.polling.abort = size, abort
 }

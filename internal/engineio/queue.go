@@ -42,13 +42,15 @@ type output struct {
 }
 
 // replaceLastPong puts pong in the place of the last item, if that is a pong as well.
-func (o *output) replaceLastPong(pong *Prepared) bool {
+func (o *output) replaceLastPong(s *Server, pong *Prepared) bool {
 	last := &o.queue.items[len(o.queue.items)-1]
 	frames := (*last).frames
 	if len(frames) == 0 || frames[0] != framePong {
 		return false
 	}
 	o.size += pong.size - (*last).size
+	s.hold(pong)
+	s.letGo(*last)
 	*last = pong
 	return true
 }
@@ -59,13 +61,14 @@ func (s *Session) pushLocked(p *Prepared) {
 	}
 	s.output.queue.items = append(s.output.queue.items, p)
 	s.output.size += p.size
+	s.server.hold(p)
 }
 
 // dropQueueLocked forgets what waits. The writer owns what is being written.
 func (s *Session) dropQueueLocked() {
 	if s.output.queue != nil {
 		s.output.size -= s.output.queue.size()
-		s.output.queue.release()
+		s.server.releaseQueue(s.output.queue)
 		s.output.queue = nil
 	}
 }

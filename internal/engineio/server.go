@@ -19,6 +19,7 @@ type Server struct {
 	writers   []*writer
 	readers   readerPool
 
+	budget        queueBudget
 	running       sync.WaitGroup // sessions until their notifyClosed has returned, and all goroutines
 	slowConsumers atomic.Uint64
 	opened        atomic.Uint64
@@ -52,6 +53,7 @@ func NewServer(handler Handler, options Options) *Server {
 		addresses: make(map[string]int),
 		conns:     make(map[*conn]int),
 	}
+	s.budget.limit = int64(s.options.MaxQueuedBytes)
 	s.heartbeat = newHeartbeat(s)
 	s.readers.server = s
 	for range runtime.GOMAXPROCS(0) {

@@ -125,7 +125,7 @@ func (s *Session) sendPong(c *conn, frame []byte) {
 		return
 	}
 	pong := prepareFrames(append([]byte(nil), frame...))
-	if s.output.size > maxControlBacklog && s.output.queue != nil && s.output.replaceLastPong(pong) {
+	if s.output.size > maxControlBacklog && s.output.queue != nil && s.output.replaceLastPong(s.server, pong) {
 		return
 	}
 	s.pushLocked(pong)

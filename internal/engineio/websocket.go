@@ -105,10 +105,6 @@ func (s *Session) run(c *conn, isNew bool) {
 func (s *Session) read(c *conn) bool {
 	for {
 		if c.takeControl() {
-			if err := s.charge(0); err != nil {
-				s.stopReading(c, err)
-				return false
-			}
 			s.countFrame()
 			if !c.hasInput() {
 				return true
@@ -117,9 +113,7 @@ func (s *Session) read(c *conn) bool {
 		}
 		m, binary, err := c.read()
 		if err == nil {
-			if err = s.charge(len(m.b)); err == nil {
-				err = s.receive(m.b, binary)
-			}
+			err = s.receive(m.b, binary)
 			m.release()
 		}
 		if err != nil {

@@ -117,14 +117,15 @@ func (w *writer) write(s *Session, scratch *scratch) {
 	}
 	written, rest, err := w.writeQueue(c, q, s.protocol.frameFormat(), scratch)
 	w.sent(q, written+totalSize(rest))
-	size := q.size()
-	q.release()
 	switch {
 	case err != nil:
 		s.writeFailed(c, err)
+		s.server.releaseQueue(q)
 	case rest != nil:
-		s.startBlockedWriter(c, rest, size)
+		s.startBlockedWriter(c, rest, q)
 	default:
+		size := q.size()
+		s.server.releaseQueue(q)
 		more, fx := s.wrote(size)
 		w.perform(c, fx)
 		if more {

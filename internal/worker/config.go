@@ -48,6 +48,12 @@ type TransportConfig struct {
 	TrustedProxies        []netip.Prefix // TRUSTED_PROXIES
 	MaxSessions           int            // MAX_SESSIONS; 0: no limit
 	MaxSessionsPerAddress int            // MAX_SESSIONS_PER_ADDRESS; 0: no limit
+	QueueMemory           int            // QUEUE_MEMORY: bytes; 0: a quarter of GOMEMLIMIT, or 64 MiB without one
+
+	// Of connections that are not sessions, which means HTTP.
+	MaxConnections           int           // MAX_CONNECTIONS; 0: no limit
+	MaxConnectionsPerAddress int           // MAX_CONNECTIONS_PER_ADDRESS; 0: no limit
+	ResponseTimeout          time.Duration // RESPONSE_TIMEOUT
 }
 
 // ChatConfig limits users.
@@ -77,9 +83,9 @@ type LogConfig struct {
 func LoadConfig(getenv func(string) string) (Config, error) {
 	v := variables{getenv: getenv}
 	messageRate := v.number("MESSAGE_RATE", 5)
-	sessions := 2000
+	sessions, connections := 2000, 1000
 	if messageRate == 0 {
-		sessions = 0
+		sessions, connections = 0, 0
 	}
 	c := Config{
 		Addresses:    v.allowances(messageRate),
@@ -103,6 +109,11 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 			TrustedProxies:        v.prefixes("TRUSTED_PROXIES"),
 			MaxSessions:           v.integer("MAX_SESSIONS", 0, 0, math.MaxInt32),
 			MaxSessionsPerAddress: v.integer("MAX_SESSIONS_PER_ADDRESS", sessions, 0, math.MaxInt32),
+			QueueMemory:           v.integer("QUEUE_MEMORY", 0, 0, math.MaxInt),
+			MaxConnections:        v.integer("MAX_CONNECTIONS", 20_000, 0, math.MaxInt32),
+
+			MaxConnectionsPerAddress: v.integer("MAX_CONNECTIONS_PER_ADDRESS", connections, 0, math.MaxInt32),
+			ResponseTimeout:          v.duration("RESPONSE_TIMEOUT", 30*time.Second, 100*time.Millisecond),
 		},
 		Chat: ChatConfig{
 			MessageRate:      messageRate,

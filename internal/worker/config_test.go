@@ -25,7 +25,8 @@ func TestConfigDefaults(t *testing.T) {
 		Port: 3000, DrainTimeout: 20 * time.Second, TuneGC: true,
 		ServiceBus: ServiceBusConfig{Topic: "chat", EmulatorHTTPPort: 5300},
 		Transport: TransportConfig{PingInterval: 18 * time.Second, PingTimeout: 20 * time.Second,
-			MaxSessionsPerAddress: 2000},
+			MaxSessionsPerAddress: 2000, MaxConnections: 20_000, MaxConnectionsPerAddress: 1000,
+			ResponseTimeout: 30 * time.Second},
 		Addresses: AllowanceConfig{Messages: 100, Requests: 200, Refusals: 100, Connects: 100, HTTPRequests: 500,
 			Bytes: 2_000_000, Rooms: 5},
 		Chat: ChatConfig{MessageRate: 5, MaxMessageLength: 4000, MaxMessageBytes: 16 << 10,
@@ -47,7 +48,8 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"MAX_SESSIONS", "5", "MAX_SESSIONS_PER_ADDRESS", "2", "MAX_MESSAGE_BYTES", "1000",
 		"MESSAGE_RATE_PER_ADDRESS", "1", "REQUEST_RATE_PER_ADDRESS", "2", "REFUSAL_RATE_PER_ADDRESS", "3",
 		"CONNECT_RATE_PER_ADDRESS", "4", "HTTP_RATE_PER_ADDRESS", "5", "BYTE_RATE_PER_ADDRESS", "6",
-		"ROOM_RATE_PER_ADDRESS", "7",
+		"ROOM_RATE_PER_ADDRESS", "7", "QUEUE_MEMORY", "1000000", "MAX_CONNECTIONS", "8",
+		"MAX_CONNECTIONS_PER_ADDRESS", "9", "RESPONSE_TIMEOUT", "10s",
 		"MESSAGE_RATE", "0.5", "MAX_MESSAGE_LENGTH", "0", "NAME_HOLD", "0s", "NICKNAME_HEADER", "X-User",
 		"METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON",
 		"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.test", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"))
@@ -60,7 +62,8 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 			AllowedOrigins: []string{"https://a.test", "http://b.test:8080", "*"},
 			PingInterval:   time.Second, PingTimeout: 2 * time.Second, SocketIOV2Clients: true,
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
-			MaxSessions:    5, MaxSessionsPerAddress: 2,
+			MaxSessions:    5, MaxSessionsPerAddress: 2, QueueMemory: 1_000_000, MaxConnections: 8,
+			MaxConnectionsPerAddress: 9, ResponseTimeout: 10 * time.Second,
 		},
 		Addresses: AllowanceConfig{Messages: 1, Requests: 2, Refusals: 3, Connects: 4, HTTPRequests: 5, Bytes: 6,
 			Rooms: 7},
@@ -89,7 +92,7 @@ func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 		"ALLOWED_ORIGINS", "example.com", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",
 		"TRUSTED_PROXIES", "10.0.0.0/40", "MAX_SESSIONS", "many", "MAX_SESSIONS_PER_ADDRESS", "1.5",
 		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon",
-		"BYTE_RATE_PER_ADDRESS", "-1", "MAX_MESSAGE_BYTES", "0",
+		"BYTE_RATE_PER_ADDRESS", "-1", "QUEUE_MEMORY", "64MB", "RESPONSE_TIMEOUT", "0", "MAX_MESSAGE_BYTES", "0",
 		"METRICS_LOG_INTERVAL", "often", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml",
 	}
 	_, err := LoadConfig(env(bad...))

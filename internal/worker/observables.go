@@ -23,6 +23,9 @@ type sample struct {
 	status  backplane.Status
 	bus     servicebus.Counters
 	state   state
+
+	connections int
+	refused     uint64 // connections
 }
 
 func (w *Worker) sample() *sample {
@@ -34,6 +37,7 @@ func (w *Worker) sample() *sample {
 		s.bus = w.cluster.service.Counters()
 	}
 	s.state, _ = w.readiness()
+	s.connections, s.refused = w.connections.counts()
 	return s
 }
 
@@ -89,6 +93,12 @@ func transportObservables() []observable {
 		{"chat.slow_consumers", "{session}",
 			"Connections closed because their client did not read fast enough.", counter, nil,
 			func(s *sample) int64 { return int64(s.engine.SlowConsumers) }},
+		{"chat.http.connections", "{connection}", "Connections open now that are not sessions.", gauge, nil,
+			func(s *sample) int64 { return int64(s.connections) }},
+		{"chat.http.connections.refused", "{connection}", "Connections closed because too many are open.", counter, nil,
+			func(s *sample) int64 { return int64(s.refused) }},
+		{"chat.transport.refusals", "{refusal}", "Requests and packets of clients that were refused.", counter, nil,
+			func(s *sample) int64 { return int64(s.engine.Refusals) }},
 		{"chat.sockets", "{socket}", "Socket.IO sockets connected to a namespace now.", gauge, nil,
 			func(s *sample) int64 { return int64(s.sockets.Sockets) }},
 		{"chat.events", "{event}", "Events received from clients.", counter, nil,
@@ -118,6 +128,10 @@ func chatObservables() []observable {
 			func(c *chat.Counters) int64 { return int64(c.State.Disconnected) }),
 		count(gauge, "chat.rooms", "{room}", "Rooms of the whole chat.",
 			func(c *chat.Counters) int64 { return int64(c.State.Rooms) }),
+		count(counter, "chat.rooms.given_up", "{room}", "Rooms closed to make space for others.",
+			func(c *chat.Counters) int64 { return int64(c.State.RoomsGivenUp) }),
+		count(counter, "chat.history.dropped", "{line}", "Lines of history dropped to make space for others.",
+			func(c *chat.Counters) int64 { return int64(c.State.LinesDropped) }),
 		count(gauge, "chat.history.size", "By", "Bytes of history kept.",
 			func(c *chat.Counters) int64 { return int64(c.State.HistoryBytes) }),
 		count(counter, "chat.messages", "{message}", "Messages of users of this instance that are in the log.",

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// Time-outs and limits of HTTP. There is none for a whole request, since polls wait long and WebSockets last longer:
-// engineio and the routes set the deadlines they need.
+// Time-outs and limits of HTTP, besides RESPONSE_TIMEOUT for writing a response. Polls wait longer and WebSockets last
+// longer: engineio sets the deadlines that these need. The routes set one for a request's body.
 const (
 	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
+	idleTimeout       = time.Minute
 	maxHeaderBytes    = 32 << 10
 )
 
@@ -30,7 +30,9 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 		Handler:           w.handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
+		WriteTimeout:      w.config.Transport.ResponseTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         w.connections.track,
 		ErrorLog:          slog.NewLogLogger(w.log.Handler(), slog.LevelDebug), // clients' mistakes
 	}
 	w.log.Info("worker listening",

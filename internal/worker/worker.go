@@ -28,7 +28,9 @@ type Worker struct {
 	cluster   *cluster
 	metrics   *metrics
 	handler   http.Handler
-	draining  chan struct{} // closed when the worker begins to stop
+
+	connections *connections
+	draining    chan struct{} // closed when the worker begins to stop
 }
 
 // ConfigError is a configuration that LoadConfig accepts and a part of the worker rejects, such as a malformed
@@ -71,7 +73,9 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Bounds:           bounds(),
 		Logger:           log,
 	})
-	w.sockets = socketio.NewServer(socketio.Options{Recovery: w.chat.Recovery(), Logger: log})
+	w.sockets = socketio.NewServer(socketio.Options{
+		Recovery: w.chat.Recovery(), MaxPacketBytes: config.Chat.maxMessageSize(), Logger: log,
+	})
 	w.addresses = allowance.NewTable(config.Addresses.limits())
 	transport := engineio.Options{
 		PingInterval:          config.Transport.PingInterval,
@@ -82,6 +86,9 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		TrustedProxies:        config.Transport.TrustedProxies,
 		Protocol3:             config.Transport.SocketIOV2Clients,
 		Addresses:             w.addresses,
+		MaxMessageSize:        config.Chat.maxMessageSize(),
+		MaxQueuedBytes:        config.Transport.queueMemory(),
+		Headers:               keptHeaders(config.Chat.NicknameHeader),
 		Logger:                log,
 	}
 	if config.Chat.MessageRate > 0 {
@@ -109,8 +116,20 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	if err := w.metrics.observe(w.observables(), w.sample); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
+	w.connections = w.newConnections()
 	w.handler = w.routes()
 	return w, nil
+}
+
+// keptHeaders are the header fields of a client's first request that are needed later. All others are forgotten.
+func keptHeaders(names ...string) []string {
+	kept := []string{}
+	for _, name := range names {
+		if name != "" {
+			kept = append(kept, http.CanonicalHeaderKey(name))
+		}
+	}
+	return kept
 }
 
 // bounds returns the default bounds of the state, and a secret of its own. They count only if this instance begins the

@@ -1,0 +1,89 @@
+package engineio
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+)
+
+// queueBudget bounds what all queues of a server hold together. A message that is in several queues counts once.
+type queueBudget struct {
+	limit   int64        // bytes; 0: none
+	held    atomic.Int64 // bytes of the messages that some session has queued or is writing
+	closing atomic.Bool  // closeSlowest is running
+}
+
+// hold counts a message in one more queue.
+func (s *Server) hold(p *Prepared) {
+	if p.queues.Add(1) == 1 && s.budget.held.Add(int64(p.size)) > s.budget.limit && s.budget.limit > 0 &&
+		s.budget.closing.CompareAndSwap(false, true) {
+		s.running.Go(s.closeSlowest)
+	}
+}
+
+// letGo ends hold, when the message was written or dropped.
+func (s *Server) letGo(p *Prepared) {
+	if p.queues.Add(-1) == 0 {
+		s.budget.held.Add(-int64(p.size))
+	}
+}
+
+// releaseQueue lets go of a queue's messages and frees it.
+func (s *Server) releaseQueue(q *queue) {
+	for _, p := range q.items {
+		s.letGo(p)
+	}
+	q.release()
+}
+
+// closeSlowest closes sessions as slow consumers until an eighth of the budget is free: first those that hold most.
+// Messages that many have to receive count little for each.
+func (s *Server) closeSlowest() {
+	defer s.budget.closing.Store(false)
+	type debtor struct {
+		session *Session
+		bytes   int
+	}
+	var debtors []debtor
+	for _, session := range s.all() {
+		if bytes := session.holds(); bytes > 0 {
+			debtors = append(debtors, debtor{session, bytes})
+		}
+	}
+	slices.SortFunc(debtors, func(a, b debtor) int { return cmp.Compare(b.bytes, a.bytes) })
+	excess := s.budget.held.Load() - s.budget.limit/8*7
+	for _, d := range debtors {
+		if excess <= 0 {
+			return
+		}
+		excess -= int64(d.bytes)
+		d.session.cutSlow()
+	}
+}
+
+// holds returns how much of the budget would be free without the session.
+func (s *Session) holds() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bytes := s.output.size + s.polling.writing
+	if s.output.queue != nil {
+		for _, p := range s.output.queue.items {
+			bytes -= p.size - p.size/max(int(p.queues.Load()), 1)
+		}
+	}
+	return bytes
+}
+
+// cutSlow closes the session as a slow consumer. It does not wait until the client has taken what is being written.
+func (s *Session) cutSlow() {
+	s.Close(ErrSlowConsumer)
+	s.mu.Lock()
+	c, blocked, abortPoll := s.conn, s.output.blocked, s.polling.abort
+	s.mu.Unlock()
+	if c != nil && blocked {
+		c.abort()
+	}
+	if abortPoll != nil {
+		abortPoll()
+	}
+}
