@@ -32,7 +32,7 @@ func spin(t *testing.T, definitions ...string) string {
 	var output []byte
 	for _, command := range [][]string{
 		append(append([]string{"spin"}, definitions...), "-a", model),
-		{"cc", "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", "-o", "pan", "pan.c"},
+		{"cc", "-O1", "-w", "-DSAFETY", "-DCOLLAPSE", "-o", "pan", "pan.c"},
 		{"./pan", "-m100000", "-w22"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

@@ -315,6 +315,7 @@ func (u *user) messageAnswered(m *message, p *packet) {
 	i := slices.Index(u.outbox, m)
 	switch {
 	case p.ok():
+		delete(u.display.provisional, m.cid)
 		w.judge.acknowledged(u, m, p.field("id"))
 	case p.field("code") == "not_in_room":
 		w.tell(u.who(), "learns that %s is refused: not in the room", m.cid)
