@@ -32,6 +32,21 @@ func (d *display) room(name string) *shownRoom {
 	return &shownRoom{}
 }
 
+// close stops showing a room.
+func (d *display) close(name string) {
+	delete(d.rooms, name)
+	d.forgetProvisional(name)
+}
+
+// forgetProvisional removes the provisional lines of a room.
+func (d *display) forgetProvisional(name string) {
+	for key, room := range d.provisional {
+		if room == name {
+			delete(d.provisional, key)
+		}
+	}
+}
+
 // receive shows an event as the page does.
 func (d *display) receive(p *packet) {
 	switch p.event {
@@ -65,11 +80,7 @@ func (d *display) history(p *packet) {
 		r.since = sequence(p.list[0]) - 1
 	}
 	d.rooms[name] = r
-	for key, room := range d.provisional {
-		if room == name {
-			delete(d.provisional, key)
-		}
-	}
+	d.forgetProvisional(name)
 }
 
 func (d *display) announcement(p *packet) {

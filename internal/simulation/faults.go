@@ -81,6 +81,16 @@ func (f *faults) mayLose(h *host) bool {
 	return false
 }
 
+// replace ends an instance in good order, to be followed by one of a build.
+func (f *faults) replace(h *host, rules uint64) (end func()) {
+	if h.instance == nil || h.paused || h.instance.closing || !f.mayLose(h) {
+		return nil
+	}
+	h.build.rules = rules
+	h.instance.stop()
+	return h.boot
+}
+
 var kinds = []fault{
 	{"slow topic", 3, func(f *faults, _ *host) func() {
 		w := &f.world.topic.weather
@@ -146,18 +156,41 @@ var kinds = []fault{
 		h.crash()
 		return h.boot
 	}},
-	{"restart in good order", 2, func(f *faults, h *host) func() {
-		if h.instance == nil || h.paused || h.instance.closing || !f.mayLose(h) {
-			return nil
-		}
-		h.instance.stop()
-		return h.boot
-	}},
+	{"restart in good order", 2, func(f *faults, h *host) func() { return f.replace(h, h.build.rules) }},
 	{"deletion of the subscription", 3, func(f *faults, h *host) func() {
 		if h.instance == nil || !f.mayLose(h) {
 			return nil
 		}
 		f.world.topic.unsubscribe(h.name)
+		return func() {}
+	}},
+	{"deletion of the topic", 1, func(f *faults, _ *host) func() {
+		for _, h := range f.world.hosts {
+			if h.instance == nil || !h.instance.inSync() {
+				return nil // what one alone has applied may be lost
+			}
+		}
+		f.world.topic.delete()
+		return func() {}
+	}},
+	{"crash of all", 1, func(f *faults, _ *host) func() {
+		f.world.judge.forgetAll()
+		for _, h := range f.world.hosts {
+			h.crash()
+		}
+		return func() {
+			for _, h := range f.world.hosts {
+				f.world.after(f.world.upTo(3*time.Second), h.boot)
+			}
+		}
+	}},
+	{"upgrade", 2, func(f *faults, h *host) func() { return f.replace(h, newRules) }},
+	{"roll-back", 1, func(f *faults, h *host) func() { return f.replace(h, oldRules) }},
+	{"poison", 1, func(_ *faults, h *host) func() {
+		if h.instance == nil {
+			return nil
+		}
+		_ = h.instance.driver.Node().Append(poison)
 		return func() {}
 	}},
 	{"suspicion", 2, func(f *faults, h *host) func() {

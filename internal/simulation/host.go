@@ -17,6 +17,7 @@ type host struct {
 	deferred []func() // what comes to a paused instance
 	hanging  []func() // calls of the bus that wait for the connection
 	lives    int
+	build    build // of the next instance
 }
 
 // publishTimeout is how long a node waits for the bus to take a message.
@@ -52,7 +53,7 @@ type link struct {
 	deaf       bool          // silent until the instance makes a new connection
 }
 
-func newHost(w *world, name string) *host { return &host{world: w, name: name} }
+func newHost(w *world, name string) *host { return &host{world: w, name: name, build: build{oldRules}} }
 
 func (w *world) host(name string) *host {
 	for _, h := range w.hosts {

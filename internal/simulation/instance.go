@@ -24,10 +24,12 @@ type instance struct {
 	evicting bool
 	closing  bool
 	conns    []*engineio.Local
+	build    build
+	rules    uint64 // that the state follows
 }
 
 func newInstance(h *host) *instance {
-	i := &instance{host: h}
+	i := &instance{host: h, build: h.build, rules: h.build.rules}
 	i.receiver.instance = i
 	i.receiver.subscription = h.world.topic.subscribe(h.name)
 	logger := slog.New(&logHandler{world: h.world, who: h.name})
@@ -36,6 +38,8 @@ func newInstance(h *host) *instance {
 	i.engine = engineio.NewServer(i.sockets, engineio.Options{})
 	m := machine{i}
 	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger,
+		Rules:     h.build.rules,
+		Observer:  backplane.Observer{Skipped: i.skipped},
 		Connected: func() bool { return i.engine.Connected() > 0 }}, i.receiver.receiveAgain)
 	node := i.driver.Node()
 	i.chat.Attach(i.sockets.Of("/"), chat.Backplane{
@@ -69,9 +73,16 @@ func (i *instance) tick() {
 	i.host.later(i, backplane.TickEvery, i.tick)
 }
 
+// skipped is called with an entry that can't be applied. Only those are expected that are made for it.
+func (i *instance) skipped(e backplane.Entry, err error) {
+	if string(e.Body) != string(poison) {
+		i.host.world.judge.anomaly(Broken, "%s can't apply an entry of %s: %v", i.host.name, e.Instance, err)
+	}
+}
+
 // check ends an instance whose node gives up.
 func (i *instance) check(err error) {
-	if err != nil && i.host.instance == i {
+	if err != nil && i.host.instance == i && !i.outdated(err) {
 		i.host.world.judge.anomaly(Broken, "%s ends: %v", i.host.name, err)
 		i.host.crash()
 	}
@@ -201,41 +212,3 @@ func (i *instance) open() (*engineio.Local, error) {
 	}
 	return c, err
 }
-
-// machine is the chat as its node sees it.
-type machine struct{ *instance }
-
-func (m machine) Apply(e backplane.Entry) error {
-	w := m.host.world
-	w.trace.applied++
-	w.trace.add(uint64(w.now()), uint64(m.host.name[0]), uint64(e.Instance[0]), e.Epoch, e.Number)
-	err := m.chat.Apply(chat.Entry(e))
-	if err != nil {
-		w.judge.anomaly(Broken, "%s can't apply an entry: %v", m.host.name, err)
-	}
-	w.judge.applied(m.instance, e)
-	return err
-}
-
-func (m machine) Gone(at backplane.Entry, instance string) {
-	m.host.world.tell(m.host.name, "learns that %s is gone", instance)
-	m.chat.Gone(chat.Entry(at), instance)
-}
-
-func (m machine) Begin(at backplane.Entry)               { m.chat.Begin(chat.Entry(at)) }
-func (m machine) Raise(at backplane.Entry, rules uint64) { m.chat.Raise(chat.Entry(at), rules) }
-
-func (m machine) Snapshot() []byte { return m.chat.Snapshot() }
-
-func (m machine) Restore(snapshot []byte) error {
-	err := m.chat.Restore(snapshot)
-	if err != nil {
-		m.host.world.judge.anomaly(Broken, "%s can't restore a snapshot: %v", m.host.name, err)
-	}
-	return err
-}
-
-func (m machine) Joined() [][]byte            { return m.chat.Joined() }
-func (m machine) Provisional(body []byte)     { m.chat.Provisional(body) }
-func (m machine) Committed(e backplane.Entry) { m.chat.Committed(chat.Entry(e)) }
-func (m machine) CutOff(bool)                 {}

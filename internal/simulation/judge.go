@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"chatapp/internal/backplane"
 	"chatapp/internal/chat/state"
 )
 
@@ -86,8 +85,8 @@ func (j *judge) acknowledged(u *user, m *message, id string) {
 	j.acked[m.cid] = id
 }
 
-// applied is called with each entry that an instance has applied.
-func (j *judge) applied(*instance, backplane.Entry) {}
+// forgetAll is called when all instances end at once: what was acknowledged may be lost.
+func (j *judge) forgetAll() { j.acked = nil }
 
 // wantInSync is called when everybody has had time enough.
 func (j *judge) wantInSync() {
@@ -112,14 +111,17 @@ func (j *judge) judge() {
 		if h.instance == nil {
 			continue
 		}
-		snapshot := h.instance.chat.Snapshot()
-		s, err := state.Decode(snapshot)
+		snapshot := machine{h.instance}.Snapshot()
+		if bytes.Equal(snapshot, encoded) {
+			continue
+		}
+		s, err := state.Decode(snapshot[:len(snapshot)-1])
 		switch {
 		case err != nil:
 			j.anomaly(Broken, "snapshot of %s does not decode: %v", h.name, err)
 		case first == nil:
 			first, encoded = s, snapshot
-		case !bytes.Equal(snapshot, encoded):
+		default:
 			j.anomaly(OutOfSync, "state of %s differs from that of the first: last lines %v and %v",
 				h.name, s.Last(), first.Last())
 		}

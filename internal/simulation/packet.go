@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// packet is what a user was sent. The texts in a simulation have no quotation marks, so that the fields of a packet are
-// found by their names, which takes a tenth of the time of decoding it.
+// packet is what a user was sent. The texts in a simulation have no quotation marks, so that the fields of a packet
+// are found by their names, which takes a tenth of the time of decoding it.
 type packet struct {
 	kind   byte   // '0' connected, '1' disconnected, '2' event, '3' acknowledgement
 	id     int    // of an acknowledgement

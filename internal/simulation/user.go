@@ -297,9 +297,9 @@ func (u *user) answered(r *request, p *packet) {
 		if p.ok() {
 			if r.room == lobby {
 				u.name, u.auth.Token = "", ""
-				delete(u.display.rooms, side)
+				u.display.close(side)
 			} else {
-				delete(u.display.rooms, r.room)
+				u.display.close(r.room)
 			}
 		}
 	}
@@ -340,7 +340,7 @@ func (u *user) receive(p *packet) {
 	name := p.field("name")
 	if name == "" {
 		u.name = ""
-		delete(u.display.rooms, side)
+		u.display.close(side)
 		return
 	}
 	wasNamed := u.name == name
@@ -349,6 +349,6 @@ func (u *user) receive(p *packet) {
 		u.resend()
 	}
 	if !slices.Contains(p.strings("rooms"), side) {
-		delete(u.display.rooms, side)
+		u.display.close(side)
 	}
 }
