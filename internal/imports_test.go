@@ -63,7 +63,7 @@ var table = map[string]rule{
 		outside: []string{"github.com/fxamacker/cbor"},
 	},
 	"internal/backplane/inprocess":     {ours: []string{"internal/backplane"}},
-	"internal/backplane/backplanetest": {ours: []string{"internal/backplane"}},
+	"internal/backplane/backplanetest": {ours: []string{"internal/backplane", "internal/waittest"}},
 	"internal/backplane/servicebus":    {ours: []string{"internal/backplane"}, outside: []string{"github.com/Azure"}},
 	"internal/emulator": {
 		ours:    []string{"internal/emulator/amqp", "internal/emulator/broker", "internal/emulator/management"},

@@ -1,20 +1,73 @@
 package backplane
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
-// bootstrapAfter is how long no instance may be heard before this one bootstraps the cluster.
+const (
+	// lookAfter is how long nobody has answered a join request before the instance looks at the
+	// subscriptions of the others for the first time, lookEvery how long after that it does so again.
+	lookAfter = 2 * time.Second
+	lookEvery = 5 * time.Second
+	// joinerLasts is how long an instance whose join request was heard counts as out of sync.
+	joinerLasts = 10 * time.Second
+)
+
+// bootstrapping is what an instance that joins, and gets no answer, knows of the others. It bootstraps only if
+//
+//   - its own join request has come back through the topic: an instance that can't hear itself knows nothing;
+//   - nobody has answered since then for Timing.BootstrapAfter;
+//   - nobody reads what is published: the messages in the subscriptions of the silent instances become more by every
+//     join request. An instance that reads and is silent lives, and only can't send.
+//
+// It then removes the subscriptions of the silent instances. That is a fence: one of them that was only paused does
+// not see its own entries come back from then on, and so acknowledges nothing. It learns that messages were lost, and
+// joins again. Where the bus does not let the instance list or remove subscriptions, it waits for
+// Timing.BlindBootstrapAfter instead. If all other subscriptions are of instances that are known to be out of sync, it
+// waits for lookAfter only.
+type bootstrapping struct {
+	joiners map[string]time.Time // when the last join request of each other instance was heard
+	blind   bool                 // the bus doesn't let this instance list or remove subscriptions
+	backs   int                  // own join requests that came back while this instance joins
+
+	look    look
+	reading []string // instances that read and do not answer, as of the last look
+	fence   []string // instances whose subscriptions are to be removed before this one bootstraps
+}
+
+// look is one look at the subscriptions of all instances.
+type look struct {
+	due    bool             // the bus is to be asked, or is being asked
+	at     time.Time        // when its answer came; zero: it has not
+	backs  int              // bootstrapping.backs then
+	unread map[string]int64 // messages in each subscription then
+}
+
+// bootstrapAfter is how long nobody may be heard before this instance bootstraps the cluster.
 func (p *protocol) bootstrapAfter() time.Duration { return max(p.BootstrapAfter, 3*p.join.roundTrip) }
 
 // donorHeard reports whether an instance was heard of late that can send a snapshot, or is to bootstrap
 // before this one.
 func (p *protocol) donorHeard(now time.Time) bool {
-	heard := p.join.donorAt
+	heard := p.join.heardAt()
 	return !heard.IsZero() && now.Sub(heard) < p.bootstrapAfter()
+}
+
+// heardAt is when an instance was last heard that can answer, or is to bootstrap before this one.
+func (j *joinAttempt) heardAt() time.Time {
+	if j.betterAt.After(j.donorAt) {
+		return j.betterAt
+	}
+	return j.donorAt
 }
 
 // otherRequest takes the join request of another instance that is out of sync, too. Of the two, the one
 // that has more of the log bootstraps.
-func (p *protocol) otherRequest(now time.Time, it *item) {
+func (p *protocol) otherRequest(now time.Time, from string, it *item) {
 	j := p.join
 	request, err := decodeControl(it.Body)
 	if err != nil {
@@ -24,6 +77,7 @@ func (p *protocol) otherRequest(now time.Time, it *item) {
 		p.stopForRules(request.StateRules)
 		return
 	}
+	p.bootstrapping.heardJoining(now, from)
 	order := request.lineage().compare(p.log.lineage())
 	if order < 0 || order == 0 && it.Kind == entryJoinRequest {
 		return
@@ -31,7 +85,134 @@ func (p *protocol) otherRequest(now time.Time, it *item) {
 	if it.Kind == entryBootstrap && !j.backAt.IsZero() && !p.donorHeard(now) {
 		j.progressAt = time.Time{} // there is an instance to answer now
 	}
-	j.donorAt = now
+	j.betterAt = now
+}
+
+func (b *bootstrapping) heardJoining(now time.Time, instance string) {
+	if b.joiners == nil {
+		b.joiners = make(map[string]time.Time)
+	}
+	if len(b.joiners) < maxMembers {
+		b.joiners[instance] = now
+	}
+}
+
+// bootstrapTick looks at the others' subscriptions while nobody answers, and bootstraps if they allow it. The own
+// request of the present attempt is back.
+func (p *protocol) bootstrapTick(now time.Time) {
+	b, j := &p.bootstrapping, p.join
+	since := j.firstBackAt
+	if heard := j.heardAt(); heard.After(since) {
+		since = heard
+	}
+	if !b.look.at.IsZero() && since.After(b.look.at) {
+		b.look, b.reading, b.fence = look{}, nil, nil // somebody may answer
+	}
+	silent := now.Sub(since)
+	switch {
+	case b.look.due || len(b.fence) > 0:
+	case b.blind || !p.lists || !p.evicts:
+		if silent >= max(p.BlindBootstrapAfter, p.bootstrapAfter()) {
+			p.requestBootstrap(now)
+		}
+	case b.look.at.IsZero() && silent >= lookAfter,
+		silent >= p.bootstrapAfter() && now.Sub(b.look.at) >= lookEvery && b.backs >= b.look.backs+2:
+		b.look.due = true
+		p.wakeups.evictor = true
+	}
+}
+
+// requestBootstrap publishes the request behind which this instance bootstraps, unless somebody is heard before that is
+// back.
+func (p *protocol) requestBootstrap(now time.Time) {
+	b := &p.bootstrapping
+	b.look, b.reading, b.fence = look{}, nil, nil
+	p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
+}
+
+// listed takes the subscriptions of all instances.
+func (p *protocol) listed(now time.Time, subscriptions []Subscription, err error) (pause time.Duration) {
+	b, j := &p.bootstrapping, p.join
+	before := b.look
+	b.look.due = false
+	switch {
+	case j == nil:
+		return 0
+	case errors.Is(err, ErrForbidden):
+		p.logWarn("bus does not let this instance see the subscriptions of the others", "err", err)
+		b.blind = true
+		return 0
+	case err != nil:
+		b.look.due = true
+		return p.pause(now, &p.evictions.pace, err)
+	}
+	b.look = look{at: now, backs: b.backs, unread: make(map[string]int64)}
+	var silent []string
+	foreign := false
+	b.reading = nil
+	for _, s := range subscriptions {
+		heard, joins := b.joiners[s.Instance]
+		switch {
+		case s.Instance == "":
+			foreign = true // nobody knows whose it is
+		case s.Instance == p.instance, joins && now.Sub(heard) < joinerLasts:
+		default:
+			b.look.unread[s.Instance] = s.Unread
+			silent = append(silent, s.Instance)
+			if were, ok := before.unread[s.Instance]; !ok || s.Unread-were < int64(b.backs-before.backs-1) {
+				b.reading = append(b.reading, s.Instance)
+			}
+		}
+	}
+	if before.at.IsZero() {
+		b.reading = nil // not known yet
+	}
+	heard := now.Sub(j.heardAt())
+	switch {
+	case foreign:
+		b.blind = true
+	case heard < lookAfter, now.Sub(j.betterAt) < p.bootstrapAfter():
+	case len(silent) == 0:
+		p.requestBootstrap(now)
+	case before.at.IsZero() || len(b.reading) > 0 || heard < p.bootstrapAfter():
+	default:
+		p.logWarn("removing the subscriptions of silent instances", "instances", silent)
+		b.fence = silent
+		p.wakeups.evictor = true
+	}
+	return 0
+}
+
+// fenced takes the outcome of removing the subscription of a silent instance.
+func (p *protocol) fenced(now time.Time, instance string, err error) (pause time.Duration) {
+	b := &p.bootstrapping
+	switch {
+	case p.join == nil || len(b.fence) == 0:
+		return 0 // somebody has answered
+	case errors.Is(err, ErrForbidden):
+		b.blind, b.fence = true, nil
+		return 0
+	case err != nil:
+		return p.pause(now, &p.evictions.pace, err)
+	}
+	b.fence = slices.DeleteFunc(b.fence, func(name string) bool { return name == instance })
+	if len(b.fence) == 0 {
+		p.requestBootstrap(now)
+	}
+	return 0
+}
+
+// whyNot says what this instance waits for while nobody answers; "" if there is nothing to say.
+func (b *bootstrapping) whyNot() string {
+	switch {
+	case b.look.at.IsZero() && b.blind:
+		return ": nobody answers, and this instance may not look after the others"
+	case b.look.at.IsZero():
+		return ""
+	case len(b.reading) > 0:
+		return fmt.Sprintf(": %s may live, and can't answer", strings.Join(b.reading, ", "))
+	}
+	return ": nobody answers"
 }
 
 // bootstrap begins a log at the own request e, with the state that this instance has. The log has a name of its own,

@@ -67,6 +67,20 @@ type Evictor interface {
 	Evict(ctx context.Context, instance string) error
 }
 
+// Lister is a Bus that can list what it keeps for the instances. An instance that nobody answers asks it whether the
+// others are dead, and has Evictor.Evict remove what is kept for them before it goes on without them.
+type Lister interface {
+	// Subscriptions returns what is kept for each instance, this one included. An error that wraps ErrForbidden says
+	// that the bus never tells, so that the instance has to wait instead.
+	Subscriptions(ctx context.Context) ([]Subscription, error)
+}
+
+// Subscription is what a bus keeps for one instance.
+type Subscription struct {
+	Instance string // "": it is not known whose it is
+	Unread   int64  // messages that the instance has not received, or has received and not settled
+}
+
 // LoneChecker is a Bus that can report that no other instance uses it. The first instance then
 // bootstraps without waiting.
 type LoneChecker interface {
@@ -86,6 +100,10 @@ var (
 	// ErrBusy is wrapped by the error of a Publish that the bus refused because it has too much to do.
 	// Service Bus calls it server-busy. Node sends less often and larger batches.
 	ErrBusy = errors.New("backplane: bus is busy")
+
+	// ErrForbidden is wrapped by an error of Lister and Evictor if the bus does not let this instance manage
+	// what it keeps.
+	ErrForbidden = errors.New("backplane: this instance may not manage subscriptions")
 
 	// ErrGap is wrapped by the error of a Receive that lost messages or can't exclude it. Node joins
 	// again by snapshot.

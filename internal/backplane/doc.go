@@ -26,11 +26,17 @@
 // Joining. An instance that is out of sync opens a new epoch with a join request, an entry that changes
 // no state. It waits until the request comes back, and buffers the log behind it. An instance in sync,
 // the donor, sends it the state as it was at the log index of the request. The log determines the
-// donor: the oldest instance for the first attempt, the next one for the second, and so on. If no
-// instance answers, and none in sync is heard, the requester bootstraps the cluster by an entry of
-// another kind. If an instance is in sync after all, that entry is a join request like any other. Of
-// two instances that bootstrap at once, the first one in the log wins. An instance that has state of an
-// earlier time goes before one that has none.
+// donor: the oldest instance for the first attempt, the next one for the second, and so on.
+//
+// Bootstrapping. An instance begins a log, by an entry of another kind, if its join request has come
+// back, no instance has answered for ten seconds after that, and the subscriptions of all silent
+// instances fill with what is published: one that reads lives, even if it can't answer. It first
+// removes these subscriptions, as a fence: an instance that was only paused does not see its entries
+// come back any more, so it acknowledges nothing, and joins again. Where the bus does not let it
+// manage subscriptions it waits for thirty seconds. If the bus has no other subscriptions, or only
+// those of instances known to be out of sync, it need not wait. If an instance is in sync after all,
+// the entry is a join request like any other. Of two instances that bootstrap at once, the first one in
+// the log wins. An instance that has state of an earlier time goes before one that has none.
 //
 // Logs. Each bootstrap begins a log with a name of its own, also if it goes on with the state of an
 // earlier log. That one is then its parent, up to the index of the branch. Such a lineage orders states:
@@ -125,7 +131,7 @@
 //	                         them: StateMachine and Local         caller
 //	receiver   Run           the call of Bus.Receive, decoding    loop's end; Run
 //	sender     Run           the one message under way, encoding  loop's end; Run
-//	evictor    Run           the call of Evictor.Evict            loop's end; Run
+//	manager    Run           calls of Evictor and Lister          loop's end; Run
 //
 // Node.mu guards the protocol. It is released before effects are executed, so StateMachine and Local
 // may call Append.

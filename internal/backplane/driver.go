@@ -115,20 +115,13 @@ func (d *Driver) Published(o *Outgoing, err error) (pause time.Duration) {
 	return n.protocol.published(time.Now(), &o.message, len(o.Body), err)
 }
 
-// Evict asks the bus, if the node wants that, to remove what it keeps for an evicted instance. It returns how long to
-// wait before the next call.
-func (d *Driver) Evict(ctx context.Context) (pause time.Duration) {
-	n := d.node
-	n.mu.Lock()
-	instance, ok := n.protocol.nextEviction()
-	n.unlock()
-	if !ok || n.evictor == nil {
-		return 0
+// Manage asks the bus, as long as the node wants that, to list what it keeps for the instances, and to remove what it
+// keeps for one. If it returns a pause, it is to be called again after it.
+func (d *Driver) Manage(ctx context.Context) (pause time.Duration) {
+	for ok := true; ok && pause <= 0; {
+		pause, ok = d.node.manageOnce(ctx)
 	}
-	err := n.evictFromBus(ctx, instance)
-	n.mu.Lock()
-	defer n.unlock()
-	return n.protocol.evicted(time.Now(), instance, err)
+	return pause
 }
 
 // Close has the node append its leave entry behind what waits. Flushed then reports whether all of it is back.

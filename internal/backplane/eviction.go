@@ -57,16 +57,40 @@ func (q *evictions) remove(instance string) {
 	q.recent = slices.DeleteFunc(q.recent, func(r recentEviction) bool { return r.instance == instance })
 }
 
-// nextEviction returns the instance that Evictor.Evict is to be called for, if there is one.
-func (p *protocol) nextEviction() (instance string, ok bool) {
-	q := &p.evictions
-	if len(q.queue) == 0 {
-		return "", false
+// managing is a call of the bus's Evict or Subscriptions.
+type managing struct {
+	list     bool   // of Subscriptions
+	fence    bool   // of Evict, before this instance bootstraps
+	instance string // of Evict: its argument
+}
+
+// nextManaging returns the call of Evict or Subscriptions that is to be made next, if there is one. An instance that is
+// out of sync does not evict: what it knows may be outdated.
+func (p *protocol) nextManaging() (managing, bool) {
+	q, b := &p.evictions, &p.bootstrapping
+	switch {
+	case p.join != nil && len(b.fence) > 0:
+		return managing{fence: true, instance: b.fence[0]}, true
+	case p.join != nil && b.look.due:
+		return managing{list: true}, true
+	case p.join != nil || len(q.queue) == 0:
+		return managing{}, false
 	}
 	if q.queue[0] != q.last {
 		q.last, q.tries = q.queue[0], 0
 	}
-	return q.queue[0], true
+	return managing{instance: q.queue[0]}, true
+}
+
+// managed takes the outcome of a call of Evict or Subscriptions. It returns how long to wait before the next one.
+func (p *protocol) managed(now time.Time, m managing, subscriptions []Subscription, err error) (pause time.Duration) {
+	switch {
+	case m.list:
+		return p.listed(now, subscriptions, err)
+	case m.fence:
+		return p.fenced(now, m.instance, err)
+	}
+	return p.evicted(now, m.instance, err)
 }
 
 // evicted takes the outcome of a call of Evictor.Evict. It returns how long to wait before the next call.

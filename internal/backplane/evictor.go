@@ -5,36 +5,47 @@ import (
 	"time"
 )
 
-// evict owns the calls of the bus's Evict, one at a time.
-func (n *Node) evict(ctx context.Context) {
+// manage owns the calls of the bus's Evict and Subscriptions, one at a time.
+func (n *Node) manage(ctx context.Context) {
 	for {
-		n.mu.Lock()
-		instance, ok := n.protocol.nextEviction()
-		n.unlock()
-		if !ok {
-			select {
-			case <-n.evicting:
-				continue
-			case <-ctx.Done():
-				return
-			}
-		}
-		err := n.evictFromBus(ctx, instance)
-		if ctx.Err() != nil {
+		wait, ok := n.manageOnce(ctx)
+		if ctx.Err() != nil || !pause(ctx, wait) {
 			return
 		}
-		n.mu.Lock()
-		wait := n.protocol.evicted(time.Now(), instance, err)
-		n.unlock()
-		if !pause(ctx, wait) {
+		if ok {
+			continue
+		}
+		select {
+		case <-n.evicting:
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// evictFromBus asks the bus once.
-func (n *Node) evictFromBus(ctx context.Context, instance string) error {
+// manageOnce makes the next call. It returns how long to wait before the one after, or false if there is none to make.
+func (n *Node) manageOnce(ctx context.Context) (pause time.Duration, ok bool) {
+	n.mu.Lock()
+	m, ok := n.protocol.nextManaging()
+	n.unlock()
+	if !ok || n.evictor == nil {
+		return 0, false
+	}
+	subscriptions, err := n.callManagement(ctx, m)
+	if ctx.Err() != nil {
+		return 0, false
+	}
+	n.mu.Lock()
+	defer n.unlock()
+	return n.protocol.managed(time.Now(), m, subscriptions, err), true
+}
+
+// callManagement asks the bus once.
+func (n *Node) callManagement(ctx context.Context, m managing) ([]Subscription, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.options.PublishTimeout)
 	defer cancel()
-	return n.evictor.Evict(ctx, instance)
+	if m.list {
+		return n.lister.Subscriptions(ctx)
+	}
+	return nil, n.evictor.Evict(ctx, m.instance)
 }

@@ -10,7 +10,9 @@ import (
 func testProtocol(others ...string) *protocol {
 	var options Options
 	options.setDefaults(MinBody)
-	p := newProtocol(config{Limits: options.Limits, Timing: options.Timing, instance: "me", maxBody: MinBody})
+	p := newProtocol(config{
+		Limits: options.Limits, Timing: options.Timing, instance: "me", maxBody: MinBody, wall: options.Wall,
+	})
 	p.log = testLogState(append([]string{"me"}, others...)...)
 	p.epochs = epochs{current: 10, start: 10}
 	p.enterSync(someTime, p.log.records["me"], nil, false)

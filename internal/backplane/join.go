@@ -25,17 +25,20 @@ type joinAttempt struct {
 	loggedAt    time.Time     // when the program's log last mentioned the joining
 	firstBackAt time.Time     // when the request of the first attempt came back: the log is alive since
 	roundTrip   time.Duration // of the last requests: an answer takes about as long
-	donorAt     time.Time     // when an instance was last heard that is in sync, or is to bootstrap before this one
+	donorAt     time.Time     // when an instance was last heard that is in sync
+	betterAt    time.Time     // when an instance was last heard that is to bootstrap before this one
 	buffered    []*envelope
 	bufferBytes int
 	chunks      chunkAssembly
 }
 
-func (j *joinAttempt) why(now time.Time) string {
+func (p *protocol) whyOutOfSync(now time.Time) string {
+	j := p.join
 	if j.firstBackAt.IsZero() || j.backAt.IsZero() && now.Sub(j.requestedAt) > snapshotTimeout {
 		return fmt.Sprintf("joining the cluster (%s): waiting for the bus", j.reason)
 	}
-	return fmt.Sprintf("joining the cluster (%s): requested a snapshot %d times", j.reason, j.attempt)
+	return fmt.Sprintf("joining the cluster (%s): requested a snapshot %d times%s",
+		j.reason, j.attempt, p.bootstrapping.whyNot())
 }
 
 // requestJoin publishes a join request. It opens an epoch for it, so that an answer names the request
@@ -44,10 +47,13 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	j := &joinAttempt{reason: reason, kind: kind, attempt: attempt, requestedAt: now, loggedAt: now}
 	if last := p.join; last != nil {
 		j.reason, j.loggedAt = last.reason, last.loggedAt
-		j.firstBackAt, j.donorAt, j.roundTrip = last.firstBackAt, last.donorAt, last.roundTrip
+		j.firstBackAt, j.roundTrip = last.firstBackAt, last.roundTrip
+		j.donorAt, j.betterAt = last.donorAt, last.betterAt
+	} else {
+		p.bootstrapping = bootstrapping{}
 	}
 	p.join = j
-	p.epochs.current = max(p.epochs.current+1, uint64(max(now.UnixMilli(), 1)))
+	p.epochs.current = max(p.epochs.current+1, uint64(max(p.wall(now).UnixMilli(), 1)))
 	if p.epochs.start == 0 {
 		p.epochs.start = p.epochs.current
 	}
@@ -95,9 +101,10 @@ func (p *protocol) buffer(now time.Time, e *envelope, size int) {
 	case e.From == p.instance:
 	case e.Index > 0:
 		j.donorAt = now
+		delete(p.bootstrapping.joiners, e.From)
 		p.answerProbe(now, e)
 	case request:
-		p.otherRequest(now, &e.Items[0])
+		p.otherRequest(now, e.From, &e.Items[0])
 	}
 	if j.backAt.IsZero() {
 		return
@@ -114,14 +121,16 @@ func (p *protocol) buffer(now time.Time, e *envelope, size int) {
 func (p *protocol) requestBack(now time.Time, e *envelope) {
 	j := p.join
 	j.backAt, j.progressAt = now, now
+	p.bootstrapping.backs++
 	j.roundTrip /= 2
-	if sentAt := p.outgoing.requestSentAt; !sentAt.IsZero() { // else it was faster than Publish
+	// Without the time of sending, it was faster than Publish.
+	if sentAt := p.outgoing.requestSentAt; !sentAt.IsZero() && !p.silence.wasSilent(now, sentAt) {
 		j.roundTrip = max(j.roundTrip, min(now.Sub(sentAt), maxSnapshotTimeout))
 	}
 	if j.firstBackAt.IsZero() {
 		j.firstBackAt = now
 	}
-	if j.kind == entryBootstrap && !p.donorHeard(now) {
+	if j.kind == entryBootstrap && j.heardAt().Before(j.requestedAt) {
 		p.bootstrap(now, e)
 	}
 }
@@ -131,7 +140,7 @@ func (p *protocol) joinTick(now time.Time) {
 	j := p.join
 	if now.Sub(j.loggedAt) >= logEvery {
 		j.loggedAt = now
-		p.logWarn("not in sync yet", "why", j.why(now))
+		p.logWarn("not in sync yet", "why", p.whyOutOfSync(now))
 	}
 	if j.backAt.IsZero() {
 		sentAt := p.outgoing.requestSentAt
@@ -144,14 +153,10 @@ func (p *protocol) joinTick(now time.Time) {
 		p.requestJoin(now, j.kind, j.attempt+1, j.reason)
 		return
 	}
-	if now.Sub(j.progressAt) < p.attemptTimeout(now) {
-		return
+	p.bootstrapTick(now)
+	if p.join == j && now.Sub(j.progressAt) >= p.attemptTimeout(now) {
+		p.requestJoin(now, entryJoinRequest, j.attempt+1, j.reason)
 	}
-	kind := uint8(entryJoinRequest)
-	if now.Sub(j.firstBackAt) >= p.bootstrapAfter() && !p.donorHeard(now) {
-		kind = entryBootstrap
-	}
-	p.requestJoin(now, kind, j.attempt+1, j.reason)
 }
 
 func (p *protocol) attemptTimeout(now time.Time) time.Duration {
@@ -166,6 +171,7 @@ func (p *protocol) attemptTimeout(now time.Time) time.Duration {
 // instance's record.
 func (p *protocol) enterSync(now time.Time, own *record, buffered []*envelope, requested bool) {
 	p.join = nil
+	p.wakeups.evictor = true // evictions wait until the instance is in sync
 	p.membership.reset(now)
 	p.consistency.reset()
 	p.counters.Joins++

@@ -31,6 +31,7 @@ type fakeMachine struct {
 	won         []string // names that own claims took, as seen when they were applied
 	provisional []string
 	joined      int
+	begun       int
 	cut         bool
 	first       [][]byte // what Joined returns, once
 	broken      error    // what Restore returns
@@ -80,6 +81,7 @@ func (s *fakeMachine) Begin(at backplane.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.Log = at.Instance
+	s.begun++
 }
 
 func (s *fakeMachine) Raise(_ backplane.Entry, rules uint64) {

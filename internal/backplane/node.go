@@ -36,6 +36,7 @@ type Node struct {
 	inbox    chan received // receiver to loop, unbuffered: a loop that is behind holds up the bus
 	wake     chan struct{} // size 1: there may be something for the sender
 	evictor  Evictor       // the bus, if it is one
+	lister   Lister        // the bus, if it is one
 	evicting chan struct{} // size 1: there may be something for the evictor
 
 	// Owned by the loop, which is Run's own goroutine.
@@ -59,6 +60,7 @@ type received struct {
 func New(bus Bus, state StateMachine, options Options) *Node {
 	options.setDefaults(bus.MaxBody())
 	evictor, evicts := bus.(Evictor)
+	lister, lists := bus.(Lister)
 	return &Node{
 		bus:      bus,
 		state:    state,
@@ -66,6 +68,7 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 		inbox:    make(chan received),
 		wake:     make(chan struct{}, 1),
 		evictor:  evictor,
+		lister:   lister,
 		evicting: make(chan struct{}, 1),
 		protocol: newProtocol(config{
 			Limits:      options.Limits,
@@ -73,7 +76,9 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 			instance:    bus.Instance(),
 			maxBody:     bus.MaxBody(),
 			knows:       options.Rules,
+			wall:        options.Wall,
 			evicts:      evicts,
+			lists:       lists,
 			observesOwn: options.Observer.OwnEntry != nil,
 		}),
 		receiveAgain: func() {},
@@ -139,7 +144,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() { n.receive(running) })
 	group.Go(func() { n.send(running) })
 	if n.evictor != nil {
-		group.Go(func() { n.evict(running) })
+		group.Go(func() { n.manage(running) })
 	}
 	return n.loop(ctx)
 }

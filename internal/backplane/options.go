@@ -12,6 +12,10 @@ type Options struct {
 	Rules    uint64       // newest version of the state machine's rules that this build knows; 0 means 1
 	Logger   *slog.Logger // nil: discards
 
+	// Wall returns what this machine's clock says at now, a time of package time. Nil: now itself. Tests set clocks
+	// wrong with it.
+	Wall func(now time.Time) time.Time
+
 	// Connected reports whether a client is connected to this instance. While one is connected to any
 	// instance, failures are found within seconds; otherwise within minutes, which costs less. It is
 	// called four times a second and must be quick. Nil: no client ever is.
@@ -43,7 +47,8 @@ type Timing struct {
 	ResendAfter         time.Duration // own entry not back: published again, then after twice this and so on; 4 s
 	AnswerTimeout       time.Duration // for missing entries, and before another instance takes over; 5 s
 	ProbeTimeout        time.Duration // for the answer of a probed instance, longer on a slow bus; 2.5 s
-	BootstrapAfter      time.Duration // nobody in sync heard: bootstrap, later on a slow bus; 3 s
+	BootstrapAfter      time.Duration // nobody answers or reads: bootstrap, later on a slow bus; 10 s
+	BlindBootstrapAfter time.Duration // nobody answers, and the bus can't tell whether anybody reads: bootstrap; 30 s
 	SignAfter           time.Duration // nothing sent this long, while clients are connected: sign of life; 4.6 s
 	HeartbeatAfter      time.Duration // the same while no client is connected to any instance; 1 min
 	AloneHeartbeatAfter time.Duration // the same while alone, too; 4 min, within the 5 after which Service Bus deletes
@@ -61,6 +66,9 @@ func orDefault[T int | time.Duration](value *T, otherwise T) {
 func (o *Options) setDefaults(maxBody int) {
 	if o.Local == nil {
 		o.Local = noLocal{}
+	}
+	if o.Wall == nil {
+		o.Wall = func(now time.Time) time.Time { return now }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -85,7 +93,8 @@ func (t *Timing) setDefaults() {
 	orDefault(&t.ResendAfter, 4*time.Second)
 	orDefault(&t.AnswerTimeout, 5*time.Second)
 	orDefault(&t.ProbeTimeout, 2500*time.Millisecond)
-	orDefault(&t.BootstrapAfter, 3*time.Second)
+	orDefault(&t.BootstrapAfter, 10*time.Second)
+	orDefault(&t.BlindBootstrapAfter, 30*time.Second)
 	orDefault(&t.SignAfter, 4600*time.Millisecond)
 	orDefault(&t.HeartbeatAfter, time.Minute)
 	orDefault(&t.AloneHeartbeatAfter, 4*time.Minute)

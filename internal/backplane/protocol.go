@@ -20,19 +20,20 @@ type protocol struct {
 	wakeups  wakeups
 	counters Counters
 
-	epochs      epochs
-	log         *logState    // nil until in sync for the first time; kept while out of sync
-	join        *joinAttempt // nil while in sync
-	membership  membership
-	signs       signs
-	silence     silence
-	consistency consistency
-	outbox      outbox
-	outgoing    outgoing
-	evictions   evictions
-	raising     raising
-	receiving   pacer
-	report      report
+	epochs        epochs
+	log           *logState    // nil until in sync for the first time; kept while out of sync
+	join          *joinAttempt // nil while in sync
+	membership    membership
+	signs         signs
+	silence       silence
+	consistency   consistency
+	bootstrapping bootstrapping
+	outbox        outbox
+	outgoing      outgoing
+	evictions     evictions
+	raising       raising
+	receiving     pacer
+	report        report
 }
 
 // config is what a protocol is made with; immutable.
@@ -41,9 +42,11 @@ type config struct {
 	Timing
 	instance    string
 	maxBody     int
-	knows       uint64 // newest version of the state machine's rules that this build knows
-	evicts      bool   // the bus is an Evictor
-	observesOwn bool   // there is an observer of latencies
+	knows       uint64                    // newest version of the state machine's rules that this build knows
+	evicts      bool                      // the bus is an Evictor
+	lists       bool                      // the bus is a Lister
+	observesOwn bool                      // there is an observer of latencies
+	wall        func(time.Time) time.Time // what this machine\'s clock says at a time; a function of that alone
 }
 
 // epochs numbers the times that this process was in the cluster.
@@ -107,7 +110,7 @@ func (p *protocol) appendControl(now time.Time, kind uint8, c *control) {
 // receive takes an envelope that the bus delivered. size is the length of its body. It may keep the
 // envelope, but doesn't modify it.
 func (p *protocol) receive(now time.Time, e *envelope, size int) {
-	p.signs.receivedAt = now
+	p.heard(now)
 	switch {
 	case e.Version < oldestVersion:
 		p.older(e)

@@ -89,7 +89,8 @@ func (s *simulation) start(name string) *simNode {
 	var o Options
 	o.setDefaults(MinBody)
 	n := &simNode{sim: s, protocol: newProtocol(config{
-		Limits: o.Limits, Timing: o.Timing, instance: name, maxBody: MinBody, evicts: true, knows: 1,
+		Limits: o.Limits, Timing: o.Timing, instance: name, maxBody: MinBody, evicts: true, lists: true,
+		knows: 1, wall: o.Wall,
 	})}
 	s.nodes = append(s.nodes, n)
 	n.input(func() { n.protocol.start(s.now, false) })
@@ -115,8 +116,8 @@ func (n *simNode) input(give func()) {
 		}
 	}
 	n.records = nil
-	if _, ok := n.nextEviction(); ok {
-		n.evicted(n.sim.now, n.evictions.queue[0], nil)
+	if m, ok := n.nextManaging(); ok {
+		n.managed(n.sim.now, m, n.sim.subscriptions(), nil)
 	}
 	n.send()
 }
@@ -174,6 +175,13 @@ func (n *simNode) send() {
 			n.send()
 		})
 	})
+}
+
+func (s *simulation) subscriptions() (all []Subscription) {
+	for _, n := range s.live() {
+		all = append(all, Subscription{Instance: n.instance, Unread: int64(len(n.queue))})
+	}
+	return all
 }
 
 // publish puts a message into the queue of every node, in one order for all.

@@ -16,6 +16,20 @@ type silence struct {
 	sendsAgainAt time.Time     // when a send succeeded after others had failed; zero: something came since, or never
 	againAt      time.Time     // when Receive was last called again for its silence
 	after        time.Duration // how long it may be silent until then; 0: silentReceive
+	endedAt      time.Time     // when something last came after nothing had come for silentReceive; zero: never
+}
+
+// heard notes that something comes.
+func (p *protocol) heard(now time.Time) {
+	if last := p.signs.receivedAt; now.Sub(last) >= silentReceive {
+		p.silence.endedAt = now
+	}
+	p.signs.receivedAt = now
+}
+
+// wasSilent reports whether what comes now and was sent at a time may be late only because nothing at all came.
+func (s *silence) wasSilent(now, sentAt time.Time) bool {
+	return s.endedAt.After(sentAt) && now.Sub(s.endedAt) < time.Second
 }
 
 // receiveTick has Receive called again when it delivers nothing although it should: this instance's own

@@ -94,7 +94,7 @@ func (p *protocol) updateStatus(now time.Time) {
 	cutOff := now.Sub(p.report.cutOffSince)
 	switch {
 	case p.join != nil:
-		s.Why = p.join.why(now)
+		s.Why = p.whyOutOfSync(now)
 	case s.CutOff && cutOff >= p.NotReadyAfter:
 		s.Why = "cut off from the other instances for " + cutOff.Truncate(time.Second).String()
 	default:

@@ -195,9 +195,12 @@ func (i *instance) evict() {
 	if i.evicting {
 		return
 	}
-	if pause := i.driver.Evict(context.Background()); pause > 0 {
+	if pause := i.driver.Manage(context.Background()); pause > 0 {
 		i.evicting = true
-		i.host.later(i, pause, func() { i.evicting = false })
+		i.host.later(i, pause, func() {
+			i.evicting = false
+			i.evict()
+		})
 	}
 }
 

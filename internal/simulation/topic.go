@@ -141,6 +141,18 @@ func (b bus) Evict(_ context.Context, instance string) error {
 	return nil
 }
 
+// Subscriptions implements backplane.Lister.
+func (b bus) Subscriptions(context.Context) ([]backplane.Subscription, error) {
+	if b.link.sendCut || b.world.chance(b.world.topic.weather.failing) {
+		return nil, errCut
+	}
+	var all []backplane.Subscription
+	for _, s := range b.world.topic.subscriptions {
+		all = append(all, backplane.Subscription{Instance: s.name, Unread: int64(len(s.queue))})
+	}
+	return all, nil
+}
+
 // Alone implements backplane.LoneChecker.
 func (b bus) Alone(context.Context) (bool, error) {
 	if b.link.sendCut {

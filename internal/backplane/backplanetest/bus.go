@@ -3,12 +3,14 @@ package backplanetest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"chatapp/internal/backplane"
 )
 
-// Bus is a member of a Topic. It implements backplane.Bus.
+// Bus is a member of a Topic. It implements backplane.Bus, Evictor and Lister.
 type Bus struct {
 	topic    *Topic
 	instance string
@@ -20,6 +22,9 @@ type Bus struct {
 	cut     bool
 	gap     bool
 	silent  bool // the current call of Receive delivers nothing any more
+	ended   bool
+	mute    bool
+	removed bool // its subscription was, and it has not noticed: the topic keeps nothing for it
 	deaf    bool // no call of Receive delivers anything
 }
 
@@ -28,7 +33,11 @@ type queued struct {
 	due  time.Time
 }
 
-var _ backplane.Bus = (*Bus)(nil)
+var (
+	_ backplane.Bus     = (*Bus)(nil)
+	_ backplane.Evictor = (*Bus)(nil)
+	_ backplane.Lister  = (*Bus)(nil)
+)
 
 func (b *Bus) queueLocked(m backplane.Message) {
 	b.topic.usage.Deliveries++
@@ -80,6 +89,13 @@ func (b *Bus) Deafen(deaf bool) {
 	b.changedLocked()
 }
 
+// Mute makes Publish fail with ErrBusy until it is called with false. Receive works.
+func (b *Bus) Mute(mute bool) {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	b.mute = mute
+}
+
 // LoseSubscription drops what the member has not received yet, and makes its Receive return ErrGap.
 func (b *Bus) LoseSubscription() {
 	b.topic.mu.Lock()
@@ -94,6 +110,53 @@ func (b *Bus) Expire() {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
 	b.queue = nil
+}
+
+// Evict removes the subscription of a member. The member learns that when it receives, and has one again from then on.
+func (b *Bus) Evict(_ context.Context, instance string) error {
+	t := b.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	other := t.members[instance]
+	switch {
+	case t.unmanaged:
+		return fmt.Errorf("remove the subscription of %q: %w", instance, backplane.ErrForbidden)
+	case b.cut:
+		return errFault
+	case other != nil && other.ended:
+		delete(t.members, instance)
+	case other != nil:
+		other.queue, other.removed = nil, true
+		other.changedLocked()
+	}
+	return nil
+}
+
+// Subscriptions lists the members.
+func (b *Bus) Subscriptions(context.Context) ([]backplane.Subscription, error) {
+	t := b.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.unmanaged:
+		return nil, fmt.Errorf("list subscriptions: %w", backplane.ErrForbidden)
+	case b.cut:
+		return nil, errFault
+	}
+	var all []backplane.Subscription
+	for _, name := range slices.Sorted(maps.Keys(t.members)) {
+		if m := t.members[name]; !m.removed {
+			all = append(all, backplane.Subscription{Instance: name, Unread: int64(len(m.queue))})
+		}
+	}
+	return all, nil
+}
+
+// End says that the member's process has ended. The topic goes on to keep what is published for it.
+func (b *Bus) End() {
+	b.topic.mu.Lock()
+	defer b.topic.mu.Unlock()
+	b.ended = true
 }
 
 // Instance returns the name given to Join.
@@ -123,6 +186,8 @@ func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch f := t.faults; {
+	case b.mute:
+		return fmt.Errorf("publish: %w", backplane.ErrBusy)
 	case t.chanceLocked(f.Refuse):
 		return errFault
 	case t.chanceLocked(f.Busy):
@@ -189,8 +254,8 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) erro
 func (b *Bus) next() (body []byte, wait time.Duration, changed <-chan struct{}, err error) {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
-	if b.gap {
-		b.gap = false
+	if b.gap || b.removed {
+		b.gap, b.removed = false, false
 		return nil, 0, nil, fmt.Errorf("receive as %q: %w", b.instance, backplane.ErrGap)
 	}
 	if len(b.queue) == 0 || b.silent || b.deaf {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"chatapp/internal/backplane"
+	"chatapp/internal/waittest"
 )
 
 // Run checks that an implementation keeps the contract of backplane.Bus. newBus makes one bus per name,
@@ -36,6 +37,7 @@ func Run(t *testing.T, newBus func(t *testing.T, names ...string) []backplane.Bu
 		{"stops when its context ends", []string{"a"}, testContext},
 		{"waits for a slow deliver", []string{"a", "b"}, testSlow},
 		{"reports the gap to an evicted instance", []string{"a", "b"}, testEvict},
+		{"lists what each instance has not read", []string{"a", "b"}, testSubscriptions},
 		{"reports to at most one that it is alone", []string{"a", "b"}, testAlone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -261,6 +263,38 @@ func testEvict(t *testing.T, m []*member) {
 		end()
 		<-done
 	}
+}
+
+func testSubscriptions(t *testing.T, m []*member) {
+	lister, ok := m[0].Bus.(backplane.Lister)
+	if !ok {
+		t.Skip("the bus does not know")
+	}
+	const count = 5
+	m[0].receive() // and m[1] does not
+	for i := range count {
+		m[0].publish(fmt.Sprint(i))
+	}
+	m[0].want("Receive works", count)
+	waittest.UntilNil(t, "the list has what a has read and b has not", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		all, err := lister.Subscriptions(ctx)
+		if err != nil {
+			t.Fatalf("Subscriptions() of %s: %v", m[0].Instance(), err)
+		}
+		unread := make(map[string]int64)
+		for _, s := range all {
+			unread[s.Instance] = s.Unread
+		}
+		a, hasA := unread[m[0].Instance()]
+		b, hasB := unread[m[1].Instance()]
+		if len(all) != 2 || !hasA || !hasB || a != 0 || b < count {
+			return fmt.Errorf("subscriptions are %+v, want 0 unread for %s, %d or, repeated, more for %s",
+				all, m[0].Instance(), count, m[1].Instance())
+		}
+		return nil
+	})
 }
 
 func testAlone(t *testing.T, m []*member) {

@@ -36,7 +36,9 @@ type Topic struct {
 	faults  Faults
 	recent  []backplane.Message
 	members map[string]*Bus
-	usage   Usage
+
+	unmanaged bool // members may neither list nor remove subscriptions
+	usage     Usage
 }
 
 // Usage counts what a topic has carried.
@@ -72,6 +74,13 @@ func (t *Topic) SetFaults(faults Faults) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.faults = faults
+}
+
+// Forbid has Evict and Subscriptions of all members return backplane.ErrForbidden.
+func (t *Topic) Forbid() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unmanaged = true
 }
 
 // Inject publishes a body without a member, to all members.
@@ -114,7 +123,7 @@ func (t *Topic) storeLocked(m backplane.Message) {
 	t.recent = append(t.recent, m)
 	t.usage.Messages++
 	for _, b := range t.members {
-		if m.To != "" && m.To != b.instance {
+		if b.removed || m.To != "" && m.To != b.instance {
 			continue
 		}
 		if t.chanceLocked(t.faults.LoseForOne) {

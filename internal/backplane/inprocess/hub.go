@@ -8,9 +8,11 @@
 package inprocess
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"chatapp/internal/backplane"
@@ -69,7 +71,7 @@ func (h *Hub) Join(instance string) *Bus {
 	return b
 }
 
-// Bus is a member of a Hub. It implements backplane.Bus, Evictor and LoneChecker.
+// Bus is a member of a Hub. It implements backplane.Bus, Evictor, Lister and LoneChecker.
 type Bus struct {
 	hub      *Hub
 	instance string
@@ -84,6 +86,7 @@ type Bus struct {
 var (
 	_ backplane.Bus         = (*Bus)(nil)
 	_ backplane.Evictor     = (*Bus)(nil)
+	_ backplane.Lister      = (*Bus)(nil)
 	_ backplane.LoneChecker = (*Bus)(nil)
 )
 
@@ -225,6 +228,20 @@ func (b *Bus) Evict(_ context.Context, instance string) error {
 		}
 	}
 	return nil
+}
+
+// Subscriptions lists the members and how many messages each has not received.
+func (b *Bus) Subscriptions(context.Context) ([]backplane.Subscription, error) {
+	h := b.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]backplane.Subscription, 0, len(h.members))
+	for member := range h.members {
+		unread := h.first + uint64(len(h.log)) - member.cursor
+		all = append(all, backplane.Subscription{Instance: member.instance, Unread: int64(unread)})
+	}
+	slices.SortFunc(all, func(a, b backplane.Subscription) int { return cmp.Compare(a.Instance, b.Instance) })
+	return all, nil
 }
 
 // Alone reports whether the hub never had two members at once.

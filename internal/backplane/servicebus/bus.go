@@ -192,5 +192,6 @@ var errBusClosed = errors.New("bus is closed")
 var (
 	_ backplane.Bus         = (*Bus)(nil)
 	_ backplane.Evictor     = (*Bus)(nil)
+	_ backplane.Lister      = (*Bus)(nil)
 	_ backplane.LoneChecker = (*Bus)(nil)
 )

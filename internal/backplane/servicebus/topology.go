@@ -9,6 +9,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
+
+	"chatapp/internal/backplane"
 )
 
 // Properties of the topic and the subscriptions, with durations in ISO 8601 as Service Bus writes them.
@@ -128,7 +130,7 @@ func (b *Bus) Evict(parent context.Context, instance string) error {
 	b.meter.manages.Add(1)
 	_, err := b.admin.DeleteSubscription(ctx, b.options.Topic, instance, nil)
 	if err != nil && status(err) != http.StatusNotFound {
-		return fmt.Errorf("delete subscription %q of topic %q: %w", instance, b.options.Topic, err)
+		return forbidden(fmt.Errorf("delete subscription %q of topic %q: %w", instance, b.options.Topic, err))
 	}
 	return nil
 }
@@ -143,6 +145,62 @@ func (b *Bus) Alone(parent context.Context) (bool, error) {
 		return false, err
 	}
 	return len(names) == 1 && names[0].name == b.instance, nil
+}
+
+// Subscriptions lists the topic's subscriptions with the number of messages that each holds. Those that instances have
+// not created for themselves have no instance. With an existing subscription that was given it returns
+// backplane.ErrForbidden.
+func (b *Bus) Subscriptions(parent context.Context) ([]backplane.Subscription, error) {
+	if !b.ownSubscription {
+		return nil, fmt.Errorf("with a subscription that was given: %w", backplane.ErrForbidden)
+	}
+	names, err := b.subscriptions(parent)
+	if err != nil {
+		return nil, forbidden(err)
+	}
+	unread, err := b.unread(parent)
+	if err != nil {
+		return nil, forbidden(err)
+	}
+	all := make([]backplane.Subscription, 0, len(names))
+	for _, s := range names {
+		count, ok := unread[s.name]
+		switch {
+		case !ok: // it was removed in between
+		case s.ours:
+			all = append(all, backplane.Subscription{Instance: s.name, Unread: count})
+		default:
+			all = append(all, backplane.Subscription{Unread: count})
+		}
+	}
+	return all, nil
+}
+
+// unread returns how many messages each subscription of the topic holds, locked ones included.
+func (b *Bus) unread(parent context.Context) (map[string]int64, error) {
+	ctx, cancel := context.WithTimeout(parent, manageTimeout)
+	defer cancel()
+	counts := make(map[string]int64)
+	pager := b.admin.NewListSubscriptionsRuntimePropertiesPager(b.options.Topic, nil)
+	for pager.More() {
+		b.meter.manages.Add(1)
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("count messages of topic %q: %w", b.options.Topic, err)
+		}
+		for _, s := range page.SubscriptionRuntimeProperties {
+			counts[s.SubscriptionName] = int64(s.ActiveMessageCount)
+		}
+	}
+	return counts, nil
+}
+
+// forbidden adds backplane.ErrForbidden to an error that says so.
+func forbidden(err error) error {
+	if code := status(err); code == http.StatusUnauthorized || code == http.StatusForbidden {
+		return fmt.Errorf("%w: %w", backplane.ErrForbidden, err)
+	}
+	return err
 }
 
 // subscription is a subscription of the topic.
