@@ -17,5 +17,5 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), stopsignal.All()...)
 	// After the first signal the default action applies again: a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(worker.Main(ctx, os.Getenv, os.Stderr, worker.Listen))
+	os.Exit(worker.Command(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr, worker.Listen))
 }

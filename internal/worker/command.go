@@ -5,9 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"go.opentelemetry.io/otel"
 )
 
 // Exit statuses of Main, besides 0 for an orderly end.
@@ -20,24 +26,89 @@ const (
 // little, so that collecting more often than by Go's default costs little time.
 const gcPercent = 50
 
+const usage = `usage: worker [command]
+
+Without a command the worker serves the chat until SIGTERM, SIGHUP or Ctrl-C. Its settings are environment
+variables; the README has a table of them.
+
+  check    print the settings in force, and what of them cannot work; exit with 2 if something cannot
+  version  print the version
+  help     print this text
+`
+
+// Command does what the arguments after the program's name ask for, and returns the exit status of the process. Without
+// arguments it is Main, and its log goes to stderr.
+func Command(
+	ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer,
+	listen func(Config) (net.Listener, error),
+) int {
+	if len(args) == 0 {
+		return Main(ctx, getenv, stderr, listen)
+	}
+	if len(args) == 1 {
+		switch args[0] {
+		case "check":
+			return check(getenv, stdout)
+		case "version", "-version", "--version":
+			fmt.Fprintln(stdout, "chatapp worker", Version())
+			return 0
+		case "help", "-h", "-help", "--help":
+			fmt.Fprint(stdout, usage)
+			return 0
+		}
+	}
+	fmt.Fprintf(stderr, "unknown arguments %q\n%s", args, usage)
+	return exitUsage
+}
+
+// check prints the settings in force by name, one line each, and then a line for each that cannot work. It opens no
+// connection.
+func check(getenv func(string) string, stdout io.Writer) int {
+	v := &variables{getenv: getenv}
+	config := v.config()
+	slices.SortFunc(v.settings, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
+	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	for _, s := range v.settings {
+		origin := ""
+		if !s.IsSet {
+			origin = "(default)"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", s.Name, s.Value, origin)
+	}
+	_ = table.Flush()
+	if len(v.errs) == 0 {
+		if _, err := newCluster(config, slog.New(slog.DiscardHandler)); err != nil {
+			v.errs = append(v.errs, err)
+		}
+	}
+	if len(v.errs) == 0 {
+		return 0
+	}
+	fmt.Fprintf(stdout, "\n%d settings cannot work:\n%v\n", len(v.errs), v.err())
+	return exitUsage
+}
+
 // Main runs one worker until ctx ends, logs to stderr, and returns the exit status of the process: 0 after an orderly
 // end, 1 after a failure, 2 for an unusable environment. It calls listen after it has checked the configuration. Unless
-// GOGC is set, it changes the garbage collector's target for the whole process.
+// GOGC is set, it changes the garbage collector's target for the whole process, and it sends OpenTelemetry's errors to
+// its log.
 func Main(
 	ctx context.Context, getenv func(string) string, stderr io.Writer, listen func(Config) (net.Listener, error),
 ) int {
-	config, err := LoadConfig(getenv)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
+	v := &variables{getenv: getenv}
+	config := v.config()
+	log := NewLogger(stderr, config.Log)
+	if len(v.errs) > 0 {
+		reportUnusable(stderr, config.Log, log, v.errs)
 		return exitUsage
 	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("telemetry failed", "err", err) }))
 	if config.TuneGC {
 		debug.SetGCPercent(gcPercent)
 	}
-	log := NewLogger(stderr, config.Log)
 	w, err := New(config, log)
 	if _, unusable := errors.AsType[*ConfigError](err); unusable {
-		fmt.Fprintln(stderr, err)
+		reportUnusable(stderr, config.Log, log, []error{err})
 		return exitUsage
 	}
 	if err == nil {
@@ -51,6 +122,17 @@ func Main(
 		return exitFailure
 	}
 	return 0
+}
+
+// reportUnusable writes a line for each unusable setting: for people as it is, and as a record where the log is JSON.
+func reportUnusable(stderr io.Writer, c LogConfig, log *slog.Logger, errs []error) {
+	for _, err := range errs {
+		if c.isJSON(stderr) {
+			log.Error("unusable setting", "err", err)
+		} else {
+			fmt.Fprintln(stderr, err)
+		}
+	}
 }
 
 // Listen listens on the configured port of all interfaces.

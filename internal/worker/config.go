@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"errors"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -32,7 +31,7 @@ type Config struct {
 // ServiceBusConfig selects the bus. At most one of ConnectionString and Namespace is set. With neither, the worker uses
 // an in-process bus, and no other instance can join it.
 type ServiceBusConfig struct {
-	ConnectionString string // AZURE_SERVICEBUS_CONNECTIONSTRING
+	ConnectionString string // AZURE_SERVICEBUS_CONNECTIONSTRING, or the file AZURE_SERVICEBUS_CONNECTIONSTRING_FILE
 	Namespace        string // AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE, such as chat.servicebus.windows.net
 	Topic            string // SERVICEBUS_TOPIC
 	Subscription     string // SERVICEBUS_SUBSCRIPTION, which must exist; "": the worker creates one of its own
@@ -68,7 +67,7 @@ type ChatConfig struct {
 // MetricsConfig says where metrics are sent besides /metrics.
 type MetricsConfig struct {
 	// OTLP is the protocol by which metrics are pushed: "grpc", "http/protobuf", or "" for none. OpenTelemetry's
-	// exporters read the endpoint and the rest from the environment themselves.
+	// exporters read the endpoint and the rest from the process's environment themselves.
 	OTLP        string
 	LogInterval time.Duration // METRICS_LOG_INTERVAL; 0: metrics are not logged
 }
@@ -81,7 +80,12 @@ type LogConfig struct {
 
 // LoadConfig reads the environment. Its error names every variable with an unusable value, one line each.
 func LoadConfig(getenv func(string) string) (Config, error) {
-	v := variables{getenv: getenv}
+	v := &variables{getenv: getenv}
+	c := v.config()
+	return c, v.err()
+}
+
+func (v *variables) config() Config {
 	messageRate := v.number("MESSAGE_RATE", 5)
 	sessions, connections := 2000, 1000
 	if messageRate == 0 {
@@ -93,9 +97,9 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		DrainTimeout: v.duration("DRAIN_TIMEOUT", 20*time.Second, 0),
 		PprofAddress: v.loopback("PPROF_PORT"),
 		Replica:      v.first("CONTAINER_APP_REPLICA_NAME", "WEBSITE_INSTANCE_ID"),
-		TuneGC:       v.text("GOGC", "") == "",
+		TuneGC:       v.raw("GOGC") == "",
 		ServiceBus: ServiceBusConfig{
-			ConnectionString: v.text("AZURE_SERVICEBUS_CONNECTIONSTRING", ""),
+			ConnectionString: v.secret("AZURE_SERVICEBUS_CONNECTIONSTRING"),
 			Namespace:        v.text("AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", ""),
 			Topic:            v.text("SERVICEBUS_TOPIC", "chat"),
 			Subscription:     v.text("SERVICEBUS_SUBSCRIPTION", ""),
@@ -122,14 +126,8 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 			NameHold:         v.duration("NAME_HOLD", 30*time.Second, 0),
 			NicknameHeader:   v.text("NICKNAME_HEADER", ""),
 		},
-		Metrics: MetricsConfig{LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
+		Metrics: MetricsConfig{OTLP: v.telemetry(), LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
 		Log:     LogConfig{Level: v.level("LOG_LEVEL"), Format: v.oneOf("LOG_FORMAT", "text", "json")},
-	}
-	if v.first("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") != "" {
-		c.Metrics.OTLP = v.oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "grpc")
-		if c.Metrics.OTLP == "" {
-			c.Metrics.OTLP = "http/protobuf"
-		}
 	}
 	if c.ServiceBus.ConnectionString != "" && c.ServiceBus.Namespace != "" {
 		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: " +
@@ -139,5 +137,5 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		v.bad("AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE: %q is not a host name such as chat.servicebus.windows.net",
 			c.ServiceBus.Namespace)
 	}
-	return c, errors.Join(v.errs...)
+	return c
 }

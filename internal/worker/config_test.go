@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -117,7 +118,7 @@ func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 
 func TestReadmeNamesEveryVariable(t *testing.T) {
 	var source []byte
-	for _, name := range []string{"config.go", "allowances.go"} {
+	for _, name := range []string{"config.go", "allowances.go", "telemetry.go"} {
 		part, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -156,4 +157,68 @@ func names(t *testing.T, pattern string, text []byte) map[string]bool {
 		t.Fatalf("found only %d names", len(found))
 	}
 	return found
+}
+
+// OpenTelemetry's variables decide alike wherever they are read: a signal's own variable replaces the general one.
+func TestTelemetryFollowsTheSpecification(t *testing.T) {
+	const endpoint = "http://collector.test:4318"
+	for _, row := range []struct {
+		env  []string
+		want string // the protocol, or what the error names
+		bad  bool
+	}{
+		{nil, "", false},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint}, "http/protobuf", false},
+		{[]string{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", endpoint}, "http/protobuf", false},
+		{[]string{"OTEL_METRICS_EXPORTER", "otlp"}, "http/protobuf", false},
+		{[]string{"OTEL_METRICS_EXPORTER", "prometheus, otlp"}, "http/protobuf", false},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, "OTEL_METRICS_EXPORTER", "none"}, "", false},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, "OTEL_METRICS_EXPORTER", "prometheus"}, "", false},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, "OTEL_SDK_DISABLED", "TRUE"}, "", false},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, "OTEL_SDK_DISABLED", "1"}, "http/protobuf", false},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}, "grpc", false},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
+			"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc"}, "grpc", false},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", "collector.test:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT", true},
+		{[]string{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "//collector.test"}, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+			true},
+		{[]string{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"}, "OTEL_EXPORTER_OTLP_PROTOCOL", true},
+		{[]string{"OTEL_METRICS_EXPORTER", "console"}, "OTEL_METRICS_EXPORTER", true},
+		{[]string{"OTEL_METRIC_EXPORT_INTERVAL", "1m"}, "OTEL_METRIC_EXPORT_INTERVAL", true},
+		{[]string{"OTEL_EXPORTER_OTLP_TIMEOUT", "0"}, "OTEL_EXPORTER_OTLP_TIMEOUT", true},
+		{[]string{"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"}, "OTEL_EXPORTER_OTLP_COMPRESSION", true},
+		{[]string{"OTEL_EXPORTER_OTLP_CERTIFICATE", "testdata/absent.pem"}, "OTEL_EXPORTER_OTLP_CERTIFICATE", true},
+	} {
+		config, err := LoadConfig(env(row.env...))
+		switch {
+		case row.bad && (err == nil || !strings.HasPrefix(err.Error(), row.want+": ")):
+			t.Errorf("%q: error %v, want one that names %s", row.env, err, row.want)
+		case !row.bad && (err != nil || config.Metrics.OTLP != row.want):
+			t.Errorf("%q: protocol %q, %v, want %q", row.env, config.Metrics.OTLP, err, row.want)
+		}
+	}
+}
+
+func TestSecretsAreReadFromFiles(t *testing.T) {
+	const secret = "AZURE_SERVICEBUS_CONNECTIONSTRING"
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("Endpoint=sb://x/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := LoadConfig(env(secret+"_FILE", file))
+	if got := config.ServiceBus.ConnectionString; err != nil || got != "Endpoint=sb://x/" {
+		t.Errorf("the connection string from a file = %q, %v", got, err)
+	}
+	for _, bad := range [][]string{
+		{secret + "_FILE", file, secret, "Endpoint=sb://y/"}, {secret + "_FILE", file + ".absent"},
+		{secret + "_FILE", empty}, {secret, `"Endpoint=sb://x/"`}, {"SERVICEBUS_TOPIC", "'chat'"},
+	} {
+		if _, err := LoadConfig(env(bad...)); err == nil || !strings.Contains(err.Error(), bad[0]) {
+			t.Errorf("%q: error %v, want one that names %s", bad, err, bad[0])
+		}
+	}
 }

@@ -1,32 +1,87 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// variables reads environment variables and collects an error for each unusable value.
+// Setting is an environment variable that the worker reads, with the value in force.
+type Setting struct {
+	Name, Value string
+	IsSet       bool // false: Value is the default
+}
+
+// variables reads environment variables. It collects an error for each unusable value, and the settings in force.
 type variables struct {
-	getenv func(string) string
-	errs   []error
+	getenv   func(string) string
+	errs     []error
+	settings []Setting
 }
 
 func (v *variables) bad(format string, args ...any) {
 	v.errs = append(v.errs, fmt.Errorf(format, args...))
 }
 
-func (v *variables) text(name, fallback string) string {
-	if value := strings.TrimSpace(v.getenv(name)); value != "" {
-		return value
+// raw returns a variable without the spaces around it. A value in quotation marks is an error: files of variables that
+// docker --env-file reads keep them.
+func (v *variables) raw(name string) string {
+	value := strings.TrimSpace(v.getenv(name))
+	if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+		v.bad("%s: the value %s is in quotation marks; remove them, since nothing else does", name, value)
+		return ""
 	}
-	return fallback
+	return value
+}
+
+// inForce records a setting that text sets, and its value.
+func inForce[T any](v *variables, name, text string, value T) T {
+	shown := fmt.Sprint(value)
+	if n, ok := any(value).(float64); ok {
+		shown = strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	v.settings = append(v.settings, Setting{Name: name, Value: shown, IsSet: text != ""})
+	return value
+}
+
+func (v *variables) text(name, fallback string) string {
+	text := v.raw(name)
+	if text == "" {
+		return inForce(v, name, text, fallback)
+	}
+	return inForce(v, name, text, text)
+}
+
+// secret reads a variable, or the file that the variable with the suffix _FILE names: secrets are mounted as files.
+func (v *variables) secret(name string) string {
+	value, file := v.raw(name), v.raw(name+"_FILE")
+	if file != "" {
+		content, err := os.ReadFile(file)
+		switch content := strings.TrimSpace(string(content)); {
+		case err != nil:
+			v.bad("%s_FILE: %v", name, err)
+		case value != "":
+			v.bad("%s and %s_FILE are both set: remove one of them", name, name)
+		case content == "":
+			v.bad("%s_FILE: %s is empty", name, file)
+		default:
+			value = content
+		}
+	}
+	masked := ""
+	if value != "" {
+		masked = "***"
+	}
+	inForce(v, name, value, masked)
+	return value
 }
 
 func (v *variables) first(names ...string) string {
@@ -39,77 +94,84 @@ func (v *variables) first(names ...string) string {
 }
 
 func (v *variables) integer(name string, fallback, lowest, highest int) int {
-	text := v.text(name, "")
+	text := v.raw(name)
 	if text == "" {
-		return fallback
+		return inForce(v, name, text, fallback)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < lowest || n > highest {
 		v.bad("%s: %q is not a whole number from %d to %d", name, text, lowest, highest)
 	}
-	return n
+	return inForce(v, name, text, n)
 }
 
 // loopback reads a port and returns its address on the IPv4 loopback interface, or "" if the variable is not set.
 func (v *variables) loopback(name string) string {
-	if v.text(name, "") == "" {
-		return ""
+	if v.raw(name) == "" {
+		return inForce(v, name, "", "")
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(v.integer(name, 0, 0, 65535)))
 }
 
 func (v *variables) number(name string, fallback float64) float64 {
-	text := v.text(name, "")
+	text := v.raw(name)
 	if text == "" {
-		return fallback
+		return inForce(v, name, text, fallback)
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(n >= 0) || math.IsInf(n, 0) {
 		v.bad("%s: %q is not a number from 0 up", name, text)
 	}
-	return n
+	return inForce(v, name, text, n)
 }
 
 func (v *variables) duration(name string, fallback, lowest time.Duration) time.Duration {
-	text := v.text(name, "")
+	text := v.raw(name)
 	if text == "" {
-		return fallback
+		return inForce(v, name, text, fallback)
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < lowest {
 		v.bad("%s: %q is not a duration of at least %v, such as 25s or 1m30s", name, text, lowest)
 	}
-	return d
+	return inForce(v, name, text, d)
 }
 
 func (v *variables) boolean(name string) bool {
-	text := v.text(name, "false")
+	text := v.raw(name)
+	if text == "" {
+		return inForce(v, name, text, false)
+	}
 	b, err := strconv.ParseBool(text)
 	if err != nil {
 		v.bad("%s: %q is neither true nor false", name, text)
 	}
-	return b
+	return inForce(v, name, text, b)
 }
 
 func (v *variables) oneOf(name string, allowed ...string) string {
-	text := strings.ToLower(v.text(name, ""))
+	text := strings.ToLower(v.raw(name))
 	for _, value := range allowed {
 		if text == value {
-			return text
+			return inForce(v, name, text, text)
 		}
 	}
 	if text != "" {
 		v.bad("%s: %q is none of %s", name, text, strings.Join(allowed, ", "))
 	}
-	return ""
+	return inForce(v, name, text, "")
 }
 
 func (v *variables) level(name string) slog.Level {
+	text := v.raw(name)
+	if text == "" {
+		return inForce(v, name, text, slog.LevelInfo)
+	}
 	var level slog.Level
-	if text := v.text(name, "info"); level.UnmarshalText([]byte(text)) != nil {
+	if level.UnmarshalText([]byte(text)) != nil {
 		v.bad("%s: %q is none of debug, info, warn, error", name, text)
 	}
-	return level
+	return inForce(v, name, text, level)
 }
 
 func (v *variables) list(name string) []string {
@@ -153,3 +215,6 @@ func (v *variables) prefixes(name string) []netip.Prefix {
 	}
 	return prefixes
 }
+
+// err returns an error of one line for each unusable value, or nil.
+func (v *variables) err() error { return errors.Join(v.errs...) }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	stdlog "log"
 	"net"
 	"net/http"
 	"sync"
@@ -33,7 +33,7 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 		WriteTimeout:      w.config.Transport.ResponseTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnState:         w.connections.track,
-		ErrorLog:          slog.NewLogLogger(w.log.Handler(), slog.LevelDebug), // clients' mistakes
+		ErrorLog:          stdlog.New(httpLog{w.log}, "", 0),
 	}
 	w.log.Info("worker listening",
 		"addr", listener.Addr().String(), "bus", w.cluster.kind, "version", Version())

@@ -46,11 +46,13 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	return b.out.Write(p)
 }
 
-func (b *logBuffer) contains(text string) bool {
+func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return strings.Contains(b.text.String(), text)
+	return b.text.String()
 }
+
+func (b *logBuffer) contains(text string) bool { return strings.Contains(b.String(), text) }
 
 // start serves a worker on a hub, or on the bus of its configuration if hub is nil, and waits until it is ready.
 func start(t *testing.T, hub *inprocess.Hub, name string, pairs ...string) *running {
