@@ -30,6 +30,15 @@ func (c *Chat) isAloneLocked() bool {
 	return cluster.Ready && !slices.ContainsFunc(cluster.Instances, func(i Instance) bool { return !i.Self })
 }
 
+// mustWaitLocked reports whether a client that has received everything up to a position has to wait: the log may still
+// bring this instance there. An instance that is not in sync does not know yet which log it is going to have.
+func (c *Chat) mustWaitLocked(p state.Position) bool {
+	if c.state.Ahead(p) {
+		return !c.isAloneLocked()
+	}
+	return !c.backplane.Cluster().Ready && !c.state.Verify(p)
+}
+
 // waitLocked makes a client wait for this instance to reach a position.
 func (c *Chat) waitLocked(cl *client, rooms []string, after state.Position) {
 	now := time.Now()

@@ -104,35 +104,47 @@ func TestClientDoesNotWaitForALostLog(t *testing.T) {
 	})
 }
 
-// After its only instance was started again, a client has an offset of a log that is lost. It does not wait for that.
-func TestClientDoesNotWaitForAnInstanceThatIsAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 1, Options{})
-		a := c.replicas[0]
-		bob := &page{}
-		bob.open(&a.site)
-		bob.name("Bob")
-		p := &page{}
-		p.open(&a.site)
-		p.name("Ann")
-		bob.wantRoster("Ann, Bob")
-		p.Close()
-		p.offset = aheadOfAll
-		p.open(&a.site)
-		start := time.Now()
-		_, args := p.until("what there is", "history")
-		if reset := args[1].(map[string]any)["reset"]; reset != true {
-			t.Errorf("history is sent with reset %v, want true", reset)
-		}
-		p.wantRoster("Ann, Bob")
-		if waited := time.Since(start); waited > 0 {
-			t.Errorf("client has waited for %v", waited)
-		}
-		cid := a.join("Cid")
-		p.wantRoster("Ann, Bob, Cid")
-		cid.Send("1")
-		p.wantRoster("Ann, Bob")
-	})
+// After its only instance was started again, or all of them, a client has an offset of a log that is lost. It does not
+// wait for that, receives what there is, and hears of joins and leaves at once.
+func TestClientDoesNotWaitWhereNothingCanCome(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		instances int
+		offset    string
+	}{
+		{"instance alone", 1, aheadOfAll},
+		{"offset of another log", 2, state.Position{Log: 7, Seq: 1000, Check: 1}.String()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, test.instances, Options{})
+				a := c.replicas[0]
+				bob := &page{}
+				bob.open(&a.site)
+				bob.name("Bob")
+				p := &page{}
+				p.open(&a.site)
+				p.name("Ann")
+				bob.wantRoster("Ann, Bob")
+				p.Close()
+				p.offset = test.offset
+				p.open(&a.site)
+				start := time.Now()
+				_, args := p.until("what there is", "history")
+				if reset := args[1].(map[string]any)["reset"]; reset != true {
+					t.Errorf("history is sent with reset %v, want true", reset)
+				}
+				p.wantRoster("Ann, Bob")
+				if waited := time.Since(start); waited > 0 {
+					t.Errorf("client has waited for %v", waited)
+				}
+				cid := a.join("Cid")
+				p.wantRoster("Ann, Bob, Cid")
+				cid.Send("1")
+				p.wantRoster("Ann, Bob")
+			})
+		})
+	}
 }
 
 // An instance that is about to begin a log is alone a moment later.
@@ -155,6 +167,35 @@ func TestClientStopsWaitingOnceTheInstanceIsAlone(t *testing.T) {
 		p.wantRoster("Ann")
 		if waited := time.Since(start); waited > checkAheadEvery {
 			t.Errorf("client has waited for %v, want %v at most", waited, checkAheadEvery)
+		}
+	})
+}
+
+// A client may return to an instance that has been started again and is not in sync. It receives what it has missed
+// once the instance has the log.
+func TestClientWaitsForAnInstanceThatJoins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		a, b := c.replicas[0], c.replicas[1]
+		bob := a.join("Bob")
+		p := &page{raw: true}
+		p.open(&a.site)
+		p.name("Ann")
+		synctest.Wait()
+		b.set(func(r *replica) { r.paused, r.cluster.joining = true, "b" })
+		b.Begin(Entry{Instance: "b", Epoch: 7}) // the log of its earlier life
+		bob.sent("live")
+		p.hear("live")
+		p.Close()
+		bob.sent("missed")
+		p.open(&b.site)
+		p.until("greeted", "status")
+		p.WantNothing("it has not joined", maxAheadWait/2)
+		if err := b.Restore(a.Snapshot()); err != nil {
+			t.Fatal(err)
+		}
+		if messages, _ := p.until("roster", "nicknames"); !slices.Equal(messages, []string{"missed"}) {
+			t.Errorf("client is sent %q, want what it has missed", messages)
 		}
 	})
 }

@@ -25,6 +25,7 @@ type cluster struct {
 	entries []Entry
 	foreign uint64 // entries of instances that are not replicas
 	gone    string // a replica that is no longer a member
+	joining string // a replica that is not in sync
 	ended   bool
 }
 
@@ -79,6 +80,7 @@ func (c *cluster) members(self string) func() Cluster {
 		all := Cluster{Ready: true, Latency: 1500 * time.Microsecond}
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		all.Ready = self != c.joining
 		for _, r := range c.replicas {
 			if r.name == c.gone {
 				continue

@@ -24,7 +24,7 @@ func (r *resumption) returned(cl *client) {
 // and makes it listen. It is called before the client listens to anything. u is the user that the client returns to;
 // nil: none that is known. A client that is ahead of this instance waits, and receives all that later.
 func (c *Chat) replayLocked(cl *client, u *state.User, rooms []string, since state.Position) {
-	if c.state.Ahead(since) && len(c.resumption.ahead) < maxAhead && !c.isAloneLocked() {
+	if len(c.resumption.ahead) < maxAhead && c.mustWaitLocked(since) {
 		c.waitLocked(cl, rooms, since)
 		return
 	}
