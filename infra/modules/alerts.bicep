@@ -1,4 +1,4 @@
-// Alert rules: instances out of sync, Service Bus busy, unread messages. They send mail.
+// Alert rules: instances out of sync, refused requests, Service Bus busy, unread messages. They send mail.
 
 import { resourceTags } from '../settings.bicep'
 
@@ -55,6 +55,13 @@ var logAlerts = [
     name: 'not-ready'
     text: 'An instance was out of sync with the others for five of the last fifteen minutes.'
     query: 'metrics | summarize Minutes = countif(toint(M["chat.ready"]) == 0) by Instance | where Minutes >= 5'
+  }
+  {
+    name: 'refusals'
+    text: 'An instance refused over 5,000 requests of clients in fifteen minutes. Its log names who sent them.'
+    query: '''metrics
+| summarize Refusals = sum(tolong(M["chat.refusals"]) + tolong(M["chat.transport.refusals"])) by Instance
+| where Refusals > 5000'''
   }
   {
     name: 'silent'
