@@ -4,11 +4,16 @@ package main
 
 import (
 	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // asWorker makes the test binary the command itself.
@@ -22,12 +27,18 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// start starts the command and returns it with its log, once it is ready.
-func start(t *testing.T) (*exec.Cmd, *os.File) {
+// start starts the command and returns it with its log and address, once it is ready. Of its open files there may
+// be as many as limit says, 0 for no other limit than the test's.
+func start(t *testing.T, limit int) (command *exec.Cmd, log *os.File, address string) {
 	t.Helper()
-	command := exec.Command(os.Args[0])
+	command = exec.Command(os.Args[0])
+	if limit > 0 {
+		command = exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec %q", limit, os.Args[0]))
+	}
 	command.Env = append(os.Environ(), asWorker+"=1", "PORT=0", "HOST=127.0.0.1", "LOG_FORMAT=text")
-	log, stderr, err := os.Pipe()
+	var stderr *os.File
+	var err error
+	log, stderr, err = os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +52,15 @@ func start(t *testing.T) (*exec.Cmd, *os.File) {
 	})
 	_ = stderr.Close()
 	for lines := bufio.NewScanner(log); lines.Scan(); {
+		if _, rest, ok := strings.Cut(lines.Text(), "addr="); ok {
+			address, _, _ = strings.Cut(rest, " ")
+		}
 		if strings.Contains(lines.Text(), "instance ready") {
-			return command, log
+			return command, log, address
 		}
 	}
 	t.Fatal("the worker has ended before it was ready")
-	return nil, nil
+	return nil, nil, ""
 }
 
 // A closed terminal and a service manager's reload send SIGHUP. The worker drains, as for SIGTERM.
@@ -55,7 +69,7 @@ func TestSignalsEndTheWorkerInOrder(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			command, log := start(t)
+			command, log, _ := start(t, 0)
 			if err := command.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +88,7 @@ func TestSignalsEndTheWorkerInOrder(t *testing.T) {
 // closed pipe.
 func TestWorkerOutlivesTheReaderOfItsLog(t *testing.T) {
 	t.Parallel()
-	command, log := start(t)
+	command, log, _ := start(t, 0)
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -83,5 +97,58 @@ func TestWorkerOutlivesTheReaderOfItsLog(t *testing.T) {
 	}
 	if err := command.Wait(); err != nil {
 		t.Errorf("the worker has ended with %v, want an orderly end", err)
+	}
+}
+
+// Clients that no descriptor is left for are refused, and probes and the clients let in are still served.
+func TestFewDescriptorsServeProbesAndSessions(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no shell to lower the limit of open files with")
+	}
+	_, log, address := start(t, 40)
+	var lines strings.Builder
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		_, _ = io.Copy(&lines, log)
+	}()
+	const handshake = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	var statuses [600]int
+	for range 60 {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+		if _, err := io.WriteString(conn, handshake); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("a handshake has no answer: %v", err)
+		}
+		statuses[response.StatusCode]++
+	}
+	if statuses[http.StatusSwitchingProtocols] < 10 || statuses[http.StatusServiceUnavailable] < 40 {
+		t.Errorf("%d clients let in and %d refused, want at least 10 and 40", statuses[http.StatusSwitchingProtocols],
+			statuses[http.StatusServiceUnavailable])
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		response, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("%s = %s, want 200", path, response.Status)
+		}
+	}
+	_ = log.SetReadDeadline(time.Now())
+	<-logged
+	if !strings.Contains(lines.String(), "level=ERROR msg=\"no more connections fit") {
+		t.Errorf("the log does not say that clients are refused:\n%s", lines.String())
 	}
 }

@@ -20,7 +20,7 @@ func (w *Worker) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	mux.HandleFunc("GET /metrics", w.serveMetrics)
 	mux.Handle("/", web.Handler())
-	return w.limitRequests(limitBodyTime(mux))
+	return w.limitDescriptors(w.limitRequests(limitBodyTime(mux)))
 }
 
 // limitBodyTime sets a read deadline for requests that announce a body. The server itself has no read timeout, because

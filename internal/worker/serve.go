@@ -35,8 +35,8 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 		ConnState:         w.connections.track,
 		ErrorLog:          stdlog.New(httpLog{w.log}, "", 0),
 	}
-	w.log.Info("worker listening",
-		"addr", listener.Addr().String(), "bus", w.cluster.kind, "version", Version())
+	w.log.Info("worker listening", "addr", listener.Addr().String(), "bus", w.cluster.kind, "version", Version(),
+		"connections", w.fits)
 	served, left := make(chan error, 1), make(chan error, 1)
 	member, leave := context.WithCancel(context.WithoutCancel(ctx))
 	defer leave()

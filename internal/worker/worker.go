@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"chatapp/internal/allowance"
@@ -31,6 +32,8 @@ type Worker struct {
 
 	connections *connections
 	draining    chan struct{} // closed when the worker begins to stop
+	fits        int           // connections of clients within the limit of open files
+	full        atomic.Bool   // fits was reached; logged once
 }
 
 // ConfigError is a configuration that LoadConfig accepts and a part of the worker rejects, such as a malformed
@@ -57,7 +60,7 @@ func NewOn(config Config, log *slog.Logger, bus backplane.Bus) (*Worker, error) 
 func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	nodeLog := log // the node adds the instance itself
 	log = log.With("instance", c.bus.Instance())
-	w := &Worker{config: config, log: log, cluster: c, draining: make(chan struct{})}
+	w := &Worker{config: config, log: log, cluster: c, draining: make(chan struct{}), fits: fitting()}
 	var err error
 	if w.metrics, err = newMetrics(context.Background(), config.Metrics, c.bus.Instance(), log); err != nil {
 		return nil, err
