@@ -94,6 +94,9 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 
 // cameBack notes that the oldest count own entries are in the log.
 func (p *protocol) cameBack(now time.Time, count int) {
+	if sentAt := p.outbox.headSent; !sentAt.IsZero() && !p.silence.wasSilent(now, sentAt) {
+		p.silence.roundTrip = now.Sub(sentAt)
+	}
 	for range count {
 		if p.outbox.waiting() == 0 {
 			break // of another process by this name

@@ -30,6 +30,7 @@ type simNode struct {
 	due       time.Time // when the last of queue is delivered
 	sending   bool
 	cut, dead bool
+	deaf      bool  // receives nothing until it calls Receive again
 	refused   uint8 // kind of the envelopes that the bus does not take
 }
 
@@ -141,6 +142,8 @@ func (n *simNode) execute(e *effect) {
 			n.state = strings.FieldsFunc(string(snapshot.State), func(r rune) bool { return r == '\n' })
 		}
 		n.restored(s.now, e.restore, snapshot, err)
+	case effectReceiveAgain:
+		n.deaf = false
 	case effectJoined:
 		n.joined(s.now, nil)
 	}
@@ -200,7 +203,7 @@ func (s *simulation) publish(m *message) {
 
 // deliver hands over the oldest message. Those for a node that is cut off wait.
 func (n *simNode) deliver() {
-	if n.cut || len(n.queue) == 0 {
+	if n.cut || n.deaf || len(n.queue) == 0 {
 		return
 	}
 	e := n.queue[0]
@@ -315,5 +318,24 @@ func TestInstanceThatPublishesIsNotCutOff(t *testing.T) {
 	}
 	if b.report.status.CutOff {
 		t.Error("cut off although everything that is published comes back")
+	}
+}
+
+// That entries waited while the instance was cut off does not say that the bus is slow.
+func TestSilenceIsFoundSoonAfterACut(t *testing.T) {
+	s := newSimulation(1)
+	s.start("a")
+	b := s.start("b")
+	s.run(20 * time.Second)
+	b.cut = true
+	b.say(t, "waits")
+	s.run(20 * time.Second)
+	b.heal()
+	s.run(20 * time.Second)
+	b.deaf = true
+	b.say(t, "does not come back")
+	s.run(5 * time.Second)
+	if b.deaf {
+		t.Error("Receive is not called again although nothing has come for 5s")
 	}
 }

@@ -16,6 +16,7 @@ type silence struct {
 	sendsAgainAt time.Time     // when a send succeeded after others had failed; zero: something came since, or never
 	againAt      time.Time     // when Receive was last called again for its silence
 	after        time.Duration // how long it may be silent until then; 0: silentReceive
+	roundTrip    time.Duration // of the own batch that came back last, from the bus having it
 	endedAt      time.Time     // when something last came after nothing had come for silentReceive; zero: never
 }
 
@@ -42,7 +43,7 @@ func (p *protocol) receiveTick(now time.Time) {
 	if received.After(s.sendsAgainAt) {
 		s.sendsAgainAt = time.Time{}
 	}
-	after := max(silentReceive, s.after, 3*p.report.status.Latency)
+	after := max(silentReceive, s.after, 3*s.roundTrip)
 	sendsAgain := !s.sendsAgainAt.IsZero() && now.Sub(s.sendsAgainAt) >= receiveAgainAfter
 	if !sendsAgain && p.nothingComes(now) < after {
 		return
