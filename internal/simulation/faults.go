@@ -37,6 +37,27 @@ func (f *faults) next() {
 	w.after(w.upTo(10*time.Second), f.next)
 }
 
+// deploy replaces one instance after the other by one with the new rules, and perhaps all of them back again.
+func (f *faults) deploy(rules uint64, next int) {
+	w := f.world
+	if f.over {
+		return
+	}
+	if next == len(w.hosts) {
+		if rules == newRules && w.chance(0.3) {
+			w.after(w.upTo(20*time.Second), func() { f.deploy(oldRules, 0) })
+		}
+		return
+	}
+	h := w.hosts[next]
+	if end := f.replace(h, rules); end != nil {
+		w.tell("fault", "%s is replaced by a build that knows rules %d", h.name, rules)
+		w.after(time.Second, end)
+		next++
+	}
+	w.after(time.Second+w.upTo(6*time.Second), func() { f.deploy(rules, next) })
+}
+
 func (f *faults) inflict(k *fault, h *host) {
 	end := k.begin(f, h)
 	if end == nil {

@@ -281,6 +281,7 @@ func (r *receiver) subscribeAgain() {
 // receiveAgain ends the call on behalf of the node, which expects that within one of its steps: so it comes behind
 // it.
 func (r *receiver) receiveAgain() {
+	r.host().world.tell(r.host().name, "connects to the bus again")
 	r.host().later(r.instance, 0, func() {
 		if r.subscription != nil {
 			r.end(nil, true)

@@ -39,6 +39,7 @@ func newInstance(h *host) *instance {
 	m := machine{i}
 	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger,
 		Rules:     h.build.rules,
+		Timing:    backplane.Timing{RaiseAfter: 5 * time.Second}, // a run is short
 		Observer:  backplane.Observer{Skipped: i.skipped},
 		Connected: func() bool { return i.engine.Connected() > 0 }}, i.receiver.receiveAgain)
 	node := i.driver.Node()

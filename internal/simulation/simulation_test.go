@@ -15,6 +15,7 @@ var (
 	oneSeed = flag.Uint64("seed", 0, "run this seed alone, and tell its story")
 	seeds   = flag.Uint64("seeds", defaultSeeds, "how many seeds to run")
 	from    = flag.Uint64("from", 1, "the first seed to run")
+	first   = flag.Bool("first", false, "stop at the first seed that fails")
 )
 
 // run lives the life of a seed.
@@ -52,6 +53,9 @@ func TestSeeds(t *testing.T) {
 			t.Log(run(t, seed, true).Story)
 		}
 		t.Errorf("seed %d has %d anomalies or more; the first: %v", seed, len(r.Anomalies), r.Anomalies[0])
+		if *first {
+			return
+		}
 	}
 	t.Logf("%d messages acknowledged; seeds with known defects: %v", messages, known)
 	if messages < 300*int(*seeds) {

@@ -64,6 +64,9 @@ func Run(seed uint64, tell bool) Result {
 		w.after(w.upTo(5*time.Second), u.wake)
 	}
 	w.after(faultsBegin, w.faults.next)
+	if w.chance(0.3) {
+		w.after(faultsBegin+w.upTo(30*time.Second), func() { w.faults.deploy(newRules, 0) })
+	}
 	w.after(faultsEnd, w.faults.end)
 	w.after(faultsEnd+syncWithin, w.judge.wantInSync)
 	w.after(lifetime-4*time.Second, func() { w.judge.quiet = true })
