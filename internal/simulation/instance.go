@@ -12,6 +12,9 @@ import (
 	"chatapp/internal/socketio"
 )
 
+// timing shortens what would take a large part of a run.
+var timing = backplane.Timing{RaiseAfter: 5 * time.Second, BlindBootstrapAfter: 15 * time.Second}
+
 // instance is one process of the chat, from its start to its end.
 type instance struct {
 	host     *host
@@ -39,7 +42,7 @@ func newInstance(h *host) *instance {
 	m := machine{i}
 	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger,
 		Rules:     h.build.rules,
-		Timing:    backplane.Timing{RaiseAfter: 5 * time.Second}, // a run is short
+		Timing:    timing,
 		Observer:  backplane.Observer{Skipped: i.skipped},
 		Connected: func() bool { return i.engine.Connected() > 0 }}, i.receiver.receiveAgain)
 	node := i.driver.Node()

@@ -46,14 +46,11 @@ const (
 	Name        Kind = "name"        // a user is called otherwise by the state
 )
 
-// knownDefects are the anomalies that the program is known to have, until it is repaired.
+// knownDefects are the anomalies that the program is known to have, until it is repaired. There are none at present.
 var knownDefects = []struct {
 	name string
 	is   func(*judge, Kind) bool
-}{
-	{"an instance bootstraps a cluster beside silent members",
-		func(j *judge, k Kind) bool { return j.bootstraps > 0 && (k == Twice || k == Lost || k == Display) }},
-}
+}{}
 
 // maxAnomalies is how many the judge lists: the first ones are the cause of the others.
 const maxAnomalies = 20

@@ -15,6 +15,7 @@ type topic struct {
 	missing       bool // it was deleted
 	subscriptions []*subscription
 	published     int
+	forbids       bool // instances may not list or delete subscriptions
 	weather       weather
 }
 
@@ -133,6 +134,9 @@ func (b bus) Receive(context.Context, func([]byte) error) error {
 
 // Evict implements backplane.Evictor.
 func (b bus) Evict(_ context.Context, instance string) error {
+	if b.world.topic.forbids {
+		return backplane.ErrForbidden
+	}
 	if b.link.sendCut || b.world.chance(b.world.topic.weather.failing) {
 		return errCut
 	}
@@ -143,6 +147,9 @@ func (b bus) Evict(_ context.Context, instance string) error {
 
 // Subscriptions implements backplane.Lister.
 func (b bus) Subscriptions(context.Context) ([]backplane.Subscription, error) {
+	if b.world.topic.forbids {
+		return nil, backplane.ErrForbidden
+	}
 	if b.link.sendCut || b.world.chance(b.world.topic.weather.failing) {
 		return nil, errCut
 	}

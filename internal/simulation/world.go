@@ -51,6 +51,7 @@ func Run(seed uint64, tell bool) Result {
 		w.story = &story{world: w}
 	}
 	w.topic = newTopic(w)
+	w.topic.forbids = w.chance(0.1)
 	w.judge.world = w
 	w.faults.world = w
 	for i := range 3 + w.random.IntN(3) {
