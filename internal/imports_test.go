@@ -55,7 +55,9 @@ var table = map[string]rule{
 		ours: []string{"internal/allowance", "internal/chat/state", "internal/socketio", "internal/timerheap",
 			"internal/tokenbucket"},
 	},
+	"internal/confusables": {outside: []string{"golang.org/x/text"}},
 	"internal/chat/state": {
+		ours:    []string{"internal/confusables"},
 		outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"},
 	},
 	"internal/backplane": {

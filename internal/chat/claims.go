@@ -31,6 +31,9 @@ func (c *Chat) newClaim(cl *client, token state.Hash) *state.Claim {
 // originLocked returns what the client's user shares rooms and history by with others: the person that is signed in, or
 // else the address; zero if neither is known.
 func (c *Chat) originLocked(cl *client) state.Hash {
+	if cl.assigned != nil {
+		return c.state.OriginOf("subject " + cl.assigned.subject)
+	}
 	if address := cl.socket.Handshake().Counted; address != "" {
 		return c.state.OriginOf("address " + address)
 	}

@@ -14,10 +14,10 @@ import (
 type client struct {
 	// Immutable.
 	socket   *socketio.Socket
-	conn     uint64          // its number here, see state.ConnID
-	instance state.Hash      // the client instance: of the socket's private id; zero: it has none
-	born     int64           // when it was connected, in Unix milliseconds
-	assigned *state.Nickname // of a user that a proxy has signed in; nil: nicknames are free to choose
+	conn     uint64     // its number here, see state.ConnID
+	instance state.Hash // the client instance: of the socket's private id; zero: it has none
+	born     int64      // when it was connected, in Unix milliseconds
+	assigned *assigned  // of a user that a proxy has signed in; nil: nicknames are free to choose
 
 	// Guarded by Chat.mu.
 	user     *state.User    // that the log has bound to it; nil: none
@@ -53,11 +53,6 @@ func (cl *client) isNamed() bool {
 // mayListen reports whether a client may receive what is said in a room: everybody in the lobby, members elsewhere.
 func (cl *client) mayListen(room string) bool {
 	return room == state.Lobby || cl.user != nil && slices.Contains(cl.user.Rooms(), room)
-}
-
-// mayTake reports whether a client may request a nickname: one that was signed in may only request its own.
-func (cl *client) mayTake(name state.Nickname) bool {
-	return cl.assigned == nil || name.IsVariantOf(*cl.assigned)
 }
 
 // socketID returns the public id of the socket; "" for nil.

@@ -36,7 +36,7 @@ func (c *Chat) connect(s *socketio.Socket) {
 	recovered, _ := s.Data().(*known)
 	s.SetData(cl)
 	user := c.identifyLocked(recovered, auth.Token, auth.PID)
-	if user != nil && !cl.mayTake(user.name) {
+	if user != nil && !c.mayBeLocked(cl, user.origin) {
 		user = nil // somebody else is signed in now
 	}
 	if user != nil {

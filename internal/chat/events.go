@@ -159,13 +159,14 @@ func (c *Chat) onNickname(r *request) {
 	r.options(1, &options)
 	c.mu.Lock()
 	defer c.unlock()
-	switch {
-	case !c.allowLocked(r, c.local.takeRequest):
-	case !r.client.mayTake(name):
-		c.refuseRequestLocked(r, state.NameFixed, 0)
-	default:
-		c.claimLocked(r, name, options.Token, state.V09)
+	if !c.allowLocked(r, c.local.takeRequest) {
+		return
 	}
+	if name, ok = r.client.takeLocked(name); !ok {
+		c.refuseRequestLocked(r, state.NameFixed, 0)
+		return
+	}
+	c.claimLocked(r, name, options.Token, state.V09)
 }
 
 // claimLocked claims a nickname for a client: another one, if the client has one. secret is the resume token that the
@@ -178,7 +179,11 @@ func (c *Chat) claimLocked(r *request, name state.Nickname, secret string, p sta
 	if !isSecret(secret) {
 		secret = newSecret()
 	}
-	c.suspectLocked(c.state.UserByToken(state.HashOf(secret)))
+	if u := c.state.UserByToken(state.HashOf(secret)); u != nil && !c.mayBeLocked(r.client, u.Origin()) {
+		secret = newSecret() // the token is that of another person
+	} else {
+		c.suspectLocked(u)
+	}
 	c.appendRequestLocked(r, c.newNameClaim(r.client, name, secret, p))
 }
 
@@ -206,7 +211,7 @@ func (c *Chat) onAddUser(r *request) {
 		return
 	}
 	if r.client.assigned != nil {
-		name = *r.client.assigned
+		name = r.client.assigned.Nickname
 	}
 	switch {
 	case r.client.user != nil:

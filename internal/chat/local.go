@@ -47,7 +47,7 @@ func newLocalClients(lastConn uint64, messageRate float64) localClients {
 }
 
 // add registers a socket.
-func (l *localClients) add(s *socketio.Socket, assigned *state.Nickname) *client {
+func (l *localClients) add(s *socketio.Socket, assigned *assigned) *client {
 	l.lastConn++
 	cl := &client{socket: s, conn: l.lastConn, born: time.Now().UnixMilli(), assigned: assigned,
 		usage: usageOf(s)}

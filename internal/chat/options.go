@@ -26,10 +26,10 @@ type Options struct {
 	// than a lost connection. Nil: it never is.
 	Clean func(reason error) bool
 
-	// SignedIn returns the name of the user that a proxy in front of this server has signed in, by the request that
-	// opened the socket's connection, for example with Entra ID; "" if none has. The user is given that nickname
-	// at once and can't choose another. Nil: everybody chooses.
-	SignedIn func(*socketio.Socket) string
+	// SignedIn returns the person that a proxy in front of this server has signed in, by the request that opened the
+	// socket's connection, for example with Entra ID; without a subject if none has. The user is given the person's
+	// name at once and can't choose another. Nil: everybody chooses.
+	SignedIn func(*socketio.Socket) Person
 
 	HistoryOnJoin int // lines that a client receives when it enters a room; 0: 100
 

@@ -71,7 +71,6 @@ func (c *Chat) onWho(r *request) {
 		After string `json:"after"`
 	}
 	r.options(0, &options)
-	after, _ := state.ParseNickname(options.After, c.options.MaxNicknameLength)
 	c.mu.Lock()
 	defer c.unlock()
 	if !c.allowLocked(r, c.local.takeRequest) {
@@ -91,7 +90,7 @@ func (c *Chat) onWho(r *request) {
 	if room != nil {
 		size := 0
 		for _, u := range room.SortedMembers() {
-			if u.Nickname().Key <= after.Key {
+			if u.Nickname().Name <= options.After {
 				continue
 			}
 			if size += userInfoOverhead + jsonSize(u.Nickname().Name); size > maxAnswerBytes {

@@ -17,10 +17,12 @@ type known struct {
 	name     state.Nickname
 	rooms    []string
 	protocol state.Protocol
+	origin   state.Hash
 }
 
 func knownOf(u *state.User) *known {
-	return &known{token: u.Token(), name: u.Nickname(), rooms: slices.Clone(u.Rooms()), protocol: u.Protocol()}
+	return &known{token: u.Token(), name: u.Nickname(), rooms: slices.Clone(u.Rooms()), protocol: u.Protocol(),
+		origin: u.Origin()}
 }
 
 // recovered is a socketio.Recovery. It finds the socket of a known user whose missed lines are all kept. Chat.connect

@@ -18,7 +18,7 @@ type Refusal struct {
 var sentences = [state.NumCodes]string{
 	state.NoName:       "Choose a nickname first.",
 	state.NameTaken:    "Nickname already in use",
-	state.NameInvalid:  "A nickname needs something to read, and no control characters.",
+	state.NameInvalid:  "A nickname needs something to read, and must not look like the chat's own words.",
 	state.NameTooLong:  "This nickname is too long.",
 	state.NameLost:     "Your nickname was given up while you were away.",
 	state.NameFixed:    "You are signed in under your name, which cannot be changed here.",

@@ -8,7 +8,13 @@ import (
 	"chatapp/internal/socketio"
 )
 
-func signedInByQuery(s *socketio.Socket) string { return s.Handshake().Query().Get("person") }
+func signedInByQuery(s *socketio.Socket) Person {
+	name := s.Handshake().Query().Get("person")
+	if name == "" {
+		return Person{} // nobody is signed in
+	}
+	return Person{Name: name, Subject: "id of " + name}
+}
 
 // A user that a proxy has signed in has its nickname at once, cannot choose another, and keeps it over a
 // reload. A second window of the user receives a variant.
@@ -40,7 +46,7 @@ func TestSignedInUserHasAnAssignedName(t *testing.T) {
 		window.Close()
 		reloaded := c.replicas[1].dial("&person=Ann")
 		reloaded.Connect("/", `{"token":"`+token+`"}`)
-		until(reloaded, `"session",{"instance":"b","name":"ann"`)
+		until(reloaded, `"session",{"instance":"b","name":"Ann"`)
 
 		// Somebody else signs in at the same computer: the token does not make Ann of that user.
 		thief := c.replicas[0].dial("&person=Eve")

@@ -60,11 +60,18 @@ func (u *usage) bucket(k allowance.Kind) *tokenbucket.Bucket {
 
 // openUser makes the client count for its user, if it has one.
 func (l *localClients) openUser(cl *client) {
-	if cl.user == nil || cl.usage.account == cl.user.Token() {
+	if cl.user == nil {
+		return
+	}
+	key := cl.user.Token()
+	if cl.assigned != nil { // all windows of one person share an account
+		key = cl.user.Origin()
+	}
+	if cl.usage.account == key {
 		return
 	}
 	l.closeUser(cl)
-	cl.usage.account = cl.user.Token()
+	cl.usage.account = key
 	cl.usage.user = l.users.Open(string(cl.usage.account[:]))
 }
 

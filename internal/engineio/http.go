@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ var (
 	errHandshakeMethod  = &httpError{http.StatusBadRequest, 2, "Bad handshake method"}
 	errBadRequest       = &httpError{http.StatusBadRequest, 3, "Bad request"}
 	errForbidden        = &httpError{http.StatusForbidden, 4, "Forbidden"}
+	errUnauthorized     = &httpError{http.StatusUnauthorized, 4, "Sign in first"}
 	errVersion          = &httpError{http.StatusBadRequest, 5, "Unsupported protocol version"}
 	// The protocol lists no code for these: they have the nearest one, and the HTTP status that
 	// fits.
@@ -69,6 +71,17 @@ func (s *Server) foundProxy(r *http.Request) {
 // BehindUnknownProxy reports whether a request has come through a proxy that is not among the trusted ones. Clients
 // behind it are not limited by address.
 func (s *Server) BehindUnknownProxy() bool { return s.proxied.Load() }
+
+// signedIn reports whether a request has all that a trusted proxy must have set.
+func (s *Server) signedIn(r *http.Request) bool {
+	if len(s.options.RequiredHeaders) == 0 {
+		return true
+	}
+	if ip, ok := peerAddress(r); !ok || !contains(s.options.TrustedProxies, ip) {
+		return false
+	}
+	return !slices.ContainsFunc(s.options.RequiredHeaders, func(name string) bool { return r.Header.Get(name) == "" })
+}
 
 // Counted returns what limits count the client of a request as, "" where its address is not known, see
 // [Handshake.Counted].
@@ -120,6 +133,8 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, protocol Protocol,
 	switch {
 	case r.Method != http.MethodGet:
 		return errHandshakeMethod
+	case !s.signedIn(r):
+		return errUnauthorized
 	case transport == transportWebSocket:
 		return s.openWebSocket(w, r, protocol)
 	}

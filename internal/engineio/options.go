@@ -55,6 +55,9 @@ type Options struct {
 	AllowedOrigins []string
 	// TrustedProxies are the peers whose X-Forwarded-For and -Host headers are believed.
 	TrustedProxies []netip.Prefix
+	// RequiredHeaders are header fields that a trusted proxy sets after it has signed somebody in. A request that opens
+	// a session without one of them, or from a peer that is no trusted proxy, receives 401.
+	RequiredHeaders []string
 	// Protocol3 lets clients of Engine.IO 3 in, which are those of Socket.IO 2.x.
 	Protocol3 bool
 	// Logger receives a debug line for each session opened and closed; nil discards them.

@@ -19,6 +19,10 @@ func (s *Server) WebSocketHandler() http.Handler {
 			http.Error(w, "this address speaks WebSocket", http.StatusUpgradeRequired)
 			return
 		}
+		if !s.signedIn(r) {
+			errUnauthorized.write(w)
+			return
+		}
 		if refusal := s.openWebSocket(w, r, Raw); refusal != nil {
 			refusal.write(w)
 		}

@@ -62,6 +62,7 @@ type ChatConfig struct {
 	MaxMessageBytes  int           // MAX_MESSAGE_BYTES
 	NameHold         time.Duration // NAME_HOLD
 	NicknameHeader   string        // NICKNAME_HEADER: a header in which a trusted proxy names the signed-in user
+	SubjectHeader    string        // SUBJECT_HEADER: the one with the user's id; the name's, if there is none
 }
 
 // MetricsConfig says where metrics are sent besides /metrics.
@@ -125,6 +126,7 @@ func (v *variables) config() Config {
 			MaxMessageBytes:  v.integer("MAX_MESSAGE_BYTES", 16<<10, 256, 48<<10),
 			NameHold:         v.duration("NAME_HOLD", 30*time.Second, 0),
 			NicknameHeader:   v.text("NICKNAME_HEADER", ""),
+			SubjectHeader:    v.text("SUBJECT_HEADER", ""),
 		},
 		Metrics: MetricsConfig{OTLP: v.telemetry(), LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
 		Log:     LogConfig{Level: v.level("LOG_LEVEL"), Format: v.oneOf("LOG_FORMAT", "text", "json")},
@@ -133,9 +135,25 @@ func (v *variables) config() Config {
 		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: " +
 			"remove one of them")
 	}
+	c.Chat.completeSignIn()
+	if c.Chat.NicknameHeader != "" && len(c.Transport.TrustedProxies) == 0 {
+		v.bad("NICKNAME_HEADER: set TRUSTED_PROXIES, too: from anybody else the header is not believed")
+	}
 	if strings.Contains(c.ServiceBus.Namespace, "/") {
 		v.bad("AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE: %q is not a host name such as chat.servicebus.windows.net",
 			c.ServiceBus.Namespace)
 	}
 	return c
+}
+
+// completeSignIn chooses the header of the id: Azure's for Azure's name, otherwise the name itself is the id.
+func (c *ChatConfig) completeSignIn() {
+	const azureName, azureID = "X-MS-CLIENT-PRINCIPAL-NAME", "X-MS-CLIENT-PRINCIPAL-ID"
+	switch {
+	case c.NicknameHeader == "" || c.SubjectHeader != "":
+	case strings.EqualFold(c.NicknameHeader, azureName):
+		c.SubjectHeader = azureID
+	default:
+		c.SubjectHeader = c.NicknameHeader
+	}
 }

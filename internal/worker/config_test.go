@@ -52,6 +52,7 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"ROOM_RATE_PER_ADDRESS", "7", "QUEUE_MEMORY", "1000000", "MAX_CONNECTIONS", "8",
 		"MAX_CONNECTIONS_PER_ADDRESS", "9", "RESPONSE_TIMEOUT", "10s",
 		"MESSAGE_RATE", "0.5", "MAX_MESSAGE_LENGTH", "0", "NAME_HOLD", "0s", "NICKNAME_HEADER", "X-User",
+		"SUBJECT_HEADER", "X-User-Id",
 		"METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON",
 		"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.test", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"))
 	want := Config{
@@ -68,7 +69,8 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		},
 		Addresses: AllowanceConfig{Messages: 1, Requests: 2, Refusals: 3, Connects: 4, HTTPRequests: 5, Bytes: 6,
 			Rooms: 7},
-		Chat:    ChatConfig{MessageRate: 0.5, MaxMessageBytes: 1000, NicknameHeader: "X-User"},
+		Chat: ChatConfig{MessageRate: 0.5, MaxMessageBytes: 1000, NicknameHeader: "X-User",
+			SubjectHeader: "X-User-Id"},
 		Metrics: MetricsConfig{OTLP: "grpc", LogInterval: time.Minute},
 		Log:     LogConfig{Level: slog.LevelDebug, Format: "json"},
 	}

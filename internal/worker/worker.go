@@ -71,7 +71,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		MessageRate:      unlimited(config.Chat.MessageRate),
 		NameHold:         unlimited(config.Chat.NameHold),
 		Clean:            func(reason error) bool { return errors.Is(reason, engineio.ErrClientClosed) },
-		SignedIn:         signedIn(config.Chat.NicknameHeader),
+		SignedIn:         signedIn(config.Chat.NicknameHeader, config.Chat.SubjectHeader),
 		Observe:          w.metrics.observeLog,
 		Bounds:           bounds(),
 		Logger:           log,
@@ -91,7 +91,8 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Addresses:             w.addresses,
 		MaxMessageSize:        config.Chat.maxMessageSize(),
 		MaxQueuedBytes:        config.Transport.queueMemory(),
-		Headers:               keptHeaders(config.Chat.NicknameHeader),
+		Headers:               keptHeaders(config.Chat.NicknameHeader, config.Chat.SubjectHeader),
+		RequiredHeaders:       keptHeaders(config.Chat.NicknameHeader, config.Chat.SubjectHeader),
 		Logger:                log,
 	}
 	if config.Chat.MessageRate > 0 {
@@ -142,13 +143,16 @@ func bounds() (b chat.Bounds) {
 	return b
 }
 
-// signedIn returns a function that reads the signed-in user's name from a header, or nil without a header. Only the
-// proxy in front may be able to set that header.
-func signedIn(header string) func(*socketio.Socket) string {
-	if header == "" {
+// signedIn returns a function that reads the signed-in person from headers, or nil without headers. engineio lets only
+// requests of trusted proxies in that have both.
+func signedIn(name, subject string) func(*socketio.Socket) chat.Person {
+	if name == "" {
 		return nil
 	}
-	return func(s *socketio.Socket) string { return s.Handshake().Header().Get(header) }
+	return func(s *socketio.Socket) chat.Person {
+		header := s.Handshake().Header()
+		return chat.Person{Name: header.Get(name), Subject: header.Get(subject)}
+	}
 }
 
 // serviceBusRate is how many messages a second a busy cluster sends through Service Bus. The Standard tier has 1,000

@@ -218,7 +218,8 @@ func TestMessageRateZeroIsNoLimit(t *testing.T) {
 
 func TestNicknameHeaderSignsIn(t *testing.T) {
 	t.Parallel()
-	ann := start(t, nil, "", "NICKNAME_HEADER", "X-User").connect(http.Header{"X-User": {"Ann"}})
+	r := start(t, nil, "", "NICKNAME_HEADER", "X-User", "TRUSTED_PROXIES", "127.0.0.1")
+	ann := r.connect(http.Header{"X-User": {"Ann"}})
 	for {
 		if session := ann.want(`{"event":"session"`); strings.Contains(session, `"name":"Ann"`) {
 			return

@@ -69,9 +69,8 @@ func (s *State) claimNew(from origin, c *Claim) Outcome {
 // variant returns the first free nickname that is made from one that is taken.
 func (s *State) variant(name Nickname) Nickname {
 	for n := 2; ; n++ {
-		suffix := " " + strconv.Itoa(n)
-		if s.byKey[name.Key+suffix] == nil {
-			return Nickname{Name: name.Name + suffix, Key: name.Key + suffix}
+		if key := name.Key + " " + variantKey(n); s.byKey[key] == nil {
+			return Nickname{Name: name.Name + " " + strconv.Itoa(n), Key: key}
 		}
 	}
 }

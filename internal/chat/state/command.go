@@ -24,8 +24,8 @@ const (
 	MaxSID        = 64
 	MaxHoldMillis = 24 * 60 * 60 * 1000
 	maxList       = 4096
-	maxKeyBytes   = 2*maxNameBytes + 8 // a nickname or its key, and the number that makes it free
-	maxElements   = 1 << 20            // of any list, in commands and snapshots
+	maxKeyBytes   = 3*maxSignedInBytes + 8 // a nickname or its key, and the number that makes it free
+	maxElements   = 1 << 20                // of any list, in commands and snapshots
 )
 
 // Command is the body of an entry. Encoded it is a sequence of CBOR items: version, kind, and the array

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -8,53 +9,103 @@ import (
 	"github.com/rivo/uniseg"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"chatapp/internal/confusables"
 )
 
-// maxNameBytes limits a nickname however few grapheme clusters it has: one cluster may pile up any number of marks.
-const maxNameBytes = 128
+// maxNameBytes limits a name that somebody has typed, however few grapheme clusters it has; maxSignedInBytes limits the
+// name of a user that is signed in.
+const (
+	maxNameBytes     = 128
+	maxSignedInBytes = 256
+)
 
 // Nickname is a name as it is displayed and as it is compared. The instance that appends a claim computes both, and
 // both travel in the log: two versions of the server may know two versions of Unicode.
 type Nickname struct {
 	_    struct{} `cbor:",toarray"`
 	Name string   // trimmed, with single spaces inside, NFC
-	Key  string   // the same for names that differ in case only, or in characters that can't be seen
+	Key  string   // the same for names that look alike, see keyOf
 }
 
-// ParseNickname returns the nickname that a user has typed, of at most maxLength grapheme clusters.
+// ParseNickname returns the nickname that a user has typed, of at most maxLength grapheme clusters. It refuses names
+// that can't be seen in full, and those that the chat's own words could be taken for.
 func ParseNickname(typed string, maxLength int) (Nickname, Code) {
-	if len(typed) > 4*maxNameBytes {
+	name, code := parseName(typed, maxLength)
+	if code != Accepted {
+		return Nickname{}, code
+	}
+	n := Nickname{Name: name, Key: keyOf(name)}
+	switch {
+	case n.Key == "" || isReserved(n) || looksLikeNotice(name):
+		return Nickname{}, NameInvalid
+	case len(n.Key) > 2*maxNameBytes:
 		return Nickname{}, NameTooLong
+	}
+	return n, Accepted
+}
+
+// parseName returns the name of a user or a room that somebody has typed.
+func parseName(typed string, maxLength int) (string, Code) {
+	if len(typed) > 4*maxNameBytes {
+		return "", NameTooLong
 	}
 	name := norm.NFC.String(strings.Join(strings.Fields(strings.ToValidUTF8(typed, "\uFFFD")), " "))
 	visible := false
 	for _, r := range name {
 		if !allowedInName(r) {
-			return Nickname{}, NameInvalid
+			return "", NameInvalid
 		}
-		visible = visible || unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S)
+		visible = visible || unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) || isNewEmoji(r)
 	}
-	key := foldName(name)
-	if !visible || key == "" {
-		return Nickname{}, NameInvalid
+	if !visible || !marksFit(name) {
+		return "", NameInvalid
 	}
-	if len(name) > maxNameBytes || len(key) > 2*maxNameBytes || uniseg.GraphemeClusterCount(name) > maxLength {
-		return Nickname{}, NameTooLong
+	if len(name) > maxNameBytes || uniseg.GraphemeClusterCount(name) > maxLength {
+		return "", NameTooLong
 	}
-	return Nickname{Name: name, Key: key}, Accepted
+	return name, Accepted
+}
+
+// maxMarks is how many marks may stand on one base, more than any language puts there in NFC. More would reach into the
+// lines above and below.
+const maxMarks = 2
+
+// marksFit reports whether every mark has a base and no base too many of them. Spacing marks, which stand beside the
+// base, and variation selectors don't count.
+func marksFit(name string) bool {
+	marks := maxMarks + 1 // as behind a base with too many
+	for _, r := range name {
+		switch {
+		case unicode.Is(unicode.Variation_Selector, r), r == zeroWidthJoiner, r == zeroWidthNonJoiner:
+		case unicode.In(r, unicode.Mn, unicode.Me):
+			if marks++; marks > maxMarks {
+				return false
+			}
+		case r == ' ':
+			marks = maxMarks + 1
+		case unicode.Is(unicode.Mc, r):
+			if marks > maxMarks {
+				return false
+			}
+		default:
+			marks = 0
+		}
+	}
+	return true
 }
 
 // allowedInName excludes characters that can't be seen or that change others: controls, bidirectional overrides,
 // embeddings, isolates and marks, other format characters, unassigned and private code points, and letters that are
-// drawn blank. It allows the joiners, which emoji and several scripts need.
+// drawn blank. It allows the joiners, which emoji and several scripts need, and emoji newer than Go's tables.
 func allowedInName(r rune) bool {
 	switch {
-	case r == zeroWidthJoiner, r == zeroWidthNonJoiner, r == ' ', isEmojiTag(r):
+	case r == zeroWidthJoiner, r == zeroWidthNonJoiner, r == ' ', isEmojiTag(r), isNewEmoji(r):
 		return true
 	case r == utf8.RuneError, unicode.In(r, unicode.C, unicode.Z, unicode.Noncharacter_Code_Point):
 		return false
-	case r == 0x034F, r == 0x115F, r == 0x1160, r == 0x17B4, r == 0x17B5, r == 0x2800, r == 0x3164, r == 0xFFA0:
-		return false // grapheme joiner, Hangul fillers, Khmer inherent vowels, blank Braille
+	case unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r), r == 0x2800, r == 0x1D159:
+		return false // Hangul fillers and others that are drawn blank; blank Braille, null notehead
 	}
 	return unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S)
 }
@@ -67,8 +118,14 @@ const (
 // isEmojiTag reports whether r is a tag character, as in the flags of Scotland and Wales.
 func isEmojiTag(r rune) bool { return r >= 0xE0020 && r <= 0xE007F }
 
-// foldName maps names that people would take for the same to one key: case folded, without joiners and variation
-// selectors.
+// isNewEmoji reports whether r is a code point that Go's tables don't know in a block that Unicode keeps for emoji:
+// every year some are assigned there, and systems display them before Go does.
+func isNewEmoji(r rune) bool {
+	return (r >= 0x1F300 && r <= 0x1FAFF || r >= 0x1FC00 && r <= 0x1FFFD) && unicode.Is(unicode.Cn, r)
+}
+
+// foldName maps names that differ in case only, or in characters that can't be seen, to one: case folded, without
+// joiners and variation selectors.
 func foldName(name string) string {
 	folded := cases.Fold().String(name)
 	folded = strings.Map(func(r rune) rune {
@@ -81,9 +138,32 @@ func foldName(name string) string {
 	return strings.Join(strings.Fields(norm.NFC.String(folded)), " ")
 }
 
-// TrimName makes a legal nickname of a name that nobody has typed: it drops illegal characters, and cuts the rest to
-// maxLength grapheme clusters. The result is empty, or ParseNickname accepts it if it has a visible character.
-func TrimName(name string, maxLength int) string {
+// keyOf maps names that people would take for the same to one key: the skeleton of Unicode Technical Standard 39 of the
+// name in NFKC, folded. What looks like ASCII as it is written is folded as that: a Cyrillic capital looks like B where
+// the small letter looks like none. All other names are folded first, so that case makes no difference. A capital I
+// looks like l, and is i in lower case, so i is l as well.
+func keyOf(name string) string {
+	compatible := norm.NFKC.String(name)
+	written := foldName(confusables.Skeleton(compatible))
+	if !isASCII(written) {
+		written = foldName(compatible)
+	}
+	folded := foldName(norm.NFKC.String(confusables.Skeleton(written)))
+	return strings.ReplaceAll(folded, "i", "l")
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}
+
+// variantKey is keyOf for the number of a variant. It must not depend on the version of Unicode's data: apply uses it.
+func variantKey(n int) string {
+	return strings.NewReplacer("0", "o", "1", "l").Replace(strconv.Itoa(n))
+}
+
+// ParseSignedIn returns the nickname of a user that is signed in, whose name nobody has typed. It drops illegal
+// characters and shows the rest in full, up to a bound that no directory reaches. There may be nothing left.
+func ParseSignedIn(name string) Nickname {
 	legal := strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -92,30 +172,28 @@ func TrimName(name string, maxLength int) string {
 			return r
 		}
 		return -1
-	}, name)
-	legal = strings.Join(strings.Fields(legal), " ")
+	}, strings.ToValidUTF8(name, ""))
+	legal = norm.NFC.String(strings.Join(strings.Fields(legal), " "))
 	end := 0
-	for graphemes, n := uniseg.NewGraphemes(legal), 0; n < maxLength && graphemes.Next(); n++ {
-		if _, to := graphemes.Positions(); to <= maxNameBytes {
+	for graphemes := uniseg.NewGraphemes(legal); graphemes.Next(); {
+		if _, to := graphemes.Positions(); to <= maxSignedInBytes {
 			end = to
 		}
 	}
-	return legal[:end]
-}
-
-// IsVariantOf reports whether a nickname is another one, or one of its variants, such as "Ann 2" of "Ann".
-func (n Nickname) IsVariantOf(other Nickname) bool {
-	rest, found := strings.CutPrefix(n.Key, other.Key)
-	return found && strings.Trim(rest, " 0123456789") == ""
+	n := Nickname{Name: legal[:end], Key: keyOf(legal[:end])}
+	if n.Key == "" || len(n.Key) > 3*maxSignedInBytes {
+		return Nickname{}
+	}
+	return n
 }
 
 // ParseRoom returns the name of the room that a user has typed. Rooms are known by their folded name alone.
 func ParseRoom(typed string, maxLength int) (string, Code) {
-	n, code := ParseNickname(typed, maxLength)
-	if code != Accepted || len(n.Key) > maxNameBytes {
-		return "", RoomInvalid
+	name, code := parseName(typed, maxLength)
+	if folded := foldName(name); code == Accepted && folded != "" && len(folded) <= maxNameBytes {
+		return folded, Accepted
 	}
-	return n.Key, Accepted
+	return "", RoomInvalid
 }
 
 // ParseText checks the text of a message. maxLength counts grapheme clusters; negative: maxBytes alone limits it. What

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -19,13 +20,13 @@ func TestNicknamesAreNormalized(t *testing.T) {
 		{"Jose\u0301", "José", "josé", Accepted},
 		{"STRASSE", "STRASSE", "strasse", Accepted},
 		{"Straße", "Straße", "strasse", Accepted},
-		{"ΣΊΣΥΦΟΣ", "ΣΊΣΥΦΟΣ", "σίσυφοσ", Accepted},
-		{"세종", "세종", "세종", Accepted},
-		{"\u1109\u1166\u110c\u1169\u11bc", "세종", "세종", Accepted},
+		{"ΣΊΣΥΦΟΣ", "ΣΊΣΥΦΟΣ", "oíouɸoo", Accepted},
+		{"세종", "세종", "서丨조ᄋ", Accepted},
+		{"\u1109\u1166\u110c\u1169\u11bc", "세종", "서丨조ᄋ", Accepted},
 		{"constructor", "constructor", "constructor", Accepted},
 		{"👩‍🚀", "👩‍🚀", "👩🚀", Accepted},
 		{"❤\ufe0f", "❤\ufe0f", "❤", Accepted},
-		{"می\u200cخواهم", "می\u200cخواهم", "میخواهم", Accepted},
+		{"می\u200cخواهم", "می\u200cخواهم", "مىخوloم", Accepted},
 		{"null", "null", "null", Accepted},
 		{"", "", "", NameInvalid},
 		{" \t ", "", "", NameInvalid},
@@ -98,20 +99,80 @@ func FuzzNickname(f *testing.F) {
 	})
 }
 
-func TestTrimmedNameIsLegal(t *testing.T) {
+func TestSignedInNamesAreShownInFull(t *testing.T) {
+	long := strings.Repeat("x", 100) + "@example.com"
 	for typed, want := range map[string]string{
-		"ann@example.com":        "ann@example.com",
-		"ann\u202e\x00":          "ann",
-		strings.Repeat("x", 100): strings.Repeat("x", 32),
-		" a \t b ":               "a b",
-		strings.Repeat("\U0001F468\u200d\U0001F469\u200d\U0001F467", 40): "",
+		"ann@example.com": "ann@example.com",
+		"ann\u202e\x00":   "ann",
+		long:              long,
+		" a \t b ":        "a b",
+		"me":              "me", // a directory may call somebody so
+		"\u200b":          "",
 	} {
-		got := TrimName(typed, 32)
-		if !utf8.ValidString(got) || want != "" && got != want {
-			t.Errorf("TrimName(%q) = %q, want %q", typed, got, want)
+		got := ParseSignedIn(typed)
+		if got.Name != want || (got.Key == "") != (want == "") {
+			t.Errorf("ParseSignedIn(%q) = %+v, want %q", typed, got, want)
 		}
-		if _, code := ParseNickname(got, 32); code != Accepted {
-			t.Errorf("TrimName(%q) = %q, which is refused: %v", typed, got, code)
+	}
+	if one, other := ParseSignedIn(long+"1"), ParseSignedIn(long+"2"); one.Key == other.Key {
+		t.Error("two people with long names have one key")
+	}
+	n := ParseSignedIn(strings.Repeat("\U0001F468\u200d\U0001F469\u200d\U0001F467", 100))
+	if len(n.Name) > maxSignedInBytes || !utf8.ValidString(n.Name) {
+		t.Errorf("a name of %d bytes, want at most %d", len(n.Name), maxSignedInBytes)
+	}
+}
+
+func TestNamesThatLookAlikeHaveOneKey(t *testing.T) {
+	for _, alike := range [][]string{
+		{"Bob", "BOB", "Вob", "Ｂｏｂ", "𝓑𝓸𝓫", "B\u200dob", "Bοb"},
+		{"admin 1", "adrnin 1", "аdmin l", "admin I"},
+		{"Iris", "lris", "1ris", "IRIS"},
+		{"user10", "userlO", "USER1O"},
+	} {
+		want := keyOf(alike[0])
+		for _, name := range alike[1:] {
+			if got := keyOf(name); got != want {
+				t.Errorf("keyOf(%q) = %q, want %q as of %q", name, got, want, alike[0])
+			}
+		}
+	}
+	seen := make(map[string]string)
+	for _, name := range []string{"Ann", "Anna", "Zoë", "Zoe", "한국", "한글", "user2", "user3", "user 2", "李", "王"} {
+		if other, taken := seen[keyOf(name)]; taken {
+			t.Errorf("%q and %q have one key", name, other)
+		}
+		seen[keyOf(name)] = name
+	}
+}
+
+func TestVariantHasTheKeyOfItsName(t *testing.T) {
+	for n := 2; n < 200; n++ {
+		name := fmt.Sprint("Ann ", n)
+		if got := keyOf("Ann") + " " + variantKey(n); got != keyOf(name) {
+			t.Errorf("key of variant %d = %q, want %q as of %q", n, got, keyOf(name), name)
+		}
+	}
+}
+
+func TestNamesThatMisleadAreRefused(t *testing.T) {
+	for _, name := range []string{
+		"me", "Me", "ＭＥ", "mе", "(me)", "나", "관리자", "Server", "sуstem", // words of the chat
+		"Bob is now Ann", "Ann connected", "Ann and 3 others", "Eve is typing", "밥 님이 들어왔습니다", // notices
+		"\u2800\u2800", "\u3164a", "\u115f", "\U0001D159", "\u00ad", "a\u00adb", // blank
+		"\u0301a", "a \u0301b", "Z\u0330\u0325\u0333\u0325", // marks
+		"\U0001F9FF\U000E0001", "\U000E0100", "\uFFF9x", "\U0001F000\U0010FFFF",
+	} {
+		if n, code := ParseNickname(name, 32); code == Accepted {
+			t.Errorf("ParseNickname(%q) = %+v, want it refused", name, n)
+		}
+	}
+	for _, name := range []string{
+		"Mel", "Meg", "나비", "Servera", "Leftie", "Andy", "Tim & Tom", "Nguyễn Văn Á", "กู้ชื่อ", "ज़ीं",
+		"\U0001FACE", "\U0001FAC6", "\U0001FAE9x", "1\ufe0f\u20e3", "👍🏽", "🏴\U000E0067\U000E0062\U000E007F",
+	} {
+		if _, code := ParseNickname(name, 32); code != Accepted {
+			t.Errorf("ParseNickname(%q) is refused with %v, want it accepted", name, code)
 		}
 	}
 }

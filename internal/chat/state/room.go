@@ -30,7 +30,7 @@ func (r *Room) Members() iter.Seq[*User] { return maps.Values(r.members) }
 
 // SortedMembers returns the members by nickname.
 func (r *Room) SortedMembers() []*User {
-	return slices.SortedFunc(r.Members(), func(a, b *User) int { return cmp.Compare(a.name.Key, b.name.Key) })
+	return slices.SortedFunc(r.Members(), func(a, b *User) int { return cmp.Compare(a.name.Name, b.name.Name) })
 }
 
 // enter makes a user a member of a room, which it creates if need be. It reports false if there are too many rooms.
