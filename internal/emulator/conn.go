@@ -76,6 +76,9 @@ type connLinks struct {
 	links           int
 	partialBytes    int    // bytes of deliveries that have not arrived whole
 	scratch         []byte // sections of the delivery being written
+
+	transactions    map[string]*transaction // open, by txn-id
+	lastTransaction uint64
 }
 
 func newConn(s *Server, b *broker.Broker, nc net.Conn) *conn {

@@ -41,6 +41,7 @@ type delivery struct {
 	id      uint32
 	format  uint32
 	settled bool
+	txnID   []byte // of the transaction that the delivery belongs to; nil for none
 	payload []byte
 }
 
@@ -94,6 +95,9 @@ func (l *incomingLink) transfer(t *amqp.Transfer) {
 		l.pending = delivery{id: t.DeliveryID.Value, format: t.MessageFormat.Value}
 	}
 	l.pending.settled = l.pending.settled || t.Settled.Value
+	if t.State.Kind == amqp.StateTransactional {
+		l.pending.txnID = t.State.TxnID
+	}
 	limit := max(l.maxSize, l.maxBatch)
 	switch {
 	case t.Aborted: // AMQP 1.0 part 2, 2.6.14: the delivery is discarded
@@ -157,6 +161,10 @@ func (l *incomingLink) complete(last []byte) {
 
 // settle settles a delivery with an outcome, unless the client sent it settled.
 func (l *incomingLink) settle(a delivery, state amqp.State) {
+	if a.txnID != nil {
+		outcome := state
+		state = amqp.State{Kind: amqp.StateTransactional, TxnID: a.txnID, Outcome: &outcome}
+	}
 	if !a.settled {
 		l.session.writeDisposition(amqp.RoleReceiver, a.id, state)
 	}
@@ -172,7 +180,7 @@ func (l *incomingLink) send(a delivery) {
 		err = errBusy()
 	}
 	if err == nil {
-		err = l.sender.Send(msgs)
+		err = l.store(a, msgs)
 	}
 	if err == nil {
 		l.settle(a, amqp.Accepted)
@@ -191,6 +199,18 @@ func (l *incomingLink) send(a delivery) {
 	default:
 		l.settle(a, amqp.Rejected(wire))
 	}
+}
+
+// store passes messages to the entity, or adds them to the transaction of their delivery.
+func (l *incomingLink) store(a delivery, msgs []*broker.Message) error {
+	if a.txnID == nil {
+		return l.sender.Send(msgs)
+	}
+	tx, err := l.session.conn.transaction(a.txnID)
+	if err != nil {
+		return err
+	}
+	return l.sender.SendIn(tx.Transaction, msgs)
 }
 
 func (l *incomingLink) limit(format uint32) int {
@@ -244,4 +264,5 @@ func (l *incomingLink) release() {
 	if l.sender != nil {
 		l.sender.Close()
 	}
+	l.session.conn.rollBackWhere(func(tx *transaction) bool { return tx.coordinator == l })
 }

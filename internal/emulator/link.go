@@ -112,9 +112,6 @@ func (s *amqpSession) attachIncoming(a *amqp.Attach, base link) error {
 	if a.Target.Dynamic {
 		return errTemporaryQueue()
 	}
-	if a.Target.Coordinator {
-		return amqp.Errorf(amqp.CondNotImplemented, "Transactions are not implemented by this emulator.")
-	}
 	l := &incomingLink{link: base}
 	l.end = l
 	l.deliveries = a.InitialDeliveryCount.Value
@@ -124,7 +121,9 @@ func (s *amqpSession) attachIncoming(a *amqp.Attach, base link) error {
 	answer := *a
 	answer.Role, answer.InitialDeliveryCount, answer.Properties = amqp.RoleReceiver, amqp.Optional[uint32]{}, nil
 	path := entityPath(a.Target.Address.Value)
-	if strings.EqualFold(path, nodeCBS) {
+	if a.Target.Coordinator {
+		l.accept, l.maxSize = l.coordinate, maxCoordinatorMessage
+	} else if strings.EqualFold(path, nodeCBS) {
 		if s.conn.hasCBS(amqp.RoleReceiver) {
 			return errCBSOpen()
 		}

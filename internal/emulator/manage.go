@@ -14,6 +14,7 @@ type call struct {
 	conn   *conn
 	entity string
 	body   amqp.Map
+	tx     *broker.Transaction // nil for none
 }
 
 // operation is an operation of $management nodes, with the right it requires.
@@ -42,6 +43,13 @@ var operations = map[string]operation{
 	"com.microsoft:enumerate-rules":            {broker.Listen, call.listRules},
 }
 
+// notInTransactions are the operations that change something and can't be rolled back.
+var notInTransactions = map[string]bool{
+	"com.microsoft:receive-by-sequence-number": true, "com.microsoft:cancel-scheduled-message": true,
+	"com.microsoft:batch-delete-messages": true, "com.microsoft:set-session-state": true,
+	"com.microsoft:add-rule": true, "com.microsoft:remove-rule": true,
+}
+
 // manage answers a request to a $management node.
 func (l *incomingLink) manage(a delivery) {
 	r, err := parseRequest(a)
@@ -51,7 +59,7 @@ func (l *incomingLink) manage(a delivery) {
 	}
 	l.settle(a, amqp.Accepted)
 	l.keepAlive(r.text("associated-link-name"))
-	l.respond(r, "statusCode", "statusDescription", l.session.conn.perform(l.path, r))
+	l.respond(r, "statusCode", "statusDescription", l.session.conn.perform(l.path, r, a.txnID))
 }
 
 // keepAlive counts a request as use of the link that it names, as the service does.
@@ -69,7 +77,7 @@ func (l *incomingLink) keepAlive(name string) {
 }
 
 // perform carries out a request and returns the reply.
-func (c *conn) perform(entity string, r request) reply {
+func (c *conn) perform(entity string, r request, txnID []byte) reply {
 	name := r.text("operation")
 	op, ok := operations[name]
 	if !ok {
@@ -90,7 +98,18 @@ func (c *conn) perform(entity string, r request) reply {
 	if c.server.faults.busy(c.now) {
 		return reply{status: 503, condition: condServerBusy, description: errBusy().Description}
 	}
-	answer, err := op.run(call{conn: c, entity: entity, body: body})
+	request := call{conn: c, entity: entity, body: body}
+	if txnID != nil {
+		tx, err := c.transaction(txnID)
+		if err == nil && notInTransactions[name] {
+			err = amqp.Errorf(amqp.CondNotImplemented, "The operation '%s' can't be part of a transaction.", name)
+		}
+		if err != nil {
+			return errorReply(err)
+		}
+		request.tx = tx.Transaction
+	}
+	answer, err := op.run(request)
 	switch {
 	case errors.Is(err, errNoContent):
 		return reply{status: 204, description: "No Content"}

@@ -136,7 +136,11 @@ func (r call) schedule() (amqp.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	numbers, err := target.Schedule(msgs)
+	schedule := target.Schedule
+	if r.tx != nil {
+		schedule = func(msgs []*broker.Message) ([]int64, error) { return r.tx.Schedule(target, msgs) }
+	}
+	numbers, err := schedule(msgs)
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +172,12 @@ func (r call) updateDisposition() (amqp.Map, error) {
 	if err != nil {
 		return nil, err
 	}
+	settle := source.Settle
+	if r.tx != nil {
+		settle = func(token broker.UUID, how broker.Settlement) error { return r.tx.Settle(source, token, how) }
+	}
 	for _, token := range tokens {
-		if err := source.Settle(token, how); err != nil {
+		if err := settle(token, how); err != nil {
 			return nil, err
 		}
 	}

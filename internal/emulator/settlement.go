@@ -47,6 +47,10 @@ func (s *amqpSession) settleOne(d *amqp.Disposition, id uint32, u unsettled) {
 	if d.State.Kind == amqp.StateReceived {
 		return // received reports how much of a delivery has arrived, and settles nothing
 	}
+	if d.State.Kind == amqp.StateTransactional {
+		s.retire(d, id, u)
+		return
+	}
 	delete(s.unsettled, id)
 	l := u.link
 	l.lastUsed = s.conn.now
@@ -88,8 +92,7 @@ func settlementOf(state amqp.State) (broker.Settlement, error) {
 	case amqp.StateRejected:
 		return deadLettering(state.Error), nil
 	}
-	return broker.Settlement{}, amqp.Errorf(amqp.CondNotImplemented,
-		"Transactions are not implemented by this emulator.")
+	return broker.Settlement{}, amqp.Errorf(amqp.CondInvalidField, "a delivery state that is no outcome")
 }
 
 const (

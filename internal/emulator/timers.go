@@ -42,6 +42,9 @@ func (c *conn) nextDeadline() time.Duration {
 	for l := range c.awaitingSession {
 		earlier(l.acceptDeadline)
 	}
+	for _, tx := range c.transactions {
+		earlier(tx.deadline)
+	}
 	if !c.faults.stalledUntil.IsZero() {
 		earlier(c.faults.stalledUntil)
 	}
@@ -81,6 +84,7 @@ func (c *conn) runTimers() {
 			l.acceptTimedOut()
 		}
 	}
+	c.rollBackWhere(func(tx *transaction) bool { return !c.now.Before(tx.deadline) })
 	if t := c.faults.stalledUntil; !t.IsZero() && !c.now.Before(t) {
 		c.faults.stalledUntil = time.Time{}
 		c.grantAllCredit()

@@ -136,6 +136,10 @@ func typeName(p amqp.Performative) string {
 		return "attach"
 	case *amqp.Flow:
 		return "flow"
+	case *amqp.Transfer:
+		return "transfer"
+	case *amqp.Disposition:
+		return "disposition"
 	case *amqp.Detach:
 		return "detach"
 	case *amqp.Close:

@@ -230,12 +230,6 @@ func TestRefusalIsAttachThenDetach(t *testing.T) {
 		t.Errorf("a sender is refused with %+v, %+v", a, d)
 	}
 	w.send(0, &amqp.Detach{Handle: 3, Closed: true})
-	w.send(0, &amqp.Attach{Name: "tx", Handle: 4, Role: amqp.RoleSender, SenderSettleMode: amqp.SenderMixed,
-		Source: &amqp.Source{}, Target: &amqp.Target{Coordinator: true}})
-	if a, d := want[*amqp.Attach](w), want[*amqp.Detach](w); a.Target != nil || d.Error == nil ||
-		d.Error.Condition != amqp.CondNotImplemented {
-		t.Errorf("a coordinator is refused with %+v, %+v", a, d)
-	}
 }
 
 func TestDrainUsesUpCredit(t *testing.T) {

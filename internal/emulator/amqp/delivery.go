@@ -1,5 +1,7 @@
 package amqp
 
+import "bytes"
+
 // Transfer carries a delivery or a part of one.
 type Transfer struct {
 	Handle        uint32
@@ -98,7 +100,8 @@ func (d *Disposition) Append(dst []byte) []byte {
 // StateKind distinguishes the delivery states.
 type StateKind uint8
 
-// The delivery states of AMQP 1.0 part 3, 3.4, and that of a delivery in a transaction.
+// The delivery states of AMQP 1.0 part 3, 3.4, and part 4, 4.5: that of a delivery in a transaction, and the answer to
+// a declare.
 const (
 	StateNone StateKind = iota
 	StateReceived
@@ -107,6 +110,7 @@ const (
 	StateReleased
 	StateModified
 	StateTransactional
+	StateDeclared
 )
 
 const (
@@ -115,6 +119,7 @@ const (
 	descriptorRejected      = 0x25
 	descriptorReleased      = 0x26
 	descriptorModified      = 0x27
+	descriptorDeclared      = 0x33
 	descriptorTransactional = 0x34
 )
 
@@ -133,6 +138,12 @@ type State struct {
 	DeliveryFailed     bool
 	UndeliverableHere  bool
 	MessageAnnotations Map
+
+	// for transactional and declared
+	TxnID []byte
+
+	// for transactional; nil if absent, and never transactional itself
+	Outcome *State
 }
 
 // The states that have no fields.
@@ -163,12 +174,24 @@ func parseState(f *fields) State {
 		s = State{Kind: StateModified, DeliveryFailed: inner.bool(), UndeliverableHere: inner.bool(),
 			MessageAnnotations: inner.mapValue()}
 	case descriptorTransactional:
-		s = State{Kind: StateTransactional}
+		s = parseTransactional(&inner)
+	case descriptorDeclared:
+		s = State{Kind: StateDeclared, TxnID: bytes.Clone(inner.binary())}
 	default:
 		f.fail("descriptor %#02x where a delivery state belongs", descriptor)
 		return State{}
 	}
 	f.adopt(&inner)
+	return s
+}
+
+func parseTransactional(f *fields) State {
+	s := State{Kind: StateTransactional, TxnID: bytes.Clone(f.binary())}
+	if outcome := parseState(f); outcome.Kind == StateTransactional || outcome.Kind == StateDeclared {
+		f.fail("a transactional-state in a transactional-state")
+	} else if outcome.Kind != StateNone {
+		s.Outcome = &outcome
+	}
 	return s
 }
 
@@ -196,6 +219,15 @@ func (w *composite) state(s State) {
 		c.fieldMap(s.MessageAnnotations)
 	case StateTransactional:
 		c = beginComposite(w.list.Bytes, descriptorTransactional)
+		c.binary(s.TxnID)
+		if s.Outcome == nil {
+			c.null()
+		} else {
+			c.state(*s.Outcome)
+		}
+	case StateDeclared:
+		c = beginComposite(w.list.Bytes, descriptorDeclared)
+		c.binary(s.TxnID)
 	}
 	w.set(c.end())
 }

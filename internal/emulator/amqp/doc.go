@@ -9,7 +9,5 @@
 // list, map or array is checked against the bytes that are present before anything is allocated.
 // Malformed input yields an *Error with the AMQP condition for the answer.
 //
-// Not implemented: arrays of described values, the messages of transactions, and SASL mechanisms
-// that need a challenge. A coordinator target is recognized, so that a server can refuse it by
-// name.
+// Not implemented: arrays of described values, and SASL mechanisms that need a challenge.
 package amqp

@@ -18,6 +18,7 @@
 //   - Sessions: next or by id, locks, renewal, state, listing.
 //   - Rules: true, false, SQL and correlation filters, SQL actions.
 //   - ForwardTo and ForwardDeadLetteredMessagesTo, over at most four hops.
+//   - Transactions over several entities, of up to 100 messages.
 //   - Statuses; limits of messages, entities, names and numbers as the Standard and Premium tiers have them.
 //   - Shared access signatures of the namespace's keys and of an entity's own; JSON web tokens read, not verified.
 //   - The throttling of the Standard tier, off by default, and a meter of client operations.
@@ -26,7 +27,7 @@
 //
 // # Not implemented
 //
-//   - Transactions and send-via, whose transfer dead letters therefore come from forwarding alone.
+//   - Send-via: a transaction may use any entities, and transfer dead letters come from forwarding alone.
 //   - Partitions: an entity may ask for them and reports them, but has one order and one range of numbers.
 //   - Express entities, batched operations and FilteringMessagesBeforePublishing: stored and reported, without effect.
 //   - JMS selectors: an unknown kind of filter is refused.

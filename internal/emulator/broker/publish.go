@@ -22,19 +22,23 @@ type topicSettings struct {
 func (t *Target) storeInTopicLocked(arrivals []arrival, now int64, numbers *[]int64) {
 	active := make([]arrival, 0, len(arrivals))
 	for _, a := range arrivals {
-		t.lastSeq++
+		seq := a.seq
+		if seq == 0 {
+			t.lastSeq++
+			seq = t.lastSeq
+		}
 		if numbers != nil {
-			*numbers = append(*numbers, t.lastSeq)
+			*numbers = append(*numbers, seq)
 		}
 		if a.duplicate {
 			continue
 		}
 		if due := instant(a.msg.ScheduledEnqueueTime); due > now {
-			t.scheduleLocked(a, due)
+			t.scheduleLocked(a, seq, due)
 			continue
 		}
 		if a.enqueuedSeq == 0 {
-			a.enqueuedSeq = t.lastSeq
+			a.enqueuedSeq = seq
 		}
 		a.ttl = t.ttl
 		active = append(active, a)
@@ -62,8 +66,8 @@ func (t *Target) publishLocked(active []arrival, now int64) {
 }
 
 // scheduleLocked stores a message in the topic until it is due.
-func (t *Target) scheduleLocked(a arrival, due int64) {
-	rec := &record{msg: a.msg, seq: t.lastSeq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
+func (t *Target) scheduleLocked(a arrival, seq, due int64) {
+	rec := &record{msg: a.msg, seq: seq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
 	rec.due = due
 	t.size.used.Add(int64(a.msg.Size))
 	if t.scheduled == nil {

@@ -49,6 +49,7 @@ type recordTimes struct {
 type recordLock struct {
 	token       UUID
 	lockedUntil int64     // Unix nanoseconds
+	enlisted    bool      // settled in a transaction that is open: not in the lockList, its lock does not end
 	holder      *Receiver // the receiver it is locked for, which may be closed by now
 	prev, next  *record   // in the lockList
 }

@@ -38,6 +38,14 @@ func (s *Sender) Send(msgs []*Message) error {
 	return s.target.Send(msgs)
 }
 
+// SendIn is [Transaction.Send]. It fails once the sender is detached.
+func (s *Sender) SendIn(tx *Transaction, msgs []*Message) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	return tx.Send(s.target, msgs)
+}
+
 // Close detaches the sender. Further calls do nothing.
 func (s *Sender) Close() {
 	s.target.mu.Lock()

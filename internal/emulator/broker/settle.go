@@ -54,7 +54,8 @@ func (s *Source) recordByTokenLocked(token UUID, now int64) (*record, error) {
 	if rec == nil {
 		rec = s.log.find(token.seq())
 	}
-	if rec == nil || rec.state != locked || rec.token != token || token == (UUID{}) || rec.lockedUntil <= now {
+	if rec == nil || rec.state != locked || rec.enlisted || rec.token != token || token == (UUID{}) ||
+		rec.lockedUntil <= now {
 		if s.settings.requiresSession {
 			return nil, errSessionLockLost()
 		}
@@ -73,19 +74,38 @@ func (s *Source) Settle(token UUID, how Settlement) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkSettlementLocked(rec, how); err != nil {
+		return err
+	}
+	s.settleLocked(rec, how, now)
+	return nil
+}
+
+// checkSettlementLocked refuses an outcome that settleLocked could not carry out.
+func (s *Source) checkSettlementLocked(rec *record, how Settlement) error {
 	if err := rec.msg.checkChanges(how.Properties); err != nil {
 		return err
 	}
-	if len(how.Reason) > maxReason || len(how.Description) > maxReason {
+	switch {
+	case len(how.Reason) > maxReason || len(how.Description) > maxReason:
 		return errorf(CodeInvalidArgument, "The dead-letter reason or description is longer than %d characters.",
 			maxReason)
+	case how.Outcome == DeadLetter && s.deadLetters == nil:
+		return errorf(CodeNotAllowed, "A message of the dead-letter queue '%s' cannot be dead-lettered.", s.path)
+	case how.Outcome < Complete || how.Outcome > Release:
+		return errorf(CodeInvalidArgument, "Unknown outcome %d.", how.Outcome)
 	}
+	return nil
+}
+
+// settleLocked carries out an outcome.
+func (s *Source) settleLocked(rec *record, how Settlement, now int64) {
 	s.activity.used(now)
 	s.broker.meter.settled(how.Outcome)
 	switch how.Outcome {
 	case Complete:
 		s.removeLocked(rec)
-		return nil // no message became available and no deadline is earlier
+		return // no message became available and no deadline is earlier
 	case Abandon:
 		rec.msg = rec.msg.withProperties(how.Properties)
 		s.requeueLocked(rec, true, now)
@@ -103,15 +123,9 @@ func (s *Source) Settle(token UUID, how Settlement) error {
 		}
 		s.moveLocked(rec, deferred)
 	case DeadLetter:
-		if s.deadLetters == nil {
-			return errorf(CodeNotAllowed, "A message of the dead-letter queue '%s' cannot be dead-lettered.", s.path)
-		}
 		s.deadLetterLocked(rec, how.Reason, how.Description, how.Properties)
-	default:
-		return errorf(CodeInvalidArgument, "Unknown outcome %d.", how.Outcome)
 	}
 	s.finishChangeLocked(now)
-	return nil
 }
 
 // Renew extends message locks and returns their new ends, in the order of the tokens. If one lock is lost, none is
@@ -156,7 +170,8 @@ func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) 
 		return nil, err
 	}
 	if s.settings.forwardTo != "" {
-		return nil, errorf(CodeNotAllowed, "Cannot create a message browser on an entity with auto-forwarding enabled.")
+		return nil, errorf(CodeNotAllowed,
+			"Cannot create a message browser on an entity with auto-forwarding enabled.")
 	}
 	if n <= 0 {
 		return nil, errorf(CodeArgumentOutOfRange, "The number of messages to peek must be positive, not %d.", n)

@@ -86,6 +86,7 @@ type arrival struct {
 	shared           *refCount
 	enqueuedSeq      int64
 	ttl              time.Duration // an upper limit in addition to the source's; 0 means none
+	seq              int64         // reserved by a transaction; 0 means the next
 	hops             uint8
 	duplicate        bool // gets a sequence number, and is dropped
 	deadLetterSource string
@@ -93,9 +94,8 @@ type arrival struct {
 
 // enqueueLocked adds a message with the next sequence number. The caller has counted its bytes already.
 func (s *Source) enqueueLocked(a arrival, now int64) *record {
-	s.lastSeq++
 	rec := &record{
-		msg: a.msg, shared: a.shared, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, hops: a.hops,
+		msg: a.msg, shared: a.shared, seq: s.nextSeqLocked(a), enqueuedSeq: a.enqueuedSeq, hops: a.hops,
 		deadLetterSource: a.deadLetterSource, heapIndex: -1,
 	}
 	rec.enqueued = now
@@ -105,6 +105,15 @@ func (s *Source) enqueueLocked(a arrival, now int64) *record {
 	}
 	s.insertLocked(rec)
 	return rec
+}
+
+// nextSeqLocked returns the sequence number of an arrival.
+func (s *Source) nextSeqLocked(a arrival) int64 {
+	if a.seq != 0 {
+		return a.seq
+	}
+	s.lastSeq++
+	return s.lastSeq
 }
 
 // insertLocked adds a record, which has a sequence number, to the log and to the outbox or a backlog.
@@ -186,9 +195,10 @@ func (s *Source) unlockLocked(rec *record) {
 	if rec.state != locked {
 		return
 	}
-	if rec.lockedUntil != 0 {
+	if rec.lockedUntil != 0 && !rec.enlisted {
 		s.lockListOfLocked(rec).remove(rec)
 	}
+	rec.enlisted = false
 	if rec.faultCopy {
 		delete(s.faults.copies, rec.token)
 	}

@@ -198,6 +198,26 @@ func (l *lockList) add(rec *record) {
 	l.last = rec
 }
 
+// insert adds a record whose lock may end before those of others.
+func (l *lockList) insert(rec *record) {
+	after := l.last
+	for after != nil && after.lockedUntil > rec.lockedUntil {
+		after = after.prev
+	}
+	if after == l.last {
+		l.add(rec)
+		return
+	}
+	rec.prev, rec.next = after, l.first
+	if after != nil {
+		rec.next = after.next
+		after.next = rec
+	} else {
+		l.first = rec
+	}
+	rec.next.prev = rec
+}
+
 func (l *lockList) remove(rec *record) {
 	if rec.prev != nil {
 		rec.prev.next = rec.next

@@ -74,25 +74,51 @@ func (t *Target) Schedule(msgs []*Message) ([]int64, error) {
 func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := t.admitLocked(arrivals); err != nil {
+		return err
+	}
+	t.storeLocked(arrivals, now, numbers)
+	return nil
+}
+
+// admitLocked checks arrivals against the status of the entity and all limits, and charges for them.
+func (t *Target) admitLocked(arrivals []arrival) error {
 	if err := t.checkSendLocked(); err != nil {
 		return err
 	}
-	var total int64
 	for _, a := range arrivals {
 		if err := t.checkLocked(a.msg); err != nil {
 			return err
 		}
-		total += int64(a.msg.Size)
 	}
+	if err := t.checkRoomLocked(arrivals); err != nil {
+		return err
+	}
+	forwarded := len(arrivals) > 0 && arrivals[0].hops > 0
+	return t.broker.meter.chargeSend(len(arrivals), t.evaluationsLocked(), !forwarded)
+}
+
+// checkRoomLocked refuses arrivals for which the entity has no room.
+func (t *Target) checkRoomLocked(arrivals []arrival) error {
+	total := sizeOf(arrivals)
 	if !t.size.admits(total, int64(len(arrivals)*max(1, len(t.subscriptions))), t.maxBytes) {
 		return errorf(CodeQuotaExceeded, "The maximum entity size has been reached or exceeded for %s: '%s'. "+
 			"Size of entity in bytes:%d, Max entity size in bytes:%d.", t.kind, t.path, t.size.used.Load()+total,
 			t.maxBytes)
 	}
-	forwarded := len(arrivals) > 0 && arrivals[0].hops > 0
-	if err := t.broker.meter.chargeSend(len(arrivals), t.evaluationsLocked(), !forwarded); err != nil {
-		return err
+	return nil
+}
+
+// sizeOf returns the bytes of all arrivals.
+func sizeOf(arrivals []arrival) (total int64) {
+	for _, a := range arrivals {
+		total += int64(a.msg.Size)
 	}
+	return total
+}
+
+// storeLocked stores arrivals that were admitted. If numbers is not nil, it appends their sequence numbers.
+func (t *Target) storeLocked(arrivals []arrival, now int64, numbers *[]int64) {
 	t.activity.used(now)
 	if t.duplicates != nil {
 		t.duplicates.mark(arrivals, now)
@@ -102,7 +128,6 @@ func (t *Target) storeAll(arrivals []arrival, now int64, numbers *[]int64) error
 	} else {
 		t.storeInTopicLocked(arrivals, now, numbers)
 	}
-	return nil
 }
 
 // checkSendLocked refuses to send or to cancel if the entity is deleted or its status forbids it.
@@ -137,7 +162,7 @@ func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]in
 	defer s.mu.Unlock()
 	for _, a := range arrivals {
 		if a.duplicate {
-			s.lastSeq++
+			s.nextSeqLocked(a)
 		} else {
 			t.size.used.Add(int64(a.msg.Size))
 			if due := instant(a.msg.ScheduledEnqueueTime); due > now {
@@ -147,7 +172,7 @@ func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]in
 			}
 		}
 		if numbers != nil {
-			*numbers = append(*numbers, s.lastSeq)
+			*numbers = append(*numbers, s.lastSeq) // transactions, which reserve numbers, ask for none
 		}
 	}
 	s.finishChangeLocked(now)
@@ -155,8 +180,7 @@ func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]in
 
 // scheduleLocked adds a record for a message that is not due yet.
 func (s *Source) scheduleLocked(a arrival, due int64) {
-	s.lastSeq++
-	rec := &record{msg: a.msg, seq: s.lastSeq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
+	rec := &record{msg: a.msg, seq: s.nextSeqLocked(a), enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
 	rec.due, rec.ttl = due, minTTL(a.msg.TTL, s.settings.ttl)
 	s.log.add(rec)
 	s.size.records.Add(1)
