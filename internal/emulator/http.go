@@ -14,7 +14,12 @@ func (s *Server) newHTTPServer() *http.Server {
 	mux.HandleFunc(webSocketPath+"/{$}", s.serveWebSocket) // the form of the .NET SDK
 	mux.Handle(faultsPath, s.faultsHandler())
 	mux.Handle(faultsPath+"/", s.faultsHandler())
+	s.handlePage(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if wantsPage(r) {
+			servePage(w, r)
+			return
+		}
 		if path, ok := parseMessagesPath(r.Method, r.URL.Path); ok {
 			s.serveMessages(w, r, path)
 			return

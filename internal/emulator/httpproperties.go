@@ -82,19 +82,9 @@ func batchFromJSON(body []byte, limit int64) ([]*broker.Message, error) {
 	msgs := make([]*broker.Message, len(items))
 	total := int64(0)
 	for i, item := range items {
-		for name, value := range item.UserProperties {
-			switch v := value.(type) {
-			case float64:
-				if n := int64(v); float64(n) == v {
-					item.UserProperties[name] = n
-				}
-			case map[string]any, []any:
-				return nil, badHTTP("The user property '%.50s' of message %d is an object or an array.", name, i)
-			}
-		}
-		m, err := item.BrokerProperties.message(item.UserProperties, amqp.AppendData(nil, []byte(item.Body)))
+		m, err := jsonMessage(item.BrokerProperties, "", item.UserProperties, item.Body)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("message %d: %w", i, err)
 		}
 		msgs[i] = m
 		total += int64(m.Size)
@@ -104,6 +94,24 @@ func batchFromJSON(body []byte, limit int64) ([]*broker.Message, error) {
 			Text: fmt.Sprintf("The batch has %d bytes; the limit is %d.", total, limit)}
 	}
 	return msgs, nil
+}
+
+// jsonMessage builds a message whose user properties come from JSON.
+func jsonMessage(p brokerProperties, contentType string, user map[string]any, body string) (*broker.Message, error) {
+	for name, value := range user {
+		switch v := value.(type) {
+		case float64:
+			if n := int64(v); float64(n) == v {
+				user[name] = n
+			}
+		case map[string]any, []any:
+			return nil, badHTTP("The user property '%.50s' is an object or an array.", name)
+		}
+	}
+	if p.ContentType == "" {
+		p.ContentType = contentType
+	}
+	return p.message(user, amqp.AppendData(nil, []byte(body)))
 }
 
 // message encodes the message and decodes it as one that came by AMQP, so that the same checks apply.

@@ -277,13 +277,20 @@ func (s *Source) lockLocked(rec *record, mode Mode, r *Receiver, now int64) {
 // loseLockLocked ends an expired lock. If the receiver has not taken the message yet, it leaves the
 // inbox and the credit becomes available again.
 func (s *Source) loseLockLocked(rec *record, now int64) {
-	if r := rec.holder; r != nil {
-		if i := slices.Index(r.inbox[r.head:], rec); i >= 0 {
-			r.inbox = slices.Delete(r.inbox, r.head+i, r.head+i+1)
-			s.queueLocked(r)
-		}
-	}
+	s.leaveInboxLocked(rec)
 	s.requeueLocked(rec, true, now)
+}
+
+// leaveInboxLocked takes a record out of the inbox of its receiver, whose credit becomes available again.
+func (s *Source) leaveInboxLocked(rec *record) {
+	r := rec.holder
+	if r == nil {
+		return
+	}
+	if i := slices.Index(r.inbox[r.head:], rec); i >= 0 {
+		r.inbox = slices.Delete(r.inbox, r.head+i, r.head+i+1)
+		s.queueLocked(r)
+	}
 }
 
 // waiterList is a doubly linked queue of receivers.

@@ -199,12 +199,7 @@ func (t *Target) Cancel(numbers []int64) error {
 	}
 	t.activity.used(t.broker.now())
 	find := func(seq int64) *record { return t.scheduled[seq] }
-	remove := func(rec *record) {
-		t.deadlines.remove(rec)
-		delete(t.scheduled, rec.seq)
-		t.size.release(rec)
-		t.size.records.Add(-1)
-	}
+	remove := t.removeScheduledLocked
 	if s := t.queue; s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -222,6 +217,14 @@ func (t *Target) Cancel(numbers []int64) error {
 		remove(rec)
 	}
 	return nil
+}
+
+// removeScheduledLocked removes a scheduled message of a topic.
+func (t *Target) removeScheduledLocked(rec *record) {
+	t.deadlines.remove(rec)
+	delete(t.scheduled, rec.seq)
+	t.size.release(rec)
+	t.size.records.Add(-1)
 }
 
 // change applies new limits and detaches the senders because of why.

@@ -214,7 +214,7 @@ func (ts *transactionSettlement) sessionHeldLocked(now int64) bool {
 func (ts *transactionSettlement) apply(now int64) {
 	ts.source.mu.Lock()
 	defer ts.source.mu.Unlock()
-	if ts.source.closed == nil {
+	if ts.source.closed == nil && ts.record.enlisted { // else it was purged
 		ts.source.settleLocked(ts.record, ts.how, now)
 	}
 }
@@ -224,7 +224,7 @@ func (ts *transactionSettlement) undo(now int64) {
 	s, rec := ts.source, ts.record
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed != nil {
+	if s.closed != nil || !rec.enlisted {
 		return
 	}
 	switch {
