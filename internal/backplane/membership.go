@@ -237,7 +237,11 @@ func (p *protocol) admit(now time.Time, e *envelope, it *item) {
 	if r := p.log.records[e.From]; r != nil && !r.Gone && r.Epoch == request.Base && r.Next < request.BaseNext {
 		p.rejoin("entries of " + e.From + " did not arrive here")
 	}
-	if request.lineage().compare(p.log.lineage()) > 0 && request.StateRules <= p.knows {
+	if request.lineage().compare(p.log.lineage()) > 0 {
+		if request.StateRules > p.knows { // this log goes on without what that state has, and must not
+			p.stopForRules(request.StateRules)
+			return
+		}
 		p.rejoin("the state of " + e.From + " has followed the log further")
 	}
 	a, ok := p.log.admit(e.From, e.Epoch, request)

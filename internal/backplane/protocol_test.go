@@ -339,3 +339,28 @@ func TestSilenceIsFoundSoonAfterACut(t *testing.T) {
 		t.Error("Receive is not called again although nothing has come for 5s")
 	}
 }
+
+// A log that was begun by a build without the rules of an older one's state gives way to that state.
+func TestMemberEndsForAStateWhoseRulesItDoesNotKnow(t *testing.T) {
+	s := newSimulation(1)
+	b := s.start("b")
+	s.run(20 * time.Second)
+	if !b.report.status.Ready {
+		t.Fatalf("status is %+v, want it ready", b.report.status)
+	}
+	request := control{Start: 5, Attempt: 1, Reads: newestVersion, Rules: 2, StateRules: 2,
+		Cluster: clusterID{Stamp: 1, Founder: "c"}, Index: 99}
+	b.receive(s.now, &envelope{
+		Version: oldestVersion, Needs: oldestVersion, Kind: kindLog, From: "c", Epoch: 5, First: 1,
+		Items: []item{{Kind: entryJoinRequest, Body: request.encode()}},
+	}, headerRoom)
+	var stop error
+	for _, e := range b.effects {
+		if e.kind == effectStop {
+			stop = e.err
+		}
+	}
+	if !errors.Is(stop, ErrVersion) {
+		t.Errorf("it ends by %v, want an error that wraps ErrVersion", stop)
+	}
+}
