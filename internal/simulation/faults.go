@@ -4,8 +4,9 @@ import "time"
 
 // faults come and go.
 type faults struct {
-	world *world
-	over  bool
+	world  *world
+	over   bool
+	keeper *host // holds the state while others may lose it; nil: nobody has to
 }
 
 // fault is a kind of trouble: how often it comes, and what it does. It returns how it ends, or nil for one that ends
@@ -59,6 +60,9 @@ func (f *faults) deploy(rules uint64, next int) {
 }
 
 func (f *faults) inflict(k *fault, h *host) {
+	if f.spares(h) {
+		return
+	}
 	end := k.begin(f, h)
 	if end == nil {
 		return
@@ -91,16 +95,36 @@ func (f *faults) end() {
 	}
 }
 
-// mayLose reports whether what an instance alone holds may be lost: another instance has the state of the log, and
-// what follows is kept for it.
+// mayLose reports whether what an instance alone holds may be lost: another instance has the state of the log, follows
+// it, and is spared until all are in sync again. That is what the log asks for to lose nothing.
 func (f *faults) mayLose(h *host) bool {
+	if f.keeper != nil && !f.allInSync() {
+		return f.keeper != h
+	}
+	f.keeper = nil
 	for _, other := range f.world.hosts {
-		if other != h && other.instance != nil && !other.instance.closing && other.instance.inSync() {
+		if other != h && !other.paused && other.link == (link{}) && other.inSync() {
+			f.keeper = other
 			return true
 		}
 	}
 	return false
 }
+
+// spares reports whether a host must not be harmed at present.
+func (f *faults) spares(h *host) bool { return f.keeper == h && !f.allInSync() }
+
+// allInSync reports whether all hosts run an instance that is in sync and can be reached.
+func (f *faults) allInSync() bool {
+	for _, h := range f.world.hosts {
+		if !h.inSync() || h.paused || h.link != (link{}) {
+			return false
+		}
+	}
+	return true
+}
+
+func (h *host) inSync() bool { return h.instance != nil && !h.instance.closing && h.instance.inSync() }
 
 // replace ends an instance in good order, to be followed by one of a build.
 func (f *faults) replace(h *host, rules uint64) (end func()) {
@@ -186,10 +210,8 @@ var kinds = []fault{
 		return func() {}
 	}},
 	{"deletion of the topic", 1, func(f *faults, _ *host) func() {
-		for _, h := range f.world.hosts {
-			if h.instance == nil || !h.instance.inSync() {
-				return nil // what one alone has applied may be lost
-			}
+		if !f.allInSync() {
+			return nil // what one alone has applied may be lost
 		}
 		f.world.topic.delete()
 		return func() {}

@@ -89,14 +89,13 @@ func (u *user) step() {
 		u.lose("the instance is gone")
 		return
 	}
-	if u.place.host.paused || !u.take() {
-		if u.isImpatient() {
-			u.leave()
-		}
+	paused := u.place.host.paused
+	if !paused && !u.take() {
 		return
 	}
 	switch {
 	case w.judge.quiet:
+	case paused && !u.isImpatient():
 	case u.isImpatient():
 		u.leave()
 	case u.name == "" && !u.isAsking("nickname"):
