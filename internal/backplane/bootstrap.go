@@ -240,7 +240,7 @@ func (p *protocol) bootstrap(now time.Time, e *envelope) {
 	}
 	a.InSync = true
 	p.effect(effect{kind: effectBegin, entry: Entry{
-		Instance: p.instance, Epoch: p.epochs.current, Index: p.log.index, Time: e.Items[0].Time,
+		Instance: p.instance, Epoch: p.epochs.current, Index: p.log.index, Time: p.stamp(now),
 	}})
 	p.log.endEnvelope()
 	p.logInfo("cluster bootstrapped: no instance answered", "instance", p.instance)

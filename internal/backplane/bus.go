@@ -3,6 +3,7 @@ package backplane
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Bus carries bodies between the instances. A Bus belongs to one instance. It is made under that
@@ -39,7 +40,8 @@ type Bus interface {
 
 	// Receive calls deliver with one body after another on the calling goroutine or another, never two
 	// at once, and not after it has returned. deliver may block, and holds up this instance's delivery
-	// alone; it doesn't modify the body, and may keep it.
+	// alone; it doesn't modify the body, and may keep it. enqueued is when the bus took the message, by a
+	// clock that is one for all instances; zero if the bus can't tell.
 	//
 	// deliver returns an error for a body that is not of its protocol. Receive goes on with the next
 	// body. A bus with a dead-letter queue puts the message there, with the error as the reason; others
@@ -49,7 +51,7 @@ type Bus interface {
 	// may be called again. It then makes a new connection, and resumes where it stopped, possibly with
 	// repeats. Node does so too when the bus has gone silent. After ErrGap, the next call delivers what
 	// is published from the return of this one on.
-	Receive(ctx context.Context, deliver func(body []byte) error) error
+	Receive(ctx context.Context, deliver func(body []byte, enqueued time.Time) error) error
 }
 
 // Message travels on a Bus.

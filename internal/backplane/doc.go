@@ -46,6 +46,10 @@
 // accepted, and so were acknowledged, are marked (Entry.Again), because the state machine must not
 // refuse them any more.
 //
+// Time. Entries are stamped with the bus's time, which an instance takes from what it receives and
+// carries on by its monotonic clock. So a clock that is wrong on one machine moves nobody's time; its
+// instance says so in the program's log.
+//
 // Rules. What the state machine does with an entry has a version, the rules. The log has one, too, which
 // all instances follow, whatever newer ones they know. The oldest member raises it by an entry once all
 // members know a newer one. An instance that does not know the log's version neither joins nor

@@ -23,9 +23,10 @@ type Outgoing struct {
 // Delivery is a body of the bus, decoded once for all instances that receive it.
 type Delivery struct{ received }
 
-// NewDelivery decodes a body. The error is what Bus.Receive's deliver would return for it.
-func NewDelivery(body []byte) (*Delivery, error) {
-	d := &Delivery{received{size: len(body)}}
+// NewDelivery decodes a body, which the bus took at the time enqueued. The error is what Bus.Receive's deliver would
+// return for it.
+func NewDelivery(body []byte, enqueued time.Time) (*Delivery, error) {
+	d := &Delivery{received{size: len(body), enqueued: enqueued}}
 	d.envelope, d.err = decodeEnvelope(body)
 	return d, d.err
 }

@@ -13,6 +13,9 @@ func (p *protocol) follow(now time.Time, e *envelope) {
 	if !own && r != nil && !r.Gone && r.Epoch == e.Epoch {
 		p.membership.hear(now, e.From)
 	}
+	if own {
+		p.clock.own(p.outbox.appendedAt(e))
+	}
 	back := 0 // own entries that come back in this envelope
 	for i := range e.Items {
 		number, it := e.First+uint64(i), &e.Items[i]

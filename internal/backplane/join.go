@@ -68,7 +68,7 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	p.outgoing.setRequest(&envelope{
 		Version: oldestVersion, Needs: requestNeeds, Kind: kindLog,
 		From: p.instance, Epoch: p.epochs.current, First: 1,
-		Items: []item{{Kind: kind, Time: now.UnixMilli(), Body: request.encode()}},
+		Items: []item{{Kind: kind, Time: p.stamp(now), Body: request.encode()}},
 	})
 	p.wakeups.sender = true
 }
@@ -120,6 +120,7 @@ func (p *protocol) buffer(now time.Time, e *envelope, size int) {
 // requestBack is called at the log index of the own join request.
 func (p *protocol) requestBack(now time.Time, e *envelope) {
 	j := p.join
+	p.clock.own(j.requestedAt)
 	j.backAt, j.progressAt = now, now
 	p.bootstrapping.backs++
 	j.roundTrip /= 2
@@ -178,7 +179,8 @@ func (p *protocol) enterSync(now time.Time, own *record, buffered []*envelope, r
 	p.outgoing.joined(p.epochs.current, requested)
 	for _, o := range p.outbox.renumber(own.hasSeen) {
 		p.effect(effect{kind: effectCommitted, entry: Entry{
-			Instance: p.instance, Epoch: p.epochs.start, Number: o.Seq, Index: p.log.index, Time: o.Time, Body: o.Body,
+			Instance: p.instance, Epoch: p.epochs.start, Number: o.Seq, Index: p.log.index,
+			Time: p.stamp(o.at), Body: o.Body,
 		}})
 	}
 	for _, e := range buffered {

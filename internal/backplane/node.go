@@ -52,6 +52,7 @@ type Node struct {
 type received struct {
 	envelope *envelope // nil: see err
 	size     int
+	enqueued time.Time
 	err      error // wraps ErrGap, ErrVersion or errMalformed
 }
 
@@ -118,6 +119,18 @@ func (n *Node) Status() Status {
 	status := n.protocol.report.status
 	status.Waiting = n.protocol.outbox.waitingCount
 	return status
+}
+
+// BusTime returns the present time by the bus's clock, to about the time of a message's way; by this machine's as long
+// as this instance has received nothing.
+func (n *Node) BusTime() time.Time {
+	now := time.Now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if t := n.protocol.busTime(now); !t.IsZero() {
+		return t
+	}
+	return n.protocol.wall(now)
 }
 
 // Counters reports what has happened so far.
@@ -203,6 +216,7 @@ func (n *Node) handle(r received) error {
 	n.mu.Lock()
 	switch {
 	case r.err == nil:
+		n.protocol.enqueued(now, r.enqueued)
 		n.protocol.receive(now, r.envelope, r.size)
 	case errors.Is(r.err, ErrGap):
 		n.protocol.lost(now)

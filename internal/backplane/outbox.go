@@ -52,7 +52,7 @@ func (o *outbox) waiting() int { return len(o.entries) - o.head }
 func (o *outbox) append(kind uint8, body []byte, at time.Time) {
 	o.seq++
 	o.entries = append(o.entries, ownEntry{
-		item: item{Kind: kind, Seq: o.seq, Time: at.UnixMilli(), Body: body}, at: at,
+		item: item{Kind: kind, Seq: o.seq, Body: body}, at: at,
 	})
 	o.count(&o.entries[len(o.entries)-1], 1)
 }
@@ -62,6 +62,15 @@ func (o *outbox) count(e *ownEntry, sign int) {
 		o.waitingCount += sign
 		o.waitingBytes += sign * len(e.Body)
 	}
+}
+
+// appendedAt is when the last of an own batch's entries was appended; zero if it is not kept any more.
+func (o *outbox) appendedAt(e *envelope) time.Time {
+	last := int(e.First-o.first) + len(e.Items) - 1
+	if last < o.offset || last >= len(o.entries) || o.entries[last].Seq != e.Items[len(e.Items)-1].Seq {
+		return time.Time{}
+	}
+	return o.entries[last].at
 }
 
 // next is the number of the oldest entry that is not yet back.

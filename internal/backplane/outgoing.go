@@ -126,6 +126,9 @@ func (p *protocol) nextBatch(items []item) (message, bool) {
 	if len(items) == 0 {
 		return message{}, false
 	}
+	for i := range items {
+		items[i].Time = p.stamp(p.outbox.entries[begin+i].at)
+	}
 	p.counters.Resent += uint64(max(0, min(len(items), p.outbox.sent-begin)))
 	return message{count: len(items), envelope: envelope{
 		Version: p.outgoing.version, Needs: oldestVersion, Kind: kindLog,

@@ -33,6 +33,8 @@ type protocol struct {
 	evictions     evictions
 	raising       raising
 	receiving     pacer
+	clock         busClock
+	received      bool // anything, ever
 	report        report
 }
 
@@ -107,6 +109,12 @@ func (p *protocol) appendControl(now time.Time, kind uint8, c *control) {
 	p.wakeups.sender = true
 }
 
+// enqueued says when the bus took the message that receive is given next; zero: it can't tell.
+func (p *protocol) enqueued(now, enqueued time.Time) {
+	p.received = true
+	p.clock.received(now, enqueued)
+}
+
 // receive takes an envelope that the bus delivered. size is the length of its body. It may keep the
 // envelope, but doesn't modify it.
 func (p *protocol) receive(now time.Time, e *envelope, size int) {
@@ -169,6 +177,7 @@ func (p *protocol) tick(now time.Time) {
 	if p.join == nil {
 		p.rulesTick(now)
 	}
+	p.clockTick(now)
 	p.outboxTick(now)
 	p.updateStatus(now)
 }

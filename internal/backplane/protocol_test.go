@@ -19,6 +19,8 @@ type simulation struct {
 	events events
 	nodes  []*simNode
 	trace  []string // every effect, in order
+
+	applied func(*Entry) // called for each entry that a node applies; nil: is not
 }
 
 // simNode is the shell of a protocol in a simulation: what Node is in a process.
@@ -26,12 +28,19 @@ type simNode struct {
 	*protocol
 	sim       *simulation
 	state     []string // the state machine: bodies applied, and instances gone
-	queue     []*envelope
-	due       time.Time // when the last of queue is delivered
+	queue     []simMessage
+	logged    map[string]int // log records by their message
+	due       time.Time      // when the last of queue is delivered
 	sending   bool
 	cut, dead bool
 	deaf      bool  // receives nothing until it calls Receive again
 	refused   uint8 // kind of the envelopes that the bus does not take
+}
+
+// simMessage is a message on its way to a node.
+type simMessage struct {
+	envelope *envelope
+	enqueued time.Time
 }
 
 // event is something that happens at a time. Of two at one time the one scheduled first comes first.
@@ -89,7 +98,7 @@ func (s *simulation) run(d time.Duration) {
 func (s *simulation) start(name string) *simNode {
 	var o Options
 	o.setDefaults(MinBody)
-	n := &simNode{sim: s, protocol: newProtocol(config{
+	n := &simNode{sim: s, logged: make(map[string]int), protocol: newProtocol(config{
 		Limits: o.Limits, Timing: o.Timing, instance: name, maxBody: MinBody, evicts: true, lists: true,
 		knows: 1, wall: o.Wall,
 	})}
@@ -116,6 +125,9 @@ func (n *simNode) input(give func()) {
 			n.execute(&effects[i])
 		}
 	}
+	for _, r := range n.records {
+		n.logged[r.message]++
+	}
 	n.records = nil
 	if m, ok := n.nextManaging(); ok {
 		n.managed(n.sim.now, m, n.sim.subscriptions(), nil)
@@ -130,6 +142,9 @@ func (n *simNode) execute(e *effect) {
 	))
 	switch e.kind {
 	case effectApply:
+		if s.applied != nil {
+			s.applied(&e.entry)
+		}
 		n.state = append(n.state, string(e.entry.Body))
 	case effectGone:
 		n.state = append(n.state, "gone "+e.instance)
@@ -187,13 +202,16 @@ func (s *simulation) subscriptions() (all []Subscription) {
 	return all
 }
 
+// busTime is what the bus's clock shows.
+func (s *simulation) busTime() time.Time { return busEpoch.Add(s.now.Sub(someTime)) }
+
 // publish puts a message into the queue of every node, in one order for all.
 func (s *simulation) publish(m *message) {
 	for _, n := range s.live() {
 		if m.to != "" && m.to != n.instance {
 			continue
 		}
-		n.queue = append(n.queue, &m.envelope)
+		n.queue = append(n.queue, simMessage{&m.envelope, s.busTime()})
 		if due := s.now.Add(s.delay()); due.After(n.due) {
 			n.due = due
 		}
@@ -206,9 +224,12 @@ func (n *simNode) deliver() {
 	if n.cut || n.deaf || len(n.queue) == 0 {
 		return
 	}
-	e := n.queue[0]
+	m := n.queue[0]
 	n.queue = n.queue[1:]
-	n.input(func() { n.receive(n.sim.now, e, headerRoom) })
+	n.input(func() {
+		n.enqueued(n.sim.now, m.enqueued)
+		n.receive(n.sim.now, m.envelope, headerRoom)
+	})
 }
 
 func (n *simNode) heal() {

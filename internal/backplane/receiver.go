@@ -15,9 +15,9 @@ func (n *Node) receive(ctx context.Context) {
 		n.mu.Lock()
 		n.receiveAgain = cancel
 		n.unlock()
-		err := n.bus.Receive(receiving, func(body []byte) error {
+		err := n.bus.Receive(receiving, func(body []byte, enqueued time.Time) error {
 			delivered = true
-			return n.take(ctx, body)
+			return n.take(ctx, body, enqueued)
 		})
 		interrupted := receiving.Err() != nil
 		cancel()
@@ -38,8 +38,8 @@ func (n *Node) receive(ctx context.Context) {
 
 // take decodes a body and hands it to the loop. It returns an error if the body is of another protocol.
 // A body that only a newer version can read is of this one.
-func (n *Node) take(ctx context.Context, body []byte) error {
-	r := received{size: len(body)}
+func (n *Node) take(ctx context.Context, body []byte, enqueued time.Time) error {
+	r := received{size: len(body), enqueued: enqueued}
 	r.envelope, r.err = decodeEnvelope(body)
 	n.hand(ctx, r)
 	if errors.Is(r.err, ErrVersion) {

@@ -10,7 +10,7 @@ type Entry struct {
 	Epoch    uint64 // when that instance's process started: a later process by that name has a greater one
 	Number   uint64 // in that process's life, from 1 in the order appended; control entries take some numbers
 	Index    uint64 // log index: how many entries the log has up to this one
-	Time     int64  // of Append, by the appending instance's clock, in Unix milliseconds
+	Time     int64  // of Append, by the bus's clock, in Unix milliseconds; 0: not known
 	Again    bool   // it was accepted in another log, and so acknowledged there; this one lacks it until here
 	Body     []byte // belongs to the state machine, which may keep it but not modify it
 }

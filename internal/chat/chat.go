@@ -61,6 +61,9 @@ func (c *Chat) Attach(nsp *socketio.Namespace, b Backplane) {
 	if b.Suspect == nil {
 		b.Suspect = func(string) {}
 	}
+	if b.Time == nil {
+		b.Time = time.Now
+	}
 	if b.Cluster == nil {
 		b.Cluster = func() Cluster {
 			return Cluster{Ready: true, Instances: []Instance{{Name: b.Instance, Self: true}}}

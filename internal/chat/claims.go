@@ -23,7 +23,7 @@ func newGranted(u *state.User, secret string) granted {
 
 // newClaim returns the claim of a client for the user whose token has this hash, or is to have it.
 func (c *Chat) newClaim(cl *client, token state.Hash) *state.Claim {
-	return &state.Claim{Token: token, Client: cl.instance, SID: sidOf(cl.socket), Born: uint64(cl.born),
+	return &state.Claim{Token: token, Client: cl.instance, SID: sidOf(cl.socket), Born: c.bornAt(cl),
 		Protocol: cl.protocol, HoldMillis: uint64(c.options.NameHold.Milliseconds()),
 		RoomLimit: uint64(c.options.MaxRooms), Origin: c.originLocked(cl)}
 }
@@ -38,6 +38,13 @@ func (c *Chat) originLocked(cl *client) state.Hash {
 		return c.state.OriginOf("address " + address)
 	}
 	return state.Hash{}
+}
+
+// bornAt returns when a client was connected, by the bus's clock: the claims of sockets on two instances are compared
+// by it.
+func (c *Chat) bornAt(cl *client) uint64 {
+	age := time.Since(c.local.start) - time.Duration(cl.born)*time.Millisecond
+	return uint64(max(c.backplane.Time().Add(-age).UnixMilli(), 0))
 }
 
 func sidOf(s *socketio.Socket) string {
@@ -133,7 +140,7 @@ func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User,
 // has abandoned it, and it ends as if the claims had come in their order; or the clocks of two instances differ a
 // little, and the client is on this one. Then it claims again as soon as the other socket is gone.
 
-// maxSkew is how much the clocks of instances may differ.
+// maxSkew is how much the times that two instances take for that of the bus may differ.
 const maxSkew = 5 * time.Second
 
 // replyToOvertakenLocked ends a client whose claim was overtaken, or makes it wait for the other socket to end.

@@ -16,7 +16,7 @@ type client struct {
 	socket   *socketio.Socket
 	conn     uint64     // its number here, see state.ConnID
 	instance state.Hash // the client instance: of the socket's private id; zero: it has none
-	born     int64      // when it was connected, in Unix milliseconds
+	born     int64      // when it was connected, in milliseconds since localClients.start
 	assigned *assigned  // of a user that a proxy has signed in; nil: nicknames are free to choose
 
 	// Guarded by Chat.mu.

@@ -49,7 +49,7 @@ func newLocalClients(lastConn uint64, messageRate float64) localClients {
 // add registers a socket.
 func (l *localClients) add(s *socketio.Socket, assigned *assigned) *client {
 	l.lastConn++
-	cl := &client{socket: s, conn: l.lastConn, born: time.Now().UnixMilli(), assigned: assigned,
+	cl := &client{socket: s, conn: l.lastConn, born: time.Since(l.start).Milliseconds(), assigned: assigned,
 		usage: usageOf(s)}
 	if pid := s.PrivateID(); pid != "" {
 		cl.instance = state.HashOf(pid)

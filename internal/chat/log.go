@@ -32,6 +32,10 @@ type Backplane struct {
 	// the log. It is called with the chat's lock held. Nil: nothing is.
 	Suspect func(instance string)
 
+	// Time returns the present time by a clock that is one for all instances. It is called with the chat's lock held.
+	// Nil: time.Now.
+	Time func() time.Time
+
 	// Cluster returns this instance's view of the cluster. It is called with the chat's lock held. Nil: this
 	// instance is alone.
 	Cluster func() Cluster

@@ -1,6 +1,10 @@
 package chat
 
-import "chatapp/internal/chat/state"
+import (
+	"time"
+
+	"chatapp/internal/chat/state"
+)
 
 // A message that is slow to come back from the log is sent to clients here as a provisional line. Each is resolved
 // later: by its real line, which may come from another instance if the client has sent the message again there, or in a
@@ -50,7 +54,7 @@ func (c *Chat) Provisional(body []byte) {
 		Key  string `json:"key"`
 		Room string `json:"room"`
 		Time int64  `json:"time"`
-	}{say.CID, say.Room, p.appended.UnixMilli()}}}, p.client, nil)
+	}{say.CID, say.Room, c.backplane.Time().Add(-time.Since(p.appended)).UnixMilli()}}}, p.client, nil)
 }
 
 // confirm returns the key of the provisional line that the line of u replaces, which is resolved then; "" if there is

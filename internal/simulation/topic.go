@@ -89,7 +89,7 @@ func (t *topic) delete() {
 
 // put takes a message for everybody, or for the instance that it is addressed to.
 func (t *topic) put(m backplane.Message) {
-	delivery, err := backplane.NewDelivery(m.Body)
+	delivery, err := backplane.NewDelivery(m.Body, time.Now())
 	if err != nil {
 		t.world.judge.anomaly(Broken, "published what does not decode: %v", err)
 		return
@@ -128,7 +128,7 @@ func (b bus) Publish(context.Context, backplane.Message) error {
 	panic("simulation: a Driver does not publish")
 }
 
-func (b bus) Receive(context.Context, func([]byte) error) error {
+func (b bus) Receive(context.Context, func([]byte, time.Time) error) error {
 	panic("simulation: a Driver does not receive")
 }
 

@@ -116,6 +116,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	c.node = backplane.New(c.bus, m, options)
 	w.chat.Attach(w.sockets.Of("/"), chat.Backplane{
 		Instance: c.bus.Instance(), Log: c.node, Suspect: c.node.Suspect, Cluster: c.view,
+		Time: c.node.BusTime,
 	})
 	if err := w.metrics.observe(w.observables(), w.sample); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)

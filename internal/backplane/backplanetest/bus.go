@@ -29,8 +29,9 @@ type Bus struct {
 }
 
 type queued struct {
-	body []byte
-	due  time.Time
+	body     []byte
+	enqueued time.Time
+	due      time.Time
 }
 
 var (
@@ -45,7 +46,7 @@ func (b *Bus) queueLocked(m backplane.Message) {
 	if n := len(b.queue); n > 0 && due.Before(b.queue[n-1].due) {
 		due = b.queue[n-1].due
 	}
-	b.queue = append(b.queue, queued{body: m.Body, due: due})
+	b.queue = append(b.queue, queued{body: m.Body, enqueued: time.Now(), due: due})
 	b.changedLocked()
 }
 
@@ -224,7 +225,7 @@ func (b *Bus) passable(ctx context.Context) error {
 }
 
 // Receive delivers what is queued for the member when it is due. It ignores errors of deliver.
-func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte, enqueued time.Time) error) error {
 	b.topic.mu.Lock()
 	b.silent = false
 	b.topic.mu.Unlock()
@@ -232,12 +233,12 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) erro
 		if err := b.passable(ctx); err != nil {
 			return err
 		}
-		body, wait, changed, err := b.next()
+		m, wait, changed, err := b.next()
 		switch {
 		case err != nil:
 			return err
-		case body != nil:
-			deliver(body)
+		case m.body != nil:
+			deliver(m.body, m.enqueued)
 			continue
 		}
 		timer := time.NewTimer(wait)
@@ -251,22 +252,22 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) erro
 }
 
 // next takes the message that is due, or returns how long to wait for one.
-func (b *Bus) next() (body []byte, wait time.Duration, changed <-chan struct{}, err error) {
+func (b *Bus) next() (m queued, wait time.Duration, changed <-chan struct{}, err error) {
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
 	if b.gap || b.removed {
 		b.gap, b.removed = false, false
-		return nil, 0, nil, fmt.Errorf("receive as %q: %w", b.instance, backplane.ErrGap)
+		return queued{}, 0, nil, fmt.Errorf("receive as %q: %w", b.instance, backplane.ErrGap)
 	}
 	if len(b.queue) == 0 || b.silent || b.deaf {
-		return nil, time.Hour, b.changed, nil
+		return queued{}, time.Hour, b.changed, nil
 	}
 	if wait := time.Until(b.queue[0].due); wait > 0 {
-		return nil, wait, b.changed, nil
+		return queued{}, wait, b.changed, nil
 	}
-	body = b.queue[0].body
+	m = b.queue[0]
 	b.queue = b.queue[1:]
-	return body, 0, nil, nil
+	return m, 0, nil, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -68,6 +68,15 @@ func testKeeps(t *testing.T, m []*member) {
 	m[1].want("b existed when it was published", 1)
 	m[0].receive()
 	m[0].want("its publisher receives it, too", 1)
+	for _, m := range m {
+		m.mu.Lock()
+		enqueued := m.enqueued[0]
+		m.mu.Unlock()
+		if age := time.Since(enqueued); !enqueued.IsZero() && age.Abs() > patience {
+			t.Errorf("%s is told that the message was enqueued at %v, want a moment ago or no time",
+				m.Instance(), enqueued)
+		}
+	}
 }
 
 func testOrder(t *testing.T, m []*member) {
@@ -194,7 +203,7 @@ func testSlow(t *testing.T, m []*member) {
 	var delivering sync.Mutex
 	release := make(chan struct{})
 	group.Go(func() {
-		m[1].Receive(ctx, func(body []byte) error {
+		m[1].Receive(ctx, func(body []byte, enqueued time.Time) error {
 			if !delivering.TryLock() {
 				t.Error("deliver is called while another call of it is under way")
 				return nil
@@ -204,7 +213,7 @@ func testSlow(t *testing.T, m []*member) {
 			case <-release:
 			case <-ctx.Done():
 			}
-			return m[1].take(body)
+			return m[1].take(body, enqueued)
 		})
 	})
 	m[0].receive()

@@ -20,9 +20,10 @@ type member struct {
 	t       *testing.T
 	arrived chan struct{} // size 1: got has grown
 
-	mu   sync.Mutex
-	got  []string
-	seen map[string]bool
+	mu       sync.Mutex
+	got      []string
+	enqueued []time.Time // when each of got was
+	seen     map[string]bool
 }
 
 // receive runs Receive until stop is called, which returns its error.
@@ -48,7 +49,7 @@ func (m *member) receive() (stop func() error) {
 // refused is a body that members refuse as being of another protocol.
 const refused = "of another protocol"
 
-func (m *member) take(body []byte) error {
+func (m *member) take(body []byte, enqueued time.Time) error {
 	if string(body) == refused {
 		return errors.New(refused)
 	}
@@ -59,6 +60,7 @@ func (m *member) take(body []byte) error {
 	}
 	if !m.seen[string(body)] {
 		m.seen[string(body)] = true
+		m.enqueued = append(m.enqueued, enqueued)
 		m.got = append(m.got, string(body))
 	}
 	select {

@@ -51,7 +51,7 @@ func collect(bus *backplanetest.Bus) *collector {
 	c := &collector{}
 	go func() {
 		defer close(done)
-		c.err = bus.Receive(ctx, func(body []byte) error {
+		c.err = bus.Receive(ctx, func(body []byte, _ time.Time) error {
 			c.got = append(c.got, string(body))
 			return nil
 		})

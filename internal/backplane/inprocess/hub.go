@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"chatapp/internal/backplane"
 )
@@ -34,6 +35,7 @@ type Options struct {
 // Hub joins any number of members. Its methods may be called concurrently.
 type Hub struct {
 	options Options
+	start   time.Time
 
 	mu       sync.Mutex // guards what follows, and every Bus's cursor
 	log      []message  // what some member has yet to receive, oldest first
@@ -45,8 +47,9 @@ type Hub struct {
 }
 
 type message struct {
-	to   string
-	body []byte
+	to       string
+	body     []byte
+	enqueued time.Time
 }
 
 // NewHub returns a hub without members.
@@ -57,7 +60,7 @@ func NewHub(options Options) *Hub {
 	if options.MaxBacklog <= 0 {
 		options.MaxBacklog = 64 << 20
 	}
-	return &Hub{options: options, members: make(map[*Bus]bool)}
+	return &Hub{options: options, start: time.Now(), members: make(map[*Bus]bool)}
 }
 
 // Join adds a member, which receives what is published from now on. The caller closes it.
@@ -110,7 +113,9 @@ func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	if b.closed {
 		return ErrClosed
 	}
-	h.log = append(h.log, message{to: m.To, body: m.Body})
+	// The hub's clock goes on from its start, so that a step of the machine's does not move the log's time.
+	enqueued := h.start.Add(time.Since(h.start))
+	h.log = append(h.log, message{to: m.To, body: m.Body, enqueued: enqueued})
 	h.bytes += len(m.Body)
 	for h.bytes > h.options.MaxBacklog && len(h.log) > 1 {
 		h.dropLocked(1)
@@ -159,7 +164,7 @@ func (h *Hub) trimLocked() {
 }
 
 // Receive delivers the log's messages to this member as they come. It ignores errors of deliver.
-func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte, enqueued time.Time) error) error {
 	var messages []message
 	for {
 		var err error
@@ -178,7 +183,7 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) erro
 				return ctx.Err()
 			}
 			if m.to == "" || m.to == b.instance {
-				deliver(m.body)
+				deliver(m.body, m.enqueued)
 			}
 			if !b.delivered() {
 				break

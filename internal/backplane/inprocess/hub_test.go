@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/backplanetest"
@@ -33,7 +34,7 @@ func TestContract(t *testing.T) {
 func receive(t *testing.T, bus *inprocess.Bus, count int) (got []string, err error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err = bus.Receive(ctx, func(body []byte) error {
+	err = bus.Receive(ctx, func(body []byte, _ time.Time) error {
 		if got = append(got, string(body)); len(got) == count {
 			cancel()
 		}
@@ -92,7 +93,7 @@ func TestClosedBusRefuses(t *testing.T) {
 	hub := inprocess.NewHub(inprocess.Options{MaxBody: 100})
 	a := hub.Join("a")
 	done := make(chan error)
-	go func() { done <- a.Receive(context.Background(), func([]byte) error { return nil }) }()
+	go func() { done <- a.Receive(context.Background(), func([]byte, time.Time) error { return nil }) }()
 	a.Close()
 	if err := <-done; !errors.Is(err, inprocess.ErrClosed) {
 		t.Errorf("Receive of a closed bus = %v, want ErrClosed", err)

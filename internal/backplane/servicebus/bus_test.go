@@ -114,7 +114,7 @@ func (r *receiver) end() {
 // poison is a body that receivers refuse.
 const poison = "poison"
 
-func (r *receiver) take(body []byte) error {
+func (r *receiver) take(body []byte, _ time.Time) error {
 	if string(body) == poison {
 		return errors.New("it is poison")
 	}

@@ -91,7 +91,7 @@ func TestRefusedMessagesAreDeadLetteredAtTheBroker(t *testing.T) {
 	ended := make(chan error, 1)
 	delivered := make(chan string, 3)
 	go func() {
-		ended <- b.Receive(ctx, func(body []byte) error {
+		ended <- b.Receive(ctx, func(body []byte, _ time.Time) error {
 			delivered <- string(body)
 			if string(body) == "poison" {
 				return errors.New("it is poison")
@@ -225,7 +225,7 @@ func TestReceiveFromSilentServiceFails(t *testing.T) {
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go func() { ended <- b.Receive(ctx, func([]byte) error { return nil }) }()
+	go func() { ended <- b.Receive(ctx, func([]byte, time.Time) error { return nil }) }()
 	select {
 	case err := <-ended:
 		if err == nil || ctx.Err() != nil {

@@ -30,7 +30,7 @@ const (
 // Receive delivers the topic's messages in order until ctx ends or the link breaks. It opens a new
 // connection each time, and first peeks at messages that the previous one may still hold locked. It
 // dead-letters a message whose body deliver refuses.
-func (b *Bus) Receive(ctx context.Context, deliver func(body []byte) error) error {
+func (b *Bus) Receive(ctx context.Context, deliver func(body []byte, enqueued time.Time) error) error {
 	if b.lost {
 		return b.subscribeAgain(ctx)
 	}
@@ -92,7 +92,7 @@ type reception struct {
 	bus       *Bus
 	fetching  *azservicebus.Receiver
 	settling  *azservicebus.Receiver
-	deliver   func([]byte) error
+	deliver   func([]byte, time.Time) error
 	completer *completer
 	early     map[int64]*azservicebus.ReceivedMessage // fetched ahead of their turn, to be settled when it comes
 }
@@ -170,11 +170,19 @@ func (r *reception) take(messages []*azservicebus.ReceivedMessage) {
 // returned it so far.
 func (r *reception) pass(number int64, body []byte) {
 	if body != nil {
-		if err := r.deliver(body); err != nil {
+		if err := r.deliver(body, r.enqueued(number)); err != nil {
 			r.bus.refuse(number, err)
 		}
 	}
 	r.settle(number)
+}
+
+// enqueued returns when Service Bus took a message, or zero for one that only a peek has returned so far.
+func (r *reception) enqueued(number int64) time.Time {
+	if m := r.early[number]; m != nil && m.EnqueuedTime != nil {
+		return *m.EnqueuedTime
+	}
+	return time.Time{}
 }
 
 // settle has a fetched message completed, or dead-lettered if deliver has refused it.
