@@ -16,8 +16,8 @@ import (
 	"chatapp/internal/emulator/broker"
 )
 
-// The page shows the namespace in a browser, and serves the requests of the page, which need no key: the lists of
-// hosts and origins keep other pages out, and nobody else may reach the port.
+// The page shows the namespace in a browser, and serves the requests of the page, which need no key: the lists of hosts
+// and origins keep other pages out, and nobody else may reach the port.
 //
 //	GET  /                            the page, for clients that accept HTML
 //	GET  /$emulator/page/<file>       its script and style
@@ -27,8 +27,8 @@ import (
 //	POST /$emulator/resubmit          {"path", "sequenceNumbers"} moves dead letters back; without numbers all
 //	POST /$emulator/send              {"path", "body", "contentType", "properties", "brokerProperties"}
 //	POST /reset                       empties all entities and keeps them
-//
-// go:embed page
+
+//go:embed page
 var pageFiles embed.FS
 
 func (s *Server) handlePage(mux *http.ServeMux) {
