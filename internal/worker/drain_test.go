@@ -54,8 +54,8 @@ func TestDrainingInstanceIsNotReady(t *testing.T) {
 		t.Errorf("healthz while draining = %d, want 200", got)
 	}
 	metrics := text(first.get("/metrics"))
-	wantMetrics(t, metrics, "chat_ready_ratio 0", `chat_instance_state_ratio{state="draining"} 1`,
-		`chat_instance_state_ratio{state="ready"} 0`)
+	wantMetrics(t, metrics, "chat_ready 0", `chat_instance_state{state="draining"} 1`,
+		`chat_instance_state{state="ready"} 0`)
 
 	// Clients that have not been released yet still chat with the others, and hear of the drain only as a close frame.
 	bob := second.join("Dora")

@@ -62,10 +62,10 @@ func stateObservables() []observable {
 		}
 	}
 	all := []observable{
-		{"chat.ready", "1", "1 if new clients should be sent here, else 0.", gauge, nil, is(stateReady)},
+		{"chat.ready", "", "1 if new clients should be sent here, else 0.", gauge, nil, is(stateReady)},
 	}
 	for _, one := range states {
-		all = append(all, observable{"chat.instance.state", "1", "1 for the state the instance is in, else 0.", gauge,
+		all = append(all, observable{"chat.instance.state", "", "1 for the state the instance is in, else 0.", gauge,
 			with("state", string(one)), is(one)})
 	}
 	return all

@@ -19,8 +19,8 @@ func TestUnreachableServiceBusIsExplained(t *testing.T) {
 	if got := r.get("/healthz").StatusCode; got != 200 {
 		t.Errorf("healthz = %d, want 200", got)
 	}
-	wantMetrics(t, text(r.get("/metrics")), "chat_ready_ratio 0",
-		`chat_instance_state_ratio{state="waiting_for_bus"} 1`)
+	wantMetrics(t, text(r.get("/metrics")), "chat_ready 0",
+		`chat_instance_state{state="waiting_for_bus"} 1`)
 	waittest.Until(t, "the log says what the worker waits for", func() bool {
 		return r.log.contains(`msg="instance not ready yet"`) && r.log.contains("state=waiting_for_bus")
 	})
