@@ -71,9 +71,9 @@
 // An evicted instance that lives finds the eviction in the log, and joins again.
 //
 // Batching. While one message is on its way to the bus, entries collect in the outbox. The next message
-// takes all of them, up to the bus's limit. Where a rate of sends is set, the next message waits until
-// the rate allows it. After the bus was busy there are pauses between messages, which double with each
-// refusal and shrink with each success.
+// takes all of them, up to the bus's limit. Where credits are set, the next message waits until what all
+// instances have sent is covered. Each knows that, since it receives it. After the bus was busy there
+// are pauses between messages, which double with each refusal and shrink with each success.
 //
 // # Limits
 //

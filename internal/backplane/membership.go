@@ -157,7 +157,7 @@ func (p *protocol) watch(now time.Time, r *record, watched, suspected bool) {
 		}
 		return
 	}
-	timeout := max(p.ProbeTimeout, 2*peer.roundTrip, 2*p.outgoing.slowest)
+	timeout := max(p.ProbeTimeout, 2*peer.roundTrip+4*p.outgoing.slowest)
 	if peer.prober != p.instance {
 		// The prober evicts it first, if it can.
 		timeout += p.AnswerTimeout + time.Duration(p.turn(r.Instance))*p.AnswerTimeout

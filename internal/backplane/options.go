@@ -34,10 +34,10 @@ type Limits struct {
 	MaxSnapshot     int // bytes; a longer one is neither sent nor taken; 64 MiB
 	MaxBuffered     int // bytes of log kept while a snapshot is awaited; beyond, it is requested again; 32 MiB
 
-	// SendRate is how many operations a second all instances together ask of the bus when they are
-	// busy. Beyond it batches grow; entries one after the other don't wait. It saves on a bus that
-	// bills and throttles by the operation. 0: as many as the bus takes.
-	SendRate float64
+	// Credits is how many of Service Bus's credits a second all instances together spend on the log.
+	// Beyond it batches grow; entries one after the other don't wait. Snapshots have 70 more, and what
+	// the log leaves. 0: as many as the bus takes.
+	Credits float64
 }
 
 // Timing says when a Node acts. Shorter times find failures sooner, and cost more messages.

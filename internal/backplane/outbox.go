@@ -110,6 +110,11 @@ func (o *outbox) compact() {
 	o.offset = 0
 }
 
+// pending reports whether there is anything to publish.
+func (o *outbox) pending() bool {
+	return o.sent < len(o.entries) || o.resendHead && o.head < o.sent
+}
+
 // batch appends to items the next entries to publish: as many as fit room bytes, or a single one. begin
 // is the index of the first. If it appends none, there is nothing to publish.
 func (o *outbox) batch(items []item, room int) (batch []item, begin int) {

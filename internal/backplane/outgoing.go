@@ -14,6 +14,8 @@ const (
 	maxUnicasts = 64
 	// maxSnapshots bounds the snapshots that wait to be sent, in parts.
 	maxSnapshots = 4
+	// maxSlowest bounds how long a single send, perhaps the last one of an outage, makes the bus count as slow.
+	maxSlowest = 5 * time.Second
 	// maxChunkFailures bounds how often a part of a snapshot is sent again.
 	maxChunkFailures = 10
 )
@@ -100,26 +102,40 @@ func (o *outgoing) dropSnapshots(requester string) {
 // caller sends the message, gives the outcome to published, and asks for the next one then.
 func (p *protocol) nextMessage(now time.Time, items []item) (message, bool) {
 	o := &p.outgoing
-	o.takenAt = now
-	if len(o.unicasts) > 0 && !o.unicastLast {
-		return p.nextUnicast(), true
+	o.takenAt, p.credits.nextAt = now, time.Time{}
+	if !o.unicastLast {
+		if u := p.dueUnicast(now); u != nil {
+			return p.nextUnicast(u), true
+		}
 	}
 	if o.request != nil && o.requestSentAt.IsZero() {
 		o.unicastLast = false
 		return message{envelope: *o.request, request: true}, true
 	}
-	if m, ok := p.nextBatch(items); ok {
+	if m, ok := p.nextBatch(now, items); ok {
 		o.unicastLast = false
 		return m, true
 	}
-	if len(o.unicasts) > 0 {
-		return p.nextUnicast(), true
+	if u := p.dueUnicast(now); u != nil {
+		return p.nextUnicast(u), true
 	}
 	return message{}, false
 }
 
-func (p *protocol) nextBatch(items []item) (message, bool) {
-	if !p.outgoing.open {
+// dueUnicast is the unicast that is sent next: a snapshot comes after all others, when there are credits for it.
+func (p *protocol) dueUnicast(now time.Time) *unicast {
+	all := p.outgoing.unicasts
+	if i := slices.IndexFunc(all, func(u *unicast) bool { return u.snapshot == nil }); i >= 0 {
+		return all[i]
+	}
+	if len(all) > 0 && p.credits.due(now, p.credits.snapshotAt) {
+		return all[0]
+	}
+	return nil
+}
+
+func (p *protocol) nextBatch(now time.Time, items []item) (message, bool) {
+	if !p.outgoing.open || !p.outbox.pending() || !p.credits.due(now, p.credits.batchAt()) {
 		return message{}, false
 	}
 	items, begin := p.outbox.batch(items, p.maxBody-headerRoom)
@@ -138,9 +154,8 @@ func (p *protocol) nextBatch(items []item) (message, bool) {
 	}}, true
 }
 
-func (p *protocol) nextUnicast() message {
+func (p *protocol) nextUnicast(u *unicast) message {
 	p.outgoing.unicastLast = true
-	u := p.outgoing.unicasts[0]
 	if u.envelope.Kind == kindSign {
 		u.envelope.Epoch = p.epochs.current
 		if p.join == nil {
@@ -174,11 +189,14 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 		p.silence.sendsAgainAt = now
 	}
 	if o := &p.outgoing; err == nil {
-		o.slowest = max(now.Sub(o.takenAt), o.slowest*3/4)
+		o.slowest = max(min(now.Sub(o.takenAt), maxSlowest), o.slowest*7/8)
 	}
 	switch o := &p.outgoing; {
 	case m.unicast != nil:
 		o.unicastDone(m, err)
+		if err == nil && m.unicast.snapshot != nil {
+			p.spendOnSnapshot(now, 1)
+		}
 		if m.envelope.Kind == kindSign {
 			p.signs.signSent(now, err)
 		}
@@ -188,6 +206,7 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 			o.requestSentAt = now
 		}
 	default:
+		p.spend(now, topicCost(p.instances()), true)
 		p.counters.Batches++
 		p.counters.BatchBytes += uint64(size)
 		o.lastBatchAt = now

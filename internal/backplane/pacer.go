@@ -3,8 +3,6 @@ package backplane
 import (
 	"errors"
 	"time"
-
-	"chatapp/internal/tokenbucket"
 )
 
 const (
@@ -17,28 +15,13 @@ const (
 	maxRetry = 2 * time.Second
 	// logEvery is how often the program's log mentions a condition that lasts.
 	logEvery = 30 * time.Second
-
-	// sendBurst is how many operations may follow each other at once before Limits.SendRate matters:
-	// single entries, one after the other, never wait.
-	sendBurst = 8
 )
 
 // pacer decides how long to wait after an operation of the bus. Each goroutine that calls the bus has one.
 type pacer struct {
 	interval time.Duration // after busy
 	retry    time.Duration // after another failure
-	bucket   tokenbucket.Bucket
-	origin   time.Time // of the bucket's time; zero: no operation has succeeded yet
-	loggedAt time.Time // when a failure was last logged
-}
-
-// share takes one operation from what is allowed at a rate, in operations a second, and returns how
-// long the next one has to wait. A rate of 0 limits nothing.
-func (c *pacer) share(now time.Time, rate float64) time.Duration {
-	if c.origin.IsZero() {
-		c.origin = now
-	}
-	return c.bucket.Borrow(tokenbucket.NewLimit(rate, sendBurst), now.Sub(c.origin))
+	loggedAt time.Time     // when a failure was last logged
 }
 
 // pause takes the outcome of an operation and returns how long to wait before the next one.
@@ -62,12 +45,7 @@ func (p *protocol) pause(now time.Time, c *pacer, err error) time.Duration {
 	if c.interval = c.interval * 3 / 4; c.interval < minInterval/8 {
 		c.interval = 0
 	}
-	return max(c.interval, c.share(now, p.sendRate()))
-}
-
-// sendRate is this instance's part of Limits.SendRate; 0: no limit.
-func (p *protocol) sendRate() float64 {
-	return p.SendRate / float64(max(len(p.report.status.Members), 1))
+	return c.interval
 }
 
 var errReceiveEnded = errors.New("receive ended without an error")

@@ -5,28 +5,19 @@ import (
 	"time"
 )
 
-func TestPacerSharesTheRate(t *testing.T) {
-	const rate = 10
-	var p pacer
+func TestBudgetCoversWhatWasSpent(t *testing.T) {
+	const rate = 100
+	var b budget
 	now := someTime
-	for i := range sendBurst {
-		if wait := p.share(now, rate); wait != 0 {
-			t.Errorf("operation %d of a burst waits %v, want it to go at once", i, wait)
-		}
+	if wait := b.spend(now, rate, 10); wait != 100*time.Millisecond {
+		t.Errorf("wait = %v after 10 credits, want 100ms", wait)
 	}
-	// Busy: each waits for its share, however many have gone before.
-	for range 100 {
-		wait := p.share(now, rate).Round(time.Millisecond)
-		if wait != time.Second/rate {
-			t.Fatalf("wait = %v, want %v", wait, time.Second/rate)
-		}
-		now = now.Add(wait)
+	now = now.Add(50 * time.Millisecond)
+	if wait := b.spend(now, rate, 10).Round(time.Millisecond); wait != 150*time.Millisecond {
+		t.Errorf("wait = %v, want what is left of the first and the second", wait)
 	}
-	now = now.Add(time.Second/rate + time.Millisecond)
-	if wait := p.share(now, rate); wait != 0 {
-		t.Errorf("wait = %v after a pause as long as a share, want none", wait)
-	}
-	if wait := p.share(now, 0); wait != 0 {
-		t.Errorf("wait = %v without a limit, want none", wait)
+	now = now.Add(time.Hour)
+	if wait := b.spend(now, rate, 1); wait != 10*time.Millisecond {
+		t.Errorf("wait = %v after an hour, want nothing saved or owed from before", wait)
 	}
 }

@@ -30,6 +30,7 @@ type protocol struct {
 	bootstrapping bootstrapping
 	outbox        outbox
 	outgoing      outgoing
+	credits       credits
 	evictions     evictions
 	raising       raising
 	receiving     pacer
@@ -124,6 +125,9 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 		p.older(e)
 	case e.Kind == kindLog:
 		p.counters.Received++
+		if e.From != p.instance {
+			p.spend(now, topicCost(p.instances()), false)
+		}
 		if p.join != nil {
 			p.buffer(now, e, size)
 			return
@@ -180,6 +184,9 @@ func (p *protocol) tick(now time.Time) {
 	p.clockTick(now)
 	p.outboxTick(now)
 	p.updateStatus(now)
+	if !p.credits.nextAt.IsZero() {
+		p.wakeups.sender = true
+	}
 }
 
 // close refuses further entries and appends a leave entry behind those that wait.

@@ -1,41 +1,64 @@
 package backplane_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatapp/internal/backplane/backplanetest"
 )
 
-// Below the rate of sends every entry leaves at once. Above it batches grow, and no entry waits for long.
-func TestSendRateBoundsBatches(t *testing.T) {
+// Below the rate of credits every entry leaves at once. Above it batches grow, no second costs more than
+// the credits, and no entry waits for long.
+func TestCreditsBoundBatches(t *testing.T) {
+	const credits = 900
 	for _, test := range []struct {
-		name    string
-		every   time.Duration
-		entries int
-		most    uint64 // batches
+		instances int
+		every     time.Duration // of each instance's entries
+		latency   time.Duration // at most, of the last entry
 	}{
-		{"quiet", 200 * time.Millisecond, 50, 52},
-		{"busy", time.Millisecond, 10_000, 10*10 + 12},
+		{1, time.Second, time.Millisecond},
+		{1, time.Millisecond, 10 * time.Millisecond},
+		{3, time.Second, time.Millisecond},
+		{3, 3 * time.Millisecond, 50 * time.Millisecond},
+		{6, 10 * time.Millisecond, 350 * time.Millisecond},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d, every %v", test.instances, test.every), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t, 1)
-				c.options.SendRate = 10
-				a := c.start("a")
+				c.options.Credits = credits
+				for i := range test.instances {
+					c.start(fmt.Sprint(i))
+				}
 				c.wantReady(30 * time.Second)
-				before := a.node.Counters()
-				for range test.entries {
-					a.mustSay(t)
-					sleep(test.every)
+				sleep(3 * time.Second)
+				if test.instances > 1 {
+					// Without a delay all see everything at once, and never send at the same moment.
+					c.topic.SetFaults(backplanetest.Faults{
+						PublishTime: 3 * time.Millisecond, DeliverTime: 3 * time.Millisecond,
+					})
+					test.latency += 6 * time.Millisecond
+				}
+				cost := 1 + 3*test.instances
+				for range 5 {
+					before, began := c.topic.Usage(), time.Now()
+					for time.Since(began) < time.Second {
+						for _, i := range c.live() {
+							i.mustSay(t)
+						}
+						sleep(test.every)
+					}
+					if got := (c.topic.Usage().Messages - before.Messages) * cost; got > credits {
+						t.Errorf("a second costs %d credits, want %d at most", got, credits)
+					}
 				}
 				sleep(time.Second)
-				after := a.node.Counters()
-				if status := a.node.Status(); status.Waiting > 0 || status.Latency > 200*time.Millisecond {
-					t.Errorf("%d entries wait, the last one took %v, want none and 200ms at most",
-						status.Waiting, status.Latency)
-				}
-				if n := after.Batches - before.Batches; n > test.most || n == 0 {
-					t.Errorf("%d entries went in %d batches, want no more than %d", test.entries, n, test.most)
+				for _, i := range c.live() {
+					if status := i.node.Status(); status.Waiting > 0 || status.Latency > test.latency {
+						t.Errorf("%d entries wait, the last one took %v, want none and %v at most",
+							status.Waiting, status.Latency, test.latency)
+					}
 				}
 			})
 		})

@@ -11,14 +11,13 @@ func (n *Node) send(ctx context.Context) {
 	for {
 		n.mu.Lock()
 		m, ok := n.protocol.nextMessage(time.Now(), items[:0])
+		nextAt := n.protocol.credits.nextAt
 		n.unlock()
 		if !ok {
-			select {
-			case <-n.wake:
-				continue
-			case <-ctx.Done():
+			if !n.waitToSend(ctx, nextAt) {
 				return
 			}
+			continue
 		}
 		if m.count > 0 {
 			items = m.envelope.Items
@@ -28,6 +27,24 @@ func (n *Node) send(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// waitToSend waits until the sender is woken, or until nextAt if that is set. It reports false if ctx
+// ended first.
+func (n *Node) waitToSend(ctx context.Context, nextAt time.Time) bool {
+	var due <-chan time.Time
+	if !nextAt.IsZero() {
+		timer := time.NewTimer(time.Until(nextAt))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-n.wake:
+	case <-due:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // publish sends a message and returns how long to wait before the next one.

@@ -110,7 +110,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	skipped := &skippedEntries{dir: os.TempDir(), instance: c.bus.Instance(), log: log}
 	options.Observer.Skipped = skipped.save
 	if c.service != nil {
-		options.SendRate = serviceBusRate
+		options.Credits = serviceBusCredits
 		options.Connected = func() bool { return w.engine.Connected() > 0 }
 	}
 	c.node = backplane.New(c.bus, m, options)
@@ -156,10 +156,8 @@ func signedIn(name, subject string) func(*socketio.Socket) chat.Person {
 	}
 }
 
-// serviceBusRate is how many messages a second a busy cluster sends through Service Bus. The Standard tier has 1,000
-// credits a second; a message costs one and three more for each instance, so that three instances use less than half.
-// With three busy instances an entry waits 30 ms longer on average.
-const serviceBusRate = 45
+// serviceBusCredits is how many credits a second a busy cluster spends on its log. The Standard tier has 1,000.
+const serviceBusCredits = 900
 
 // unlimited maps the configuration's 0, which means no limit, to a negative number: to chat, 0 means the default.
 func unlimited[T int | float64 | time.Duration](n T) T {

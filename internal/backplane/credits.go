@@ -1,0 +1,105 @@
+package backplane
+
+import "time"
+
+// Service Bus counts credits: one each for sending, receiving and completing a message, and one for
+// every filter that it evaluates. Each subscription has one filter.
+const (
+	gatherCost = 3 // of a message through the combiner's queue: sent, received and completed
+
+	// snapshotCredits is how many credits a second snapshots may use beside Limits.Credits, and above it
+	// where chat leaves room.
+	snapshotCredits = 70
+)
+
+// topicCost is what a message to all costs: it is sent, and filtered, received and completed by each.
+func topicCost(instances int) float64 { return float64(1 + 3*instances) }
+
+// unicastCost is what a message to some of the instances costs. All filter it.
+func unicastCost(instances, receivers int) float64 { return float64(1 + instances + 2*receivers) }
+
+// budget counts the credits spent under a rate, in credits a second. The caller gives the same rate,
+// which must be positive, to a call and the next one. The zero value has spent nothing.
+type budget struct {
+	spent float64 // and not covered by the rate since
+	at    time.Time
+}
+
+// spend counts credits, and returns the time until the rate has covered all that was spent.
+func (b *budget) spend(now time.Time, rate, credits float64) time.Duration {
+	b.spent = max(0, b.spent-rate*max(0, now.Sub(b.at).Seconds())) + credits
+	b.at = now
+	return time.Duration(b.spent / rate * float64(time.Second))
+}
+
+// credits paces the sends of this instance by what they cost at the present number of instances. Every
+// instance sees all messages of the log. So each knows what all spend, and sends when the sum allows it,
+// or when it has spent less than its part.
+type credits struct {
+	topic     budget // messages to all, of all instances, and what else the log shows
+	own       budget // own messages to all
+	snapshots budget // the same, and the own parts of snapshots
+
+	topicAt    time.Time // when the next batch may be sent, by what all have spent
+	ownAt      time.Time // the same, by what this instance has spent
+	snapshotAt time.Time // when the next part of a snapshot may be
+	nextAt     time.Time // when something that waits now may be sent; zero: nothing waits for that
+}
+
+// instances is how many the cluster has; 1 while that is not known.
+func (p *protocol) instances() int {
+	if p.log == nil {
+		return 1
+	}
+	return max(len(p.log.members()), 1)
+}
+
+// topicRate is how many credits a second all messages to all may cost. It leaves room for the message
+// that each instance may send at the same moment.
+func (p *protocol) topicRate() float64 {
+	n := p.instances()
+	return max(p.Credits-float64(n)*topicCost(n), p.Credits/2)
+}
+
+func (p *protocol) snapshotRate() float64 { return p.Credits + snapshotCredits }
+
+// batchAt is when the next batch may be sent.
+func (c *credits) batchAt() time.Time {
+	if c.ownAt.Before(c.topicAt) {
+		return c.ownAt
+	}
+	return c.topicAt
+}
+
+// spend counts credits that the log shows to be spent, by this instance or another.
+func (p *protocol) spend(now time.Time, credits float64, own bool) {
+	if p.Credits <= 0 {
+		return
+	}
+	c := &p.credits
+	c.topicAt = now.Add(c.topic.spend(now, p.topicRate(), credits))
+	c.snapshotAt = now.Add(c.snapshots.spend(now, p.snapshotRate(), credits))
+	if own {
+		c.ownAt = now.Add(c.own.spend(now, p.topicRate()/float64(p.instances()), credits))
+	}
+}
+
+// spendOnSnapshot counts an own part of a snapshot.
+func (p *protocol) spendOnSnapshot(now time.Time, receivers int) {
+	if p.Credits <= 0 {
+		return
+	}
+	c := &p.credits
+	c.snapshotAt = now.Add(c.snapshots.spend(now, p.snapshotRate(), unicastCost(p.instances(), receivers)))
+}
+
+// due reports whether at has come, and otherwise has the sender ask again then.
+func (c *credits) due(now, at time.Time) bool {
+	if !now.Before(at) {
+		return true
+	}
+	if c.nextAt.IsZero() || at.Before(c.nextAt) {
+		c.nextAt = at
+	}
+	return false
+}
