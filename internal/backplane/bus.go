@@ -83,6 +83,23 @@ type Subscription struct {
 	Unread   int64  // messages that the instance has not received, or has received and not settled
 }
 
+// Gatherer is a Bus that has a queue besides, which one instance at a time reads. There, one instance
+// can gather the batches of all.
+type Gatherer interface {
+	// Gather puts a body into the queue. It returns nil once the queue has it. The queue keeps the order
+	// of an instance's bodies if one call has returned before another began. Errors are like Publish's,
+	// and ErrNoQueue.
+	Gather(ctx context.Context, body []byte) error
+
+	// Combine waits until no other instance reads the queue, calls elected, and then deliver with one
+	// body after another, until ctx ends or it can't go on. deliver calls done, now or later and on any
+	// goroutine, when the body need not be delivered again. Bodies that are not done when Combine returns
+	// are delivered to the next instance that reads the queue, perhaps after a while. Combine calls
+	// neither function after it has returned. It returns ErrNoQueue if there is no queue and none can be
+	// made.
+	Combine(ctx context.Context, elected func(), deliver func(body []byte, done func())) error
+}
+
 // LoneChecker is a Bus that can report that no other instance uses it. The first instance then
 // bootstraps without waiting.
 type LoneChecker interface {
@@ -110,4 +127,7 @@ var (
 	// ErrGap is wrapped by the error of a Receive that lost messages or can't exclude it. Node joins
 	// again by snapshot.
 	ErrGap = errors.New("backplane: messages were lost to this instance")
+
+	// ErrNoQueue is wrapped by the errors of a Gatherer that has no queue.
+	ErrNoQueue = errors.New("backplane: no queue to gather batches in")
 )

@@ -25,9 +25,11 @@ type budget struct {
 	at    time.Time
 }
 
-// spend counts credits, and returns the time until the rate has covered all that was spent.
+// spend counts credits, and returns the time until the rate has covered all that was spent. It forgets
+// what is more than a second's worth: an instance that was silent receives at once what was spent long ago.
 func (b *budget) spend(now time.Time, rate, credits float64) time.Duration {
 	b.spent = max(0, b.spent-rate*max(0, now.Sub(b.at).Seconds())) + credits
+	b.spent = min(b.spent, max(rate, credits))
 	b.at = now
 	return time.Duration(b.spent / rate * float64(time.Second))
 }
@@ -55,9 +57,12 @@ func (p *protocol) instances() int {
 }
 
 // topicRate is how many credits a second all messages to all may cost. It leaves room for the message
-// that each instance may send at the same moment.
+// that each instance may send at the same moment. Where a combiner sends for all, that is one.
 func (p *protocol) topicRate() float64 {
 	n := p.instances()
+	if c := &p.combining; c.elected || c.alive && c.wanted {
+		return max(p.Credits-topicCost(n), p.Credits/2)
+	}
 	return max(p.Credits-float64(n)*topicCost(n), p.Credits/2)
 }
 

@@ -75,6 +75,13 @@
 // instances have sent is covered. Each knows that, since it receives it. After the bus was busy there
 // are pauses between messages, which double with each refusal and shrink with each success.
 //
+// Combining. A message to all costs three credits for every instance. So from seven instances on, where
+// the bus has a queue, an instance puts its batches into the queue, and one instance, the combiner,
+// publishes them in combined messages. The bus elects the combiner: only one instance at a time reads
+// the queue. A combiner publishes first and completes then. What does not come back in time is sent
+// directly, until a combiner is heard again; whatever comes twice is dropped. The queue keeps each
+// instance's order, and an instance that stops to use it sends again what is not back.
+//
 // # Limits
 //
 //   - Entries not yet back, by number and bytes: Append returns ErrFull.
@@ -93,7 +100,7 @@
 //
 //	1  version that the sender writes           uint
 //	2  least version that a reader must know    uint
-//	3  kind: 1 log, 2 snapshot part, 3 missing, 4 sign of life, 5 refusal
+//	3  kind: 1 log, 2 snapshot part, 3 missing, 4 sign of life, 6 combined, 5 refusal
 //	4  sender's name                            text
 //	5  sender's epoch                           uint
 //	6  number of the first item; kind 3: of the first entry missed
@@ -104,6 +111,7 @@
 //	11 part of kind 2: {1: requester's epoch, 2: index, 3: count, 4: bytes}
 //	12 receiver of kinds 2 to 5; none: all
 //	13 refusal of kind 5: {1: requester's epoch, 2: rules that it must know, 3: epoch that it must exceed}
+//	14 parts of kind 6: array of encoded envelopes of kind 1; none: there is a combiner
 //
 // An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque, and 11
 // for one that was accepted in another log. Control entries are of kind 1 heartbeat, 2 join request, 3
@@ -124,9 +132,9 @@
 //
 // protocol decides everything and does nothing else: its inputs take the present time, and its effects
 // are values. Its files import no clock, lock, logger or random source, which a test enforces, so that
-// it can be simulated. Node is its shell: node.go, execute.go, receiver.go, sender.go and evictor.go.
-// Driver steps a Node in package simulation. testdata/join.pml is a model of joining and bootstrapping for
-// the checker spin.
+// it can be simulated. Node is its shell: node.go, execute.go, receiver.go, sender.go, evictor.go and
+// combiner.go. Driver steps a Node in package simulation. testdata/join.pml is a model of joining and
+// bootstrapping for the checker spin.
 //
 // # Concurrency
 //
@@ -136,6 +144,7 @@
 //	receiver   Run           the call of Bus.Receive, decoding    loop's end; Run
 //	sender     Run           the one message under way, encoding  loop's end; Run
 //	manager    Run           calls of Evictor and Lister          loop's end; Run
+//	combiner   Run           the call of Gatherer.Combine         loop's end; Run
 //
 // Node.mu guards the protocol. It is released before effects are executed, so StateMachine and Local
 // may call Append.

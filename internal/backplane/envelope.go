@@ -24,6 +24,8 @@ const (
 	kindMissing = 3 // "your entries from this number on have not come"; unicast
 	kindSign    = 4 // a sign of life; to the member that watches the sender, or to all
 	kindRefusal = 5 // a join request can't be granted; unicast
+
+	kindCombined = 6 // several encoded envelopes of kindLog; to all
 )
 
 // Kinds of entry. An unknown kind, from a newer version, takes its number and log index and does nothing else.
@@ -82,6 +84,9 @@ type envelope struct {
 	Chunk   *chunk    `cbor:"11,keyasint,omitempty"`
 	To      string    `cbor:"12,keyasint,omitempty"` // unicast: the receiver's name, for a bus that doesn't filter
 	Refusal *refusal  `cbor:"13,keyasint,omitempty"`
+	Parts   [][]byte  `cbor:"14,keyasint,omitempty"` // kindCombined; empty to say only that there is a combiner
+
+	parts []*envelope // Parts, decoded
 }
 
 // chunk is one part of a snapshot.
@@ -225,7 +230,28 @@ func decodeEnvelope(body []byte) (e *envelope, err error) {
 	if reason := e.invalid(); reason != "" {
 		return nil, fmt.Errorf("%w: %s", errMalformed, reason)
 	}
+	if e.Kind == kindCombined {
+		return e, e.decodeParts()
+	}
 	return e, nil
+}
+
+func (e *envelope) decodeParts() error {
+	e.parts = make([]*envelope, len(e.Parts))
+	for i, body := range e.Parts {
+		part := new(envelope)
+		if err := envelopeDecoder.Unmarshal(body, part); err != nil {
+			return fmt.Errorf("%w: part: %w", errMalformed, err)
+		}
+		if part.Needs > newestVersion {
+			return fmt.Errorf("part of version %d: %w", part.Version, ErrVersion)
+		}
+		if reason := part.invalid(); reason != "" || part.Kind != kindLog {
+			return fmt.Errorf("%w: part: no batch", errMalformed)
+		}
+		e.parts[i] = part
+	}
+	return nil
 }
 
 func (e *envelope) invalid() string {

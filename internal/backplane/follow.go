@@ -66,6 +66,7 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 		p.counters.Applied++
 	case entryJoined:
 		r.InSync = true
+		p.combining.announce = p.combining.elected
 	case entryLeave:
 		p.leave(at, r)
 	case entryProbe, entryEvict, entryCompare, entryConnected, entryRaise:

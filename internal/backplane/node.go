@@ -39,6 +39,10 @@ type Node struct {
 	lister   Lister        // the bus, if it is one
 	evicting chan struct{} // size 1: there may be something for the evictor
 
+	gatherer  Gatherer      // the bus, if it is one
+	combining chan struct{} // size 1: whether a combiner is wanted may have changed
+	combined  chan struct{} // size 1: there may be room for what the combiner gathers
+
 	// Owned by the loop, which is Run's own goroutine.
 	executing       []effect
 	skippedLoggedAt time.Time
@@ -46,6 +50,8 @@ type Node struct {
 	mu           sync.Mutex // guards what follows; held for moments, never across a call to the outside
 	protocol     *protocol
 	receiveAgain context.CancelFunc // ends the call of Receive that is under way
+
+	stopCombining context.CancelFunc // ends the call of Combine that is under way
 }
 
 // received is what the receiver hands to the loop.
@@ -62,6 +68,7 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 	options.setDefaults(bus.MaxBody())
 	evictor, evicts := bus.(Evictor)
 	lister, lists := bus.(Lister)
+	gatherer, gathers := bus.(Gatherer)
 	return &Node{
 		bus:      bus,
 		state:    state,
@@ -71,6 +78,11 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 		evictor:  evictor,
 		lister:   lister,
 		evicting: make(chan struct{}, 1),
+
+		gatherer:  gatherer,
+		combining: make(chan struct{}, 1),
+		combined:  make(chan struct{}, 1),
+
 		protocol: newProtocol(config{
 			Limits:      options.Limits,
 			Timing:      options.Timing,
@@ -80,9 +92,12 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 			wall:        options.Wall,
 			evicts:      evicts,
 			lists:       lists,
+			gathers:     gathers,
 			observesOwn: options.Observer.OwnEntry != nil,
 		}),
 		receiveAgain: func() {},
+
+		stopCombining: func() {},
 	}
 }
 
@@ -158,6 +173,9 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() { n.send(running) })
 	if n.evictor != nil {
 		group.Go(func() { n.manage(running) })
+	}
+	if n.gatherer != nil {
+		group.Go(func() { n.combine(running) })
 	}
 	return n.loop(ctx)
 }
@@ -260,12 +278,18 @@ func (n *Node) unlock() {
 	p := n.protocol
 	records, due := p.records, p.wakeups
 	p.records, p.wakeups = nil, wakeups{}
+	if due.combiner && !p.combining.wanted {
+		n.stopCombining()
+	}
 	n.mu.Unlock()
 	if due.sender {
 		wake(n.wake)
 	}
 	if due.evictor {
 		wake(n.evicting)
+	}
+	if due.combiner {
+		wake(n.combining)
 	}
 	for _, r := range records {
 		r.write(n.options.Logger)

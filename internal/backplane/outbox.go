@@ -43,6 +43,7 @@ type outbox struct {
 	headSent    time.Time     // when the oldest not yet back was last published; zero: never
 	resendAfter time.Duration // how long after headSent it is published again; 0: not set
 	resendHead  bool          // publish the batch at head once more, although its fate is unknown
+	gathered    bool          // the queue has some of those not yet back: they are not to be overtaken
 	rewound     bool          // all were published again because of a gap, and nothing has come back since
 }
 
@@ -86,7 +87,7 @@ func (o *outbox) accepted(now time.Time) *ownEntry {
 	o.rewound = false
 	o.resendAfter = 0
 	if o.headSent = now; o.sent == o.head {
-		o.headSent = time.Time{}
+		o.headSent, o.gathered = time.Time{}, false
 	}
 	for o.keptBytes > keptBytes {
 		o.keptBytes -= len(o.entries[o.offset].Body) + entryRoom
@@ -142,6 +143,14 @@ func (o *outbox) published(number uint64, count int, now time.Time) {
 	if begin <= o.head && begin+count > o.head {
 		o.headSent = now
 	}
+}
+
+// sendAgain has all entries that are not yet back published again, and returns how many.
+func (o *outbox) sendAgain() int {
+	count := o.sent - o.head
+	o.sent, o.gathered = o.head, false
+	o.headSent = time.Time{}
+	return count
 }
 
 // rewind has all entries that are not yet back published again, and returns how many. It does so once

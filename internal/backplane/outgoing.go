@@ -53,9 +53,12 @@ type unicast struct {
 type message struct {
 	envelope envelope
 	to       string
-	request  bool     // it is the join request
-	unicast  *unicast // what it is a part of; nil: a batch, or the join request
-	count    int      // items, for a batch
+	request  bool       // it is the join request
+	unicast  *unicast   // what it is a part of; nil: a batch, or the join request
+	count    int        // own items, for a batch
+	gather   bool       // it goes into the combiner's queue
+	gathered []gathered // other instances' batches in it
+	term     uint64     // of the combiner
 }
 
 func (o *outgoing) setRequest(e *envelope) {
@@ -135,23 +138,47 @@ func (p *protocol) dueUnicast(now time.Time) *unicast {
 }
 
 func (p *protocol) nextBatch(now time.Time, items []item) (message, bool) {
-	if !p.outgoing.open || !p.outbox.pending() || !p.credits.due(now, p.credits.batchAt()) {
+	c := &p.combining
+	switch {
+	case !p.outgoing.open:
+		return message{}, false
+	case c.elected:
+		return p.nextCombined(now, items)
+	case c.call:
+		c.call = false
+		return message{gather: true, envelope: p.address(unicast{envelope: envelope{Kind: kindSign}}).envelope}, true
+	}
+	gather := c.alive && c.wanted
+	if p.outbox.gathered && !gather {
+		p.sendDirectly()
+	}
+	at := p.credits.batchAt()
+	if gather {
+		at = c.gatherAt
+	}
+	if !p.outbox.pending() || !p.credits.due(now, at) {
 		return message{}, false
 	}
-	items, begin := p.outbox.batch(items, p.maxBody-headerRoom)
+	e, ok := p.ownBatch(items, p.maxBody-2*headerRoom)
+	return message{count: len(e.Items), gather: gather, envelope: e}, ok
+}
+
+// ownBatch makes a batch of the next entries of the outbox, as many as fit room bytes.
+func (p *protocol) ownBatch(items []item, room int) (e envelope, ok bool) {
+	items, begin := p.outbox.batch(items, room)
 	if len(items) == 0 {
-		return message{}, false
+		return envelope{}, false
 	}
 	for i := range items {
 		items[i].Time = p.stamp(p.outbox.entries[begin+i].at)
 	}
 	p.counters.Resent += uint64(max(0, min(len(items), p.outbox.sent-begin)))
-	return message{count: len(items), envelope: envelope{
+	return envelope{
 		Version: p.outgoing.version, Needs: oldestVersion, Kind: kindLog,
 		From: p.instance, Epoch: p.outgoing.epoch,
 		First: p.outbox.first + uint64(begin), Items: items,
 		Cluster: p.log.cluster, Index: p.log.index, Hash: p.log.hash,
-	}}, true
+	}, true
 }
 
 func (p *protocol) nextUnicast(u *unicast) message {
@@ -191,6 +218,9 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 	if o := &p.outgoing; err == nil {
 		o.slowest = max(min(now.Sub(o.takenAt), maxSlowest), o.slowest*7/8)
 	}
+	if m.gather {
+		p.gatherSent(now, err)
+	}
 	switch o := &p.outgoing; {
 	case m.unicast != nil:
 		o.unicastDone(m, err)
@@ -206,9 +236,19 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 			o.requestSentAt = now
 		}
 	default:
-		p.spend(now, topicCost(p.instances()), true)
+		if m.gather {
+			p.outbox.gathered = m.count > 0 || p.outbox.gathered
+		} else {
+			p.spend(now, topicCost(p.instances()), true)
+		}
+		if m.envelope.Kind == kindCombined {
+			p.combining.combined(m)
+		}
 		p.counters.Batches++
 		p.counters.BatchBytes += uint64(size)
+		if m.count == 0 {
+			break
+		}
 		o.lastBatchAt = now
 		p.signs.batchSent(now)
 		if m.envelope.Epoch == o.epoch {

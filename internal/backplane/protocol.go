@@ -30,6 +30,7 @@ type protocol struct {
 	bootstrapping bootstrapping
 	outbox        outbox
 	outgoing      outgoing
+	combining     combining
 	credits       credits
 	evictions     evictions
 	raising       raising
@@ -47,6 +48,7 @@ type config struct {
 	maxBody     int
 	knows       uint64                    // newest version of the state machine's rules that this build knows
 	evicts      bool                      // the bus is an Evictor
+	gathers     bool                      // the bus is a Gatherer
 	lists       bool                      // the bus is a Lister
 	observesOwn bool                      // there is an observer of latencies
 	wall        func(time.Time) time.Time // what this machine\'s clock says at a time; a function of that alone
@@ -61,7 +63,7 @@ type epochs struct {
 }
 
 // wakeups says which goroutine of the shell may have something to do. The shell clears what it has acted upon.
-type wakeups struct{ sender, evictor bool }
+type wakeups struct{ sender, evictor, combiner bool }
 
 func newProtocol(c config) *protocol {
 	return &protocol{
@@ -124,17 +126,13 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 	case e.Version < oldestVersion:
 		p.older(e)
 	case e.Kind == kindLog:
-		p.counters.Received++
-		if e.From != p.instance {
-			p.spend(now, topicCost(p.instances()), false)
-		}
-		if p.join != nil {
-			p.buffer(now, e, size)
-			return
-		}
-		p.follow(now, e)
-		if reason := p.consistency.rejoinReason; reason != "" {
-			p.leaveSync(now, reason)
+		p.receivedTopic(now, e)
+		p.receiveBatch(now, e, size)
+	case e.Kind == kindCombined:
+		p.receivedTopic(now, e)
+		p.combinerHeard(now)
+		for i, part := range e.parts {
+			p.receiveBatch(now, part, len(e.Parts[i]))
 		}
 	case e.Kind == kindSign && e.To == "":
 		p.takeSign(now, e)
@@ -150,6 +148,30 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 	case e.Kind == kindRefusal:
 		p.counters.Received++
 		p.refused(now, e)
+	}
+}
+
+// receivedTopic counts a message of the log.
+func (p *protocol) receivedTopic(now time.Time, e *envelope) {
+	p.counters.Received++
+	if e.From != p.instance {
+		p.spend(now, topicCost(p.instances()), false)
+	}
+}
+
+// receiveBatch takes a batch of the log, alone or as part of a combined message.
+func (p *protocol) receiveBatch(now time.Time, e *envelope, size int) {
+	if e.Version < oldestVersion {
+		p.older(e)
+		return
+	}
+	if p.join != nil {
+		p.buffer(now, e, size)
+		return
+	}
+	p.follow(now, e)
+	if reason := p.consistency.rejoinReason; reason != "" {
+		p.leaveSync(now, reason)
 	}
 }
 
@@ -183,6 +205,7 @@ func (p *protocol) tick(now time.Time) {
 	}
 	p.clockTick(now)
 	p.outboxTick(now)
+	p.combineTick(now)
 	p.updateStatus(now)
 	if !p.credits.nextAt.IsZero() {
 		p.wakeups.sender = true

@@ -19,7 +19,7 @@ func (n *Node) send(ctx context.Context) {
 			}
 			continue
 		}
-		if m.count > 0 {
+		if m.envelope.Items != nil {
 			items = m.envelope.Items
 		}
 		wait := n.publish(ctx, &m)
@@ -53,7 +53,11 @@ func (n *Node) publish(ctx context.Context, m *message) (wait time.Duration) {
 	defer cancel()
 	body, err := m.envelope.encode()
 	size := len(body)
-	if err == nil {
+	switch {
+	case err != nil:
+	case m.gather:
+		err = n.gatherer.Gather(publishing, body)
+	default:
 		err = n.bus.Publish(publishing, Message{To: m.to, Body: body})
 	}
 	if err != nil && ctx.Err() != nil {
@@ -62,6 +66,9 @@ func (n *Node) publish(ctx context.Context, m *message) (wait time.Duration) {
 	n.mu.Lock()
 	wait = n.protocol.published(time.Now(), m, size, err)
 	n.unlock()
+	if err == nil {
+		n.completeGathered(m.gathered)
+	}
 	if observe := n.options.Observer.Batch; err == nil && m.count > 0 && observe != nil {
 		observe(m.count, size)
 	}

@@ -39,16 +39,19 @@ type Topic struct {
 
 	unmanaged bool // members may neither list nor remove subscriptions
 	usage     Usage
+	queue     queue
+	terms     int // times that a member began to read the queue
 }
 
 // Usage counts what a topic has carried.
 type Usage struct {
 	Messages   int // published
 	Deliveries int // of these, put into the members' queues
+	Gathered   int // put into the queue that one member reads
 }
 
 // Operations is what Service Bus bills for it: sending, receiving and completing.
-func (u Usage) Operations() int { return u.Messages + 2*u.Deliveries }
+func (u Usage) Operations() int { return u.Messages + 2*u.Deliveries + 3*u.Gathered }
 
 // Usage returns what the topic has carried so far.
 func (t *Topic) Usage() Usage {
@@ -66,6 +69,7 @@ func NewTopic(seed uint64, maxBody int) *Topic {
 		maxBody: maxBody,
 		random:  rand.New(rand.NewPCG(seed, 1)),
 		members: make(map[string]*Bus),
+		queue:   queue{changed: make(chan struct{})},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -39,12 +40,14 @@ type Bus struct {
 
 	meter   meter
 	sharing sharing
-	closing sync.WaitGroup
+
+	queueReady atomic.Bool // the queue exists
+	closing    sync.WaitGroup
 
 	mu sync.Mutex
 	// mu guards
 	waiting   waiting
-	sendLink  *sendLink
+	sendLinks [targets]*sendLink
 	mayRemain bool // the subscription may exist, so Close deletes it: its creation was not refused
 	closed    bool
 
@@ -162,9 +165,11 @@ func (b *Bus) MaxBody() int { return maxBody }
 // while Open or Receive runs.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
-	if b.sendLink != nil {
-		b.discard(b.sendLink.client)
-		b.sendLink = nil
+	for to, s := range b.sendLinks {
+		if s != nil {
+			b.discard(s.client)
+			b.sendLinks[to] = nil
+		}
 	}
 	b.closed = true // so nothing is discarded from here on
 	mayRemain := b.mayRemain
@@ -194,4 +199,5 @@ var (
 	_ backplane.Evictor     = (*Bus)(nil)
 	_ backplane.Lister      = (*Bus)(nil)
 	_ backplane.LoneChecker = (*Bus)(nil)
+	_ backplane.Gatherer    = (*Bus)(nil)
 )

@@ -22,16 +22,22 @@ type settlement struct {
 	invalid error
 }
 
+// messageSettler is a receiver of the SDK, of a subscription or of a session.
+type messageSettler interface {
+	CompleteMessage(context.Context, *azservicebus.ReceivedMessage, *azservicebus.CompleteMessageOptions) error
+	DeadLetterMessage(context.Context, *azservicebus.ReceivedMessage, *azservicebus.DeadLetterOptions) error
+}
+
 // completer settles messages in the background, in any order.
 type completer struct {
 	bus      *Bus
-	receiver *azservicebus.Receiver
+	receiver messageSettler
 	work     chan settlement // completeBacklog
 	cancel   context.CancelFunc
 	group    sync.WaitGroup
 }
 
-func newCompleter(b *Bus, receiver *azservicebus.Receiver) *completer {
+func newCompleter(b *Bus, receiver messageSettler) *completer {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &completer{bus: b, receiver: receiver, work: make(chan settlement, completeBacklog), cancel: cancel}
 	for range completers {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -66,21 +67,22 @@ func newCostCluster(t *testing.T, instances int, connected bool) *costCluster {
 	c := &costCluster{emulator: emulatortest.Start(t)}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	t.Cleanup(func() {
-		stop()
-		running.Wait()
-	})
 	for i := range instances {
 		o := options(t, c.emulator, fmt.Sprint(i))
 		o.Logger = nil
 		bus, machine := open(t, o), new(costMachine)
 		node := backplane.New(bus, machine, backplane.Options{
-			Limits:    backplane.Limits{Credits: 900},
+			Limits:    backplane.Limits{Credits: 870},
+			Logger:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 			Connected: func() bool { return connected },
 		})
 		running.Go(func() { _ = node.Run(ctx) })
 		c.machines, c.nodes, c.buses = append(c.machines, machine), append(c.nodes, node), append(c.buses, bus)
 	}
+	t.Cleanup(func() { // before the buses are closed
+		stop()
+		running.Wait()
+	})
 	waittest.Until(t, "all instances are ready", func() bool {
 		return !slices.ContainsFunc(c.nodes, func(n *backplane.Node) bool {
 			s := n.Status()

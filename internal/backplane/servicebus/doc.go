@@ -13,11 +13,16 @@
 // another link holds locked. Completion happens in the background, and messages delivered again are
 // dropped.
 //
+// In a large cluster the instances put their batches into a queue that requires sessions. All messages
+// are of one session, so that one instance reads them, in order: the one that holds the session's lock.
+//
 // # Concurrency
 //
 //	goroutine           started by             ends when
 //	fetcher             Receive                Receive returns, which waits for it
 //	completers, a few   Receive                Receive returns, which waits for them
+//	the same two        Combine                Combine returns, which waits for them
+//	renewal of a lock   Combine                Combine returns, which waits for it
 //	closing of clients  a new client or Close  the client is closed, after 5 s at most; Close waits for it
 //
 // There is a client for sending, one for fetching, and one for peeking and settling. A fatal error

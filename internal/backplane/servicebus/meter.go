@@ -7,7 +7,7 @@ type Operations struct {
 	Sends     uint64 // messages sent, in units of 64 KiB as they are billed
 	Receives  uint64 // messages received
 	Completes uint64 // messages completed or dead-lettered
-	Peeks     uint64 // calls that peek
+	Peeks     uint64 // calls that peek, or renew the lock of a session
 	Manages   uint64 // calls of management: 10 credits each where credits are counted
 }
 

@@ -130,12 +130,12 @@ func (b *Bus) checkReceiving(parent context.Context) error {
 func (b *Bus) checkSending(parent context.Context) error {
 	ctx, cancel := context.WithTimeout(parent, manageTimeout)
 	defer cancel()
-	s, err := b.openSendLink()
+	s, err := b.openSendLink(toTopic)
 	if err != nil {
 		return err
 	}
 	if _, err = s.sender.NewMessageBatch(ctx, nil); err != nil { // opens the link, and sends nothing
-		b.dropSendLink(s)
+		b.dropSendLink(toTopic, s)
 	}
 	return err
 }

@@ -26,6 +26,10 @@ type Options struct {
 
 	// Topic is the topic's name; "chat".
 	Topic string
+	// Queue is the name of the queue in which one instance gathers the batches of all; the topic's name and
+	// "-batches". It requires sessions. An instance that may manage creates it. Without it, every
+	// instance sends to the topic.
+	Queue string
 	// Subscription names an existing subscription, for identities that may not create any. Nothing
 	// is created or removed then.
 	Subscription string
@@ -50,6 +54,9 @@ const suffixBytes = 4
 func (o *Options) setDefaults() {
 	if o.Topic == "" {
 		o.Topic = "chat"
+	}
+	if o.Queue == "" {
+		o.Queue = o.Topic + "-batches"
 	}
 	if o.Name == "" {
 		o.Name = "instance"

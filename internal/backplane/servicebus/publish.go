@@ -43,22 +43,46 @@ func (s *sendLink) sent(took time.Duration) {
 // rules read it.
 const addressee = "to"
 
+// target is an entity that messages are sent to.
+type target int
+
+const (
+	toTopic target = iota
+	toQueue
+	targets
+)
+
+func (b *Bus) entity(to target) string {
+	if to == toQueue {
+		return b.options.Queue
+	}
+	return b.options.Topic
+}
+
 // Publish sends a message. After any failure except a busy service the next call opens a new
 // connection: the SDK repairs its own only as part of its retries, whose waits are longer than a
 // growing batch can bear.
 func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	s, err := b.openSendLink()
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
 	message := &azservicebus.Message{Body: m.Body, ApplicationProperties: b.sharing.properties()}
 	if m.To != "" {
 		message.ApplicationProperties[addressee] = m.To
 	}
-	b.meter.sent(len(m.Body))
+	err := b.send(ctx, toTopic, message)
+	if err == nil && m.To == "" {
+		b.sharing.sent()
+	}
+	return err
+}
+
+func (b *Bus) send(ctx context.Context, to target, message *azservicebus.Message) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	s, err := b.openSendLink(to)
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	b.meter.sent(len(message.Body))
 	sending, cancel := s.limit(ctx)
 	defer cancel()
 	began := time.Now()
@@ -66,47 +90,44 @@ func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	switch {
 	case err == nil:
 		s.sent(time.Since(began))
-		if m.To == "" {
-			b.sharing.sent()
-		}
 		return nil
 	case isBusy(err):
 		return fmt.Errorf("publish: %w: %w", backplane.ErrBusy, err)
 	}
-	b.dropSendLink(s)
+	b.dropSendLink(to, s)
 	if ctx.Err() != nil {
 		return fmt.Errorf("publish: %w: %w", ctx.Err(), err)
 	}
 	return fmt.Errorf("publish: %w", err)
 }
 
-func (b *Bus) openSendLink() (*sendLink, error) {
+func (b *Bus) openSendLink(to target) (*sendLink, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, errBusClosed
 	}
-	if b.sendLink != nil {
-		return b.sendLink, nil
+	if s := b.sendLinks[to]; s != nil {
+		return s, nil
 	}
 	client, err := b.newClient()
 	if err != nil {
 		return nil, err
 	}
-	sender, err := client.NewSender(b.options.Topic, nil)
+	sender, err := client.NewSender(b.entity(to), nil)
 	if err != nil {
 		b.discard(client)
 		return nil, err
 	}
-	b.sendLink = &sendLink{client: client, sender: sender}
-	return b.sendLink, nil
+	b.sendLinks[to] = &sendLink{client: client, sender: sender}
+	return b.sendLinks[to], nil
 }
 
-func (b *Bus) dropSendLink(s *sendLink) {
+func (b *Bus) dropSendLink(to target, s *sendLink) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.sendLink == s {
-		b.sendLink = nil
+	if b.sendLinks[to] == s {
+		b.sendLinks[to] = nil
 		b.meter.rebuilds.Add(1)
 		b.discard(s.client)
 	}

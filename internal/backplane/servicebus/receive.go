@@ -111,7 +111,7 @@ func (r *reception) run(parent context.Context) error {
 		return err
 	}
 	fetches := make(chan fetched, fetchAhead)
-	go r.fetch(ctx, fetches)
+	go r.bus.fetch(ctx, r.fetching, fetches)
 	r.completer = newCompleter(r.bus, r.settling)
 	defer func() {
 		cancel()
@@ -133,13 +133,18 @@ func (r *reception) run(parent context.Context) error {
 	return ctx.Err()
 }
 
+// messageReceiver is a receiver of the SDK, of a subscription or of a session.
+type messageReceiver interface {
+	ReceiveMessages(context.Context, int, *azservicebus.ReceiveMessagesOptions) ([]*azservicebus.ReceivedMessage, error)
+}
+
 // fetch only calls the SDK.
-func (r *reception) fetch(ctx context.Context, fetches chan<- fetched) {
+func (b *Bus) fetch(ctx context.Context, from messageReceiver, fetches chan<- fetched) {
 	defer close(fetches)
 	atOnce := &azservicebus.ReceiveMessagesOptions{TimeAfterFirstMessage: time.Nanosecond}
 	for {
-		messages, err := r.fetching.ReceiveMessages(ctx, fetchSize, atOnce)
-		r.bus.meter.receives.Add(uint64(len(messages)))
+		messages, err := from.ReceiveMessages(ctx, fetchSize, atOnce)
+		b.meter.receives.Add(uint64(len(messages)))
 		select {
 		case fetches <- fetched{messages, err}:
 		case <-ctx.Done():
