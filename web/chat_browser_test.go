@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -89,9 +90,41 @@ func TestNicknameIsRefusedAndChanged(t *testing.T) {
 		`document.querySelector('#people .name').textContent === 'Ben' && document.querySelector('#naming').hidden`)
 	ben.run(`document.querySelector('.settings').open = true`)
 	ben.click("#leave")
+	ben.click("#leave-confirm")
 	ann.wait("Ann sees that Ben left the chat",
 		`[...document.querySelectorAll('.notice bdi')].at(-1)?.textContent === 'Ben disconnected'`)
 	ben.wait("the dialog is open", `!document.querySelector('#naming').hidden`)
+}
+
+// TestNextPersonFindsNothing leaves the chat with unsent messages and drafts, and enters it under another name.
+func TestNextPersonFindsNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	w := openWindow(t, s.url(0), windowOptions{})
+	w.enter("Ann")
+	s.proxies[0].cut()
+	w.wait("the connection is lost", `document.querySelector('#pulse').dataset.phase === 'waiting'`)
+	w.send("a secret of Ann's")
+	w.write("a draft of Ann's")
+	w.run(`document.querySelector('.settings').open = true`)
+	w.click("#leave")
+	w.wait("the page asks first", `document.activeElement.id === 'leave-confirm'`)
+	w.press("Escape")
+	w.wait("the draft is still there", `document.querySelector('#message').value === "a draft of Ann's"`)
+	w.click("#leave")
+	w.click("#leave-confirm")
+	s.proxies[0].reopen(t)
+	w.run(`dispatchEvent(new Event('online'))`)
+	w.wait("the dialog proposes no name", `document.activeElement.id === 'nick' && document.activeElement.value === ''`)
+	w.enter("Eve")
+	w.send("first of Eve's")
+	w.waitForMessage("me", "first of Eve's")
+	if got := w.texts(); len(got) != 1 {
+		t.Errorf("the next person sees %q, want only what they wrote", got)
+	}
+	if kept := eval[string](w, `JSON.stringify({...sessionStorage, ...localStorage})`); strings.Contains(kept, "Ann") {
+		t.Errorf("the browser keeps %s of the person who left", kept)
+	}
 }
 
 func TestRoomsHaveAddressesAndUnreadCounts(t *testing.T) {

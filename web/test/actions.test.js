@@ -5,7 +5,7 @@ import { createActions } from '../page/js/actions.js'
 import { createOutbox } from '../page/js/outbox.js'
 import { roomNamed } from '../page/js/rooms.js'
 import { state } from '../page/js/state.js'
-import { tab } from '../page/js/storage.js'
+import { browser, tab } from '../page/js/storage.js'
 
 let actions
 let connection
@@ -183,6 +183,40 @@ test('leaving the chat asks for a name again', async () => {
   assert.deepEqual([...state.rooms.keys()], ['lobby'])
   assert.ok(state.nicknameDialog.open)
   assert.deepEqual([tab.read('token', 'none'), tab.read('rooms', 'none')], ['none', 'none'])
+})
+
+test('the next person finds nothing of the one who left', async () => {
+  await enter()
+  state.room = 'lobby'
+  actions.sendMessage('sent by Ann')
+  actions.sendMessage('not sent by Ann')
+  state.link.phase = 'waiting'
+  tab.write('drafts', { lobby: 'a draft' })
+  browser.write('nickname', 'Ann')
+  roomNamed('lobby').lines = [{ kind: 'message', id: '1', n: 0, time: 1, from: 'Ann', text: 'hi', own: true }]
+  const underWay = connection.last('user message')
+  actions.leaveChat()
+  assert.deepEqual(state.outbox, [])
+  for (const key of ['outbox', 'cids', 'drafts', 'rooms']) assert.equal(tab.read(key, 'none'), 'none', key)
+  assert.equal(browser.read('nickname', 'none'), 'none')
+  assert.ok(!roomNamed('lobby').lines[0].own)
+
+  state.link.phase = 'online'
+  await enter('Ben')
+  await underWay.answer({ ok: true, id: '2', time: 2 }) // of Ann's message
+  assert.equal(connection.of('user message').length, 1)
+  assert.deepEqual(roomNamed('lobby').lines.map(({ text }) => text), ['hi'])
+  assert.deepEqual([state.me.name, tab.read('requested-name')], ['Ben', 'Ben'])
+})
+
+test('a claim that is answered after leaving does not enter the chat', async () => {
+  actions.claimName('Ann')
+  actions.leaveChat()
+  await connection.last('nickname').answer(false, { ok: true, name: 'Ann', token: 't', rooms: ['lobby'] })
+  assert.deepEqual(state.me, { name: '', requestedName: '', token: undefined })
+  connection.emitted = []
+  actions.handleNamed('Ann', ['lobby']) // the session that the token had resumed
+  assert.deepEqual([state.me.name, connection.emitted], ['', [['leave']]])
 })
 
 test('older lines are asked for before the first one, once at a time', async () => {

@@ -8,6 +8,8 @@ function memoryStorage() {
     getItem: (key) => items.get(key) ?? null,
     setItem: (key, value) => { items.set(key, String(value)) },
     removeItem: (key) => { items.delete(key) },
+    key: (i) => [...items.keys()][i] ?? null,
+    get length() { return items.size },
   }
 }
 

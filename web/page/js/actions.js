@@ -3,7 +3,8 @@
 import { state, changed, lobby } from './state.js'
 import { tab, browser } from './storage.js'
 import { temporaryRefusals, retryPause } from './outbox.js'
-import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread, firstID } from './rooms.js'
+import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread, disownRooms, firstID } from './rooms.js'
+import { endIdentity, onIdentityEnd } from './identity.js'
 
 /** @import { Connection } from './connection.js' */
 /** @import { Outbox } from './outbox.js' */
@@ -29,6 +30,12 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   const typingSentAt = new Map() // by room, as Date.now() counts
   let claiming = false // a nickname, whose answer has not come
 
+  onIdentityEnd(() => {
+    typingSentAt.clear()
+    claiming = false
+    disownRooms()
+  })
+
   /**
    * Asks the server for a nickname: to enter the chat, or to be renamed.
    *
@@ -48,6 +55,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
       const answer = me.name ? connection.call('rename', requested) : connection.call('nickname', requested, options)
       /** @type {any[]} */
       const [taken, detail] = await answer
+      if (me !== state.me) return
       claiming = false
       if (taken) refuseName(detail ?? { code: 'name_taken' })
       else {
@@ -55,6 +63,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
         handleNamed(detail?.name ?? requested, detail?.rooms, detail?.token)
       }
     } catch {
+      if (me !== state.me) return
       claiming = false
       changed('nickname') // the dialog stays busy: the next `session` makes the claim
     }
@@ -87,6 +96,10 @@ export function createActions({ connection, outbox, toLine, navigation }) {
    */
   function handleNamed(name, rooms, token) {
     const { me, nicknameDialog } = state
+    if (!me.requestedName && !me.token && !token) {
+      connection.emit('leave') // the server resumes a user who has left meanwhile
+      return
+    }
     const isNew = me.name !== name
     const renameTo = nicknameDialog.renaming && nicknameDialog.busy ? me.requestedName : ''
     me.name = me.requestedName = name
@@ -138,8 +151,10 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   async function joinRoom(name) {
     let room = roomNamed(name)
     if (!state.me.name || room.joining) return
+    const { me } = state
     room.joining = true
     const answer = await request('join', name)
+    if (me !== state.me) return
     room.joining = false
     if (!answer && state.link.phase !== 'online') return // the next `session` joins
     if (!answer?.ok) {
@@ -193,15 +208,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
 
   function leaveChat() {
     connection.emit('leave')
-    state.me = { name: '', requestedName: '', token: undefined }
-    tab.write('requested-name', undefined)
-    tab.write('token', undefined)
-    tab.write('rooms', undefined)
-    for (const name of [...state.rooms.keys()]) forgetRoom(name)
-    roomNamed(lobby).joined = false
-    state.nicknameDialog = { open: true, renaming: false, busy: false, refusal: null }
+    endIdentity()
     navigation.go(lobby)
-    changed('me', 'nickname', 'rooms', 'room', 'lines')
   }
 
   function saveRooms() {
@@ -252,18 +260,21 @@ export function createActions({ connection, outbox, toLine, navigation }) {
 
   /**
    * Sends an event and returns the first argument of its answer. Repeats it while the refusal is
-   * temporary. Returns undefined if the connection is lost: the next `session` brings what is
-   * missing.
+   * temporary. Returns undefined if the connection is lost, because the next `session` brings what
+   * is missing, and if the user has left meanwhile.
    *
    * @param {string} event
    * @param {unknown[]} args
    */
   async function request(event, ...args) {
+    const { me } = state
     try {
       for (;;) {
         const [answer] = await connection.call(event, ...args)
+        if (me !== state.me) return undefined
         if (!temporaryRefusals.has(answer?.code)) return answer
         await new Promise((resolve) => setTimeout(resolve, answer.wait ?? retryPause))
+        if (me !== state.me) return undefined
       }
     } catch {
       return undefined

@@ -25,6 +25,7 @@ export default {
   notifyMissing: 'This browser has no notifications here.',
   rename: 'Change nickname',
   leaveChat: 'Leave the chat',
+  leaveWhy: 'Your name becomes free. What you have written and not sent is thrown away.',
   copyLink: 'Copy the link to this room',
   copied: 'Link copied',
   leaveRoom: 'Leave this room',

@@ -25,6 +25,7 @@ export default {
   notifyMissing: '이 브라우저에서는 알림을 쓸 수 없습니다.',
   rename: '애칭 바꾸기',
   leaveChat: '채팅 나가기',
+  leaveWhy: '이 애칭을 다른 사람이 쓸 수 있게 됩니다. 쓰고 보내지 않은 글은 지워집니다.',
   copyLink: '이 대화방 링크 복사',
   copied: '링크를 복사했습니다',
   leaveRoom: '이 대화방 나가기',

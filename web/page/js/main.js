@@ -13,6 +13,7 @@ import { createBanner } from './view/banner.js'
 import { createComposer } from './view/composer.js'
 import { createConversation } from './view/conversation.js'
 import { createDiagnostics } from './view/diagnostics.js'
+import { createLeave } from './view/leave.js'
 import { createNicknameDialog } from './view/nickname-dialog.js'
 import { createNotifications } from './view/notifications.js'
 import { createRoomHeader } from './view/room-header.js'
@@ -94,8 +95,11 @@ const nicknameDialog = createNicknameDialog({
 createSettings({
   languageButtons: document.querySelectorAll('button[data-language]'), languages: byId('language', HTMLSelectElement),
   theme: byId('theme', HTMLSelectElement), notify: byId('notify', HTMLInputElement),
-  note: byId('notify-note', HTMLElement), rename: byId('rename', HTMLElement), leave: byId('leave', HTMLElement),
-  nicknameDialog, actions,
+  note: byId('notify-note', HTMLElement), rename: byId('rename', HTMLElement), nicknameDialog,
+})
+createLeave({
+  leave: byId('leave', HTMLElement), question: byId('leave-question', HTMLElement),
+  confirm: byId('leave-confirm', HTMLElement), cancel: byId('leave-cancel', HTMLElement), actions,
 })
 const sidebar = createSidebar({
   side: byId('side', HTMLElement), rooms: roomList, people: byId('people', HTMLElement),

@@ -6,6 +6,7 @@ import { state, changed } from './state.js'
 import { tab } from './storage.js'
 import { addLine, roomNamed } from './rooms.js'
 import { recordSent } from './timings.js'
+import { onIdentityEnd } from './identity.js'
 
 /** @import { Refusal } from './state.js' */
 /** @import { Timing } from './timings.js' */
@@ -54,6 +55,13 @@ export function createOutbox(connection) {
   const stored = tab.read('outbox', /** @type {OutboxEntry[]} */ ([]))
   state.outbox = stored.map((entry) => (entry.status === 'failed' ? entry : { ...entry, status: 'waiting', until: 0 }))
 
+  onIdentityEnd(() => {
+    clearTimeout(timer)
+    busyRooms.clear()
+    ownIds.clear()
+    state.outbox = []
+  })
+
   function save() {
     tab.write('outbox', state.outbox)
     changed('outbox')
@@ -94,6 +102,7 @@ export function createOutbox(connection) {
   /** @param {OutboxEntry} entry */
   async function send(entry) {
     const { room } = entry
+    const { me } = state
     busyRooms.add(room)
     entry.status = 'sending'
     const started = performance.now()
@@ -101,10 +110,12 @@ export function createOutbox(connection) {
     changed('outbox')
     try {
       const [answer] = await connection.call('user message', entry.text, { room, cid: entry.cid })
+      if (me !== state.me) return
       busyRooms.delete(room)
       if (answer?.ok) confirm(entry, answer, recordSent(answer, startedAt, performance.now() - started))
       else refuse(entry, answer ?? { code: 'unknown' })
     } catch {
+      if (me !== state.me) return
       busyRooms.delete(room)
       entry.status = 'waiting' // the next connection sends it again
       changed('outbox')

@@ -155,6 +155,21 @@ export function withdrawAll() {
   for (const room of state.rooms.values()) for (const key of room.provisional.keys()) withdraw(room, key)
 }
 
+/**
+ * Forgets what the rooms hold of the user: membership, the rooms that were visited, and which lines
+ * are the user's own.
+ */
+export function disownRooms() {
+  for (const name of [...state.rooms.keys()]) forgetRoom(name)
+  for (const room of state.rooms.values()) {
+    Object.assign(room, { joined: false, joining: false, refusal: null, unread: 0 })
+    room.typing.clear()
+    room.provisional.clear()
+    room.lines = room.lines.map((line) => ({ ...line, own: undefined, timing: undefined }))
+    renumber(room)
+  }
+}
+
 /** @param {Line} line */
 const idsOf = (line) => line.ids ?? (line.id ? [line.id] : [])
 

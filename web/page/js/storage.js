@@ -38,6 +38,16 @@ function area(name) {
         // The page works without storage.
       }
     },
+    /** Removes every value of the page from the area. */
+    clear() {
+      try {
+        const storage = globalThis[name]
+        const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? '')
+        for (const key of keys) if (key.startsWith(prefix)) storage.removeItem(key)
+      } catch {
+        // There is none.
+      }
+    },
   }
 }
 

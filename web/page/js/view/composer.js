@@ -3,6 +3,7 @@
 import { setText } from '../dom.js'
 import { state, watch } from '../state.js'
 import { tab } from '../storage.js'
+import { onIdentityEnd } from '../identity.js'
 import { t } from '../i18n.js'
 import { graphemes } from '../text.js'
 
@@ -31,6 +32,13 @@ export function createComposer({ form, field, label, counter, button, actions })
   let newLine = false // whether Enter was pressed to begin a line
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let saving
+
+  onIdentityEnd(() => {
+    clearTimeout(saving)
+    for (const name of Object.keys(drafts)) delete drafts[name]
+    field.value = ''
+    grow()
+  })
 
   function draw() {
     if (room !== state.room) {

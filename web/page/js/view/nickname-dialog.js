@@ -3,6 +3,7 @@
 import { setText } from '../dom.js'
 import { state, watch, changed } from '../state.js'
 import { browser } from '../storage.js'
+import { onIdentityEnd } from '../identity.js'
 import { t, explain } from '../i18n.js'
 
 /** @import { Actions } from '../actions.js' */
@@ -68,6 +69,7 @@ export function createNicknameDialog(options) {
     changed('nickname')
   }
 
+  onIdentityEnd(() => { field.value = '' })
   form.addEventListener('submit', submit)
   field.addEventListener('keydown', (event) => {
     // An Enter that ends a composition belongs to the input method; some browsers report it only by

@@ -5,8 +5,6 @@ import { state, watch, changed } from '../state.js'
 import { browser } from '../storage.js'
 import { t, language, setLanguage } from '../i18n.js'
 
-/** @import { Actions } from '../actions.js' */
-
 /**
  * @param {object} options
  * @param {NodeListOf<HTMLButtonElement>} options.languageButtons
@@ -15,9 +13,7 @@ import { t, language, setLanguage } from '../i18n.js'
  * @param {HTMLInputElement} options.notify
  * @param {HTMLElement} options.note
  * @param {HTMLElement} options.rename
- * @param {HTMLElement} options.leave
  * @param {{ openForRename: () => void }} options.nicknameDialog
- * @param {Pick<Actions, 'leaveChat'>} options.actions
  */
 export function createSettings(options) {
   const { languageButtons, languages, theme, notify, note } = options
@@ -59,7 +55,6 @@ export function createSettings(options) {
     changed('settings')
   })
   options.rename.addEventListener('click', options.nicknameDialog.openForRename)
-  options.leave.addEventListener('click', options.actions.leaveChat)
   watch(['settings'], draw)
 }
 

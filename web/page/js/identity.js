@@ -1,0 +1,33 @@
+// The identity of the page's user: a name, the token that resumes it, and everything the user wrote
+// or read under it. The tab's storage holds nothing else. Each module that keeps something of an
+// identity registers here how to forget it, so that one call ends all of it.
+//
+// state.me is one object for as long as the identity lasts. What waits for the server compares it
+// before and after, and drops an answer to somebody who has left.
+
+import { state, changed } from './state.js'
+import { browser, tab } from './storage.js'
+
+/** @type {Set<() => void>} */
+const parts = new Set()
+
+/**
+ * Registers a function that forgets what a module keeps of an identity.
+ *
+ * @param {() => void} forget
+ */
+export function onIdentityEnd(forget) {
+  parts.add(forget)
+}
+
+/** Ends the identity. The next person at this computer finds nothing of it. */
+export function endIdentity() {
+  state.me = { name: '', requestedName: '', token: undefined }
+  state.offset = ''
+  state.timings = []
+  for (const forget of parts) forget()
+  tab.clear()
+  browser.write('nickname', undefined)
+  state.nicknameDialog = { open: true, renaming: false, busy: false, refusal: null }
+  changed('me', 'nickname', 'rooms', 'room', 'lines', 'outbox', 'people', 'typing', 'timings')
+}
