@@ -68,12 +68,8 @@ func (f *faults) inflict(k *fault, h *host) {
 		return
 	}
 	f.world.tell("fault", "%s begins, of %s", k.name, h.name)
-	lasts := time.Duration(0)
-	if f.world.chance(0.5) {
-		lasts = f.world.upTo(3 * time.Second)
-	} else {
-		lasts = f.world.upTo(20 * time.Second)
-	}
+	longest := []time.Duration{3 * time.Second, 3 * time.Second, 20 * time.Second, 20 * time.Second, time.Minute}
+	lasts := f.world.upTo(longest[f.world.random.IntN(len(longest))])
 	f.world.after(lasts, func() {
 		if !f.over {
 			f.world.tell("fault", "%s ends, of %s", k.name, h.name)

@@ -36,7 +36,8 @@ func newInstance(h *host) *instance {
 	i.receiver.instance = i
 	i.receiver.subscription = h.world.topic.subscribe(h.name)
 	logger := slog.New(&logHandler{world: h.world, who: h.name})
-	i.chat = chat.New(chat.Options{MessageRate: -1, Logger: logger, Bounds: chat.Bounds{RoomLines: 1 << 20}})
+	i.chat = chat.New(chat.Options{MessageRate: -1, NameHold: h.world.hold, Logger: logger,
+		Bounds: chat.Bounds{RoomLines: 1 << 20}})
 	i.sockets = socketio.NewServer(socketio.Options{Recovery: i.chat.Recovery()})
 	i.engine = engineio.NewServer(i.sockets, engineio.Options{})
 	m := machine{i}

@@ -201,7 +201,7 @@ func (u *user) ask(r request, args string) {
 func (u *user) claim() {
 	u.names++
 	name := fmt.Sprintf("u%d-%d", u.number, u.names)
-	if u.world.chance(0.2) {
+	if u.world.chance(0.3) {
 		name = fmt.Sprint("anybody ", u.world.random.IntN(3))
 	}
 	u.held[name] = true

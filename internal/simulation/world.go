@@ -29,6 +29,7 @@ type world struct {
 	judge  judge
 	story  *story // nil: nobody will read it
 	trace  trace
+	hold   time.Duration     // how long users that are away keep their nicknames
 	parsed map[*byte]*packet // of messages that several users have received
 }
 
@@ -50,6 +51,7 @@ func Run(seed uint64, tell bool) Result {
 	if tell {
 		w.story = &story{world: w}
 	}
+	w.hold = 3*time.Second + w.upTo(27*time.Second)
 	w.topic = newTopic(w)
 	w.topic.forbids = w.chance(0.1)
 	w.judge.world = w
