@@ -73,6 +73,10 @@
 //	go test ./internal/simulation -run TestSeeds -from 1000 -seeds 500
 //	go test ./internal/simulation -run TestSeeds -seed 1017 -v
 //
+// A run that takes hours notes every hundred seeds where it is, and goes on from there when it is started again:
+//
+//	go test ./internal/simulation -run TestSeeds -seeds 1000000 -progress /tmp/seeds -timeout 0
+//
 // # Running the fuzz targets and the long runs
 //
 // Every decoder of foreign bytes has a fuzz target. One target at a time runs for as long as -fuzztime says; a failing

@@ -132,6 +132,18 @@ func (f *faults) replace(h *host, rules uint64) (end func()) {
 	return h.boot
 }
 
+// wrongClock returns how much a clock is ahead that is wrong: some seconds or a day.
+func wrongClock(w *world) time.Duration {
+	wrong := w.upTo(20 * time.Second)
+	if w.chance(0.5) {
+		wrong = 24 * time.Hour
+	}
+	if w.chance(0.5) {
+		wrong = -wrong
+	}
+	return wrong
+}
+
 var kinds = []fault{
 	{"slow topic", 3, func(f *faults, _ *host) func() {
 		w := &f.world.topic.weather
@@ -225,6 +237,10 @@ var kinds = []fault{
 	}},
 	{"upgrade", 2, func(f *faults, h *host) func() { return f.replace(h, newRules) }},
 	{"roll-back", 1, func(f *faults, h *host) func() { return f.replace(h, oldRules) }},
+	{"wrong clock", 2, func(f *faults, h *host) func() {
+		h.clock = wrongClock(f.world)
+		return func() { h.clock = 0 }
+	}},
 	{"poison", 1, func(_ *faults, h *host) func() {
 		if h.instance == nil {
 			return nil

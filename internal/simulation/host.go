@@ -17,7 +17,8 @@ type host struct {
 	deferred []func() // what comes to a paused instance
 	hanging  []func() // calls of the bus that wait for the connection
 	lives    int
-	build    build // of the next instance
+	build    build         // of the next instance
+	clock    time.Duration // how much the clock of the machine is ahead
 }
 
 // publishTimeout is how long a node waits for the bus to take a message.

@@ -44,6 +44,7 @@ func newInstance(h *host) *instance {
 	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger,
 		Rules:     h.build.rules,
 		Timing:    timing,
+		Wall:      func(now time.Time) time.Time { return now.Add(h.clock) },
 		Observer:  backplane.Observer{Skipped: i.skipped},
 		Connected: func() bool { return i.engine.Connected() > 0 }}, i.receiver.receiveAgain)
 	node := i.driver.Node()

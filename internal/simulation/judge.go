@@ -44,6 +44,7 @@ const (
 	Display     Kind = "display"     // what a user sees differs from the log
 	Roster      Kind = "roster"      // a list of people differs from the state
 	Name        Kind = "name"        // a user is called otherwise by the state
+	WrongTime   Kind = "wrong time"  // of a line: some machine's clock was believed
 )
 
 // knownDefects are the anomalies that the program is known to have, until it is repaired. There are none at present.
@@ -128,6 +129,7 @@ func (j *judge) judge() {
 		return
 	}
 	j.judgeMessages(first)
+	j.judgeTime(first)
 	for _, u := range j.world.users {
 		j.judgeUser(u, first)
 	}
@@ -141,6 +143,21 @@ func linesOf(s *state.State, room string) []state.Line {
 	lines, _ := r.Last(math.MaxInt, 0)
 	return lines
 }
+
+// judgeTime wants the time of every line to be one at which the cluster has lived, give or take ten seconds.
+func (j *judge) judgeTime(s *state.State) {
+	now := time.Now()
+	begin := now.Add(-j.world.now())
+	for _, l := range linesOf(s, lobby) {
+		at := time.UnixMilli(l.Time)
+		if at.Before(begin.Add(-maxSkew)) || at.After(now.Add(maxSkew)) {
+			j.anomaly(WrongTime, "line %v has the time %v, which is %v from now", l.Position(), at, at.Sub(now))
+		}
+	}
+}
+
+// maxSkew is how far the time of a line may be off.
+const maxSkew = 10 * time.Second
 
 // judgeMessages wants every acknowledged message once, and none twice.
 func (j *judge) judgeMessages(s *state.State) {

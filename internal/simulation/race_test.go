@@ -2,4 +2,4 @@
 
 package simulation_test
 
-const defaultSeeds = 10
+const defaultSeeds = 6

@@ -1,9 +1,15 @@
 package simulation_test
 
 import (
+	"errors"
 	"flag"
+	"fmt"
+	"io/fs"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
@@ -16,6 +22,8 @@ var (
 	seeds   = flag.Uint64("seeds", defaultSeeds, "how many seeds to run")
 	from    = flag.Uint64("from", 1, "the first seed to run")
 	first   = flag.Bool("first", false, "stop at the first seed that fails")
+
+	progress = flag.String("progress", "", "file of the next seed to run, which a run that was ended goes on with")
 )
 
 // run lives the life of a seed.
@@ -39,9 +47,11 @@ func TestSeeds(t *testing.T) {
 		}
 		return
 	}
-	messages, known := 0, make(map[string]int)
-	for seed := *from; seed < *from+*seeds; seed++ {
+	messages, ran, known := 0, 0, make(map[string]int)
+	for seed := resume(t); seed < *from+*seeds; seed++ {
 		r := run(t, seed, false)
+		ran++
+		save(t, seed+1, len(r.Anomalies) > 0)
 		messages += r.Messages
 		for name := range r.Known {
 			known[name]++
@@ -58,10 +68,46 @@ func TestSeeds(t *testing.T) {
 		}
 	}
 	t.Logf("%d messages acknowledged; seeds with known defects: %v", messages, known)
-	if messages < 300*int(*seeds) {
-		t.Errorf("only %d messages were acknowledged in %d seeds", messages, *seeds)
+	if messages < 300*ran {
+		t.Errorf("only %d messages were acknowledged in %d seeds", messages, ran)
 	}
 }
+
+// resume returns the first seed to run: the one that the file of progress names, or the one of the flag.
+func resume(t *testing.T) uint64 {
+	if *progress == "" {
+		return *from
+	}
+	text, err := os.ReadFile(*progress)
+	if errors.Is(err, fs.ErrNotExist) {
+		return *from
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	next, err := strconv.ParseUint(first, 10, 64)
+	if err != nil {
+		t.Fatalf("%s does not begin with a seed: %v", *progress, err)
+	}
+	return max(next, *from)
+}
+
+// save writes which seed comes next, and behind it those that have failed. It does so once a hundred seeds.
+func save(t *testing.T, next uint64, failed bool) {
+	if failed {
+		failedSeeds = append(failedSeeds, next-1)
+	}
+	if *progress == "" || next%100 != 0 && next != *from+*seeds {
+		return
+	}
+	text := fmt.Sprintf("%d is the next seed; failed since the start: %v\n", next, failedSeeds)
+	if err := os.WriteFile(*progress, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var failedSeeds []uint64 // in this process
 
 func TestSeedDecidesEverything(t *testing.T) {
 	for seed := uint64(1); seed <= 3; seed++ {

@@ -58,6 +58,9 @@ func Run(seed uint64, tell bool) Result {
 	w.faults.world = w
 	for i := range 3 + w.random.IntN(3) {
 		h := newHost(w, string(rune('a'+i)))
+		if w.chance(0.1) {
+			h.clock = wrongClock(w)
+		}
 		w.hosts = append(w.hosts, h)
 		w.after(w.upTo(3*time.Second), h.boot)
 	}
