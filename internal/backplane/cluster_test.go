@@ -49,13 +49,18 @@ func newCluster(t *testing.T, seed uint64, names ...string) *cluster {
 
 // start runs another instance.
 func (c *cluster) start(name string) *instance {
+	return c.startWith(name, func(m *fakeMachine) backplane.StateMachine { return m })
+}
+
+// startWith runs another instance with a state machine that is made of its fakeMachine.
+func (c *cluster) startWith(name string, machine func(*fakeMachine) backplane.StateMachine) *instance {
 	i := &instance{name: name, machine: newFakeMachine(name), bus: c.topic.Join(name), done: make(chan error, 1)}
 	options := c.options
 	options.Local = i.machine
 	if options.Logger != nil {
 		options.Logger = options.Logger.With("at", name)
 	}
-	i.node = backplane.New(i.bus, i.machine, options)
+	i.node = backplane.New(i.bus, machine(i.machine), options)
 	ctx, stop := context.WithCancel(context.Background())
 	i.stop = stop
 	go func() { i.done <- i.node.Run(ctx) }()

@@ -1,6 +1,9 @@
 package backplane
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 // rejoining returns a protocol whose join request has come back.
 func rejoining() *protocol {
@@ -55,5 +58,48 @@ func TestSnapshotAboveTheLimitIsNotSent(t *testing.T) {
 	p.snapshotTaken(&snapshotRequest{requester: "a", epoch: 20}, make([]byte, 1000), nil)
 	if len(p.outgoing.unicasts) != 1 {
 		t.Errorf("%d unicasts, want the snapshot", len(p.outgoing.unicasts))
+	}
+}
+
+// An instance must not get in sync beside members of another version, whose log it can't follow.
+func TestJoiningEndsBesideAnotherVersion(t *testing.T) {
+	request := func(version uint, c *control) *envelope {
+		return &envelope{Version: version, Kind: kindLog, From: "a", Epoch: 20, First: 1,
+			Items: []item{{Kind: entryJoinRequest, Body: c.encode()}}}
+	}
+	for _, test := range []struct {
+		name   string
+		inSync bool
+		given  *envelope
+		ends   bool
+	}{
+		{"a member of version 1", false, &envelope{Version: 1, Kind: kindLog, From: "a", Epoch: 10, First: 2, Index: 7,
+			Items: []item{{Kind: entryHeartbeat}}}, true},
+		{"a snapshot of version 1", false,
+			&envelope{Version: 1, Kind: kindChunk, From: "a", To: "me", Epoch: 10}, true},
+		{"a member of version 1, beside a cluster of this one", true, &envelope{Version: 1, Kind: kindLog, From: "a",
+			Epoch: 10, First: 2, Index: 7, Items: []item{{Kind: entryHeartbeat}}}, false},
+		{"an instance of version 1 that joins", false, request(1, &control{}), false},
+		{"one with a state of newer rules", false, request(2, &control{Rules: 2, StateRules: 2}), true},
+		{"one that knows newer rules", false, request(2, &control{Rules: 2, StateRules: 1}), false},
+		{"a refusal", false, &envelope{Version: 2, Kind: kindRefusal, From: "a", To: "me", Epoch: 10,
+			Refusal: &refusal{Rules: 2}}, true},
+	} {
+		p := rejoining()
+		if test.inSync {
+			p = testProtocol("a")
+		}
+		p.knows = 1
+		if test.given.Refusal != nil {
+			test.given.Refusal.Epoch = p.epochs.current
+		}
+		p.receive(someTime, test.given, 100)
+		ends := false
+		for _, e := range p.effects {
+			ends = ends || e.kind == effectStop && errors.Is(e.err, ErrVersion)
+		}
+		if ends != test.ends {
+			t.Errorf("%s ends the instance: %v, want %v", test.name, ends, test.ends)
+		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 var (
 	seedFlag   = flag.Uint64("backplane.seed", 0, "run this seed of the random schedules alone")
-	roundsFlag = flag.Int("backplane.rounds", 8, "random schedules of each kind")
+	roundsFlag = flag.Int("backplane.rounds", 2, "random schedules of each kind")
 )
 
 // seeds returns the seeds to run: the one that a flag or the environment names, or random ones.
