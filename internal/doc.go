@@ -56,10 +56,10 @@
 //
 // # Finding out why an instance is out of sync
 //
-// GET /readyz answers 503 with the reason. The log has it too: "out of sync" with the reason when it happens, "not in
-// sync yet" with what the instance waits for while it lasts, and "in sync" at the end. The metric chat.instance.state
-// has one series for each state; chat.log.gaps and chat.log.repeats show what the bus did. With PPROF_PORT=6060 the
-// worker serves net/http/pprof on 127.0.0.1:6060 alone:
+// GET /readyz, asked on METRICS_PORT or from the same machine, answers 503 with the reason. The log has it too: "out of
+// sync" with the reason when it happens, "not in sync yet" with what the instance waits for while it lasts, and "in
+// sync" at the end. The metric chat.instance.state has one series for each state; chat.log.gaps and chat.log.repeats
+// show what the bus did. With PPROF_PORT=6060 the worker serves net/http/pprof on 127.0.0.1:6060 alone:
 //
 //	go tool pprof http://127.0.0.1:6060/debug/pprof/profile
 //	curl 'http://127.0.0.1:6060/debug/pprof/goroutine?debug=2'

@@ -32,12 +32,14 @@ var table = map[string]rule{
 	"cmd/loadtest":       {ours: []string{"internal/chatcheck", "internal/chatclient"}},
 	"cmd/loadtest/floor": {outside: []string{"github.com/gorilla/websocket"}},
 	"internal/worker": {
-		ours: []string{"internal/allowance", "internal/engineio", "internal/socketio", "internal/chat",
+		ours: []string{"internal/allowance", "internal/audit", "internal/engineio", "internal/socketio",
+			"internal/chat",
 			"internal/tokenbucket", "internal/backplane",
 			"internal/backplane/inprocess", "internal/backplane/servicebus", "web"},
 		outside: []string{"go.opentelemetry.io",
 			"github.com/prometheus/client_golang"},
 	},
+	"internal/audit":     {},
 	"internal/allowance": {ours: []string{"internal/tokenbucket"}},
 	"internal/engineio": {
 		ours:    []string{"internal/allowance", "internal/tokenbucket"},

@@ -184,6 +184,7 @@ func (c *cluster) childEnvironment(i *instance) []string {
 	key := emulator.RootKey
 	set := map[string]string{
 		childVariable: i.preferred,
+		"HOST":        "127.0.0.1",
 		"AZURE_SERVICEBUS_CONNECTIONSTRING": fmt.Sprintf(
 			"Endpoint=sb://127.0.0.1:%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true;",
 			port, key.KeyName, key.PrimaryKey),
@@ -199,7 +200,8 @@ func (c *cluster) childEnvironment(i *instance) []string {
 	if c.getenv("PPROF_PORT") != "" {
 		set["PPROF_PORT"] = "0" // a port of its own for each instance; the log names it
 	}
-	removed := []string{"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "SERVICEBUS_SUBSCRIPTION", "WEBSITE_INSTANCE_ID"}
+	removed := []string{"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "SERVICEBUS_SUBSCRIPTION", "WEBSITE_INSTANCE_ID",
+		"METRICS_PORT"} // of which all instances would have the same
 	environment := slices.DeleteFunc(slices.Clone(c.environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		_, replaced := set[name]

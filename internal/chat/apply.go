@@ -18,10 +18,12 @@ func (c *Chat) Apply(e Entry) error {
 		c.state.Skip(e)
 		return err
 	}
+	rooms, lines := c.state.Evictions()
 	outcome, changes, err := c.state.Apply(e, &command)
 	var p *pendingCommand
 	if e.Instance == c.local.instance {
 		p = c.commands.take(command.Ref)
+		c.auditEvictionsLocked(p, rooms, lines)
 	}
 	c.prepareLocked(changes)
 	c.replyLocked(p, outcome)

@@ -86,6 +86,7 @@ func (c *Chat) replyToClaimLocked(p *pendingCommand, claim *state.Claim, o state
 		c.replyToOvertakenLocked(p, claim, o.User)
 	case o.Code == state.Accepted:
 		c.counts.claims++
+		c.options.Audit("claim", cl.socket.Handshake().RemoteAddr, o.User.Nickname().Name)
 		if p.resumes {
 			c.counts.returns++
 		}

@@ -41,6 +41,10 @@ type Options struct {
 	// the chat's lock held, so it must be quick and must not call the chat. Nil: nothing does.
 	Observe func(latency time.Duration)
 
+	// Audit is called with what a client has done, its address and its nickname, where that is worth a trace. It is
+	// called with the chat's lock held, so it must be quick and must not call the chat. Nil: nothing is.
+	Audit func(what, remote, user string)
+
 	Logger *slog.Logger // nil: discards
 }
 
@@ -76,6 +80,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Observe == nil {
 		o.Observe = func(time.Duration) {}
+	}
+	if o.Audit == nil {
+		o.Audit = func(string, string, string) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -283,7 +283,7 @@ func TestPingsWithoutReadingQueueFewPongs(t *testing.T) {
 				memory = len(session.output.queue.items) * (size + preparedSize)
 			}
 			session.mu.Unlock()
-			if queued > maxControlBacklog+512 || memory > maxControlBacklog+512 {
+			if queued > maxControlBacklog+1024 || memory > maxControlBacklog+1024 {
 				t.Fatalf("pings of %d bytes: %d bytes of pongs are queued, in %d bytes of memory", size, queued, memory)
 			}
 		}

@@ -1,6 +1,11 @@
 package engineio
 
-import "sync"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"sync"
+)
 
 // Handler receives what happens to sessions. Calls for one session never overlap; those for
 // different ones do. A handler that blocks delays its own session's reading and nothing else.
@@ -54,6 +59,29 @@ func (s *Session) notifyClosed() {
 		s.server.handler.Closed(s, reason)
 	}
 	s.calls.mu.Unlock()
-	s.server.options.Logger.Debug("session closed", "sid", s.id, "remote", s.handshake.RemoteAddr, "err", reason)
+	s.server.options.Logger.Debug("session closed", "session", logID(s.id), "remote", s.handshake.RemoteAddr,
+		"err", reason)
+	if what := cut(reason); what != "" {
+		s.server.options.Audit(what, s.handshake.RemoteAddr)
+	}
 	s.server.running.Done() // the session's own, since register
+}
+
+// cut returns what is worth a trace where a session ended for a reason; "" for nothing.
+func cut(reason error) string {
+	var mistake *ProtocolError
+	switch {
+	case errors.Is(reason, ErrSlowConsumer):
+		return "closed: " + ErrSlowConsumer.Error()
+	case errors.As(reason, &mistake) && mistake.Code == closePolicyViolation:
+		return "closed: policy violation"
+	}
+	return ""
+}
+
+// logID returns what stands for a session in the log. The sid itself is a secret: anybody who has it can speak as the
+// client.
+func logID(sid string) string {
+	sum := sha256.Sum256([]byte(sid))
+	return hex.EncodeToString(sum[:6])
 }

@@ -56,6 +56,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.route(w, r); err != nil {
+		s.auditRefusal(r, err)
 		err.write(w)
 	}
 }
@@ -81,6 +82,15 @@ func (s *Server) signedIn(r *http.Request) bool {
 		return false
 	}
 	return !slices.ContainsFunc(s.options.RequiredHeaders, func(name string) bool { return r.Header.Get(name) == "" })
+}
+
+// auditRefusal leaves a trace of a refusal that limits or sign-in have caused.
+func (s *Server) auditRefusal(r *http.Request, refusal *httpError) {
+	switch refusal {
+	case errTooManySessions, errTooFast, errUnauthorized:
+		remote, _ := s.address(r)
+		s.options.Audit("refused: "+refusal.message, remote)
+	}
 }
 
 // Counted returns what limits count the client of a request as, "" where its address is not known, see

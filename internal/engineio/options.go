@@ -60,6 +60,9 @@ type Options struct {
 	RequiredHeaders []string
 	// Protocol3 lets clients of Engine.IO 3 in, which are those of Socket.IO 2.x.
 	Protocol3 bool
+	// Audit is called with what is done to a client, and its address, where that is worth a trace: it was refused, or
+	// closed because of what it did. It must be quick. nil: nothing is.
+	Audit func(what, remote string)
 	// Logger receives a debug line for each session opened and closed; nil discards them.
 	Logger *slog.Logger
 }
@@ -72,6 +75,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.CloseTimeout, 5*time.Second)
 	setDefault(&o.MaxMessageSize, 1_000_000)
 	setDefault(&o.MaxQueueBytes, 16<<20)
+	if o.Audit == nil {
+		o.Audit = func(string, string) {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -80,7 +80,8 @@ func (s *Server) newSession(protocol Protocol, first state, handshake Handshake)
 	if session.life.over() { // Shutdown has found it before it was scheduled
 		s.heartbeat.rescheduleOver(session)
 	}
-	s.options.Logger.Debug("session opened", "sid", session.id, "remote", handshake.RemoteAddr, "protocol", protocol)
+	s.options.Logger.Debug("session opened", "session", logID(session.id), "remote", handshake.RemoteAddr,
+		"protocol", protocol)
 	return session, nil
 }
 

@@ -20,10 +20,12 @@ func (s *Server) WebSocketHandler() http.Handler {
 			return
 		}
 		if !s.signedIn(r) {
+			s.auditRefusal(r, errUnauthorized)
 			errUnauthorized.write(w)
 			return
 		}
 		if refusal := s.openWebSocket(w, r, Raw); refusal != nil {
+			s.auditRefusal(r, refusal)
 			refusal.write(w)
 		}
 	})

@@ -93,7 +93,7 @@ func (c *client) admit(s *Socket) {
 		old.client.session.Close(ErrSuperseded)
 		old.ended(ErrSuperseded)
 	}
-	c.server.log.Debug("socket connected", "nsp", s.nsp.name, "sid", s.id, "recovered", s.recovered)
+	c.server.log.Debug("socket connected", "nsp", s.nsp.name, "sid", s.logID(), "recovered", s.recovered)
 	s.callConnect()
 	s.mu.Lock()
 	s.opening = nil

@@ -68,6 +68,14 @@ func (s *Socket) Offset() string {
 	return s.opening.offset
 }
 
+// logID returns what stands for the socket in the log: not the id of a Socket.IO 2 client, which is a secret.
+func (s *Socket) logID() string {
+	if s.client.isV3() {
+		return "(secret)"
+	}
+	return s.id
+}
+
 // PrivateID returns the secret with which the client can recover the socket after its connection is
 // lost. It must not reach anybody else, who could take the socket over. It is "" without
 // [Options.Recovery], for clients of Socket.IO 2, and for a raw WebSocket that joined without asking:
@@ -217,7 +225,7 @@ func (s *Socket) end(reason error) {
 
 // ended calls OnDisconnect's functions. Exactly one caller has removed the socket from its namespace before.
 func (s *Socket) ended(reason error) {
-	s.nsp.server.log.Debug("socket disconnected", "nsp", s.nsp.name, "sid", s.id, "err", reason)
+	s.nsp.server.log.Debug("socket disconnected", "nsp", s.nsp.name, "sid", s.logID(), "err", reason)
 	for _, f := range s.nsp.handlers.Load().disconnect {
 		s.callDisconnect(f, reason)
 	}

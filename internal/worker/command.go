@@ -135,9 +135,9 @@ func reportUnusable(stderr io.Writer, c LogConfig, log *slog.Logger, errs []erro
 	}
 }
 
-// Listen listens on the configured port of all interfaces.
+// Listen listens on the configured address and port.
 func Listen(config Config) (net.Listener, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(config.Port)))
+	listener, err := net.Listen("tcp", net.JoinHostPort(config.Host, strconv.Itoa(config.Port)))
 	if err != nil {
 		return nil, fmt.Errorf("listen on PORT %d: %w", config.Port, err)
 	}

@@ -3,7 +3,9 @@ package worker
 import (
 	"log/slog"
 	"math"
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -11,6 +13,7 @@ import (
 // Config is a worker's configuration. Each field names the environment variable that LoadConfig reads it from; the
 // README's table explains them. The zero value is not usable: LoadConfig fills in the defaults.
 type Config struct {
+	Host         string        // HOST: the address to listen on; "": all
 	Port         int           // PORT
 	DrainTimeout time.Duration // DRAIN_TIMEOUT
 	PprofAddress string        // PPROF_PORT on 127.0.0.1; "": no profiles are served
@@ -41,6 +44,7 @@ type ServiceBusConfig struct {
 // TransportConfig limits and times client connections.
 type TransportConfig struct {
 	AllowedOrigins        []string       // ALLOWED_ORIGINS
+	AllowedHosts          []string       // ALLOWED_HOSTS, in lower case
 	PingInterval          time.Duration  // PING_INTERVAL
 	PingTimeout           time.Duration  // PING_TIMEOUT
 	SocketIOV2Clients     bool           // SOCKETIO_V2_CLIENTS
@@ -71,6 +75,7 @@ type MetricsConfig struct {
 	// exporters read the endpoint and the rest from the process's environment themselves.
 	OTLP        string
 	LogInterval time.Duration // METRICS_LOG_INTERVAL; 0: metrics are not logged
+	Address     string        // METRICS_PORT on HOST; "": they have no listener of their own
 }
 
 // LogConfig sets up the logger that NewLogger makes.
@@ -94,6 +99,7 @@ func (v *variables) config() Config {
 	}
 	c := Config{
 		Addresses:    v.allowances(messageRate),
+		Host:         v.text("HOST", ""),
 		Port:         v.integer("PORT", 3000, 0, 65535),
 		DrainTimeout: v.duration("DRAIN_TIMEOUT", 20*time.Second, 0),
 		PprofAddress: v.loopback("PPROF_PORT"),
@@ -108,6 +114,7 @@ func (v *variables) config() Config {
 		},
 		Transport: TransportConfig{
 			AllowedOrigins:        v.origins("ALLOWED_ORIGINS"),
+			AllowedHosts:          v.hosts("ALLOWED_HOSTS"),
 			PingInterval:          v.duration("PING_INTERVAL", 18*time.Second, 100*time.Millisecond),
 			PingTimeout:           v.duration("PING_TIMEOUT", 20*time.Second, 100*time.Millisecond),
 			SocketIOV2Clients:     v.boolean("SOCKETIO_V2_CLIENTS"),
@@ -134,6 +141,9 @@ func (v *variables) config() Config {
 	if c.ServiceBus.ConnectionString != "" && c.ServiceBus.Namespace != "" {
 		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: " +
 			"remove one of them")
+	}
+	if v.text("METRICS_PORT", "") != "" {
+		c.Metrics.Address = net.JoinHostPort(c.Host, strconv.Itoa(v.integer("METRICS_PORT", 0, 0, 65535)))
 	}
 	c.Chat.completeSignIn()
 	if c.Chat.NicknameHeader != "" && len(c.Transport.TrustedProxies) == 0 {

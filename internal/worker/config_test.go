@@ -44,6 +44,7 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"PORT", "8080", "PPROF_PORT", "6060", "DRAIN_TIMEOUT", "3s", "CONTAINER_APP_REPLICA_NAME", "replica-1",
 		"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "chat.servicebus.windows.net", "SERVICEBUS_TOPIC", "t",
 		"SERVICEBUS_SUBSCRIPTION", "s", "EMULATOR_HTTP_PORT", "5301",
+		"HOST", "127.0.0.1", "METRICS_PORT", "9090", "ALLOWED_HOSTS", "Chat.test,b.test",
 		"ALLOWED_ORIGINS", "https://a.test, http://b.test:8080,*", "PING_INTERVAL", "1s", "PING_TIMEOUT", "2s",
 		"SOCKETIO_V2_CLIENTS", "true", "TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1",
 		"MAX_SESSIONS", "5", "MAX_SESSIONS_PER_ADDRESS", "2", "MAX_MESSAGE_BYTES", "1000",
@@ -56,12 +57,14 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON",
 		"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.test", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"))
 	want := Config{
-		Port: 8080, DrainTimeout: 3 * time.Second, PprofAddress: "127.0.0.1:6060", Replica: "replica-1", TuneGC: true,
+		Host: "127.0.0.1", Port: 8080,
+		DrainTimeout: 3 * time.Second, PprofAddress: "127.0.0.1:6060", Replica: "replica-1", TuneGC: true,
 		ServiceBus: ServiceBusConfig{
 			Namespace: "chat.servicebus.windows.net", Topic: "t", Subscription: "s", EmulatorHTTPPort: 5301,
 		},
 		Transport: TransportConfig{
 			AllowedOrigins: []string{"https://a.test", "http://b.test:8080", "*"},
+			AllowedHosts:   []string{"chat.test", "b.test"},
 			PingInterval:   time.Second, PingTimeout: 2 * time.Second, SocketIOV2Clients: true,
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
 			MaxSessions:    5, MaxSessionsPerAddress: 2, QueueMemory: 1_000_000, MaxConnections: 8,
@@ -71,8 +74,9 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 			Rooms: 7},
 		Chat: ChatConfig{MessageRate: 0.5, MaxMessageBytes: 1000, NicknameHeader: "X-User",
 			SubjectHeader: "X-User-Id"},
-		Metrics: MetricsConfig{OTLP: "grpc", LogInterval: time.Minute},
-		Log:     LogConfig{Level: slog.LevelDebug, Format: "json"},
+		Metrics: MetricsConfig{OTLP: "grpc", LogInterval: time.Minute,
+			Address: "127.0.0.1:9090"},
+		Log: LogConfig{Level: slog.LevelDebug, Format: "json"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig = %+v, %v, want %+v", got, err, want)
@@ -92,7 +96,8 @@ func TestNoMessageRateTurnsOffTheAllowances(t *testing.T) {
 func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 	bad := []string{
 		"PORT", "70000", "PPROF_PORT", "localhost:6060", "DRAIN_TIMEOUT", "x", "EMULATOR_HTTP_PORT", "0",
-		"ALLOWED_ORIGINS", "example.com", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",
+		"ALLOWED_ORIGINS", "example.com", "ALLOWED_HOSTS", "https://a.test",
+		"METRICS_PORT", "http", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",
 		"TRUSTED_PROXIES", "10.0.0.0/40", "MAX_SESSIONS", "many", "MAX_SESSIONS_PER_ADDRESS", "1.5",
 		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon",
 		"BYTE_RATE_PER_ADDRESS", "-1", "QUEUE_MEMORY", "64MB", "RESPONSE_TIMEOUT", "0", "MAX_MESSAGE_BYTES", "0",

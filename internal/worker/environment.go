@@ -199,6 +199,18 @@ func (v *variables) origins(name string) []string {
 	return origins
 }
 
+// hosts reads a list of host names without ports; * stands for any.
+func (v *variables) hosts(name string) []string {
+	hosts := v.list(name)
+	for i, host := range hosts {
+		if strings.ContainsAny(host, "/:@ ") {
+			v.bad("%s: %q is not a host name such as chat.example.com, nor *", name, host)
+		}
+		hosts[i] = strings.ToLower(host)
+	}
+	return hosts
+}
+
 // prefixes reads a list of CIDR prefixes. A single address is a prefix of full length.
 func (v *variables) prefixes(name string) []netip.Prefix {
 	var prefixes []netip.Prefix

@@ -64,8 +64,21 @@ func serveHealth(rw http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(rw, "ok\n")
 }
 
-// serveReadiness answers 200 if new clients should be sent here, and otherwise 503 with the reason.
-func (w *Worker) serveReadiness(rw http.ResponseWriter, _ *http.Request) {
+// serveReadiness answers 200 if new clients should be sent here, and otherwise 503. Only operators see the reason.
+func (w *Worker) serveReadiness(rw http.ResponseWriter, r *http.Request) {
+	if w.isDirect(r) {
+		w.serveReadinessWithReason(rw, r)
+		return
+	}
+	if s, _ := w.readiness(); s != stateReady {
+		http.Error(rw, string(s), http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(rw, "ready\n")
+}
+
+// serveReadinessWithReason is serveReadiness for operators.
+func (w *Worker) serveReadinessWithReason(rw http.ResponseWriter, _ *http.Request) {
 	if s, reason := w.readiness(); s != stateReady {
 		http.Error(rw, reason, http.StatusServiceUnavailable)
 		return

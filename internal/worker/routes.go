@@ -20,7 +20,7 @@ func (w *Worker) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	mux.HandleFunc("GET /metrics", w.serveMetrics)
 	mux.Handle("/", web.Handler())
-	return w.limitDescriptors(w.limitRequests(limitBodyTime(mux)))
+	return w.limitDescriptors(w.limitRequests(w.checkHost(limitBodyTime(mux))))
 }
 
 // limitBodyTime sets a read deadline for requests that announce a body. The server itself has no read timeout, because
@@ -48,10 +48,9 @@ func (w *Worker) limitRequests(next http.Handler) http.Handler {
 	})
 }
 
-// serveMetrics answers direct requests only. A request that came through a proxy comes from the internet and gets 404,
-// whichever address it claims: a load balancer of the platform always adds the header.
+// serveMetrics answers direct requests only, and none with METRICS_PORT. All others get 404.
 func (w *Worker) serveMetrics(rw http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("X-Forwarded-For") != "" {
+	if !w.isDirect(r) {
 		http.NotFound(rw, r)
 		return
 	}

@@ -22,7 +22,7 @@ const (
 // Serve serves on the listener until ctx ends, and then drains: it stops being ready, releases its clients over the
 // drain time, leaves the cluster, and waits for everything that it has started. It closes the listener.
 func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
-	profiles, err := startPprof(w.config.PprofAddress, w.log)
+	sides, err := w.startSides()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -58,7 +58,7 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	}
 	stopBackground()
-	err = w.shutdown(server, profiles, leave, left)
+	err = w.shutdown(server, sides, leave, left)
 	<-served
 	group.Wait()
 	w.log.Info("worker ended")

@@ -28,7 +28,7 @@ func timing() backplane.Timing { return backplane.Timing{FlushTimeout: leaveWith
 
 // shutdown stops the parts in the order in which they depend on each other: clients first, since their last messages
 // need the log, and then the log. It fails only if entries have not reached the log.
-func (w *Worker) shutdown(server *http.Server, profiles *pprofServer, leave func(), left <-chan error) error {
+func (w *Worker) shutdown(server *http.Server, sides []*sideServer, leave func(), left <-chan error) error {
 	close(w.draining)
 	// Load balancers that choose an instance for each connection must not be asked on the connections they have.
 	server.SetKeepAlivesEnabled(false)
@@ -46,8 +46,11 @@ func (w *Worker) shutdown(server *http.Server, profiles *pprofServer, leave func
 	leave() // publishes what waits and a leave entry
 	err := <-left
 	w.chat.Close()
+	w.audit.Close()
 	w.warn("subscription not removed: other instances remove it later", w.cluster.close(ctx))
-	w.warn("profiles not ended in order", profiles.shutdown(ctx))
+	for _, side := range sides {
+		w.warn("metrics or profiles not ended in order", side.shutdown(ctx))
+	}
 	if server.Shutdown(ctx) != nil {
 		_ = server.Close()
 		w.log.Info("HTTP connections cut that did not end by themselves")

@@ -135,8 +135,9 @@ func TestEndWaitsForNothingThatIsDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer deaf.Close()
-	if _, err := io.WriteString(deaf, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(deaf, "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"+
+		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	waittest.Until(t, "the client is connected", func() bool { return r.worker.engine.Stats().Sessions == 1 })

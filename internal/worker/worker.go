@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatapp/internal/allowance"
+	"chatapp/internal/audit"
 	"chatapp/internal/backplane"
 	"chatapp/internal/chat"
 	"chatapp/internal/engineio"
@@ -23,6 +24,7 @@ type Worker struct {
 	config    Config
 	log       *slog.Logger
 	addresses *allowance.Table
+	audit     *audit.Log
 	engine    *engineio.Server
 	sockets   *socketio.Server
 	chat      *chat.Chat
@@ -61,6 +63,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	nodeLog := log // the node adds the instance itself
 	log = log.With("instance", c.bus.Instance())
 	w := &Worker{config: config, log: log, cluster: c, draining: make(chan struct{}), fits: fitting()}
+	w.audit = audit.New(log)
 	var err error
 	if w.metrics, err = newMetrics(context.Background(), config.Metrics, c.bus.Instance(), log); err != nil {
 		return nil, err
@@ -71,6 +74,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		MessageRate:      unlimited(config.Chat.MessageRate),
 		NameHold:         unlimited(config.Chat.NameHold),
 		Clean:            func(reason error) bool { return errors.Is(reason, engineio.ErrClientClosed) },
+		Audit:            w.audit.Record,
 		SignedIn:         signedIn(config.Chat.NicknameHeader, config.Chat.SubjectHeader),
 		Observe:          w.metrics.observeLog,
 		Bounds:           bounds(),
@@ -89,6 +93,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		TrustedProxies:        config.Transport.TrustedProxies,
 		Protocol3:             config.Transport.SocketIOV2Clients,
 		Addresses:             w.addresses,
+		Audit:                 func(what, remote string) { w.audit.Record(what, remote, "") },
 		MaxMessageSize:        config.Chat.maxMessageSize(),
 		MaxQueuedBytes:        config.Transport.queueMemory(),
 		Headers:               keptHeaders(config.Chat.NicknameHeader, config.Chat.SubjectHeader),

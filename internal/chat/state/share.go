@@ -19,6 +19,10 @@ func (s *State) OriginOf(text string) Hash {
 	return Hash(mac.Sum(nil)[:len(Hash{})])
 }
 
+// Evictions returns how many rooms were given up for others, and how many lines dropped because the history of all
+// rooms was full, since this State was made or decoded.
+func (s *State) Evictions() (rooms, lines uint64) { return s.givenUp, s.dropped }
+
 // maker returns the origin that a room which the user makes counts for.
 func (u *User) maker() Hash {
 	if u.origin != (Hash{}) {
