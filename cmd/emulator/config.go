@@ -82,7 +82,7 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 		"names beside localhost by which HTTP and WebSocket clients may ask, also for the certificate, comma-separated")
 	flags.StringVar(&origins, "origins", getenv("EMULATOR_ORIGINS"),
 		"origins of web pages that may send requests, as https://app.example, comma-separated")
-	flags.StringVar(&configPath, "config", getenv("CONFIG_PATH"), "Config.json with the entities to create")
+	flags.StringVar(&configPath, "config", defaultConfigPath(getenv), "Config.json with the entities to create")
 	flags.BoolVar(&premium, "premium", false, "emulate the Premium tier: messages up to 100 MB")
 	flags.IntVar(&c.throttle, "throttle", 0,
 		"credits a second for the namespace, 1000 as in the Standard tier; 0 for no limit")
@@ -143,6 +143,20 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 		c.entities = entities
 	}
 	return c, errors.Join(bad...)
+}
+
+// microsoftConfigPath is where Microsoft's emulator reads its Config.json, and where tools mount it into the container.
+const microsoftConfigPath = "/ServiceBus_Emulator/ConfigFiles/Config.json"
+
+// defaultConfigPath returns CONFIG_PATH, else the file of Microsoft's emulator if there is one.
+func defaultConfigPath(getenv func(string) string) string {
+	if path := getenv("CONFIG_PATH"); path != "" {
+		return path
+	}
+	if _, err := os.Stat(microsoftConfigPath); err == nil {
+		return microsoftConfigPath
+	}
+	return ""
 }
 
 // defaultProxyPort is the default of cmd/worker's PORT.

@@ -178,12 +178,15 @@ func explain(err error) string {
 	return err.Error()
 }
 
+// readyLine is what Microsoft's emulator prints when it is ready. Tools that start an emulator wait for it.
+const readyLine = "Emulator Service is Successfully Up!"
+
 // announce prints how to connect.
 func announce(w io.Writer, s *emulator.Server, c config, took time.Duration) {
 	fmt.Fprintf(w, "Service Bus emulator, namespace %s (%s), ready after %s\n\n",
 		s.Broker().Namespace(), s.Broker().Tier(), took.Round(100*time.Microsecond))
 	fmt.Fprintf(w, "  AMQP        %s  (also AMQP over WebSocket)\n", s.AMQPAddress())
-	fmt.Fprintf(w, "  management  http://%s  (also /health, /$emulator)\n", s.HTTPAddress())
+	fmt.Fprintf(w, "  management  http://%s  (also a page, /health, /$emulator, /reset)\n", s.HTTPAddress())
 	if s.TLSAddress() != "" {
 		fmt.Fprintf(w, "  TLS         %s  (AMQP, WebSocket and management on one port)\n", s.TLSAddress())
 	}
@@ -199,6 +202,7 @@ func announce(w io.Writer, s *emulator.Server, c config, took time.Duration) {
 	for _, line := range entities(s.Broker()) {
 		fmt.Fprintln(w, "  "+line)
 	}
+	fmt.Fprintln(w, readyLine)
 	fmt.Fprintln(w, "Stop with Ctrl-C.")
 }
 

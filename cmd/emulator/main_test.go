@@ -65,7 +65,7 @@ func TestRun(t *testing.T) {
 	text := readUntil(t, announced, "Stop with Ctrl-C.")
 	for _, want := range []string{
 		"namespace sbemulatorns (Standard)", "UseDevelopmentEmulator=true", "SharedAccessKey=SAS_KEY_VALUE", ca,
-		"queue.1", "topic.1/Subscriptions/subscription.1",
+		"queue.1", "topic.1/Subscriptions/subscription.1", "\nEmulator Service is Successfully Up!\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the announcement lacks %q:\n%s", want, text)
