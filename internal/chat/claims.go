@@ -91,16 +91,46 @@ func (c *Chat) replyToClaimLocked(p *pendingCommand, claim *state.Claim, o state
 			c.counts.returns++
 		}
 		c.grantLocked(p, claim, o.User, requested != nil)
-	case !p.resumes:
-		c.refuseLocked(cl, p.event, p.ack, o.Code, 0)
-	case requested != nil && c.appendLocked(c.newNameClaim(cl, *requested, newSecret(), state.V4)) == nil:
-		// It is not the user that it was, but will be the one that it requests.
 	default:
+		c.refuseClaimLocked(p, requested, o.Code)
+		return
+	}
+	p.others.succeed(c)
+	if requested != nil {
+		requested.acks.succeed(c)
+	}
+}
+
+// refuseClaimLocked ends a claim that the log has refused. The nickname that the client has requested since, if any, is
+// claimed next.
+func (c *Chat) refuseClaimLocked(p *pendingCommand, requested *requestedName, code state.Code) {
+	cl := p.client
+	claims := requested != nil && c.claimRequestedLocked(cl, requested)
+	if !p.resumes {
+		c.refuseLocked(cl, p.event, p.ack, code, 0)
+		p.others.refuse(c, cl, p.event, code)
+	} else if !claims { // else it is not the user that it was, but will be the one that it requests
 		c.counts.refusals[state.NameLost]++
 		cl.name = state.Nickname{}
 		c.syncRoomsLocked(cl)
 		c.emitSessionLocked(cl, cl.rooms, false, state.NameLost)
 	}
+}
+
+// claimRequestedLocked claims the nickname that a client has requested while an earlier claim was pending. It reports
+// false, and tells the client, if the log takes no entry.
+func (c *Chat) claimRequestedLocked(cl *client, requested *requestedName) bool {
+	p := c.newNameClaim(cl, requested.name, newSecret(), state.V4)
+	p.event, p.others = "add user", requested.acks
+	if len(p.others) > 0 {
+		p.ack, p.others = p.others[0], p.others[1:]
+	}
+	if c.appendLocked(p) != nil {
+		c.refuseLocked(cl, p.event, p.ack, state.Overloaded, 0)
+		p.others.refuse(c, cl, p.event, state.Overloaded)
+		return false
+	}
+	return true
 }
 
 // grantLocked gives a client its user. requested says that it has requested a nickname while one was claimed for it.
@@ -121,9 +151,10 @@ func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User,
 		if !p.resumes || requested {
 			c.emitLoginLocked(cl, secret)
 		}
+		c.replyGrantedLocked(p, u, secret)
 		return
 	}
-	c.out.reply(p.ack, false, newGranted(u, secret))
+	c.replyGrantedLocked(p, u, secret)
 	for _, room := range added {
 		c.emitHistoryLocked(cl, room, true)
 	}
@@ -134,6 +165,15 @@ func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User,
 		secret = "" // the reply has it
 	}
 	c.emitSessionTokenLocked(cl, u.Rooms(), cl.socket.Recovered(), state.Accepted, secret)
+}
+
+// replyGrantedLocked replies to the request by which a client has got its nickname. secret is the resume token, or "".
+func (c *Chat) replyGrantedLocked(p *pendingCommand, u *state.User, secret string) {
+	if p.event == "add user" {
+		c.out.reply(p.ack, succeeded{true}) // "login" has said the rest
+		return
+	}
+	c.out.reply(p.ack, false, newGranted(u, secret))
 }
 
 // A claim may be overtaken by the claim of a socket that was connected later: its instance was cut off, for example,
@@ -157,7 +197,7 @@ func (c *Chat) replyToOvertakenLocked(p *pendingCommand, claim *state.Claim, u *
 	cl.token, cl.name, cl.claims.overtaken = u.Token(), u.Nickname(), true
 	c.resumption.overtaken[u.Token()] = cl
 	if !p.resumes {
-		c.out.reply(p.ack, false, newGranted(u, p.secret))
+		c.replyGrantedLocked(p, u, p.secret)
 	}
 }
 

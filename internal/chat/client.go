@@ -34,9 +34,41 @@ type client struct {
 
 // claims are those of a client for a nickname.
 type claims struct {
-	pending   int32           // on their way through the log
-	overtaken bool            // see resumption.overtaken
-	requested *state.Nickname // requested in the 4.x protocol while a claim was pending; nil: none
+	pending   int32          // on their way through the log
+	overtaken bool           // see resumption.overtaken
+	requested *requestedName // requested in the 4.x protocol while a claim was pending; nil: none
+}
+
+// requestedName is the nickname that a client has requested last, and what waits for the outcome.
+type requestedName struct {
+	name state.Nickname
+	acks acks
+}
+
+// acks are of requests with one outcome. Chat.mu guards them.
+type acks []socketio.Ack
+
+func (a acks) succeed(c *Chat) {
+	for _, ack := range a {
+		c.out.reply(ack, succeeded{true})
+	}
+}
+
+func (a acks) refuse(c *Chat, cl *client, name string, code state.Code) {
+	for _, ack := range a {
+		c.refuseLocked(cl, name, ack, code, 0)
+	}
+}
+
+// request notes a nickname that is to be claimed once the pending claims are decided.
+func (c *claims) request(name state.Nickname, ack socketio.Ack) {
+	if c.requested == nil {
+		c.requested = &requestedName{}
+	}
+	c.requested.name = name
+	if ack.Wanted() {
+		c.requested.acks = append(c.requested.acks, ack)
+	}
 }
 
 // typingIn is the room in which a client's user is displayed as typing.

@@ -24,6 +24,7 @@ type pendingCommand struct {
 	client      *client
 	event       string // that the client has sent; "": the command was made without a request
 	ack         socketio.Ack
+	others      acks // of a claim: of further requests that it answers
 	appended    time.Time
 	secret      string           // of a claim: the resume token that the client receives
 	resumes     bool             // of a claim: it was made for the client, which has not requested a nickname

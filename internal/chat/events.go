@@ -27,6 +27,7 @@ func (c *Chat) handleEvents() {
 	c.on("stop typing", func(r *request) { c.onTyping(r, false) })
 	c.on("add user", c.onAddUser)
 	c.on("new message", c.onMessage)
+	c.out.nsp.OnUnknown(c.onUnknown)
 }
 
 // request is an event that a client has sent. Handlers parse its arguments first and then lock Chat.mu.
@@ -39,17 +40,38 @@ type request struct {
 
 func (c *Chat) on(name string, handler func(*request)) {
 	c.out.nsp.On(name, func(s *socketio.Socket, e *socketio.Event) {
-		if cl, ok := s.Data().(*client); ok {
-			handler(&request{e, cl, name, e.Deferred()})
+		cl, ok := s.Data().(*client)
+		if !ok { // connect has not let it in
+			_ = e.Ack(newRefusal(state.Unavailable, 0))
+			return
 		}
+		handler(&request{e, cl, name, e.Deferred()})
 	})
 }
 
-// options decodes the optional object that an argument may be. Anything else leaves v as it is.
-func (r *request) options(i int, v any) {
-	if raw := bytes.TrimSpace(r.Raw(i)); len(raw) > 0 && raw[0] == '{' {
-		_ = r.Decode(i, v) // malformed fields count as absent
+// given reports whether argument i is there. null counts as not given: JavaScript sends undefined as null.
+func (r *request) given(i int) bool {
+	raw := bytes.TrimSpace(r.Raw(i))
+	return len(raw) > 0 && string(raw) != "null"
+}
+
+// options decodes the optional object that argument i may be into v, whose fields keep their values where the client
+// gives none. It reports false if the argument is no object or a field is of a wrong type: to take that for an option
+// that was not given could say in public what was meant for a room.
+func (r *request) options(i int, v any) bool {
+	if !r.given(i) {
+		return true
 	}
+	return bytes.TrimSpace(r.Raw(i))[0] == '{' && r.Decode(i, v) == nil
+}
+
+// optionsArgument is options. It refuses the request if the argument is wrong.
+func (c *Chat) optionsArgument(r *request, i int, v any) bool {
+	ok := r.options(i, v)
+	if !ok {
+		c.refuse(r, state.BadArgument)
+	}
+	return ok
 }
 
 // refuse refuses a request before Chat.mu is locked.
@@ -127,25 +149,33 @@ func (c *Chat) nicknameArgument(r *request) (state.Nickname, bool) {
 	return name, code == state.Accepted
 }
 
-// roomArgument returns the room that the first argument names, as a string or in an object, or else the one given. It
-// refuses the request if the argument is no legal name.
+// roomArgument returns the room that the first argument names, as a string or in an object, and otherwise if it names
+// none. It refuses the request if the argument is of a wrong type, or no legal name.
 func (c *Chat) roomArgument(r *request, otherwise string) (string, bool) {
-	typed, ok := r.String(0)
-	if !ok {
-		var options struct {
-			Room string `json:"room"`
-		}
-		r.options(0, &options)
-		typed = options.Room
+	var options struct {
+		Room *string `json:"room"`
 	}
-	if typed == "" && otherwise != "" {
-		return otherwise, true
+	if typed, ok := r.String(0); ok {
+		options.Room = &typed
+	} else if !c.optionsArgument(r, 0, &options) {
+		return "", false
 	}
-	room, code := state.ParseRoom(typed, c.options.MaxNicknameLength)
+	room, code := c.parseRoom(options.Room, otherwise)
 	if code != state.Accepted {
 		c.refuse(r, code)
 	}
 	return room, code == state.Accepted
+}
+
+// parseRoom returns the room that a client has named; otherwise where typed is nil.
+func (c *Chat) parseRoom(typed *string, otherwise string) (string, state.Code) {
+	if typed != nil {
+		return state.ParseRoom(*typed, c.options.MaxNicknameLength)
+	}
+	if otherwise == "" {
+		return "", state.RoomInvalid
+	}
+	return otherwise, state.Accepted
 }
 
 func (c *Chat) onNickname(r *request) {
@@ -156,7 +186,9 @@ func (c *Chat) onNickname(r *request) {
 	var options struct {
 		Token string `json:"token"`
 	}
-	r.options(1, &options)
+	if !c.optionsArgument(r, 1, &options) {
+		return
+	}
 	c.mu.Lock()
 	defer c.unlock()
 	if !c.allowLocked(r, c.local.takeRequest) {
@@ -217,8 +249,9 @@ func (c *Chat) onAddUser(r *request) {
 	case r.client.user != nil:
 		c.setProtocolLocked(r.client, state.V4)
 		c.emitLoginLocked(r.client, "")
+		c.out.reply(r.ack, succeeded{true})
 	case r.client.claims.pending > 0:
-		r.client.claims.requested = &name
+		r.client.claims.request(name, r.ack)
 	default:
 		c.claimLocked(r, name, "", state.V4)
 	}
@@ -253,18 +286,15 @@ func (c *Chat) parseMessage(r *request) (*state.Say, state.Code) {
 	}
 	text, code := state.ParseText(typed, c.options.MaxMessageLength, c.options.MaxMessageBytes)
 	var options struct {
-		Room string `json:"room"`
-		CID  string `json:"cid"`
+		Room *string `json:"room"`
+		CID  string  `json:"cid"`
 	}
-	if r.name == "user message" {
-		r.options(1, &options)
+	if r.name == "user message" && !r.options(1, &options) || len(options.CID) > state.MaxCID {
+		return nil, state.BadArgument
 	}
 	room := state.Lobby
-	if code == state.Accepted && options.Room != "" && options.Room != state.Lobby {
-		room, code = state.ParseRoom(options.Room, c.options.MaxNicknameLength)
-	}
-	if code == state.Accepted && len(options.CID) > state.MaxCID {
-		code = state.BadArgument
+	if code == state.Accepted {
+		room, code = c.parseRoom(options.Room, state.Lobby)
 	}
 	return &state.Say{Room: room, Text: text, CID: options.CID}, code
 }
@@ -305,5 +335,24 @@ func (c *Chat) onTyping(r *request, on bool) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	c.typeLocked(r.client, room, on)
+	code, wait := c.typeLocked(r.client, room, on)
+	switch {
+	case !r.ack.Wanted(): // a refusal would cost more than it says
+	case code != state.Accepted:
+		c.refuseRequestLocked(r, code, wait)
+	default:
+		c.out.reply(r.ack, succeeded{true})
+	}
+}
+
+// onUnknown refuses an event that the chat does not know, if its client waits for an answer. Others are ignored, as
+// by any Socket.IO server.
+func (c *Chat) onUnknown(_ *socketio.Socket, e *socketio.Event) {
+	if !e.WantsAck() {
+		return
+	}
+	c.mu.Lock()
+	c.counts.refusals[state.UnknownEvent]++
+	c.mu.Unlock()
+	_ = e.Ack(newRefusal(state.UnknownEvent, 0)) // an error means that the client is gone
 }

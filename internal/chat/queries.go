@@ -29,7 +29,9 @@ func (c *Chat) onRooms(r *request) {
 	var options struct {
 		After string `json:"after"`
 	}
-	r.options(0, &options)
+	if !c.optionsArgument(r, 0, &options) {
+		return
+	}
 	c.mu.Lock()
 	defer c.unlock()
 	if !c.allowLocked(r, c.local.takeRequest) {
@@ -70,7 +72,9 @@ func (c *Chat) onWho(r *request) {
 	var options struct {
 		After string `json:"after"`
 	}
-	r.options(0, &options)
+	if _, isName := r.String(0); !isName && !c.optionsArgument(r, 0, &options) {
+		return
+	}
 	c.mu.Lock()
 	defer c.unlock()
 	if !c.allowLocked(r, c.local.takeRequest) {
@@ -113,7 +117,9 @@ func (c *Chat) onHistory(r *request) {
 		Before string `json:"before"`
 		Limit  int    `json:"limit"`
 	}{Limit: c.options.HistoryOnJoin}
-	r.options(0, &options)
+	if _, isName := r.String(0); !isName && !c.optionsArgument(r, 0, &options) {
+		return
+	}
 	var before state.Position
 	if options.Before != "" {
 		var err error

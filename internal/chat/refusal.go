@@ -25,6 +25,7 @@ var sentences = [state.NumCodes]string{
 	state.Empty:        "There is nothing in this message.",
 	state.TooLong:      "This message is too long.",
 	state.BadArgument:  "The server did not understand this.",
+	state.UnknownEvent: "The server does not know this event.",
 	state.TooFast:      "You are too fast. Wait a moment.",
 	state.NotInRoom:    "Join the room first.",
 	state.RoomInvalid:  "A room's name is short and has no control characters.",

@@ -51,14 +51,22 @@ func (cl *client) typingChanges(room string, on bool, now time.Time) bool {
 	return displayed
 }
 
-// typeLocked takes a client's event that its user types, or has stopped.
-func (c *Chat) typeLocked(cl *client, room string, on bool) {
+// typeLocked takes a client's event that its user types, or has stopped. It returns the reason why not, and for TooFast
+// how long to wait.
+func (c *Chat) typeLocked(cl *client, room string, on bool) (state.Code, time.Duration) {
 	now := time.Now()
-	if c.local.closed || cl.user == nil || !cl.mayListen(room) || !cl.typingChanges(room, on, now) {
-		return
+	switch {
+	case c.local.closed:
+		return state.Unavailable, 0
+	case cl.user == nil:
+		return state.NoName, 0
+	case !cl.mayListen(room):
+		return state.NotInRoom, 0
+	case !cl.typingChanges(room, on, now):
+		return state.Accepted, 0
 	}
-	if _, ok := c.local.takeRequest(cl); !ok {
-		return // a refusal would cost more than it says
+	if wait, ok := c.local.takeRequest(cl); !ok {
+		return state.TooFast, wait
 	}
 	cl.typingIn = nil
 	if on {
@@ -71,6 +79,7 @@ func (c *Chat) typeLocked(cl *client, room string, on bool) {
 			c.logger().Debug("log refuses a typing entry", "err", err)
 		}
 	}
+	return state.Accepted, 0
 }
 
 // broadcastTypingLocked sends to the clients here that a user types, or has stopped. The event is the same in both

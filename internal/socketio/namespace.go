@@ -28,6 +28,7 @@ type handlers struct {
 	connect    []func(*Socket)
 	disconnect []func(*Socket, error)
 	events     map[string]func(*Socket, *Event)
+	unknown    func(*Socket, *Event) // nil: unknown events are ignored
 }
 
 func newNamespace(s *Server, name string) *Namespace {
@@ -66,6 +67,12 @@ func (n *Namespace) On(event string, f func(*Socket, *Event)) {
 		h.events = maps.Clone(h.events)
 		h.events[event] = f
 	})
+}
+
+// OnUnknown sets the handler of the events that have none of their own. It is called as [Namespace.On] says. Without it
+// the server ignores such events, and a client that waits for an acknowledgement waits in vain.
+func (n *Namespace) OnUnknown(f func(*Socket, *Event)) {
+	n.change(func(h *handlers) { h.unknown = f })
 }
 
 func (n *Namespace) change(f func(*handlers)) {

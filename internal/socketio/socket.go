@@ -194,7 +194,9 @@ func (s *Socket) handle(e *Event) {
 	}
 	if handler == nil {
 		s.client.session.Refused()
-		return
+		if handler = h.unknown; handler == nil {
+			return
+		}
 	}
 	e.socket = s
 	defer s.client.recoverPanic()

@@ -15,6 +15,7 @@ const (
 	Empty
 	TooLong
 	BadArgument
+	UnknownEvent
 	TooFast
 	NotInRoom
 	RoomInvalid
@@ -36,6 +37,7 @@ var codeNames = [NumCodes]string{
 	Empty:        "empty",
 	TooLong:      "too_long",
 	BadArgument:  "bad_argument",
+	UnknownEvent: "unknown_event",
 	TooFast:      "too_fast",
 	NotInRoom:    "not_in_room",
 	RoomInvalid:  "room_invalid",
