@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,10 +26,24 @@ func (s *story) add(who, text string) {
 	s.lines = append(s.lines, storyLine{s.world.now(), who, text})
 }
 
-// String returns the story.
-func (s *story) String() string {
+// subjects are the messages and users that a text is about.
+var subjects = regexp.MustCompile(`u[0-9]+\.[0-9]+|user [0-9]+`)
+
+// tellOf returns the story: what befell the instances, and what the users did whom the first anomalies are about.
+// Without anomalies it is about all.
+func (s *story) tellOf(anomalies []Anomaly) string {
+	var about []string
+	for _, a := range anomalies[:min(3, len(anomalies))] {
+		about = append(about, subjects.FindAllString(a.Text, -1)...)
+	}
 	var b strings.Builder
 	for _, l := range s.lines {
+		concerns := func(subject string) bool {
+			return l.who == subject || slices.Contains(strings.Fields(l.text), subject)
+		}
+		if strings.HasPrefix(l.who, "user ") && len(anomalies) > 0 && !slices.ContainsFunc(about, concerns) {
+			continue
+		}
 		fmt.Fprintf(&b, "%9.3fs  %-8s %s\n", l.at.Seconds(), l.who, l.text)
 	}
 	return b.String()

@@ -80,6 +80,8 @@ func Run(seed uint64, tell bool) Result {
 	w.after(lifetime-4*time.Second, func() { w.judge.quiet = true })
 	w.run(lifetime)
 	w.judge.judge()
+	story := w.story
+	w.story = nil // what follows is no part of it
 	for _, h := range w.hosts {
 		h.crash()
 	}
@@ -87,7 +89,7 @@ func Run(seed uint64, tell bool) Result {
 	r := Result{Seed: seed, Anomalies: w.judge.anomalies, Known: w.judge.known, Trace: w.trace.hash,
 		Messages: len(w.judge.acked), Applied: w.trace.applied}
 	if tell {
-		r.Story = w.story.String()
+		r.Story = story.tellOf(r.Anomalies)
 	}
 	return r
 }
