@@ -50,7 +50,7 @@ func (a arguments) duration(i int, fallback time.Duration) (time.Duration, error
 // commands returns all commands in the order of help.
 func commands() []command {
 	return []command{
-		{"status", "", "show the state of everything", func(c *cluster, _ arguments) error { return c.printStatus() }},
+		{"status", "", "show the state of everything", always((*cluster).printStatus)},
 		{"kill", "N", "end instance N at once, without a drain (SIGKILL)", each((*instance).kill)},
 		{"drain", "N", "end instance N as a platform does: SIGTERM, clients move to the others",
 			each((*instance).drain)},
@@ -69,8 +69,16 @@ func commands() []command {
 			(*cluster).throttle},
 		{"busy", "D", "let the bus refuse requests for D, as when it throttles; 0 ends it", (*cluster).busy},
 		{"restart-bus", "", "stop and start the bus, keeping its entities and messages", (*cluster).restartBus},
-		{"help", "", "list the commands", func(c *cluster, _ arguments) error { return c.printHelp() }},
-		{"quit", "", "end everything, as Ctrl-C does", func(c *cluster, _ arguments) error { c.quit(); return nil }},
+		{"help", "", "list the commands", always((*cluster).printHelp)},
+		{"quit", "", "end everything, as Ctrl-C does", always(func(c *cluster) { c.quit() })},
+	}
+}
+
+// always turns a method that can't fail into a command without arguments.
+func always(do func(*cluster)) func(*cluster, arguments) error {
+	return func(c *cluster, _ arguments) error {
+		do(c)
+		return nil
 	}
 }
 

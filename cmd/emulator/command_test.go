@@ -94,7 +94,7 @@ func TestTotalSince(t *testing.T) {
 	if got != want {
 		t.Errorf("since = %q, want %q", got, want)
 	}
-	// Instances started anew count from 0 again, and a first look has nothing to compare with.
+	// Restarted instances count from 0 again, and a first look has nothing to compare with.
 	got, want = (total{at: at.Add(4 * time.Second)}).since(now),
 		"0/0 ready · 0 users · 0.0 messages/s · log - · 0.0 operations/s"
 	if got != want {
@@ -111,9 +111,7 @@ func TestConsolePrefixesLines(t *testing.T) {
 			t.Fatalf("Write = %d, %v, want %d", n, err, len(piece))
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	w.finish()
 	s.setStatus("not on a terminal")
 	s.close()
 	want := " 7 | one\n 7 | two\n 7 | \n 7 | " + strings.Repeat("x", maxLine) + "\n 7 | rest\n"

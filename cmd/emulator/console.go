@@ -117,8 +117,8 @@ func (s *console) busName() string {
 	return "bus| "
 }
 
-// lines returns a writer that prints whole lines after a prefix, for one goroutine. Its Close
-// prints an unfinished line.
+// lines returns a writer that prints whole lines after a prefix, for one goroutine, which calls
+// finish at the end.
 func (s *console) lines(prefix string) *lineWriter { return &lineWriter{console: s, prefix: prefix} }
 
 type lineWriter struct {
@@ -152,10 +152,10 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (w *lineWriter) Close() error {
+// finish prints an unfinished line.
+func (w *lineWriter) finish() {
 	if len(w.rest) > 0 {
 		w.console.printf("%s%s", w.prefix, w.rest)
 		w.rest = nil
 	}
-	return nil
 }

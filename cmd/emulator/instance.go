@@ -30,16 +30,26 @@ type instance struct {
 
 	mu sync.Mutex
 	// mu guards
+	instanceProcess
+	readiness
+}
+
+// instanceProcess is the process of an instance, and what commands want of it.
+type instanceProcess struct {
 	wanted        bool        // a process should run
 	stopRequested bool        // the running process was told to end
 	process       *os.Process // nil where none runs
 	end           context.CancelFunc
 	starts        int // processes started so far
 	paused        bool
-	ready         bool
-	why           string // not ready
-	address       string // of the process that runs; "" before it listens
-	metrics       metrics
+}
+
+// readiness is what the probes of the running process have found.
+type readiness struct {
+	ready   bool
+	why     string // not ready
+	address string // of the process that runs; "" before it listens
+	metrics metrics
 }
 
 // Times in the life of an instance.
@@ -122,9 +132,9 @@ func (i *instance) runProcess(parent context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, i.executable)
 	cmd.Env = i.environment
 	cmd.SysProcAttr = childAttr()
-	address := &firstLine{found: make(chan string, 1)}
+	address := &firstLineWriter{found: make(chan string, 1)}
 	log := i.console.lines(i.console.name(i.number))
-	defer log.Close()
+	defer log.finish()
 	cmd.Stdout, cmd.Stderr = address, log
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -313,14 +323,14 @@ func (i *instance) report(t *total) string {
 		strings.Join(states, ", "), i.process.Pid, i.address, i.metrics.sessions, i.proxy.open(i.idLocked()))
 }
 
-// firstLine is a writer that sends the first line written to it to found.
-type firstLine struct {
+// firstLineWriter is a writer that sends the first line written to it to found.
+type firstLineWriter struct {
 	found chan string // of size 1: the only line
 	text  []byte
 	done  bool
 }
 
-func (w *firstLine) Write(p []byte) (int, error) {
+func (w *firstLineWriter) Write(p []byte) (int, error) {
 	if w.done {
 		return len(p), nil
 	}

@@ -112,7 +112,7 @@ func runLocalCluster(
 	defer console.close()
 	defer closeOnDeath(console)()
 	busLog := console.lines(console.busName())
-	defer busLog.Close()
+	defer busLog.finish()
 	server, err := startBus(config, busLog)
 	if err != nil {
 		return err
