@@ -86,7 +86,7 @@
 //
 //   - Entries not yet back, by number and bytes: Append returns ErrFull.
 //   - Log buffered while a snapshot is awaited: dropped, and the snapshot requested again.
-//   - Size of a snapshot: a larger one is neither sent, which is logged as an error, nor taken.
+//   - Size of a snapshot, compressed and not: a larger one is neither sent, which is logged as an error, nor taken.
 //   - Messages to single instances: the newest is dropped, and the instance that misses it asks again.
 //   - Own entries kept after they came back, to publish them again for a cluster that lacks them: 64 MiB,
 //     then the oldest is dropped.
@@ -116,7 +116,8 @@
 // An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque, and 11
 // for one that was accepted in another log. Control entries are of kind 1 heartbeat, 2 join request, 3
 // bootstrap, 4 joined, 5 probe, 6 evict, 7 leave, 8 compare, 9 connected, 10 raise, with a map as body
-// (type control) or none. The parts of a snapshot add up to a map (type snapshot). Numbers in an epoch
+// (type control) or none. The parts of a snapshot add up to a DEFLATE stream (RFC 1951): four bytes
+// with the length of a map (type snapshot), the map, and the state machine's bytes. Numbers in an epoch
 // begin with 1, the join request. An epoch is the time of the join request in Unix milliseconds, or one
 // more than the epoch before.
 //

@@ -106,14 +106,14 @@ func (n *Node) skipped(e *effect, err error) {
 }
 
 func (n *Node) takeSnapshot(r *snapshotRequest) {
-	encoded, err := r.encode(n.state.Snapshot())
+	encoded, err := r.encode(n.state.Snapshot(), n.options.MaxState)
 	n.mu.Lock()
 	defer n.unlock()
 	n.protocol.snapshotTaken(r, encoded, err)
 }
 
 func (n *Node) restore(r *restoreRequest) {
-	s, err := r.decode(n.options.Rules)
+	s, err := r.decode(n.options.Rules, n.options.MaxState)
 	if err == nil {
 		if err = n.state.Restore(s.State); err != nil {
 			err = fmt.Errorf("restore state: %w", err)

@@ -204,11 +204,11 @@ func TestSnapshotRestoresLogState(t *testing.T) {
 	l.leave(l.records["c"])
 	l.endEnvelope()
 	taken := snapshotRequest{log: l.snapshot()}
-	body, err := taken.encode([]byte("state"))
+	body, err := taken.encode([]byte("state"), 5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := decodeSnapshot(body)
+	s, err := unpackSnapshot([][]byte{body}, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package backplane
 
 import (
 	"log/slog"
+	"math"
 	"time"
 )
 
@@ -31,7 +32,8 @@ type Limits struct {
 	MaxWaiting      int // own entries not yet back from the log; 65,536
 	MaxWaitingBytes int // their bodies' bytes; 16 MiB
 	MaxEntry        int // bytes of one body, above which Append returns ErrTooLarge; 64 KiB, less if the bus takes less
-	MaxSnapshot     int // bytes; a longer one is neither sent nor taken; 64 MiB
+	MaxSnapshot     int // bytes, compressed; a longer one is neither sent nor taken; 512 MiB
+	MaxState        int // bytes of the state in a snapshot, likewise; 2 GiB - 1
 	MaxBuffered     int // bytes of log kept while a snapshot is awaited; beyond, it is requested again; 32 MiB
 
 	// Credits is how many of Service Bus's credits a second all instances together spend on the log.
@@ -82,7 +84,8 @@ func (l *Limits) setDefaults(maxBody int) {
 	orDefault(&l.MaxWaiting, 65536)
 	orDefault(&l.MaxWaitingBytes, 16<<20)
 	orDefault(&l.MaxEntry, 64<<10)
-	orDefault(&l.MaxSnapshot, 64<<20)
+	orDefault(&l.MaxSnapshot, 512<<20)
+	orDefault(&l.MaxState, math.MaxInt32)
 	orDefault(&l.MaxBuffered, 32<<20)
 	l.MaxEntry = min(l.MaxEntry, maxBody-headerRoom)
 }

@@ -13,7 +13,7 @@ const (
 	// more: the instance that needs one asks again.
 	maxUnicasts = 64
 	// maxSnapshots bounds the snapshots that wait to be sent, in parts.
-	maxSnapshots = 4
+	maxSnapshots = 8
 	// maxSlowest bounds how long a single send, perhaps the last one of an outage, makes the bus count as slow.
 	maxSlowest = 5 * time.Second
 	// maxChunkFailures bounds how often a part of a snapshot is sent again.

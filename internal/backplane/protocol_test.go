@@ -149,10 +149,10 @@ func (n *simNode) execute(e *effect) {
 	case effectGone:
 		n.state = append(n.state, "gone "+e.instance)
 	case effectTakeSnapshot:
-		encoded, err := e.snapshot.encode([]byte(strings.Join(n.state, "\n")))
+		encoded, err := e.snapshot.encode([]byte(strings.Join(n.state, "\n")), n.MaxState)
 		n.snapshotTaken(e.snapshot, encoded, err)
 	case effectRestore:
-		snapshot, err := e.restore.decode(1)
+		snapshot, err := e.restore.decode(1, n.MaxState)
 		if err == nil {
 			n.state = strings.FieldsFunc(string(snapshot.State), func(r rune) bool { return r == '\n' })
 		}

@@ -1,7 +1,6 @@
 package backplane
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -14,10 +13,13 @@ type snapshotRequest struct {
 	log       snapshot // the log state at that index, without State
 }
 
-// encode adds the state machine's bytes.
-func (r *snapshotRequest) encode(state []byte) ([]byte, error) {
+// encode adds the state machine's bytes, of which it takes limit at most.
+func (r *snapshotRequest) encode(state []byte, limit int) ([]byte, error) {
+	if len(state) > limit {
+		return nil, fmt.Errorf("%w: %d bytes are more than the limit of %d", errLarge, len(state), limit)
+	}
 	r.log.State = state
-	return r.log.encode()
+	return r.log.pack()
 }
 
 // donate sends the state as it is to an instance that joins.
@@ -58,9 +60,9 @@ type restoreRequest struct {
 }
 
 // decode returns the snapshot, or an error if it doesn't answer the request, or if it follows newer rules than those
-// known.
-func (r *restoreRequest) decode(rules uint64) (*snapshot, error) {
-	s, err := decodeSnapshot(bytes.Join(r.parts, nil))
+// known. It takes limit bytes of state at most.
+func (r *restoreRequest) decode(rules uint64, limit int) (*snapshot, error) {
+	s, err := unpackSnapshot(r.parts, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func newCostCluster(t *testing.T, instances int, connected bool) *costCluster {
 		o.Logger = nil
 		bus, machine := open(t, o), new(costMachine)
 		node := backplane.New(bus, machine, backplane.Options{
-			Limits:    backplane.Limits{Credits: 870},
+			Limits:    backplane.Limits{Credits: 820},
 			Logger:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 			Connected: func() bool { return connected },
 		})

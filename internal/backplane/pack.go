@@ -1,0 +1,74 @@
+package backplane
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// errLarge is a snapshot whose state is above Limits.MaxState.
+var errLarge = errors.New("the state is too large")
+
+// pack compresses a snapshot: the length of its encoding without the state, in four bytes, that encoding,
+// and the state. The state passes through the compression without another copy.
+func (s *snapshot) pack() ([]byte, error) {
+	head := *s
+	head.State = nil
+	encoded, err := head.encode()
+	if err != nil {
+		return nil, err
+	}
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range [][]byte{binary.BigEndian.AppendUint32(nil, uint32(len(encoded))), encoded, s.State} {
+		if _, err := w.Write(part); err != nil {
+			return nil, fmt.Errorf("compress snapshot: %w", err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("compress snapshot: %w", err)
+	}
+	return packed.Bytes(), nil
+}
+
+// unpackSnapshot reads a packed snapshot in parts. A state above the limit in bytes is refused before more
+// than that is decompressed.
+func unpackSnapshot(parts [][]byte, limit int) (*snapshot, error) {
+	readers := make([]io.Reader, len(parts))
+	for i, part := range parts {
+		readers[i] = bytes.NewReader(part)
+	}
+	r := flate.NewReader(io.MultiReader(readers...))
+	defer r.Close()
+	var length [4]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return nil, fmt.Errorf("%w: snapshot: %w", errMalformed, err)
+	}
+	head, err := readAtMost(io.LimitReader(r, int64(binary.BigEndian.Uint32(length[:]))), limit)
+	if err != nil {
+		return nil, err
+	}
+	s, err := decodeSnapshot(head)
+	if err != nil {
+		return nil, err
+	}
+	s.State, err = readAtMost(r, limit)
+	return s, err
+}
+
+func readAtMost(r io.Reader, limit int) ([]byte, error) {
+	all, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: snapshot: %w", errMalformed, err)
+	case len(all) > limit:
+		return nil, fmt.Errorf("%w: more than %d bytes", errLarge, limit)
+	}
+	return all, nil
+}
