@@ -175,3 +175,25 @@ func TestRefusedCommandChangesNothing(t *testing.T) {
 		t.Errorf("%d commands were refused, want some hundreds for the test to mean something", refused)
 	}
 }
+
+// FuzzApply applies any command that decodes to random States: none panics, and what results decodes.
+func FuzzApply(f *testing.F) {
+	for i, test := range commands {
+		f.Add(uint64(i), test.command.Encode())
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, body []byte) {
+		c, err := DecodeCommand(body)
+		if err != nil {
+			return
+		}
+		w := newWalk(t, seed)
+		for range 40 {
+			w.step()
+		}
+		for _, instance := range []string{"a", "b", "c"} {
+			w.at.Again = w.n(2) == 0
+			w.do(instance, c) // reports a panic
+		}
+		w.check()
+	})
+}
