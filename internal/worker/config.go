@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Host         string        // HOST: the address to listen on; "": all
 	Port         int           // PORT
+	BasePath     string        // BASE_PATH: begins with a slash, and does not end with one; "": none
 	DrainTimeout time.Duration // DRAIN_TIMEOUT
 	PprofAddress string        // PPROF_PORT on 127.0.0.1; "": no profiles are served
 
@@ -101,6 +102,7 @@ func (v *variables) config() Config {
 		Addresses:    v.allowances(messageRate),
 		Host:         v.text("HOST", ""),
 		Port:         v.integer("PORT", 3000, 0, 65535),
+		BasePath:     v.path("BASE_PATH"),
 		DrainTimeout: v.duration("DRAIN_TIMEOUT", 20*time.Second, 0),
 		PprofAddress: v.loopback("PPROF_PORT"),
 		Replica:      v.first("CONTAINER_APP_REPLICA_NAME", "WEBSITE_INSTANCE_ID"),

@@ -41,6 +41,7 @@ func TestConfigDefaults(t *testing.T) {
 
 func TestConfigReadsEveryVariable(t *testing.T) {
 	got, err := LoadConfig(env(
+		"BASE_PATH", "/chat/",
 		"PORT", "8080", "PPROF_PORT", "6060", "DRAIN_TIMEOUT", "3s", "CONTAINER_APP_REPLICA_NAME", "replica-1",
 		"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", "chat.servicebus.windows.net", "SERVICEBUS_TOPIC", "t",
 		"SERVICEBUS_SUBSCRIPTION", "s", "EMULATOR_HTTP_PORT", "5301",
@@ -95,6 +96,7 @@ func TestNoMessageRateTurnsOffTheAllowances(t *testing.T) {
 
 func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 	bad := []string{
+		"BASE_PATH", "chat",
 		"PORT", "70000", "PPROF_PORT", "localhost:6060", "DRAIN_TIMEOUT", "x", "EMULATOR_HTTP_PORT", "0",
 		"ALLOWED_ORIGINS", "example.com", "ALLOWED_HOSTS", "https://a.test",
 		"METRICS_PORT", "http", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -103,6 +104,15 @@ func (v *variables) integer(name string, fallback, lowest, highest int) int {
 		v.bad("%s: %q is not a whole number from %d to %d", name, text, lowest, highest)
 	}
 	return inForce(v, name, text, n)
+}
+
+// path reads a path such as /chat, without a slash at its end.
+func (v *variables) path(name string) string {
+	text := strings.TrimRight(v.raw(name), "/")
+	if text != "" && (text[0] != '/' || strings.ContainsAny(text, "?#%") || text != path.Clean(text)) {
+		v.bad("%s: %q is not a path such as /chat", name, text)
+	}
+	return inForce(v, name, text, text)
 }
 
 // loopback reads a port and returns its address on the IPv4 loopback interface, or "" if the variable is not set.

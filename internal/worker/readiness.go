@@ -61,11 +61,13 @@ func (w *Worker) logReadiness(ctx context.Context) {
 
 // serveHealth reports that the process serves requests. A platform restarts a process that does not answer.
 func serveHealth(rw http.ResponseWriter, _ *http.Request) {
+	neverCache(rw)
 	_, _ = io.WriteString(rw, "ok\n")
 }
 
 // serveReadiness answers 200 if new clients should be sent here, and otherwise 503. Only operators see the reason.
 func (w *Worker) serveReadiness(rw http.ResponseWriter, r *http.Request) {
+	neverCache(rw)
 	if w.isDirect(r) {
 		w.serveReadinessWithReason(rw, r)
 		return
@@ -79,6 +81,7 @@ func (w *Worker) serveReadiness(rw http.ResponseWriter, r *http.Request) {
 
 // serveReadinessWithReason is serveReadiness for operators.
 func (w *Worker) serveReadinessWithReason(rw http.ResponseWriter, _ *http.Request) {
+	neverCache(rw)
 	if s, reason := w.readiness(); s != stateReady {
 		http.Error(rw, reason, http.StatusServiceUnavailable)
 		return

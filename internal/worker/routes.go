@@ -3,6 +3,7 @@ package worker
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"chatapp/internal/allowance"
@@ -20,7 +21,27 @@ func (w *Worker) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	mux.HandleFunc("GET /metrics", w.serveMetrics)
 	mux.Handle("/", web.Handler())
-	return w.limitDescriptors(w.limitRequests(w.checkHost(limitBodyTime(mux))))
+	below := belowPath(w.config.BasePath, mux)
+	return w.limitDescriptors(w.limitRequests(w.checkHost(limitBodyTime(below))))
+}
+
+// belowPath serves everything below a path as well, for proxies that pass it on. Probes ask without it. The path alone
+// is redirected, since the addresses in the page are relative.
+func belowPath(base string, next http.Handler) http.Handler {
+	if base == "" {
+		return next
+	}
+	stripped := http.StripPrefix(base, next)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == base:
+			http.Redirect(rw, r, base+"/", http.StatusPermanentRedirect)
+		case strings.HasPrefix(r.URL.Path, base+"/"):
+			stripped.ServeHTTP(rw, r)
+		default:
+			next.ServeHTTP(rw, r)
+		}
+	})
 }
 
 // limitBodyTime sets a read deadline for requests that announce a body. The server itself has no read timeout, because
@@ -54,5 +75,9 @@ func (w *Worker) serveMetrics(rw http.ResponseWriter, r *http.Request) {
 		http.NotFound(rw, r)
 		return
 	}
+	neverCache(rw)
 	w.metrics.handler.ServeHTTP(rw, r)
 }
+
+// neverCache keeps an answer that is true for a moment out of caches between the server and whoever asks.
+func neverCache(rw http.ResponseWriter) { rw.Header().Set("Cache-Control", "no-store") }

@@ -44,6 +44,34 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// A proxy that does not strip its path reaches everything below it, and probes nothing but the routes themselves.
+func TestBasePath(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil, "", "BASE_PATH", "/chat")
+	for path, want := range map[string]int{
+		"/chat/": 200, "/chat/healthz": 200, "/healthz": 200, "/chat/socket.io/?EIO=4&transport=polling": 200,
+		"/socket.io/?EIO=4&transport=polling": 200, "/chatter": 404, "/chat/chat/": 404,
+	} {
+		if response := r.get(path); response.StatusCode != want {
+			t.Errorf("GET %s = %d, want %d", path, response.StatusCode, want)
+		}
+	}
+	if response := r.get("/chat"); response.Request.URL.Path != "/chat/" || response.StatusCode != 200 {
+		t.Errorf("GET /chat leads to %s, %d, want /chat/", response.Request.URL, response.StatusCode)
+	}
+}
+
+// A cache in front must not go on to say "ready".
+func TestProbesAreNotCached(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil, "")
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		if got := r.get(path).Header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("Cache-Control of %s = %q, want no-store", path, got)
+		}
+	}
+}
+
 // deadlines records the read deadline that a handler sets.
 type deadlines struct {
 	*httptest.ResponseRecorder
