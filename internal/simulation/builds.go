@@ -27,6 +27,7 @@ func (m machine) Apply(e backplane.Entry) error {
 	w := m.host.world
 	w.trace.applied++
 	w.trace.add(uint64(w.now()), uint64(m.host.name[0]), uint64(e.Instance[0]), e.Epoch, e.Number)
+	w.judge.applied(m.instance, e.Instance)
 	m.interleave()
 	if string(e.Body) == string(poison) {
 		panic(string(poison))
@@ -60,7 +61,10 @@ func (m machine) Gone(at backplane.Entry, instance string) {
 	m.chat.Gone(chat.Entry(at), instance)
 }
 
-func (m machine) Begin(at backplane.Entry) { m.chat.Begin(chat.Entry(at)) }
+func (m machine) Begin(at backplane.Entry) {
+	m.log = m.host.world.judge.begun()
+	m.chat.Begin(chat.Entry(at))
+}
 
 func (m machine) Raise(_ backplane.Entry, rules uint64) {
 	w := m.host.world
@@ -71,16 +75,16 @@ func (m machine) Raise(_ backplane.Entry, rules uint64) {
 	m.rules = rules
 }
 
-func (m machine) Snapshot() []byte { return append(m.chat.Snapshot(), byte(m.rules)) }
+func (m machine) Snapshot() []byte { return append(m.chat.Snapshot(), byte(m.rules), byte(m.log)) }
 
 func (m machine) Restore(snapshot []byte) error {
-	n := len(snapshot) - 1
+	n := len(snapshot) - 2
 	err := m.chat.Restore(snapshot[:n])
 	if err != nil {
 		m.host.world.judge.anomaly(Broken, "%s can't restore a snapshot: %v", m.host.name, err)
 		return err
 	}
-	m.rules = uint64(snapshot[n])
+	m.rules, m.log = uint64(snapshot[n]), int(snapshot[n+1])
 	m.interleave()
 	return nil
 }

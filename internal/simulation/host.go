@@ -242,6 +242,7 @@ func (r *receiver) deliver() {
 		s.last = s.last[1:]
 	}
 	r.delivered = true
+	h.world.judge.place = p.number
 	r.instance.check(r.instance.driver.Deliver(p.delivery))
 	r.schedule()
 }

@@ -29,6 +29,7 @@ type instance struct {
 	conns    []*engineio.Local
 	build    build
 	rules    uint64 // that the state follows
+	log      int    // see judge.logs
 }
 
 func newInstance(h *host) *instance {

@@ -13,12 +13,13 @@ import (
 
 // judge finds what must not be.
 type judge struct {
-	world      *world
-	quiet      bool              // users say nothing new
-	acked      map[string]string // ids of lines by the messages' cids
-	bootstraps int               // clusters that were bootstrapped since the faults began
-	anomalies  []Anomaly
-	known      map[string]int
+	world     *world
+	quiet     bool              // users say nothing new
+	acked     map[string]string // ids of lines by the messages' cids
+	logs      []int             // where in the topic each log was begun; the first has number 1
+	place     int               // in the topic, of the message that is being delivered
+	anomalies []Anomaly
+	known     map[string]int
 }
 
 // Anomaly is something that must not be.
@@ -44,6 +45,7 @@ const (
 	Display     Kind = "display"     // what a user sees differs from the log
 	Roster      Kind = "roster"      // a list of people differs from the state
 	Name        Kind = "name"        // a user is called otherwise by the state
+	Split       Kind = "split"       // entries of one log are acknowledged behind the beginning of another
 	WrongTime   Kind = "wrong time"  // of a line: some machine's clock was believed
 )
 
@@ -83,6 +85,25 @@ func (j *judge) acknowledged(u *user, m *message, id string) {
 	j.acked[m.cid] = id
 }
 
+// begun is called when an instance begins a log, and returns its number.
+func (j *judge) begun() int {
+	j.logs = append(j.logs, j.place)
+	return len(j.logs)
+}
+
+// applied is called when an instance is about to apply an entry of another or, which acknowledges it, its own.
+func (j *judge) applied(i *instance, from string) {
+	if from != i.host.name || j.world.topic.forbids {
+		return
+	}
+	for n := len(j.logs); n > i.log; n-- {
+		if j.place > j.logs[n-1] {
+			j.anomaly(Split, "%s acknowledges entries of log %d behind the beginning of log %d", i.host.name, i.log, n)
+			return
+		}
+	}
+}
+
 // forgetAll is called when all instances end at once: what was acknowledged may be lost.
 func (j *judge) forgetAll() { j.acked = nil }
 
@@ -113,7 +134,7 @@ func (j *judge) judge() {
 		if bytes.Equal(snapshot, encoded) {
 			continue
 		}
-		s, err := state.Decode(snapshot[:len(snapshot)-1])
+		s, err := state.Decode(snapshot[:len(snapshot)-2])
 		switch {
 		case err != nil:
 			j.anomaly(Broken, "snapshot of %s does not decode: %v", h.name, err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -32,16 +31,19 @@ var subjects = regexp.MustCompile(`u[0-9]+\.[0-9]+|user [0-9]+`)
 // tellOf returns the story: what befell the instances, and what the users did whom the first anomalies are about.
 // Without anomalies it is about all.
 func (s *story) tellOf(anomalies []Anomaly) string {
-	var about []string
+	about := make(map[string]bool)
 	for _, a := range anomalies[:min(3, len(anomalies))] {
-		about = append(about, subjects.FindAllString(a.Text, -1)...)
+		for _, subject := range subjects.FindAllString(a.Text, -1) {
+			about[subject] = true
+			if author, _, ok := strings.Cut(subject, "."); ok {
+				about["user "+author[1:]] = true
+			}
+		}
 	}
 	var b strings.Builder
 	for _, l := range s.lines {
-		concerns := func(subject string) bool {
-			return l.who == subject || slices.Contains(strings.Fields(l.text), subject)
-		}
-		if strings.HasPrefix(l.who, "user ") && len(anomalies) > 0 && !slices.ContainsFunc(about, concerns) {
+		message := subjects.FindString(l.text)
+		if strings.HasPrefix(l.who, "user ") && len(about) > 0 && !(about[l.who] && message == "" || about[message]) {
 			continue
 		}
 		fmt.Fprintf(&b, "%9.3fs  %-8s %s\n", l.at.Seconds(), l.who, l.text)
@@ -49,7 +51,7 @@ func (s *story) tellOf(anomalies []Anomaly) string {
 	return b.String()
 }
 
-// logHandler puts into the story what an instance logs, and tells the judge when a cluster is bootstrapped.
+// logHandler puts into the story what an instance logs.
 type logHandler struct {
 	world *world
 	who   string
@@ -60,9 +62,6 @@ func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
 }
 
 func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
-	if h.world.now() > faultsBegin && strings.HasPrefix(r.Message, "cluster bootstrapped") {
-		h.world.judge.bootstraps++
-	}
 	if h.world.story == nil {
 		return nil
 	}
