@@ -5,6 +5,13 @@ import "maps"
 // Purge removes all messages of the source, in every state, and the states of its sessions. Locks of its messages are
 // lost. Receivers stay attached. It returns the number of messages.
 func (s *Source) Purge() (int, error) {
+	before := s.size.used.Load()
+	n, err := s.purge()
+	returnMemory(before - s.size.used.Load())
+	return n, err
+}
+
+func (s *Source) purge() (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed != nil {
@@ -21,7 +28,9 @@ func (s *Source) Purge() (int, error) {
 		s.leaveInboxLocked(rec)
 		s.removeLocked(rec)
 	}
+	s.backlog, s.outbox = backlog{}, nil // of records that would be skipped later
 	for _, sess := range maps.Clone(s.sessions.byID) {
+		sess.backlog = backlog{}
 		s.size.used.Add(-sess.stateSize())
 		sess.state, sess.hasState = nil, false
 		s.sessions.forget(sess)
@@ -33,13 +42,17 @@ func (s *Source) Purge() (int, error) {
 // Reset removes all messages of the namespace, the states of sessions, and what duplicate detection remembers. Entities
 // stay, and so do their senders and receivers.
 func (b *Broker) Reset() {
+	var freed int64
+	defer func() { returnMemory(freed) }()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, q := range b.queues {
+		freed += q.target.size.used.Load()
 		q.target.forget()
 		q.main.purgeAll()
 	}
 	for _, t := range b.topics {
+		freed += t.target.size.used.Load()
 		t.target.forget()
 		for _, sub := range t.subs {
 			sub.main.purgeAll()
@@ -50,7 +63,7 @@ func (b *Broker) Reset() {
 // purgeAll purges a source and its subqueues.
 func (s *Source) purgeAll() {
 	for _, one := range []*Source{s, s.deadLetters, s.transferDeadLetters} {
-		_, _ = one.Purge() // an error means that the entity is closed
+		_, _ = one.purge() // an error means that the entity is closed
 	}
 }
 

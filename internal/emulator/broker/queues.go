@@ -85,6 +85,8 @@ func (b *Broker) DeleteQueue(name string) error { return b.deleteQueue(name, nil
 
 // deleteQueue removes the queue with that name. If only is not nil, it spares a newer queue with the same name.
 func (b *Broker) deleteQueue(name string, only *queue) error {
+	var freed int64
+	defer func() { returnMemory(freed) }()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	q := b.queues[entityKey(name)]
@@ -92,6 +94,7 @@ func (b *Broker) deleteQueue(name string, only *queue) error {
 		return errNotFound(name)
 	}
 	delete(b.queues, entityKey(name))
+	freed = q.target.size.used.Load()
 	q.closeLocked()
 	return nil
 }

@@ -73,6 +73,8 @@ func (b *Broker) UpdateTopic(d TopicDescription) error {
 func (b *Broker) DeleteTopic(name string) error { return b.deleteTopic(name, nil) }
 
 func (b *Broker) deleteTopic(name string, only *topic) error {
+	var freed int64
+	defer func() { returnMemory(freed) }()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.topics[entityKey(name)]
@@ -80,6 +82,7 @@ func (b *Broker) deleteTopic(name string, only *topic) error {
 		return errNotFound(name)
 	}
 	delete(b.topics, entityKey(name))
+	freed = t.target.size.used.Load()
 	t.closeLocked()
 	return nil
 }
