@@ -64,6 +64,7 @@ func (p *protocol) combineTick(now time.Time) {
 		(n >= combineFrom || c.wanted && n >= combineBelow)
 	if wanted != c.wanted {
 		c.wanted = wanted
+		c.calledAt = now.Add(time.Second - callEvery) // the queue is created first
 		p.wakeups.combiner = true
 	}
 	if !wanted {
@@ -85,8 +86,8 @@ func (p *protocol) gatherFailed(now time.Time) {
 	c := &p.combining
 	if c.alive {
 		p.logWarn("batches don't come back from the combiner: sending directly", "waiting", p.outbox.waiting())
+		c.alive, c.distrustedUntil = false, now.Add(distrustFor)
 	}
-	c.alive, c.distrustedUntil = false, now.Add(distrustFor)
 	p.sendDirectly()
 }
 
@@ -196,10 +197,7 @@ func (c *combining) combined(m *message) {
 // gatherSent takes the outcome of putting a batch into the queue.
 func (p *protocol) gatherSent(now time.Time, err error) {
 	c := &p.combining
-	if errors.Is(err, ErrNoQueue) {
-		p.noQueue(now, err)
-	}
-	if err != nil {
+	if err != nil { // Combine says whether there is no queue, or not yet
 		p.gatherFailed(now)
 		return
 	}
