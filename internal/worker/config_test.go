@@ -58,7 +58,7 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON",
 		"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.test", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"))
 	want := Config{
-		Host: "127.0.0.1", Port: 8080,
+		Host: "127.0.0.1", Port: 8080, BasePath: "/chat",
 		DrainTimeout: 3 * time.Second, PprofAddress: "127.0.0.1:6060", Replica: "replica-1", TuneGC: true,
 		ServiceBus: ServiceBusConfig{
 			Namespace: "chat.servicebus.windows.net", Topic: "t", Subscription: "s", EmulatorHTTPPort: 5301,
