@@ -197,12 +197,17 @@ func (u *user) ask(r request, args string) {
 	u.send(fmt.Sprintf(`2%d[%q,%s]`, u.lastAck, r.event, args))
 }
 
-// claim requests a nickname: its own or, rarely, one that others may have.
+// claim requests a nickname: its own, or one that others may have or have lost.
 func (u *user) claim() {
 	u.names++
 	name := fmt.Sprintf("u%d-%d", u.number, u.names)
-	if u.world.chance(0.3) {
+	switch x := u.world.random.Float64(); {
+	case x < 0.3:
 		name = fmt.Sprint("anybody ", u.world.random.IntN(3))
+	case x < 0.5:
+		if other := u.world.users[u.world.random.IntN(len(u.world.users))]; other.name != "" {
+			name = other.name
+		}
 	}
 	u.held[name] = true
 	args := fmt.Sprintf("%q", name)
@@ -222,14 +227,14 @@ func (u *user) act() {
 		u.say()
 	case x < perStep+0.004 && !calm:
 		u.leave()
-	case x < perStep+0.007:
+	case x < perStep+0.010:
 		u.claim()
-	case x < perStep+0.008 && len(u.outbox) == 0:
+	case x < perStep+0.011 && len(u.outbox) == 0:
 		u.held[u.name] = true
 		u.ask(request{event: "leave", room: lobby}, `"lobby"`)
-	case x < perStep+0.014:
+	case x < perStep+0.017:
 		u.ask(request{event: "join", room: side}, `"side"`)
-	case x < perStep+0.018:
+	case x < perStep+0.021:
 		u.ask(request{event: "leave", room: side}, `"side"`)
 	}
 }
