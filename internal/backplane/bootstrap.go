@@ -12,7 +12,11 @@ const (
 	// lookAfter is how long nobody has answered a join request before the instance looks at the
 	// subscriptions of the others for the first time, lookEvery how long after that it does so again.
 	lookAfter = 2 * time.Second
-	lookEvery = 5 * time.Second
+	lookEvery = 8 * time.Second
+	// lookRequests is how many own join requests come back between two looks. All but one of them must
+	// be unread in a subscription whose instance is dead: one may have been there at the first look. In
+	// that of an instance that reads, one or two may be on their way.
+	lookRequests = 4
 	// joinerLasts is how long an instance whose join request was heard counts as out of sync.
 	joinerLasts = 10 * time.Second
 )
@@ -116,7 +120,7 @@ func (p *protocol) bootstrapTick(now time.Time) {
 			p.requestBootstrap(now)
 		}
 	case b.look.at.IsZero() && silent >= lookAfter,
-		silent >= p.bootstrapAfter() && now.Sub(b.look.at) >= lookEvery && b.backs >= b.look.backs+2:
+		silent >= p.bootstrapAfter() && now.Sub(b.look.at) >= lookEvery && b.backs >= b.look.backs+lookRequests:
 		b.look.due = true
 		p.wakeups.evictor = true
 	}

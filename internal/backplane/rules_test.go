@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,9 +140,14 @@ func TestEntryThatPanicsIsSkippedAndReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		var log bytes.Buffer
+		var mu sync.Mutex
 		var skipped []backplane.Entry
 		c.options.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		c.options.Observer.Skipped = func(e backplane.Entry, _ error) { skipped = append(skipped, e) }
+		c.options.Observer.Skipped = func(e backplane.Entry, _ error) {
+			mu.Lock()
+			defer mu.Unlock()
+			skipped = append(skipped, e)
+		}
 		for _, name := range []string{"a", "b"} {
 			c.startWith(name, func(m *fakeMachine) backplane.StateMachine { return poisoned{m} })
 			c.wantReady(20 * time.Second)
@@ -159,6 +165,8 @@ func TestEntryThatPanicsIsSkippedAndReported(t *testing.T) {
 		if history := c.wantAlike(); !slices.Equal(history, said) {
 			t.Errorf("history is %q, want %q: what can't be applied skipped", history, said)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if len(skipped) != 6 || string(skipped[0].Body) != "poison 0" || skipped[0].Index == 0 {
 			t.Errorf("skipped are %+v, want three on each instance", skipped)
 		}
