@@ -321,8 +321,8 @@ func (u *user) messageAnswered(m *message, p *packet) {
 	case p.ok():
 		delete(u.display.provisional, m.cid)
 		w.judge.acknowledged(u, m, p.field("id"))
-	case p.field("code") == "not_in_room":
-		w.tell(u.who(), "learns that %s is refused: not in the room", m.cid)
+	case p.field("code") == "not_in_room" || !u.isPage():
+		w.tell(u.who(), "learns that %s is refused: %s", m.cid, p.field("code"))
 	default: // it is sent again: now, if there is a reason to believe that it helps, or on the next connection
 		w.tell(u.who(), "learns that %s is refused for now: %s", m.cid, p.field("code"))
 		return
