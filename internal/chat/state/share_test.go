@@ -60,7 +60,8 @@ func TestFloodCostsItsOwnRoomsAlone(t *testing.T) {
 			s.state.bounds.Rooms, s.state.bounds.RoomLines = 20, 1000
 			s.do("a", from(1, claimOf(1, "Ann")))
 			s.do("a", join(1, "quiet"))
-			s.do("a", Command{Conn: 1, Action: &Say{Room: "quiet", Text: "kept"}})
+			// More than one room of the flood has, and less than all of them.
+			s.do("a", Command{Conn: 1, Action: &Say{Room: "quiet", Text: strings.Repeat("kept", 150)}})
 			s.do("a", sayOf(1, "kept"))
 			s.do("a", from(2, claimOf(2, "Mallory")))
 			for i := range test.rooms {
