@@ -14,16 +14,23 @@ func (s *Session) Close(reason error) {
 	if reason == nil {
 		reason = ErrClosed
 	}
-	if fx := s.transition(closeEvent(reason), reason); fx.has(effectEnd) {
+	if fx := s.transition(s.closeEvent(reason), reason); fx.has(effectEnd) {
 		s.server.running.Go(s.notifyClosed)
 	}
 }
 
 // closeEvent is the event for closing with a reason. A polling client that made a mistake, fell
 // silent or gave up its poll is not expected to poll again.
-func closeEvent(reason error) event {
+//
+// Clients are to leave a server that shuts down, and connect to another one at once. Many take an
+// Engine.IO close packet for the server's wish that they stay away (python-socketio, rust_socketio),
+// and that of Java waits for a ping after a close frame until its time-out. All of them come back
+// at once when the connection breaks, or when a poll is refused. A raw WebSocket gets a close frame.
+func (s *Session) closeEvent(reason error) event {
 	var mistake *ProtocolError
 	switch {
+	case errors.Is(reason, ErrServerClosed) && s.protocol != Raw:
+		return eventRelease
 	case errors.Is(reason, ErrClientClosed):
 		return eventClose
 	case errors.Is(reason, ErrSlowConsumer):
@@ -71,6 +78,10 @@ func (s *Session) transitionLocked(e event, reason error) effects {
 		s.pushLocked(prepareFrames(closeFrame(reason)))
 		s.wakeWriterLocked()
 	}
+	if fx.has(effectLastWrite) {
+		_ = s.conn.Conn.SetDeadline(time.Now().Add(s.server.options.CloseTimeout))
+		s.wakeWriterLocked()
+	}
 	if fx.has(effectForget) {
 		s.server.remove(s)
 	}
@@ -97,10 +108,14 @@ func (c *conn) perform(fx effects) {
 }
 
 // lastPacket is the packet that ends a lingering session: a close, or, for a client that has closed
-// by a POST itself, a noop that only answers its poll.
+// by a POST itself, a noop that only answers its poll; 0 where the server shuts down, see
+// closeEvent: the poll is refused.
 func lastPacket(reason error) packetType {
-	if errors.Is(reason, ErrClientClosed) {
+	switch {
+	case errors.Is(reason, ErrClientClosed):
 		return packetNoop
+	case errors.Is(reason, ErrServerClosed):
+		return 0
 	}
 	return packetClose
 }

@@ -121,11 +121,13 @@ func (c *conn) abort() {
 	_ = c.Conn.Close()
 }
 
-// closeWrite sends TCP's FIN, or TLS's alert: nothing more comes. Other connections have no such half.
+// closeWrite sends TCP's FIN, or TLS's alert: nothing more comes. Other connections have no such half, and are closed.
 func (c *conn) closeWrite() {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
+		return
 	}
+	_ = c.Conn.Close()
 }
 
 // awaitEOF reads and discards until the peer closes or the deadline comes. Closing a TCP connection

@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+const unknownSession = `{"code":1,"message":"Session ID unknown"}`
+
 // Clients of a server that goes away connect to others: in every second of a drain as many as in
 // any other.
 func TestDrainClosesAsManyClientsInEverySecond(t *testing.T) {
@@ -20,14 +22,16 @@ func TestDrainClosesAsManyClientsInEverySecond(t *testing.T) {
 			if i%2 == 0 {
 				s := h.webSocket(webSocketURL)
 				go func() {
-					s.wantClose("the server goes away", closeGoingAway)
+					if err := s.awaitEnd(); err != nil {
+						t.Errorf("the server goes away: %v", err)
+					}
 					ended <- time.Since(start)
 				}()
 				continue
 			}
 			_, target := h.openPolling()
 			go func() {
-				h.want("the server goes away", "GET", target, "", 200, "1")
+				h.want("the server goes away", "GET", target, "", 400, unknownSession)
 				ended <- time.Since(start)
 			}()
 		}
@@ -76,7 +80,7 @@ func TestDrainEndsWithItsContext(t *testing.T) {
 		closed := make(chan error, 4)
 		for range cap(closed) {
 			s := h.webSocket(webSocketURL)
-			go func() { closed <- s.awaitClose(closeGoingAway) }()
+			go func() { closed <- s.awaitEnd() }()
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -44,7 +44,7 @@ func (l *Local) Take() (messages []Message, over bool) {
 
 // Lose ends the session as a lost connection does. Handler.Closed is called before it returns.
 func (l *Local) Lose() {
-	if fx := l.session.transition(closeEvent(ErrTransportClosed), ErrTransportClosed); fx.has(effectEnd) {
+	if fx := l.session.transition(l.session.closeEvent(ErrTransportClosed), ErrTransportClosed); fx.has(effectEnd) {
 		l.session.notifyClosed()
 	}
 	l.session.transition(eventLastPacket, nil)

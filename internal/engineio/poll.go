@@ -157,6 +157,9 @@ func (s *Session) takePoll(p *poll) (q *queue, last packetType, done bool, refus
 			break
 		}
 		s.transitionLocked(eventLastPacket, nil)
+		if q == nil && last == 0 {
+			refusal = errUnknownSID
+		}
 	case state.over():
 		refusal = errUnknownSID
 	case q == nil && p.answer == answerNoop:

@@ -165,6 +165,21 @@ func (s *socket) awaitClose(code int) error {
 	return nil
 }
 
+// awaitEnd wants the end of the connection without a close frame, and closes the other direction.
+func (s *socket) awaitEnd() error {
+	for {
+		first, payload, err := s.readFrame()
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, syscall.ECONNRESET):
+			return s.conn.Close()
+		case err != nil:
+			return fmt.Errorf("read %w, want EOF", err)
+		case first == frameClose:
+			return fmt.Errorf("close frame % x, want none", payload)
+		}
+	}
+}
+
 // hangUp closes in the protocol's way and waits for the server to do so.
 func (s *socket) hangUp() {
 	s.t.Helper()

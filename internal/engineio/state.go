@@ -12,6 +12,7 @@ const (
 	stateUpgrading                  // long-polling, and a WebSocket is probing
 	stateWebSocket                  // messages go over a WebSocket
 	stateLingering                  // the last packet waits for the client's poll
+	stateReleasing                  // the server shuts down; the queue is written, then the connection half-closed
 	stateAwaitingClose              // the close frame is queued or sent; the reader awaits the client's
 	stateFlushing                   // reading has ended; the rest of the queue is written, then the connection closed
 	stateExplaining                 // reading has ended; the rest, the close frame last, is written, then half-closed
@@ -36,6 +37,7 @@ const (
 	eventProbeFailed                 // it closed, made a mistake, or took longer than UpgradeTimeout
 	eventUpgrade                     // it sent the upgrade packet
 	eventClose                       // a reason to close that the client is to learn on any transport
+	eventRelease                     // the server shuts down: the client is to connect again at once
 	eventCloseUnheard                // one that no poll comes for: a mistake, silence, a poll given up
 	eventCloseDropping               // one that leaves no use for the queue: it is full, or two polls compete for it
 	eventReadStopped                 // the reader stops on a working connection: a close packet or a mistake
@@ -57,6 +59,7 @@ const (
 	effectEnd        effects = 1 << iota // record the reason; the caller has Handler.Closed called
 	effectDropQueue                      // forget what waits to be written
 	effectCloseFrame                     // queue the close frame, and bound the rest by CloseTimeout
+	effectLastWrite                      // wake the writer, and bound the rest by CloseTimeout
 	effectHurryProbe                     // leave a probing WebSocket CloseTimeout for its upgrade packet
 	effectWakePoll                       // have the waiting poll answered
 	effectLinger                         // have the heartbeat report eventExpired after CloseTimeout
@@ -79,6 +82,7 @@ func (fx effects) has(e effects) bool { return fx&e != 0 }
 //	upgrading     upgrade          webSocket      the WebSocket's goroutine: the queue comes by it
 //	polling       close            lingering      the poll: the queue, and then a close packet; a
 //	                                              noop to a client that has closed by POST
+//	polling       release          lingering      the poll: the queue, and then 400, unknown sid
 //	polling       close dropping   lingering      the poll: a close packet
 //	polling       close unheard    closed         the poll: 400, unknown sid
 //	upgrading     close*           as polling     ... and the WebSocket closes instead of upgrading
@@ -86,12 +90,16 @@ func (fx effects) has(e effects) bool { return fx&e != 0 }
 //	lingering     expired          closed         the heartbeat; the next poll: 400, unknown sid
 //	webSocket     close*           awaitingClose  the writer: the queue, unless dropped, and a
 //	                                              close frame
+//	webSocket     release          releasing      the writer: the queue
 //	webSocket     read stopped     explaining     the writer: the queue and a close frame
 //	webSocket     connection lost  flushing       the writer: the queue and a close frame, which
 //	                                              answers the client's if there was one
 //	webSocket     write failed     webSocket      the writer: the connection is cut, and the
 //	                                              reader will find it lost
 //	webSocket     write timeout    closed         the blocked writer: the connection is cut
+//	releasing     queue empty      awaitingClose  the writer: TCP's FIN or TLS's alert
+//	releasing     read stopped     explaining     as awaitingClose
+//	releasing     connection lost  flushing       as awaitingClose
 //	awaitingClose read stopped     explaining     the reader, after a mistake or close packet
 //	awaitingClose connection lost  flushing       the reader, after the client's close frame, the
 //	                                              end of the connection or CloseTimeout
@@ -100,10 +108,12 @@ func (fx effects) has(e effects) bool { return fx&e != 0 }
 //	explaining    EOF              closed         the reader: the connection closes
 //	awaitingEOF   EOF              closed         the reader: the connection closes
 //
-// In awaitingClose, flushing and explaining, a write that fails or times out cuts the connection:
-// closed. close* stands for close, close unheard and close dropping. The causes of these events:
+// In releasing, awaitingClose, flushing and explaining, a write that fails or times out cuts the connection:
+// closed. close* stands for close, release, close unheard and close dropping; a raw WebSocket, whose
+// clients know close codes, takes release for close. The causes of these events:
 //
-//	Session.Close, Drain, Shutdown            close
+//	Session.Close                             close
+//	Drain, Shutdown                           release
 //	Session.Close with a ProtocolError        close unheard
 //	close packet in a POST                    close
 //	close packet on a WebSocket               read stopped
@@ -141,7 +151,7 @@ func (s state) next(e event) (state, effects) {
 		if e == eventLastPacket || e == eventExpired {
 			return stateClosed, effectForget
 		}
-	case stateAwaitingClose, stateFlushing, stateExplaining, stateAwaitingEOF:
+	case stateReleasing, stateAwaitingClose, stateFlushing, stateExplaining, stateAwaitingEOF:
 		return s.nextClosing(e)
 	}
 	return s, 0
@@ -151,7 +161,7 @@ func (s state) nextOpening(e event) (state, effects) {
 	switch e {
 	case eventAttach:
 		return stateWebSocket, 0
-	case eventClose, eventCloseUnheard, eventCloseDropping:
+	case eventClose, eventRelease, eventCloseUnheard, eventCloseDropping:
 		return stateClosed, effectEnd | effectDropQueue | effectForget
 	}
 	return s, 0
@@ -159,7 +169,7 @@ func (s state) nextOpening(e event) (state, effects) {
 
 func (s state) nextPolling(e event) (state, effects) {
 	switch e {
-	case eventClose:
+	case eventClose, eventRelease:
 		return stateLingering, effectEnd | effectLinger | effectWakePoll
 	case eventCloseDropping:
 		return stateLingering, effectEnd | effectDropQueue | effectLinger | effectWakePoll
@@ -174,6 +184,8 @@ func (s state) nextWebSocket(e event) (state, effects) {
 	switch e {
 	case eventClose, eventCloseUnheard:
 		return stateAwaitingClose, end | effectCloseFrame
+	case eventRelease:
+		return stateReleasing, end | effectLastWrite
 	case eventCloseDropping:
 		return stateAwaitingClose, end | effectDropQueue | effectCloseFrame
 	case eventReadStopped:
@@ -191,9 +203,11 @@ func (s state) nextWebSocket(e event) (state, effects) {
 // nextClosing is next for a WebSocket whose session is over.
 func (s state) nextClosing(e event) (state, effects) {
 	switch {
-	case s == stateAwaitingClose && e == eventReadStopped:
+	case s == stateReleasing && e == eventQueueEmpty:
+		return stateAwaitingClose, effectHalfClose
+	case (s == stateReleasing || s == stateAwaitingClose) && e == eventReadStopped:
 		return stateExplaining, 0
-	case s == stateAwaitingClose && e == eventConnectionLost:
+	case (s == stateReleasing || s == stateAwaitingClose) && e == eventConnectionLost:
 		return stateFlushing, 0
 	case s == stateFlushing && e == eventQueueEmpty:
 		return stateClosed, effectCloseConn

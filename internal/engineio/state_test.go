@@ -11,6 +11,7 @@ var stateNames = [states]string{
 	"upgrading",
 	"webSocket",
 	"lingering",
+	"releasing",
 	"awaitingClose",
 	"flushing",
 	"explaining",
@@ -24,6 +25,7 @@ var eventNames = [events]string{
 	"probe failed",
 	"upgrade",
 	"close",
+	"release",
 	"close unheard",
 	"close dropping",
 	"read stopped",
@@ -44,12 +46,14 @@ var transitions = map[state]map[event]struct {
 	stateOpening: {
 		eventAttach:        {stateWebSocket, 0},
 		eventClose:         {stateClosed, effectEnd | effectDropQueue | effectForget},
+		eventRelease:       {stateClosed, effectEnd | effectDropQueue | effectForget},
 		eventCloseUnheard:  {stateClosed, effectEnd | effectDropQueue | effectForget},
 		eventCloseDropping: {stateClosed, effectEnd | effectDropQueue | effectForget},
 	},
 	statePolling: {
 		eventProbe:         {stateUpgrading, 0},
 		eventClose:         {stateLingering, effectEnd | effectLinger | effectWakePoll},
+		eventRelease:       {stateLingering, effectEnd | effectLinger | effectWakePoll},
 		eventCloseUnheard:  {stateClosed, effectEnd | effectDropQueue | effectForget | effectWakePoll},
 		eventCloseDropping: {stateLingering, effectEnd | effectDropQueue | effectLinger | effectWakePoll},
 	},
@@ -57,6 +61,7 @@ var transitions = map[state]map[event]struct {
 		eventProbeFailed: {statePolling, 0},
 		eventUpgrade:     {stateWebSocket, 0},
 		eventClose:       {stateLingering, effectEnd | effectLinger | effectWakePoll | effectHurryProbe},
+		eventRelease:     {stateLingering, effectEnd | effectLinger | effectWakePoll | effectHurryProbe},
 		eventCloseUnheard: {
 			stateClosed,
 			effectEnd | effectDropQueue | effectForget | effectWakePoll | effectHurryProbe,
@@ -68,6 +73,7 @@ var transitions = map[state]map[event]struct {
 	},
 	stateWebSocket: {
 		eventClose:          {stateAwaitingClose, effectEnd | effectForget | effectCloseFrame},
+		eventRelease:        {stateReleasing, effectEnd | effectForget | effectLastWrite},
 		eventCloseUnheard:   {stateAwaitingClose, effectEnd | effectForget | effectCloseFrame},
 		eventCloseDropping:  {stateAwaitingClose, effectEnd | effectForget | effectCloseFrame | effectDropQueue},
 		eventReadStopped:    {stateExplaining, effectEnd | effectForget | effectCloseFrame},
@@ -78,6 +84,13 @@ var transitions = map[state]map[event]struct {
 	stateLingering: {
 		eventLastPacket: {stateClosed, effectForget},
 		eventExpired:    {stateClosed, effectForget},
+	},
+	stateReleasing: {
+		eventQueueEmpty:     {stateAwaitingClose, effectHalfClose},
+		eventReadStopped:    {stateExplaining, 0},
+		eventConnectionLost: {stateFlushing, 0},
+		eventWriteFailed:    {stateClosed, effectDropQueue | effectAbort},
+		eventWriteTimeout:   {stateClosed, effectDropQueue | effectAbort},
 	},
 	stateAwaitingClose: {
 		eventReadStopped:    {stateExplaining, 0},
