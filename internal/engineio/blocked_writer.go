@@ -33,7 +33,7 @@ func (s *Session) writeBlocked(c *conn, rest net.Buffers, q *queue) {
 			c.perform(fx)
 			return
 		}
-		rest = restOf(nil, q.items, s.protocol.frameFormat())
+		rest = restOf(nil, q.items, s.protocol.frameFormat(c.base64Only))
 		s.writer().sent(q, totalSize(rest))
 	}
 }

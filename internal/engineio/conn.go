@@ -25,8 +25,9 @@ type conn struct {
 	input   input
 
 	// Set before the reader starts, or by it.
-	session   *Session
-	handshake *[]byte // gorilla's response, kept for the first write
+	session    *Session
+	handshake  *[]byte // gorilla's response, kept for the first write
+	base64Only bool    // the client sends and takes binary messages as text: forceBase64
 }
 
 // unusedWriteBuffer sizes gorilla's write buffer, which is never made: messages don't go through it.
@@ -43,8 +44,8 @@ var upgrader = websocket.Upgrader{
 // acceptWebSocket makes a WebSocket of a request. On an error it has answered the request. It does
 // not write the response but keeps it for the first write, see takeHandshake.
 func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*conn, error) {
-	c := &conn{}
-	ws, err := upgrader.Upgrade(&hijacker{ResponseWriter: w, conn: c}, r, nil)
+	c := &conn{base64Only: query(r).Has("b64")}
+	ws, err := upgrader.Upgrade(&hijacker{ResponseWriter: w, conn: c}, r, subprotocol(r))
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +55,22 @@ func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*conn,
 	ws.SetPingHandler(c.answerPing)
 	c.rawConn = rawConn(c.Conn)
 	return c, nil
+}
+
+// subprotocol returns the response header that accepts the first subprotocol that a client offers, as the reference
+// implementation does: a client that gets none of those it has offered fails, RFC 6455 section 4.1. It returns nil
+// where none is offered.
+func subprotocol(r *http.Request) http.Header {
+	offered := websocket.Subprotocols(r)
+	if len(offered) == 0 || strings.ContainsFunc(offered[0], notInToken) {
+		return nil
+	}
+	return http.Header{"Sec-Websocket-Protocol": offered[:1]}
+}
+
+// notInToken reports whether a character can't be part of a token, RFC 9110 section 5.6.2.
+func notInToken(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
 }
 
 // hijacker gives gorilla our conn in place of the network's, and our read buffer.

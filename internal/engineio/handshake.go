@@ -25,8 +25,7 @@ type Handshake struct {
 
 // Query parses the request's query parameters, at each call. Of a query of more than 512 bytes it has the short ones.
 func (h *Handshake) Query() url.Values {
-	values, _ := url.ParseQuery(h.rawQuery) // malformed parameters are left out
-	return values
+	return parseQuery(h.rawQuery)
 }
 
 // Header returns a copy of the request's header as far as [Options.Headers] keeps it, without the fields of the

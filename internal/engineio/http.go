@@ -100,12 +100,33 @@ func (s *Server) Counted(r *http.Request) string {
 	return counted
 }
 
+// query returns the parameters of a request. As in the reference implementation, whatever is malformed in a query, such
+// as a stray % or a semicolon, is part of a name or value: it is the application's, and no reason to refuse a client.
+func query(r *http.Request) url.Values { return parseQuery(r.URL.RawQuery) }
+
+func parseQuery(raw string) url.Values {
+	values := make(url.Values)
+	for parameter := range strings.SplitSeq(raw, "&") {
+		if parameter == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(parameter, "=")
+		values.Add(unescape(name), unescape(value))
+	}
+	return values
+}
+
+// unescape is url.QueryUnescape that leaves malformed text as it is.
+func unescape(s string) string {
+	if unescaped, err := url.QueryUnescape(s); err == nil {
+		return unescaped
+	}
+	return s
+}
+
 // route serves a request as its query asks, or refuses it. Engine.IO v4, "Protocol", "Handshake".
 func (s *Server) route(w http.ResponseWriter, r *http.Request) *httpError {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return errBadRequest
-	}
+	query := query(r)
 	transport, ok := parseTransport(query.Get("transport"))
 	if !ok {
 		return errUnknownTransport

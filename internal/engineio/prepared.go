@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"encoding/base64"
 	"sync/atomic"
 	"unsafe"
 )
@@ -23,17 +24,23 @@ const (
 	formatV4 wireFormat = iota
 	formatV3
 	formatRaw
+	formatV4Text // for clients that take binary messages as base64 only, as in payloads
+	formatV3Text
 	formatPayload // a text payload of protocol 4, without separators around it
 	wireFormats
 )
 
 // frameFormat is the format on a WebSocket.
-func (p Protocol) frameFormat() wireFormat {
-	switch p {
-	case Raw:
+func (p Protocol) frameFormat(base64Only bool) wireFormat {
+	switch {
+	case p == Raw:
 		return formatRaw
-	case V3:
+	case p == V3 && base64Only:
+		return formatV3Text
+	case p == V3:
 		return formatV3
+	case base64Only:
+		return formatV4Text
 	}
 	return formatV4
 }
@@ -125,6 +132,8 @@ func (p *Prepared) encode(f wireFormat) []byte {
 		switch f {
 		case formatV4, formatV3:
 			b = appendMessageFrame(b, m, "4", f == formatV3)
+		case formatV4Text, formatV3Text:
+			b = appendTextFrame(b, m, f)
 		case formatRaw:
 			b = appendMessageFrame(b, m, "", false)
 		case formatPayload:
@@ -141,7 +150,7 @@ func (p *Prepared) appendControl(b []byte, f wireFormat) []byte {
 	switch {
 	case f == formatPayload:
 		return append(b, byte(p.control))
-	case f < formatRaw:
+	case f != formatRaw:
 		return appendFrame(b, frameText, string(p.control), nil)
 	case p.control == packetPing:
 		return appendFrame(b, framePing, "", nil)
@@ -159,6 +168,18 @@ func appendMessageFrame(b []byte, m *Message, textPrefix string, v3 bool) []byte
 		return appendFrame(b, frameBinary, "\x04", m.Data)
 	}
 	return appendFrame(b, frameBinary, "", m.Data)
+}
+
+// appendTextFrame appends a message as a text frame, a binary one as base64.
+func appendTextFrame(b []byte, m *Message, f wireFormat) []byte {
+	if !m.Binary {
+		return appendMessageFrame(b, m, "4", false)
+	}
+	prefix := string(binaryMark)
+	if f == formatV3Text {
+		prefix = base64MessageV3
+	}
+	return appendFrame(b, frameText, prefix, base64.StdEncoding.AppendEncode(nil, m.Data))
 }
 
 func (m *Message) packet() packet {

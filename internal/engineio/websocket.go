@@ -153,8 +153,10 @@ func (s *Session) receive(b []byte, binary bool) error {
 
 func (s *Session) parse(b []byte, binary bool) (packet, error) {
 	switch {
+	case !binary && s.protocol == V3:
+		return parseTextV3(b)
 	case !binary:
-		return parseText(b)
+		return parsePolled(b) // forceBase64 sends binary messages as polling does
 	case s.protocol == V3:
 		return parseBinaryV3(b)
 	}

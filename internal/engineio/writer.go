@@ -115,7 +115,7 @@ func (w *writer) write(s *Session, scratch *scratch) {
 		w.perform(c, fx)
 		return
 	}
-	written, rest, err := w.writeQueue(c, q, s.protocol.frameFormat(), scratch)
+	written, rest, err := w.writeQueue(c, q, s.protocol.frameFormat(c.base64Only), scratch)
 	w.sent(q, written+totalSize(rest))
 	switch {
 	case err != nil:

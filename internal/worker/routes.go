@@ -15,8 +15,11 @@ const requestTimeout = 30 * time.Second
 
 func (w *Worker) routes() http.Handler {
 	mux := http.NewServeMux()
+	// A WebSocket can't follow the mux's redirect to the path with the slash.
+	mux.Handle("/socket.io", w.engine)
 	mux.Handle("/socket.io/", w.engine)
 	mux.Handle("/ws", w.engine.WebSocketHandler())
+	mux.Handle("/ws/{$}", w.engine.WebSocketHandler())
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	mux.HandleFunc("GET /metrics", w.serveMetrics)

@@ -21,7 +21,10 @@ func TestRoutes(t *testing.T) {
 		{"/", 200, "<!doctype html>"},
 		{"/nothing-here", 404, ""},
 		{"/socket.io/?EIO=4", 400, `{"code":0,`},
+		{"/socket.io?EIO=4", 400, `{"code":0,`}, // no redirect: a WebSocket could not follow it
 		{"/ws", 426, ""},
+		{"/ws/", 426, ""},
+		{"/ws/more", 404, ""},
 		{"/metrics", 200, "# HELP"},
 		{"/debug/pprof/", 404, ""},
 	} {
