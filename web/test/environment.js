@@ -17,6 +17,9 @@ globalThis.sessionStorage = memoryStorage()
 globalThis.localStorage = memoryStorage()
 Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { languages: ['en-GB'], onLine: true } })
 
+/** Accepts a stored value of every shape. */
+export const any = (value) => value !== null
+
 /** Waits until every promise that can settle by itself has settled. */
 export async function settled() {
   for (let i = 0; i < 20; i++) await Promise.resolve()

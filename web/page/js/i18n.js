@@ -2,8 +2,6 @@
 
 import { state } from './state.js'
 import { browser } from './storage.js'
-import en from './en.js'
-import ko from './ko.js'
 
 /** @import { Refusal } from './state.js' */
 
@@ -11,7 +9,18 @@ import ko from './ko.js'
 /** @typedef {Record<string, string | Partial<Record<Intl.LDMLPluralRule, string>>>} Dictionary */
 
 /** @type {Record<string, Dictionary>} */
-const dictionaries = { en, ko }
+const dictionaries = {}
+// A dictionary that does not arrive is replaced by another. Without any the page cannot start.
+const loading = { en: import('./en.js'), ko: import('./ko.js') }
+for (const [tag, arriving] of Object.entries(loading)) {
+  try {
+    dictionaries[tag] = (await arriving).default
+  } catch (error) {
+    console.warn(`the texts in ${tag} did not arrive:`, error)
+  }
+}
+const [fallback] = Object.keys(dictionaries)
+if (fallback === undefined) throw new Error('no language has arrived')
 
 const browserLanguages = globalThis.navigator?.languages ?? []
 
@@ -20,7 +29,9 @@ const primary = (tag) => tag.toLowerCase().split('-')[0]
 
 const preferred = browserLanguages.map(primary).find((tag) => Object.hasOwn(dictionaries, tag))
 
-export let language = Object.hasOwn(dictionaries, state.settings.language) ? state.settings.language : preferred ?? 'en'
+const { language: chosen } = state.settings
+
+export let language = Object.hasOwn(dictionaries, chosen) ? chosen : preferred ?? fallback
 
 let formats = createFormats()
 
@@ -47,7 +58,7 @@ function createFormats() {
  * @param {Values} [values]
  */
 export function t(key, values = {}) {
-  const entry = dictionaries[language][key] ?? dictionaries.en[key]
+  const entry = dictionaries[language][key] ?? dictionaries[fallback][key]
   const text = typeof entry === 'object' ? entry[formats.plurals.select(Number(values.n))] ?? entry.other : entry
   if (text === undefined) throw new Error(`no text named ${key}`)
   return text.replace(/\{(\w+)\}/g, (_, name) => {
@@ -63,7 +74,8 @@ export function t(key, values = {}) {
  */
 export function explain(refusal) {
   const key = 'refusal.' + refusal.code
-  if (dictionaries.en[key] !== undefined) return t(key, { n: Math.max(1, Math.ceil((refusal.wait ?? 0) / 1000)) })
+  const n = Math.max(1, Math.ceil((refusal.wait ?? 0) / 1000))
+  if (dictionaries[fallback][key] !== undefined) return t(key, { n })
   return language === 'en' && refusal.message ? refusal.message : t('refusal.unknown')
 }
 
@@ -101,6 +113,7 @@ export function dayName(ms) {
  * @param {string} wanted
  */
 export function setLanguage(wanted) {
+  if (!Object.hasOwn(dictionaries, wanted)) return
   language = wanted
   state.settings.language = wanted
   browser.write('language', wanted)

@@ -3,6 +3,7 @@
 import { byId, setProperty } from './dom.js'
 import { state, changed, lobby } from './state.js'
 import { tab } from './storage.js'
+import { isStrings } from './shapes.js'
 import { hashOfRoom, roomOfHash } from './address.js'
 import { createConnection } from './connection.js'
 import { createOutbox } from './outbox.js'
@@ -81,7 +82,7 @@ const { notifyMessage, announce } = createNotifications({
 })
 const receive = createEvents({ actions, outbox, toLine, onMessage: notifyMessage })
 
-for (const name of tab.read('rooms', /** @type {string[]} */ ([]))) roomNamed(name)
+for (const name of tab.read('rooms', [], isStrings)) roomNamed(name)
 roomNamed(lobby)
 const showAddressedRoom = () => actions.showRoom(roomOfHash(location.hash))
 addEventListener('hashchange', showAddressedRoom)

@@ -4,6 +4,7 @@
 
 import { state, changed } from './state.js'
 import { tab } from './storage.js'
+import { isArray, isOutboxEntry, isStrings } from './shapes.js'
 import { addLine, roomNamed } from './rooms.js'
 import { recordSent } from './timings.js'
 import { onIdentityEnd } from './identity.js'
@@ -48,11 +49,11 @@ const refusalsUntilJoined = new Set(['no_name', 'not_in_room', 'name_lost'])
 export function createOutbox(connection) {
   /** @type {Set<string>} */
   const busyRooms = new Set() // with a message under way
-  const ownIds = new Set(tab.read('cids', /** @type {string[]} */ ([])))
+  const ownIds = new Set(tab.read('cids', [], isStrings))
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
 
-  const stored = tab.read('outbox', /** @type {OutboxEntry[]} */ ([]))
+  const stored = tab.read('outbox', [], isArray).filter(isOutboxEntry)
   state.outbox = stored.map((entry) => (entry.status === 'failed' ? entry : { ...entry, status: 'waiting', until: 0 }))
 
   onIdentityEnd(() => {

@@ -3,6 +3,7 @@
 // changed(topic).
 
 import { tab, browser } from './storage.js'
+import { isBoolean, isString } from './shapes.js'
 
 /** @import { Room } from './rooms.js' */
 /** @import { OutboxEntry } from './outbox.js' */
@@ -47,11 +48,12 @@ export const state = {
   limits: { message: 4000, nickname: 32 }, // in grapheme clusters; 0: none
   me: {
     name: '', // as the server knows the user; empty while it does not
-    requestedName: tab.read('requested-name', ''),
-    token: tab.read('token', /** @type {string | undefined} */ (undefined)), // resumes the user after a reload
+    requestedName: tab.read('requested-name', '', isString),
+    /** @type {string | undefined} */
+    token: tab.read('token', undefined, isString), // resumes the user after a reload
   },
   /** @type {NicknameDialog} */
-  nicknameDialog: { open: !tab.read('requested-name', ''), renaming: false, busy: false, refusal: null },
+  nicknameDialog: { open: !tab.read('requested-name', '', isString), renaming: false, busy: false, refusal: null },
   room: lobby, // the one on the screen
   /** @type {Map<string, Room>} */
   rooms: new Map(), // by name: those the user is in or wants to be in
@@ -65,9 +67,9 @@ export const state = {
   /** @type {Timing[]} */
   timings: [], // of the last messages
   settings: {
-    language: browser.read('language', ''),
-    theme: browser.read('theme', 'auto'),
-    notify: browser.read('notify', false),
+    language: browser.read('language', '', isString),
+    theme: browser.read('theme', 'auto', isString),
+    notify: browser.read('notify', false, isBoolean),
   },
 }
 
@@ -112,7 +114,12 @@ export function changed(...topics) {
     const now = new Set(dirty)
     dirty.clear()
     for (const { topics: wanted, draw } of watchers) {
-      if (wanted.some((topic) => now.has(topic))) draw()
+      if (!wanted.some((topic) => now.has(topic))) continue
+      try {
+        draw()
+      } catch (error) { // the other views are drawn all the same
+        reportError(error)
+      }
     }
   }
   const hasFrames = globalThis.document !== undefined && !document.hidden

@@ -2,26 +2,30 @@
 // a reload but is not shared with other tabs, which may belong to other users. The browser's area
 // holds settings that all tabs share. Storage can be switched off or full; the page then works
 // without it until the next reload.
+//
+// What another version of the page has written is removed; a value of another shape is not read.
 
 const prefix = 'chatapp.'
+const version = 1 // of the keys and shapes; raised when this page could misread what an older one has written
 
 /** @param {'sessionStorage' | 'localStorage'} name */
 function area(name) {
   return {
     /**
-     * Returns the stored value, or fallback if there is none that can be read.
+     * Returns the stored value, or fallback if there is none of the shape.
      *
      * @template T
      * @param {string} key
-     * @param {T} fallback
+     * @param {T | undefined} fallback
+     * @param {(value: unknown) => value is T} is
      * @returns {T}
      */
-    read(key, fallback) {
+    read(key, fallback, is) {
       try {
-        const text = globalThis[name].getItem(prefix + key)
-        return text === null ? fallback : JSON.parse(text)
+        const value = JSON.parse(globalThis[name].getItem(prefix + key) ?? 'null')
+        return is(value) ? value : /** @type {T} */ (fallback)
       } catch {
-        return fallback
+        return /** @type {T} */ (fallback)
       }
     },
     /**
@@ -53,3 +57,14 @@ function area(name) {
 
 export const tab = area('sessionStorage')
 export const browser = area('localStorage')
+
+/**
+ * @param {unknown} value
+ * @returns {value is unknown}
+ */
+const isStored = (value) => value !== null
+
+for (const kept of [tab, browser]) {
+  if (kept.read('version', /** @type {unknown} */ (version), isStored) !== version) kept.clear()
+  kept.write('version', version)
+}

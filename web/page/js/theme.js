@@ -1,5 +1,5 @@
-// Applies the chosen colour theme before the first paint. This is the page's only script that is
-// not a module, so that it runs at once. It imports nothing: the key is the one that storage.js
+// Applies the chosen colour theme before the first paint. It is a script and not a module, so that
+// it runs at once. It imports nothing: the key is the one that storage.js
 // writes.
 (() => {
   let theme = 'auto'

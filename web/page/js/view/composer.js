@@ -3,6 +3,7 @@
 import { setText } from '../dom.js'
 import { state, watch } from '../state.js'
 import { tab } from '../storage.js'
+import { isRecordOfStrings } from '../shapes.js'
 import { onIdentityEnd } from '../identity.js'
 import { t } from '../i18n.js'
 import { graphemes } from '../text.js'
@@ -24,7 +25,8 @@ const saveDelay = 150 // ms from the last input until the draft is saved
  */
 export function createComposer({ form, field, label, counter, button, actions }) {
   /** @type {Record<string, string>} */
-  const drafts = Object.assign(Object.create(null), tab.read('drafts', {})) // a room may be called constructor
+  const drafts = Object.create(null) // a room may be called constructor
+  Object.assign(drafts, tab.read('drafts', {}, isRecordOfStrings))
   /** @type {string | null} */
   let room = null
   let composing = false

@@ -4,6 +4,7 @@
 import { h, svg, keyed, setText, find, elements } from '../dom.js'
 import { state, watch } from '../state.js'
 import { browser } from '../storage.js'
+import { isBoolean } from '../shapes.js'
 import { t, milliseconds } from '../i18n.js'
 import { hue } from '../text.js'
 import { rate } from '../timings.js'
@@ -221,7 +222,7 @@ export function createDiagnostics({ panel, button, actions }) {
 
   button.addEventListener('click', () => toggle(!isOpen()))
   parts.close.addEventListener('click', () => toggle(false))
-  if (browser.read('behind', false) && matchMedia('(min-width: 75em)').matches) {
+  if (browser.read('behind', false, isBoolean) && matchMedia('(min-width: 75em)').matches) {
     panel.hidden = false
     button.setAttribute('aria-expanded', 'true')
   }

@@ -3,6 +3,7 @@
 import { setText } from '../dom.js'
 import { state, watch, changed } from '../state.js'
 import { browser } from '../storage.js'
+import { isString } from '../shapes.js'
 import { onIdentityEnd } from '../identity.js'
 import { t, explain } from '../i18n.js'
 
@@ -24,7 +25,7 @@ import { t, explain } from '../i18n.js'
  */
 export function createNicknameDialog(options) {
   const { card, form, field, error, cancel, status, submitButton, app, message } = options
-  field.value = state.me.requestedName || browser.read('nickname', '')
+  field.value = state.me.requestedName || browser.read('nickname', '', isString)
   let wasOpen = false
   /** @type {Refusal | null} */
   let lastRefusal = null
