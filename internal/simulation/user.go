@@ -290,7 +290,11 @@ func (u *user) answered(r *request, p *packet) {
 	switch r.event {
 	case "nickname":
 		if p.ok() {
+			wasNamed := u.name != ""
 			u.named(p.field("name"))
+			if !wasNamed {
+				u.resend()
+			}
 			if token := p.field("token"); token != "" && u.isPage() {
 				u.auth.Token = token
 			}
