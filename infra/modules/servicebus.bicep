@@ -29,7 +29,7 @@ param identityName string
 param workspaceName string
 
 // Data Owner, because each instance creates and deletes its own subscription, and only this built-in role may. The
-// namespace holds nothing but this topic, so the role reaches no further than it must.
+// namespace holds nothing but the chat's topic and queue, so the role reaches no further than it must.
 var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
@@ -66,6 +66,22 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
       requiresDuplicateDetection: false
       enableBatchedOperations: true
       defaultMessageTimeToLive: 'PT10M'
+      maxSizeInMegabytes: 1024
+    }
+  }
+
+  // In a large cluster the instances put their batches into this queue, and one of them, which holds its session,
+  // publishes them. What nobody reads for a minute was sent directly meanwhile.
+  resource batches 'queues' = {
+    name: '${topicName}-batches'
+    properties: {
+      requiresSession: true
+      enablePartitioning: false
+      requiresDuplicateDetection: false
+      enableBatchedOperations: true
+      lockDuration: 'PT30S'
+      defaultMessageTimeToLive: 'PT1M'
+      maxDeliveryCount: 2000
       maxSizeInMegabytes: 1024
     }
   }
