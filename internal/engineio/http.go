@@ -46,8 +46,7 @@ func (e *httpError) write(w http.ResponseWriter) {
 // ServeHTTP is the Engine.IO endpoint: handshakes, polls, posts and WebSockets. It ignores the
 // path.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !s.originAllowed(r) {
-		errForbidden.write(w)
+	if !s.admitOrigin(w, r) {
 		return
 	}
 	s.setCORS(w.Header(), r)

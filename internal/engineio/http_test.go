@@ -1,6 +1,9 @@
 package engineio
 
 import (
+	"bytes"
+	"log/slog"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -93,6 +96,19 @@ func TestOnlyAllowedOriginsAreLetIn(t *testing.T) {
 		{[]string{"https://app.test"}, "http://app.test", 403, ""},
 		{[]string{"https://app.test"}, "http://chat.test", 200, ""},
 		{[]string{"*"}, "https://evil.test", 200, "*"},
+		{nil, "https://chat.test:443", 200, ""},
+		{nil, "https://chat.test:8443", 403, ""},
+		{[]string{"https://app.test:443"}, "https://app.test", 200, "https://app.test"},
+		{[]string{"http://app.test:80"}, "https://app.test", 403, ""},
+		{[]string{"https://*.app.test"}, "https://a.b.app.test", 200, "https://a.b.app.test"},
+		{[]string{"https://*.app.test"}, "https://app.test", 403, ""},
+		{[]string{"https://*.app.test"}, "https://evilapp.test", 403, ""},
+		{[]string{"https://*.app.test"}, "https://*.app.test", 403, ""},
+		{[]string{"https://*.app.test"}, "https://a.app.test:8443", 403, ""},
+		{[]string{"null"}, "null", 200, "null"},
+		{[]string{"file://"}, "file://", 200, "file://"},
+		{[]string{"null"}, "file://", 403, ""},
+		{[]string{"capacitor://localhost"}, "capacitor://localhost", 200, "capacitor://localhost"},
 	} {
 		h := serve(t, Options{AllowedOrigins: row.allowed, CloseTimeout: shortClose})
 		var header []string
@@ -114,6 +130,37 @@ func TestOnlyAllowedOriginsAreLetIn(t *testing.T) {
 					a.status, want)
 			}
 		}
+	}
+}
+
+func TestOriginsThatCanMatchNothingAreRefused(t *testing.T) {
+	for _, origin := range []string{"example.com", "https://", "https://*", "https://*example.com", "https://*.",
+		"https://a.*.com", "https://example.com/", "https://example.com:*", "https://bücher.example", "file:///x", "",
+		"https://u@example.com", "https://example.com:0"} {
+		if CheckOrigin(origin) == nil {
+			t.Errorf("CheckOrigin(%q) = nil, want an error", origin)
+		}
+	}
+}
+
+// Some proxies write the default port out.
+func TestDefaultPortsOfHostAndOriginAreOne(t *testing.T) {
+	var log bytes.Buffer
+	server := NewServer(nil, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	for host, want := range map[string]bool{"app.test:443": true, "APP.test:80": true, "app.test": true,
+		"app.test:444": false, "other.test": false} {
+		r := newRequest("192.0.2.1:5")
+		r.Host = host
+		r.Header.Set("Origin", "https://app.test")
+		if got := server.admitOrigin(httptest.NewRecorder(), r); got != want {
+			t.Errorf("Origin https://app.test at Host %s: let in %v, want %v", host, got, want)
+		}
+	}
+	if n := server.Stats().Origins; n != 2 {
+		t.Errorf("Stats().Origins = %d, want 2", n)
+	}
+	if n := strings.Count(log.String(), "origin refused"); n != 1 {
+		t.Errorf("two refusals at once are logged %d times, want once:\n%s", n, &log)
 	}
 }
 

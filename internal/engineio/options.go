@@ -50,8 +50,10 @@ type Options struct {
 	// Limit limits nothing. See [Session.Refused].
 	Frames, Refusals tokenbucket.Limit
 	// AllowedOrigins are the browser origins that are let in besides the server's own, such as
-	// https://example.com; "*" is any. Requests without an Origin header don't come from a
-	// browser's page. They are always let in.
+	// https://example.com or, with all its subdomains but without itself, https://*.example.com;
+	// "*" is any. "null" and "file://" are the origins of pages without a host, as in Cordova and
+	// Electron; any sandboxed page has null. Those that CheckOrigin refuses match nothing. Requests
+	// without an Origin header don't come from a browser's page. They are always let in.
 	AllowedOrigins []string
 	// TrustedProxies are the peers whose X-Forwarded-For and -Host headers are believed.
 	TrustedProxies []netip.Prefix

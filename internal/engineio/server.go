@@ -19,6 +19,7 @@ type Server struct {
 	writers   []*writer
 	readers   readerPool
 
+	origins       origins
 	budget        queueBudget
 	running       sync.WaitGroup // sessions until their notifyClosed has returned, and all goroutines
 	slowConsumers atomic.Uint64
@@ -54,6 +55,11 @@ func NewServer(handler Handler, options Options) *Server {
 		conns:     make(map[*conn]int),
 	}
 	s.budget.limit = int64(s.options.MaxQueuedBytes)
+	for _, origin := range s.options.AllowedOrigins {
+		if p, err := parseOriginPattern(origin); err == nil {
+			s.origins.allowed = append(s.origins.allowed, p)
+		}
+	}
 	s.heartbeat = newHeartbeat(s)
 	s.readers.server = s
 	for range runtime.GOMAXPROCS(0) {

@@ -11,6 +11,7 @@ type Stats struct {
 	BytesOut      uint64 // written to WebSockets, framing included, and in polling responses
 	Writes        uint64 // to WebSockets and polling responses; MessagesOut/Writes messages share one
 	SlowConsumers uint64 // sessions closed as such
+	Origins       uint64 // requests refused because of their Origin
 	Refusals      uint64 // requests and packets of clients that were refused
 }
 
@@ -19,7 +20,8 @@ func (s *Server) Opened() uint64 { return s.opened.Load() }
 
 // Stats counts. It visits every session.
 func (s *Server) Stats() Stats {
-	stats := Stats{Opened: s.opened.Load(), SlowConsumers: s.slowConsumers.Load(), Refusals: s.refusals.Load()}
+	stats := Stats{Opened: s.opened.Load(), SlowConsumers: s.slowConsumers.Load(), Refusals: s.refusals.Load(),
+		Origins: s.origins.refused.Load()}
 	for _, session := range s.all() {
 		stats.Sessions++
 		session.mu.Lock()

@@ -10,8 +10,7 @@ import (
 // messages the session's messages.
 func (s *Server) WebSocketHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.originAllowed(r) {
-			errForbidden.write(w)
+		if !s.admitOrigin(w, r) {
 			return
 		}
 		if !isUpgrade(r) {

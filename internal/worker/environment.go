@@ -7,12 +7,13 @@ import (
 	"math"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path"
 	"strconv"
 	"strings"
 	"time"
+
+	"chatapp/internal/engineio"
 )
 
 // Setting is an environment variable that the worker reads, with the value in force.
@@ -194,16 +195,12 @@ func (v *variables) list(name string) []string {
 	return items
 }
 
-// origins reads a list of origins as browsers write them: scheme and host, and a port if it is not the default one.
+// origins reads a list of origins, see engineio.Options.
 func (v *variables) origins(name string) []string {
 	origins := v.list(name)
 	for _, origin := range origins {
-		if origin == "*" {
-			continue
-		}
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
-			v.bad("%s: %q is not an origin such as https://example.com, nor *", name, origin)
+		if err := engineio.CheckOrigin(origin); err != nil {
+			v.bad("%s: %q %v", name, origin, err)
 		}
 	}
 	return origins

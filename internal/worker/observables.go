@@ -99,6 +99,8 @@ func transportObservables() []observable {
 			func(s *sample) int64 { return int64(s.refused) }},
 		{"chat.transport.refusals", "{refusal}", "Requests and packets of clients that were refused.", counter, nil,
 			func(s *sample) int64 { return int64(s.engine.Refusals) }},
+		{"chat.origins.refused", "{request}", "Requests refused because of their Origin.", counter, nil,
+			func(s *sample) int64 { return int64(s.engine.Origins) }},
 		{"chat.sockets", "{socket}", "Socket.IO sockets connected to a namespace now.", gauge, nil,
 			func(s *sample) int64 { return int64(s.sockets.Sockets) }},
 		{"chat.events", "{event}", "Events received from clients.", counter, nil,
