@@ -1,6 +1,8 @@
 package socketio
 
 import (
+	"bytes"
+
 	"chatapp/internal/engineio"
 )
 
@@ -10,11 +12,21 @@ type rawState struct {
 	asked  bool // the client has sent {"connect":...}
 }
 
+const errForeignProtocol = packetError("another protocol: messages here end without U+001E")
+
+// recordSeparator ends every message of SignalR's JSON protocol, and occurs in no JSON text. Its client waits for an
+// answer to its first message that never comes.
+const recordSeparator = 0x1e
+
 // receiveRaw handles one message of a raw WebSocket. The server answers the client's first mistake with
 // an error object and closes the connection at the second.
 func (c *client) receiveRaw(m engineio.Message, in *incoming) {
 	if m.Binary {
 		c.warn("bad_message", errRawBinary)
+		return
+	}
+	if bytes.HasSuffix(m.Data, []byte{recordSeparator}) {
+		c.closeMalformed(errForeignProtocol)
 		return
 	}
 	r := &in.raw

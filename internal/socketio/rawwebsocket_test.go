@@ -67,3 +67,12 @@ func TestRawWebSocketClosesAtSecondMistake(t *testing.T) {
 	c.SendBinary([]byte{1})
 	c.Want("binary messages are a mistake", `{"error":{"code":"bad_message","message":"binary message"}}`)
 }
+
+// SignalR's client waits for an answer to its handshake until its own time-out.
+func TestRawWebSocketClosesSignalR(t *testing.T) {
+	host := socketiotest.Serve(t, newEcho(socketio.Options{}), engineio.Options{})
+	c := host.DialRaw("")
+	c.Want("joined", `{"event":"auth","args":[{}]}`)
+	c.Send("{\"protocol\":\"json\",\"version\":1}\x1e")
+	c.WantClose("it speaks another protocol", 1008)
+}
