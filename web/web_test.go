@@ -195,6 +195,15 @@ func TestRevalidation(t *testing.T) {
 	}
 }
 
+func TestCommentsAreNotServed(t *testing.T) {
+	const script = "// a\n/** b */\nconst c = 1 // d\n" +
+		"  /**\n   * e\n   */\n/** @type {f} */ (g)\nconst h = /x/ /* i */\n"
+	const want = "\n\nconst c = 1 // d\n\n\n\n/** @type {f} */ (g)\nconst h = /x/ /* i */\n"
+	if got := string(stripComments([]byte(script))); got != want {
+		t.Errorf("stripComments(%q) = %q, want %q", script, got, want)
+	}
+}
+
 func TestPageIsSmall(t *testing.T) {
 	h := handler()
 	sum := 0

@@ -75,6 +75,7 @@ export default {
   notSent: 'Not sent',
   retry: 'Try again',
   discard: 'Take back',
+  code: 'Code',
   provisional: 'Not confirmed yet',
   said: '{from}: {text}',
   saidIn: '{from} in #{room}: {text}',

@@ -75,6 +75,7 @@ export default {
   notSent: '보내지 못함',
   retry: '다시 보내기',
   discard: '되돌리기',
+  code: '코드',
   provisional: '아직 확정되지 않음',
   said: '{from}: {text}',
   saidIn: '#{room}, {from}: {text}',

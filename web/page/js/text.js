@@ -1,11 +1,20 @@
-// What a message's text consists of: links, `code`, **bold**, code blocks, and everything else,
-// which stays as it is.
+// What a message's text consists of: links, rooms, `code`, **bold**, code blocks, and everything
+// else, which stays as it is.
 
-/** @typedef {{ kind: 'text' | 'link' | 'code' | 'codeBlock' | 'bold', text: string }} Segment */
+import { findLinks } from './links.js'
 
-// Each alternative matches one construct. Matching takes time linear in the text, whatever the text
-// is.
-const pattern = /```\n?([^`]+?)\n?```|`([^`\n]+)`|\*\*([^*\n]+)\*\*|(https?:\/\/[^\s<>"'`]+)/g
+/**
+ * label is the language that a code block names, room the one that a link leads to.
+ * @typedef {object} Segment
+ * @property {'text' | 'link' | 'room' | 'code' | 'codeBlock' | 'bold'} kind
+ * @property {string} text
+ * @property {string} [label]
+ * @property {string} [room]
+ */
+
+// A fence as in CommonMark 4.5: three or more, indented by at most three spaces.
+const fence = /^ {0,3}(`{3,}|~{3,})(.*)$/
+const inline = /(`+)(?!`)|\*\*([^*\n]+)\*\*/g
 
 /**
  * Splits a text into segments.
@@ -15,45 +24,110 @@ const pattern = /```\n?([^`]+?)\n?```|`([^`\n]+)`|\*\*([^*\n]+)\*\*|(https?:\/\/
 export function parse(text) {
   /** @type {Segment[]} */
   const segments = []
-  let end = 0
-  for (const match of text.matchAll(pattern)) {
-    const [whole, block, code, bold, address] = match
-    let length = whole.length
-    /** @type {Segment} */
-    let segment
-    if (block !== undefined) segment = { kind: 'codeBlock', text: block }
-    else if (code !== undefined) segment = { kind: 'code', text: code }
-    else if (bold !== undefined) segment = { kind: 'bold', text: bold }
-    else {
-      const trimmed = trimAddress(address)
-      if (!URL.canParse(trimmed)) continue
-      length = trimmed.length
-      segment = { kind: 'link', text: trimmed }
+  const lines = text.split('\n')
+  /** @type {string[]} */
+  let plain = []
+  for (let i = 0; i < lines.length; i++) {
+    const opening = openingFence(lines[i])
+    if (!opening) {
+      plain.push(lines[i])
+      continue
     }
-    if (match.index > end) segments.push({ kind: 'text', text: text.slice(end, match.index) })
-    segments.push(segment)
-    end = match.index + length
+    // A fence that is not closed closes at the end of the text.
+    let end = i + 1
+    while (end < lines.length && !closes(lines[end], opening.marks)) end++
+    if (plain.length > 0) parseInline(plain.join('\n'), segments)
+    const [label] = opening.info.split(/\s/, 1)
+    segments.push({ kind: 'codeBlock', text: lines.slice(i + 1, end).join('\n'), ...(label && { label }) })
+    plain = []
+    i = end
   }
-  if (end < text.length) segments.push({ kind: 'text', text: text.slice(end) })
+  if (plain.length > 0) parseInline(plain.join('\n'), segments)
   return segments
 }
 
+/** @param {string} line */
+function openingFence(line) {
+  const match = fence.exec(line)
+  if (!match) return undefined
+  const [, marks, rest] = match
+  if (marks[0] === '`' && rest.includes('`')) return undefined // a code span
+  return { marks, info: rest.trim() }
+}
+
 /**
- * Removes punctuation after an address that belongs to the sentence, and a closing bracket that was
- * opened before the address.
- *
- * @param {string} address
+ * @param {string} line
+ * @param {string} marks of the opening fence
  */
-function trimAddress(address) {
-  let end = address.length
-  while (end > 0) {
-    const last = address[end - 1]
-    if ('.,;:!?…'.includes(last)) end--
-    else if (last === ')' && !address.slice(0, end - 1).includes('(')) end--
-    else if (last === ']' && !address.slice(0, end - 1).includes('[')) end--
-    else break
+function closes(line, marks) {
+  const match = fence.exec(line)
+  return match !== null && match[1][0] === marks[0] && match[1].length >= marks.length && match[2].trim() === ''
+}
+
+/**
+ * @param {string} text without code blocks
+ * @param {Segment[]} segments to which those of the text are added
+ */
+function parseInline(text, segments) {
+  let end = 0
+  /** @type {Map<string, number>} */
+  const missing = new Map() // marks to the place from which on no such marks close a span
+  for (const match of text.matchAll(inline)) {
+    if (match.index < end) continue
+    const [whole, marks, bold] = match
+    if (bold !== undefined) {
+      addText(text.slice(end, match.index), segments)
+      segments.push({ kind: 'bold', text: bold })
+      end = match.index + whole.length
+      continue
+    }
+    const content = missing.has(marks) ? undefined : spanContent(text, match.index + marks.length, marks)
+    if (content === undefined) missing.set(marks, match.index)
+    if (!content || content.includes('\n')) continue
+    addText(text.slice(end, match.index), segments)
+    segments.push({ kind: 'code', text: unpad(content) })
+    end = match.index + 2 * marks.length + content.length
   }
-  return address.slice(0, end)
+  addText(text.slice(end), segments)
+}
+
+/**
+ * Returns what stands before the next run of exactly these marks; undefined if there is none.
+ *
+ * @param {string} text
+ * @param {number} from
+ * @param {string} marks
+ */
+function spanContent(text, from, marks) {
+  const runs = /`+/g
+  runs.lastIndex = from
+  for (let run = runs.exec(text); run; run = runs.exec(text)) {
+    if (run[0].length === marks.length) return text.slice(from, run.index)
+  }
+  return undefined
+}
+
+/**
+ * Removes the spaces that separate marks from backticks at the ends of a code span.
+ *
+ * @param {string} code
+ */
+const unpad = (code) => (/^ (?=.*[^ ]).* $/.test(code) ? code.slice(1, -1) : code)
+
+/**
+ * @param {string} text
+ * @param {Segment[]} segments
+ */
+function addText(text, segments) {
+  let end = 0
+  for (const link of findLinks(text)) {
+    if (link.start > end) segments.push({ kind: 'text', text: text.slice(end, link.start) })
+    const shown = text.slice(link.start, link.end)
+    const { room } = link
+    segments.push(room === undefined ? { kind: 'link', text: shown } : { kind: 'room', text: shown, room })
+    end = link.end
+  }
+  if (end < text.length) segments.push({ kind: 'text', text: text.slice(end) })
 }
 
 const segmenter = new Intl.Segmenter()

@@ -2,7 +2,8 @@
 // a day begins.
 
 import { h, find } from '../dom.js'
-import { state } from '../state.js'
+import { state, lobby } from '../state.js'
+import { hashOfRoom } from '../address.js'
 import { noticeText, startsDay, startsGroup, statusText } from '../line.js'
 import { firstGrapheme, hue, isEmoji, parse } from '../text.js'
 import { clockTime, dayName, fullTime, milliseconds, t } from '../i18n.js'
@@ -48,14 +49,34 @@ function messageElement(line, withAuthor) {
 }
 
 /** @param {Segment} segment */
-function segmentNode({ kind, text }) {
+function segmentNode({ kind, text, label, room = '' }) {
   switch (kind) {
-    case 'link': return h('a', { href: text, target: '_blank', rel: 'noopener noreferrer nofollow' }, text)
+    case 'link': return linkNode(text)
+    case 'room': return h('a', { href: hashOfRoom(room), class: 'room-link' }, h('bdi', null, text))
     case 'code': return h('code', null, text)
-    case 'codeBlock': return h('pre', null, h('code', null, text))
+    case 'codeBlock':
+      // It can be scrolled by the keyboard.
+      return h('pre', {
+        tabindex: '0', role: 'region', 'aria-label': label || t('code'), 'data-label': label, dir: 'ltr',
+      }, h('code', null, text))
     case 'bold': return h('strong', null, text)
     default: return text
   }
+}
+
+/**
+ * Makes a link. One to this page leads to its room, and not to another tab.
+ *
+ * @param {string} address
+ */
+function linkNode(address) {
+  const { origin, pathname, search, hash, hostname } = new URL(address)
+  if (origin === location.origin && pathname === location.pathname && search === location.search) {
+    return h('a', { href: hash || hashOfRoom(lobby) }, address)
+  }
+  // Where letters of other scripts look like those of a well-known host, the name on the wire differs.
+  const title = address.toLowerCase().includes(hostname) ? undefined : hostname
+  return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer nofollow', title }, address)
 }
 
 /** @param {Line} line */
