@@ -1,5 +1,7 @@
 package engineio
 
+import "time"
+
 // takeControl handles a ping or pong at the front of what was read ahead, between two messages. It
 // reports whether there was one. gorilla would handle it as well, but then wait for a message, with
 // the reader and the buffer that an idle session must not hold. takeControl leaves to gorilla every
@@ -42,7 +44,20 @@ const (
 // does.
 func (c *conn) awaitControl() (payload string, size int) {
 	c.borrowBuffer()
-	b, err := c.input.buffer.Peek(controlHeader)
+	if c.session != nil {
+		c.session.setReadDeadline(c, time.Now().Add(c.session.server.options.RequestTimeout))
+		defer func() {
+			if size > 0 { // else it stays in force: what is there is a mistake, or has not come in time
+				c.session.setReadDeadline(c, time.Time{})
+			}
+		}()
+	}
+	// An unmasked frame, which is a mistake, may be as short as this.
+	b, err := c.input.buffer.Peek(2)
+	if err != nil || b[1] < frameMasked {
+		return "", 0
+	}
+	b, err = c.input.buffer.Peek(controlHeader)
 	if err != nil || b[1] < frameMasked || b[1] > frameMasked+maxControlLength {
 		return "", 0
 	}

@@ -60,3 +60,14 @@ func TestQueryMayHaveMalformedParameters(t *testing.T) {
 		}
 	}
 }
+
+// The header of an unmasked control frame is two bytes, and enough to see the mistake.
+func TestUnmaskedControlFrameClosesAtOnce(t *testing.T) {
+	h := serve(t, Options{})
+	defer h.shutdown()
+	for _, first := range []byte{framePing, framePong} {
+		s := h.webSocket(webSocketURL)
+		s.write([]byte{first, 0})
+		s.wantClose("client's frames are masked", closeProtocolError)
+	}
+}
