@@ -89,7 +89,7 @@ func (s *Server) performMessages(w http.ResponseWriter, r *http.Request, p messa
 	return errMethodNotAllowed
 }
 
-var errMethodNotAllowed = errors.New("The method is not allowed here.")
+var errMethodNotAllowed = errors.New("the method is not allowed here")
 
 // authorizeMessages checks the token of a request, which must give a right for the entity.
 func authorizeMessages(b *broker.Broker, token, entity string, needs broker.Claims, claim string) error {
