@@ -1,5 +1,6 @@
 import './environment.js'
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { mock, test } from 'node:test'
 import en from '../page/js/en.js'
 import ko from '../page/js/ko.js'
@@ -51,6 +52,15 @@ test('every language has the same texts, with the same values', () => {
     return [...all.matchAll(/\{\w+\}/g)].map(([value]) => value).sort()
   }
   for (const key of Object.keys(en)) assert.deepEqual(values(ko[key]), values(en[key]), key)
+})
+
+test('every code of the vocabulary has a sentence in every language', () => {
+  const vocabulary = readFileSync(new URL('../../internal/chat/VOCABULARY.md', import.meta.url), 'utf8')
+  const [, paragraph] = /^Refusal codes:(.*?)\n\n/ms.exec(vocabulary)
+  const named = [...paragraph.matchAll(/`([a-z_]+)`/g)].map(([, code]) => code)
+  const codes = named.filter((code) => code !== 'session') // which is the event
+  assert.ok(codes.length >= 17)
+  for (const code of codes) for (const texts of [en, ko]) assert.ok(texts['refusal.' + code], code)
 })
 
 test('another language can be chosen, and is kept', () => {
