@@ -9,7 +9,7 @@
 //
 // Who attacks: a visitor with any number of connections from one address, or with some addresses; a person who is
 // signed in; a web page in the browser of somebody who can reach a worker or the emulator; another user of the network
-// between proxy and worker. One instance never attacks another: whoever can write to the topic, or holds a snapshot,
+// between proxy and worker. No instance attacks another: a process that can write to the topic, or has a snapshot,
 // can do everything.
 //
 // Ways in, and what each may cost the others:

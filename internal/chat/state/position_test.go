@@ -73,7 +73,7 @@ func (s *script) known(why string, p Position, want bool) {
 	}
 }
 
-// A cluster that begins anew gives the same numbers, and drops lines: neither makes it believe an earlier log's offset.
+// A cluster that restarts gives the same numbers, and drops lines: neither makes it believe an earlier log's offset.
 func TestPositionOfAnEarlierLogIsNotBelieved(t *testing.T) {
 	before := newScript(t)
 	before.begin("a")
