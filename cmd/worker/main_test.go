@@ -113,7 +113,7 @@ func TestFewDescriptorsServeProbesAndSessions(t *testing.T) {
 		defer close(logged)
 		_, _ = io.Copy(&lines, log)
 	}()
-	const handshake = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	const handshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 	var statuses [600]int
 	for range 60 {
