@@ -85,6 +85,7 @@ func TestOffsetOfALostLogResets(t *testing.T) {
 		b.join("Cid")
 		bob.Send(`2["join","a new room"]`)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if at, err := state.ParsePosition(p.offset); err != nil || b.state.Last().Seq <= at.Seq {
 			t.Fatalf("new log is at %v, want it beyond %v, %v", b.state.Last(), at, err)
 		}
