@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net"
@@ -19,7 +20,14 @@ import (
 	"chatapp/internal/waittest"
 )
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+// TestMain has many tests run at the same time, because they mostly wait, for example for drains.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	leaktest.Main(m)
+}
 
 // running is a worker that serves on loopback until the test ends.
 type running struct {
