@@ -191,6 +191,7 @@ func TestGroupLeavesOutItsReceiver(t *testing.T) {
 		observer.Want("and once it is over the list", `2["nicknames",{"Ann":"Ann",*},{"room":"lobby","users":6}]`)
 		a.coalesceFromNow()
 		users[0].Send(`22["leave"]`)
+		synctest.Wait() // so that the other one leaves after it
 		users[1].Send(`22["leave"]`)
 		time.Sleep(2 * time.Second)
 		want(observer, "Ann and Bob disconnected")
