@@ -82,6 +82,7 @@ var table = map[string]rule{
 	"internal/chatcheck":                 {ours: []string{"internal/chatclient"}},
 	"internal/chatclient":                {},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
+	"internal/logtest":                   {}, // tests alone
 	"internal/leaktest":                  {outside: []string{"go.uber.org/goleak"}},
 	"internal/simulation": {
 		ours: []string{"internal/backplane", "internal/chat", "internal/chat/state", "internal/engineio",

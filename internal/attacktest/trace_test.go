@@ -1,36 +1,17 @@
 package attacktest
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gorilla/websocket"
 
+	"chatapp/internal/logtest"
 	"chatapp/internal/worker"
 	"chatapp/internal/workertest"
 )
-
-// logBuffer keeps what a worker logs.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // An attack leaves a few lines that name the address, and no secret at any level.
 func TestAttackLeavesATraceAndNoSecret(t *testing.T) {
@@ -40,7 +21,7 @@ func TestAttackLeavesATraceAndNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &logBuffer{}
+	log := &logtest.Buffer{}
 	w, err := worker.New(config, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)

@@ -1,43 +1,25 @@
 package audit
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatapp/internal/logtest"
 )
-
-// lines is what a Log has written. A timer's goroutine writes, too.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 func TestRepeatedActionsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out lines
+		var out logtest.Buffer
 		l := New(slog.New(slog.NewTextHandler(&out, nil)))
 		for range 500 {
 			l.Record("refused", "192.0.2.1", "Mallory")
 		}
 		l.Record("claim", "192.0.2.2", "Ann")
-		if n := strings.Count(out.String(), "\n"); n != 2 {
+		if n := out.Count("\n"); n != 2 {
 			t.Errorf("%d lines at once, want one for each action:\n%s", n, out.String())
 		}
 		time.Sleep(every + time.Second)
@@ -49,7 +31,7 @@ func TestRepeatedActionsAreCounted(t *testing.T) {
 			l.Record("claim", fmt.Sprint(i), "")
 		}
 		l.Close()
-		if n := strings.Count(out.String(), "\n"); n > 2*maxHeld {
+		if n := out.Count("\n"); n > 2*maxHeld {
 			t.Errorf("%d lines, want no more than the bound for so many clients", n)
 		}
 	})

@@ -1,13 +1,11 @@
 package emulator_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,31 +13,14 @@ import (
 
 	"chatapp/internal/emulator"
 	"chatapp/internal/emulator/emulatortest"
+	"chatapp/internal/logtest"
 )
-
-// lockedBuffer is a buffer that a log and a test may use at once.
-type lockedBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.String()
-}
 
 // TestLogHoldsNoSecret presents tokens, keys and malformed ones of every kind, and reads the log at the lowest level.
 func TestLogHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t-of-the-client"
-	var log lockedBuffer
+	var log logtest.Buffer
 	s := emulatortest.Start(t, func(o *emulator.Options) {
 		o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 100}))
 	})

@@ -57,9 +57,7 @@ func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
 			t.Errorf("GET %s on the public port = %d, want %d", path, got, status)
 		}
 	}
-	r.log.mu.Lock()
-	found := metricsURL.FindStringSubmatch(r.log.text.String())
-	r.log.mu.Unlock()
+	found := metricsURL.FindStringSubmatch(r.log.String())
 	if found == nil {
 		t.Fatal("the log has no line with the address of the metrics")
 	}

@@ -16,9 +16,7 @@ var pprofURL = regexp.MustCompile(`msg="serving profiles" .*url=(http://127\.0\.
 func TestProfilesAreServedOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "", "PPROF_PORT", "0")
-	r.log.mu.Lock()
-	found := pprofURL.FindStringSubmatch(r.log.text.String())
-	r.log.mu.Unlock()
+	found := pprofURL.FindStringSubmatch(r.log.String())
 	if found == nil {
 		t.Fatal("the log has no line with the address of the profiles")
 	}

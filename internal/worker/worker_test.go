@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"chatapp/internal/backplane/inprocess"
 	"chatapp/internal/leaktest"
+	"chatapp/internal/logtest"
 	"chatapp/internal/waittest"
 )
 
@@ -41,23 +41,13 @@ type running struct {
 
 // logBuffer keeps a worker's log lines and copies them to the test's output.
 type logBuffer struct {
+	logtest.Buffer
 	out io.Writer
-
-	mu   sync.Mutex
-	text strings.Builder
 }
 
 func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.text.Write(p)
+	_, _ = b.Buffer.Write(p)
 	return b.out.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 func (b *logBuffer) contains(text string) bool { return strings.Contains(b.String(), text) }
