@@ -183,14 +183,7 @@ func TestClusterThatLostAllSubscriptionsIsSoonBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
 		c.wantReady(40 * time.Second)
-		var said []string
-		for _, i := range c.live() {
-			said = append(said, i.mustSay(t))
-		}
-		sleep(time.Second)
-		for _, i := range c.live() {
-			i.bus.LoseSubscription()
-		}
+		said := c.loseAllSubscriptions()
 		c.wantReady(8 * time.Second)
 		sleep(5 * time.Second)
 		c.wantEachOnce(c.wantAlike(), said)

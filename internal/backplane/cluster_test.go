@@ -112,6 +112,19 @@ func (i *instance) say() (string, error) {
 	return text, i.node.Append([]byte(text))
 }
 
+// loseAllSubscriptions has each instance say something, which it returns, and then lose its subscription.
+func (c *cluster) loseAllSubscriptions() (said []string) {
+	c.t.Helper()
+	for _, i := range c.live() {
+		said = append(said, i.mustSay(c.t))
+	}
+	sleep(time.Second)
+	for _, i := range c.live() {
+		i.bus.LoseSubscription()
+	}
+	return said
+}
+
 // sleep lets virtual time pass, and waits for what is due then.
 func sleep(d time.Duration) {
 	time.Sleep(d)

@@ -34,7 +34,7 @@ type combining struct {
 	wanted       bool // the cluster is large enough, and there is a queue
 	noQueueUntil time.Time
 
-	// Of an instance that puts its batches into the queue.
+	// An instance that puts its batches into the queue uses these.
 	alive           bool // a combiner was heard, and nothing was late since
 	distrustedUntil time.Time
 	calledAt        time.Time
@@ -42,7 +42,7 @@ type combining struct {
 	spent           budget
 	gatherAt        time.Time // when the next batch may be put into the queue
 
-	// Of the combiner.
+	// The combiner uses these.
 	elected  bool
 	announce bool   // the others are to be told, by a message that may be empty
 	term     uint64 // counts elections of this instance

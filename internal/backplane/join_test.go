@@ -204,14 +204,7 @@ func TestAllInstancesOutOfSyncRecover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, "a", "b", "c")
 		c.wantReady(30 * time.Second)
-		var said []string
-		for _, i := range c.live() {
-			said = append(said, i.mustSay(t))
-		}
-		sleep(time.Second)
-		for _, i := range c.live() {
-			i.bus.LoseSubscription()
-		}
+		said := c.loseAllSubscriptions()
 		for _, i := range c.live() {
 			said = append(said, i.mustSay(t))
 		}
