@@ -7,12 +7,12 @@
 // belongs to one person, and nobody passes for another; what one person alone may know, which is resume tokens, private
 // ids and session ids; and the machine of a developer who runs the local cluster.
 //
-// Who attacks: a visitor with any number of connections from one address, or with some addresses; a person who is
+// The attackers are a visitor with any number of connections from one address, or with some addresses; a person who is
 // signed in; a web page in the browser of somebody who can reach a worker or the emulator; another user of the network
 // between proxy and worker. No instance attacks another: a process that can write to the topic, or has a snapshot,
 // can do everything.
 //
-// Ways in, and what each may cost the others:
+// The table has the ways in, and what each may cost the others:
 //
 //	entry                      bounded by
 //	connections                counted in all and by address, with a deadline for each step; a rate by address
