@@ -40,6 +40,7 @@ var table = map[string]rule{
 			"github.com/prometheus/client_golang"},
 	},
 	"internal/audit":     {},
+	"internal/bundle":    {outside: []string{"github.com/evanw/esbuild"}},
 	"internal/allowance": {ours: []string{"internal/tokenbucket"}},
 	"internal/engineio": {
 		ours:    []string{"internal/allowance", "internal/tokenbucket"},
