@@ -72,7 +72,7 @@ function online() {
 function delay() {
   const { phase: is, retryAt } = phases.at(-1)
   assert.equal(is, 'waiting')
-  return retryAt - Date.now()
+  return retryAt - performance.now()
 }
 
 test('the first message of a connection carries the payload', () => {
@@ -122,7 +122,8 @@ test('a stable connection that is lost is made again at once, with jitter', () =
   online()
   mock.timers.tick(5001)
   socket().onclose({ code: 1001 })
-  assert.deepEqual(phases.at(-1), { phase: 'waiting', retryAt: Date.now(), code: 1001, since: Date.now() })
+  const at = performance.now()
+  assert.deepEqual(phases.at(-1), { phase: 'waiting', retryAt: at, code: 1001, since: at })
   mock.timers.tick(1)
   assert.equal(count(), 2)
   socket().accept()
@@ -218,7 +219,7 @@ test('an answer that is late is followed by a probe, and a probe without an answ
   assert.equal(socket().sent.length, 2)
   mock.timers.tick(1)
   assert.deepEqual(socket().sent.at(-1), { event: 'status' })
-  const probedAt = Date.now()
+  const probedAt = performance.now()
   mock.timers.tick(2000)
   assert.deepEqual([phase(), phases.at(-1).since], ['waiting', probedAt])
   assert.ok(FakeWebSocket.opened[0].closed)
@@ -272,4 +273,17 @@ test('waking connects at once, or probes a connection that has been silent', () 
   mock.timers.tick(1)
   connection.wake()
   assert.deepEqual(socket().sent.at(-1), { event: 'status' })
+})
+
+test('a clock that is set back delays nothing', (t) => {
+  random = 1
+  online()
+  const atHour = Date.now
+  t.mock.method(Date, 'now', () => atHour() - 3_600_000)
+  mock.timers.tick(15_001)
+  connection.checkIdle()
+  assert.deepEqual(socket().sent.at(-1), { event: 'status' })
+  mock.timers.tick(2001)
+  assert.equal(phase(), 'waiting')
+  assert.ok(delay() <= 250)
 })

@@ -48,8 +48,8 @@ test('a message says how its sending stands', () => {
   assert.equal(statusText(entry), 'Waiting for the connection')
   state.link.phase = 'online'
   assert.equal(statusText(entry), 'Sending')
-  assert.equal(statusText({ ...entry, time: noon - 1501 }), 'Waiting for the log')
-  const waiting = { ...entry, status: 'waiting', until: noon + 1200 }
+  assert.equal(statusText({ ...entry, startedAt: performance.now() - 1501 }), 'Waiting for the log')
+  const waiting = { ...entry, status: 'waiting', until: performance.now() + 1200 }
   assert.equal(statusText({ ...waiting, refusal: { code: 'too_fast' } }), 'Too fast: goes out in 2 seconds')
   assert.equal(statusText({ ...waiting, refusal: { code: 'overloaded' } }),
     'The server is busy. Your message goes out as soon as it can.')

@@ -87,7 +87,7 @@ test('a temporarily refused message is sent again at its time, before the next o
   outbox.add('lobby', '1')
   outbox.add('lobby', '2')
   await connection.calls[0].answer({ ok: false, code: 'too_fast', wait: 3000 })
-  assert.deepEqual([state.outbox[0].status, state.outbox[0].until], ['waiting', Date.now() + 3000])
+  assert.deepEqual([state.outbox[0].status, state.outbox[0].until], ['waiting', performance.now() + 3000])
   outbox.sendNext()
   mock.timers.tick(2999)
   assert.deepEqual(sentTexts(), ['1'])

@@ -15,18 +15,19 @@ test("another user's message has no duration before the clocks are compared", ()
 })
 
 test("an own message's duration is split into wire and log", () => {
-  const timing = recordSent({ latency: 20 }, start, 50)
+  const timing = recordSent({ latency: 20 }, performance.now(), 50)
   assert.deepEqual([timing.own, timing.total, timing.log, timing.wire], [true, 50, 20, 30])
-  assert.equal(recordSent({ latency: 80 }, start, 50).wire, 0) // the log cannot have taken longer than everything
+  // The log cannot have taken longer than everything.
+  assert.equal(recordSent({ latency: 80 }, performance.now(), 50).wire, 0)
 })
 
 test('the clocks are compared by the answer with the shortest way', () => {
   const ahead = 1000 // the server's clock
-  recordSent({ latency: 10, time: start + 10 + ahead }, start, 30)
+  recordSent({ latency: 10, time: start + 10 + ahead }, performance.now(), 30)
   assert.equal(recordReceived({ time: start + ahead - 7 }).total, 7)
   // A longer way compares less exactly, and a duplicate's time is of the first attempt: neither counts.
-  recordSent({ latency: 10, time: start + 5000 }, start, 300)
-  recordSent({ latency: 10, time: start - 9000, duplicate: true }, start, 12)
+  recordSent({ latency: 10, time: start + 5000 }, performance.now(), 300)
+  recordSent({ latency: 10, time: start - 9000, duplicate: true }, performance.now(), 12)
   assert.equal(recordReceived({ time: start + ahead - 7 }).total, 7)
   assert.equal(recordReceived({ time: start + ahead + 7 }).total, 0)
 })

@@ -1,6 +1,7 @@
 // What the user does, sent to the server.
 
 import { state, changed, lobby } from './state.js'
+import { now } from './clock.js'
 import { tab, browser } from './storage.js'
 import { temporaryRefusals, retryPause } from './outbox.js'
 import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread, disownRooms, firstID } from './rooms.js'
@@ -27,7 +28,7 @@ const pageSize = 100 // older lines loaded at once
  */
 export function createActions({ connection, outbox, toLine, navigation }) {
   /** @type {Map<string, number>} */
-  const typingSentAt = new Map() // by room, as Date.now() counts
+  const typingSentAt = new Map() // by room, as now() counts
   let claiming = false // a nickname, whose answer has not come
 
   onIdentityEnd(() => {
@@ -290,11 +291,11 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   /** @param {boolean} isTyping */
   function setTyping(isTyping) {
     const { room } = state
-    const last = typingSentAt.get(room) ?? 0
-    if (isTyping && Date.now() - last > typingEvery) {
-      typingSentAt.set(room, Date.now())
+    const last = typingSentAt.get(room)
+    if (isTyping && (last === undefined || now() - last > typingEvery)) {
+      typingSentAt.set(room, now())
       connection.emit('typing', { room })
-    } else if (!isTyping && last) {
+    } else if (!isTyping && last !== undefined) {
       typingSentAt.delete(room)
       connection.emit('stop typing', { room })
     }

@@ -5,6 +5,8 @@
 // is therefore found by a probe: when the system reports a change, when an answer is late, and
 // after a time without any message.
 
+import { now } from './clock.js'
+
 const connectTimeout = 8000 // ms for a connection to be made, handshake included
 const probeTimeout = 2000 // ms for a probe to be followed by any message at all
 const lateAfter = 700 // ms without a message after which a waiting call sends a probe
@@ -28,7 +30,7 @@ export class ConnectionLost extends Error {}
 
 /**
  * How a connection was lost. code is the WebSocket close code, 0 if there was none. Times are as
- * Date.now() counts.
+ * now() of clock.js counts.
  * @typedef {{ retryAt: number, code: number, since: number }} Loss
  */
 
@@ -81,7 +83,7 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
 
   /** @param {string} text */
   function receive(text) {
-    lastMessageAt = Date.now()
+    lastMessageAt = now()
     /** @type {ServerMessage} */
     const message = JSON.parse(text)
     if (message.event !== undefined) onEvent(message.event, message.args ?? [])
@@ -92,7 +94,7 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
     } else if (message.connect) {
       clearTimeout(timer)
       online = true
-      onlineSince = Date.now()
+      onlineSince = now()
       onPhase('online')
     } else if (message.connect_error) {
       lose(socket, 0)
@@ -123,9 +125,9 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
    * @param {number} code
    * @param {number} [since]
    */
-  function lose(old, code, since = Date.now()) {
+  function lose(old, code, since = now()) {
     if (old !== socket) return
-    const wasStable = online && Date.now() - onlineSince > stableAfter
+    const wasStable = online && now() - onlineSince > stableAfter
     abandon()
     if (!wanted) return
     attempt = wasStable ? 0 : attempt + 1
@@ -134,7 +136,7 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
     const backoff = wasStable ? 0 : Math.min(maximumBackoff, minimumBackoff * 2 ** attempt)
     const delay = backoff / 2 + Math.random() * (backoff / 2 || minimumBackoff / 2)
     timer = setTimeout(open, delay)
-    onPhase('waiting', { retryAt: Date.now() + delay, code, since })
+    onPhase('waiting', { retryAt: now() + delay, code, since })
   }
 
   function close() {
@@ -147,7 +149,7 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
   function check() {
     if (!online || probing !== undefined) return
     const checked = socket
-    const askedAt = Date.now()
+    const askedAt = now()
     probing = setTimeout(() => {
       probing = undefined
       if (lastMessageAt < askedAt) lose(checked, 0, askedAt)
@@ -163,12 +165,12 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
   /** Connects or checks the connection, because the system or the tab has come back. */
   function wake() {
     if (wanted && !socket) open()
-    else if (Date.now() - lastMessageAt > freshFor) check()
+    else if (now() - lastMessageAt > freshFor) check()
   }
 
   /** Checks a connection that has been idle for long. Called regularly. */
   function checkIdle() {
-    if (Date.now() - lastMessageAt > idleLimit) check()
+    if (now() - lastMessageAt > idleLimit) check()
   }
 
   /** @param {object} message */
@@ -200,7 +202,7 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
     return new Promise((resolve, reject) => {
       calls.set(id, { resolve, reject })
       write({ event: name, args, id })
-      const askedAt = Date.now()
+      const askedAt = now()
       setTimeout(() => { if (calls.has(id) && lastMessageAt < askedAt) check() }, lateAfter)
     })
   }

@@ -2,6 +2,7 @@
 // internal/chat/VOCABULARY.md; unknown events and unknown fields are ignored.
 
 import { state, changed, lobby } from './state.js'
+import { now } from './clock.js'
 import { roomNamed, addLine, addProvisional, setHistory, setPeople, stopTyping, withdraw } from './rooms.js'
 import { recordReceived } from './timings.js'
 
@@ -144,7 +145,7 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
     typing({ username, room: name }) {
       const room = state.rooms.get(name)
       if (!room || username === state.me.name) return
-      room.typing.set(username, Date.now() + typingExpiresAfter)
+      room.typing.set(username, now() + typingExpiresAfter)
       setTimeout(expireTyping, typingExpiresAfter + 10, room)
       changed('typing')
     },
@@ -190,7 +191,7 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
   /** @param {Room} room */
   function expireTyping(room) {
     for (const [name, until] of room.typing) {
-      if (until <= Date.now()) stopTyping(room, name)
+      if (until <= now()) stopTyping(room, name)
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { state } from './state.js'
 import { browser } from './storage.js'
+import { calendar } from './calendar.js'
 
 /** @import { Refusal } from './state.js' */
 
@@ -101,9 +102,9 @@ export function milliseconds(ms) {
  * @param {number} ms as Date.now() counts
  */
 export function dayName(ms) {
-  const day = new Date(ms).toDateString()
-  if (day === new Date().toDateString()) return t('today')
-  if (day === new Date(Date.now() - 86400000).toDateString()) return t('yesterday')
+  const ago = calendar.dayOf(Date.now()) - calendar.dayOf(ms)
+  if (ago === 0) return t('today')
+  if (ago === 1) return t('yesterday')
   return formats.day.format(ms)
 }
 

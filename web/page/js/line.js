@@ -1,6 +1,8 @@
 // What the lines of a conversation say and how they are grouped.
 
 import { state, lobby } from './state.js'
+import { calendar } from './calendar.js'
+import { now } from './clock.js'
 import { t, explain } from './i18n.js'
 
 /** @import { Line } from './rooms.js' */
@@ -26,7 +28,7 @@ export function startsGroup(line, before) {
  * @param {Line} [before]
  */
 export function startsDay(line, before) {
-  return !before || new Date(before.time).toDateString() !== new Date(line.time).toDateString()
+  return !before || calendar.dayOf(before.time) !== calendar.dayOf(line.time)
 }
 
 /**
@@ -54,11 +56,11 @@ export function noticeText(line, room) {
  */
 export function statusText(entry) {
   if (entry.status === 'failed') return `${t('notSent')}: ${explain(entry.refusal ?? { code: 'unknown' })}`
-  const wait = entry.until - Date.now()
+  const wait = entry.until - now()
   if (wait > 0) {
     if (entry.refusal?.code === 'too_fast') return t('waitTurn', { n: Math.ceil(wait / 1000) })
     return explain({ ...entry.refusal, code: entry.refusal?.code ?? 'unknown', wait })
   }
   if (state.link.phase !== 'online') return t('waitingToSend')
-  return Date.now() - entry.time > slowAfter ? t('slow') : t('sending')
+  return now() - (entry.startedAt ?? now()) > slowAfter ? t('slow') : t('sending')
 }

@@ -2,6 +2,7 @@
 
 import { byId, setProperty } from './dom.js'
 import { state, changed, lobby } from './state.js'
+import { now } from './clock.js'
 import { tab } from './storage.js'
 import { isStrings } from './shapes.js'
 import { hashOfRoom, roomOfHash } from './address.js'
@@ -10,6 +11,7 @@ import { createOutbox } from './outbox.js'
 import { createActions } from './actions.js'
 import { createEvents } from './events.js'
 import { roomNamed, withdrawAll } from './rooms.js'
+import { resetClock } from './timings.js'
 import { createBanner } from './view/banner.js'
 import { createComposer } from './view/composer.js'
 import { createConversation } from './view/conversation.js'
@@ -146,13 +148,14 @@ function changePhase(phase, loss = {}) {
   const { link } = state
   const goingAway = 1001 // RFC 6455 section 7.4.1: the instance is shutting down, and another one takes over
   if (phase === 'waiting' && link.phase === 'online') {
-    link.downSince = loss.since ?? Date.now()
+    link.downSince = loss.since ?? now()
     link.quiet = loss.code === goingAway
   }
   if (phase === 'online') {
     link.wasOnline = true
     link.replaced = false
     withdrawAll()
+    resetClock()
   }
   link.phase = phase === 'closed' && link.replaced ? 'replaced' : phase
   link.retryAt = loss.retryAt ?? 0

@@ -3,6 +3,7 @@
 // arrive in order. The outbox survives the loss of the connection and a reload.
 
 import { state, changed } from './state.js'
+import { now } from './clock.js'
 import { tab } from './storage.js'
 import { isArray, isOutboxEntry, isStrings } from './shapes.js'
 import { addLine, roomNamed } from './rooms.js'
@@ -20,7 +21,8 @@ import { onIdentityEnd } from './identity.js'
  * @property {string} text
  * @property {number} time when the user sent it, as Date.now() counts
  * @property {'waiting' | 'sending' | 'failed'} status
- * @property {number} until when a waiting message may be sent, as Date.now() counts
+ * @property {number} until when a waiting message may be sent, as now() counts
+ * @property {number} [startedAt] when its sending began, as now() counts
  * @property {Refusal} [refusal] the last one
  */
 
@@ -54,7 +56,8 @@ export function createOutbox(connection) {
   let timer
 
   const stored = tab.read('outbox', [], isArray).filter(isOutboxEntry)
-  state.outbox = stored.map((entry) => (entry.status === 'failed' ? entry : { ...entry, status: 'waiting', until: 0 }))
+  state.outbox = stored.map((entry) => (
+    entry.status === 'failed' ? entry : { ...entry, status: 'waiting', until: 0, startedAt: undefined }))
 
   onIdentityEnd(() => {
     clearTimeout(timer)
@@ -94,10 +97,10 @@ export function createOutbox(connection) {
     for (const entry of state.outbox) {
       if (entry.status === 'failed' || seen.has(entry.room)) continue
       seen.add(entry.room)
-      if (entry.until > Date.now()) next = Math.min(next, entry.until)
+      if (entry.until > now()) next = Math.min(next, entry.until)
       else if (roomNamed(entry.room).joined) send(entry)
     }
-    if (next < Infinity) timer = setTimeout(sendNext, next - Date.now() + 5)
+    if (next < Infinity) timer = setTimeout(sendNext, next - now() + 5)
   }
 
   /** @param {OutboxEntry} entry */
@@ -106,14 +109,14 @@ export function createOutbox(connection) {
     const { me } = state
     busyRooms.add(room)
     entry.status = 'sending'
-    const started = performance.now()
-    const startedAt = Date.now()
+    const startedAt = now()
+    entry.startedAt = startedAt
     changed('outbox')
     try {
       const [answer] = await connection.call('user message', entry.text, { room, cid: entry.cid })
       if (me !== state.me) return
       busyRooms.delete(room)
-      if (answer?.ok) confirm(entry, answer, recordSent(answer, startedAt, performance.now() - started))
+      if (answer?.ok) confirm(entry, answer, recordSent(answer, startedAt, now() - startedAt))
       else refuse(entry, answer ?? { code: 'unknown' })
     } catch {
       if (me !== state.me) return
@@ -145,11 +148,11 @@ export function createOutbox(connection) {
   function refuse(entry, refusal) {
     if (temporaryRefusals.has(refusal.code)) {
       entry.status = 'waiting'
-      entry.until = Date.now() + (refusal.wait ?? retryPause)
+      entry.until = now() + (refusal.wait ?? retryPause)
       entry.refusal = refusal
     } else if (refusalsUntilJoined.has(refusal.code)) {
       entry.status = 'waiting'
-      entry.until = Date.now() + retryPause
+      entry.until = now() + retryPause
       if (refusal.code === 'not_in_room') roomNamed(entry.room).joined = false
     } else {
       entry.status = 'failed'

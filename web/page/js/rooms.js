@@ -38,7 +38,7 @@ import { state, changed, lobby } from './state.js'
  * @property {number} unread
  * @property {number | undefined} users how many people are in it, once known
  * @property {Map<string, { away: boolean }>} people by name
- * @property {Map<string, number>} typing name to when it expires, as Date.now() counts
+ * @property {Map<string, number>} typing name to when it expires, as now() counts
  * @property {Map<string, Line>} provisional messages that are not yet in the log, by key
  */
 

@@ -2,6 +2,7 @@
 // what the user does, and outbox.js by both. The views draw it. Every change is followed by
 // changed(topic).
 
+import { now } from './clock.js'
 import { tab, browser } from './storage.js'
 import { isBoolean, isString } from './shapes.js'
 
@@ -21,7 +22,7 @@ import { isBoolean, isString } from './shapes.js'
  * would go, so an interruption is expected.
  * @typedef {object} Link
  * @property {'connecting' | 'online' | 'waiting' | 'closed' | 'replaced'} phase
- * @property {number} retryAt when a waiting connection tries again, as Date.now() counts
+ * @property {number} retryAt when a waiting connection tries again, as now() counts
  * @property {number} downSince
  * @property {boolean} quiet
  * @property {boolean} wasOnline whether the connection was ever made since the page was loaded
@@ -43,7 +44,7 @@ export const lobby = 'lobby'
 
 export const state = {
   /** @type {Link} */
-  link: { phase: 'connecting', retryAt: 0, downSince: Date.now(), quiet: true, wasOnline: false },
+  link: { phase: 'connecting', retryAt: 0, downSince: now(), quiet: true, wasOnline: false },
   instance: '', // that serves this page
   limits: { message: 4000, nickname: 32 }, // in grapheme clusters; 0: none
   me: {
@@ -111,10 +112,10 @@ export function changed(...topics) {
     if (done) return
     done = true
     scheduled = false
-    const now = new Set(dirty)
+    const drawn = new Set(dirty)
     dirty.clear()
     for (const { topics: wanted, draw } of watchers) {
-      if (!wanted.some((topic) => now.has(topic))) continue
+      if (!wanted.some((topic) => drawn.has(topic))) continue
       try {
         draw()
       } catch (error) { // the other views are drawn all the same

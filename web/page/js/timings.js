@@ -4,6 +4,7 @@
 // uncertain by half a round trip.
 
 import { state, changed } from './state.js'
+import { now } from './clock.js'
 
 /**
  * The timing of one message, in ms. wire is both ways between the page and its instance.
@@ -14,28 +15,35 @@ import { state, changed } from './state.js'
  * @property {number} wire
  * @property {string} from the instance that appended the message to the log
  * @property {string} to the instance that serves this page
- * @property {number} at as Date.now() counts
+ * @property {number} at as now() counts
  */
 
 const keptTimings = 12
 const rateSeconds = 60 // that rate reports
 
-const clock = { ahead: /** @type {number | undefined} */ (undefined), error: Infinity } // the server's less ours, in ms
+// The server's clock, less now(), and how wrong that may be, in ms.
+const clock = { ahead: /** @type {number | undefined} */ (undefined), error: Infinity }
 /** @type {Map<number, Map<string, number>>} */
 const seconds = new Map() // second to instance to messages in that second
+
+/** Forgets how the clocks compare: another instance has another one. */
+export function resetClock() {
+  clock.ahead = undefined
+  clock.error = Infinity
+}
 
 /**
  * Records that the server has acknowledged an own message, and returns its timing.
  *
  * @param {{ time?: number, latency?: number, duplicate?: boolean }} answer
- * @param {number} startedAt as Date.now() counts
+ * @param {number} startedAt as now() counts
  * @param {number} total from the sending to the answer, in ms
  * @returns {Timing}
  */
 export function recordSent(answer, startedAt, total) {
   const log = Math.min(answer.latency ?? 0, total)
   const wire = total - log
-  const timing = { own: true, total, log, wire, from: state.instance, to: state.instance, at: Date.now() }
+  const timing = { own: true, total, log, wire, from: state.instance, to: state.instance, at: now() }
   if (answer.time && !answer.duplicate && wire / 2 < clock.error) {
     clock.error = wire / 2
     clock.ahead = answer.time - (startedAt + wire / 2)
@@ -52,8 +60,8 @@ export function recordSent(answer, startedAt, total) {
  */
 export function recordReceived(meta) {
   /** @type {Timing} */
-  const timing = { own: false, log: 0, wire: 0, from: meta.instance ?? '', to: state.instance, at: Date.now() }
-  if (clock.ahead !== undefined && meta.time) timing.total = Math.max(0, Date.now() + clock.ahead - meta.time)
+  const timing = { own: false, log: 0, wire: 0, from: meta.instance ?? '', to: state.instance, at: now() }
+  if (clock.ahead !== undefined && meta.time) timing.total = Math.max(0, now() + clock.ahead - meta.time)
   record(timing)
   return timing
 }
@@ -81,9 +89,9 @@ function record(timing) {
  * @param {string} [instance]
  */
 export function rate(instance) {
-  const now = Math.floor(Date.now() / 1000)
+  const second = Math.floor(now() / 1000)
   return Array.from({ length: rateSeconds }, (_, i) => {
-    const counts = seconds.get(now - rateSeconds + 1 + i)
+    const counts = seconds.get(second - rateSeconds + 1 + i)
     if (!counts) return 0
     if (instance !== undefined) return counts.get(instance) ?? 0
     let sum = 0

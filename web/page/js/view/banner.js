@@ -2,6 +2,7 @@
 // as when an instance is replaced and releases its clients to another, is not mentioned.
 
 import { setText } from '../dom.js'
+import { now } from '../clock.js'
 import { state, watch } from '../state.js'
 import { t } from '../i18n.js'
 
@@ -23,14 +24,14 @@ const countdownEvery = 250 // ms
 export function createBanner({ banner, text, action, announce, actions }) {
   let shownAsDown = false
   let lastAnnounced = ''
-  let backSince = 0 // since when the connection is back and the banner says so, as Date.now() counts
+  let backSince = 0 // since when the connection is back and the banner says so, as now() counts
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
 
   function draw() {
     clearTimeout(timer)
     const { link, nicknameDialog } = state
-    const down = Date.now() - link.downSince
+    const down = now() - link.downSince
     const tolerated = link.quiet ? toleratedWhenAnnounced : toleratedFor
     if (nicknameDialog.open && !nicknameDialog.renaming && !link.wasOnline) hide() // the dialog says it
     else if (link.phase === 'replaced') show(t('replaced'), t('useHere'))
@@ -43,15 +44,15 @@ export function createBanner({ banner, text, action, announce, actions }) {
   function drawDown() {
     const { link } = state
     const why = navigator.onLine ? t('offline') : t('offlineNow')
-    const seconds = Math.ceil((link.retryAt - Date.now()) / 1000)
+    const seconds = Math.ceil((link.retryAt - now()) / 1000)
     if (link.phase === 'waiting' && seconds > 0) show(t('reconnectIn', { why, n: seconds }), t('retryNow'), '', why)
     else show(t(link.wasOnline ? 'reconnecting' : 'connecting'), '', '', why)
     timer = setTimeout(draw, countdownEvery)
   }
 
   function drawOnline() {
-    if (shownAsDown && !backSince) backSince = Date.now()
-    const rest = backSince + reconnectedFor - Date.now()
+    if (shownAsDown && !backSince) backSince = now()
+    const rest = backSince + reconnectedFor - now()
     if (backSince && rest > 0) {
       show(t('reconnected'), '', 'good')
       timer = setTimeout(draw, rest)

@@ -4,9 +4,10 @@
 // is out of sight. The list follows its end only while the reader is there; any other change leaves
 // what is on the screen exactly where it is.
 
-import { h, keyed, setText, elements } from '../dom.js'
+import { h, keyed, setText, elements, find } from '../dom.js'
 import { state, watch, lobby } from '../state.js'
-import { t, explain } from '../i18n.js'
+import { calendar } from '../calendar.js'
+import { t, explain, dayName } from '../i18n.js'
 import { hashOfRoom } from '../address.js'
 import { numberOfLine } from '../rooms.js'
 import { lineElement, entryElement, updateEntry, lineOfEntry } from './line.js'
@@ -22,6 +23,7 @@ const mostFollowed = 640 // lines kept as elements while the list follows its en
 const endMargin = 24 // px from the end that still count as the end
 const measureDelay = 200 // ms
 const statusEvery = 500 // ms between two updates of how messages are being sent
+const dayEvery = 60000 // ms between two looks at the calendar
 
 /**
  * A text that stays in its place while other elements change. at is its distance from the top of
@@ -365,6 +367,18 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
     }, measureDelay)
   }
 
+  let today = calendar.dayOf(Date.now())
+
+  /** Names the days again once another one has begun. */
+  function nameDays() {
+    const day = calendar.dayOf(Date.now())
+    if (day === today) return
+    today = day
+    for (const element of elements(scroller.querySelectorAll('.day'))) {
+      setText(find(element, 'span'), dayName(Number(element.dataset.time)))
+    }
+  }
+
   scroller.addEventListener('scroll', scrolled, { passive: true })
   jump.addEventListener('click', () => {
     toEnd()
@@ -381,5 +395,7 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
     epoch = -1
     draw()
   })
+  document.addEventListener('visibilitychange', nameDays)
+  setInterval(nameDays, dayEvery)
   setInterval(() => { if (state.outbox.length > 0 && room) drawTail(room) }, statusEvery)
 }

@@ -2,6 +2,7 @@
 // the cluster.
 
 import { h, svg, keyed, setText, find, elements } from '../dom.js'
+import { now } from '../clock.js'
 import { state, watch } from '../state.js'
 import { browser } from '../storage.js'
 import { isBoolean } from '../shapes.js'
@@ -42,7 +43,7 @@ export function createDiagnostics({ panel, button, actions }) {
   const parts = buildParts()
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
-  let refreshedAt = 0
+  let refreshedAt = -Infinity
 
   function buildParts() {
     const cross = svg('svg', { viewBox: '0 0 20 20', 'aria-hidden': 'true' },
@@ -82,8 +83,8 @@ export function createDiagnostics({ panel, button, actions }) {
     drawCluster(instances.length > 0 ? instances : [{ name: instance, self: true }])
     parts.rate.replaceChildren(rateChart(rate(), t('rateTitle'), rateHeight))
     timer = setTimeout(draw, drawEvery)
-    if (Date.now() - refreshedAt > refreshEvery) {
-      refreshedAt = Date.now()
+    if (now() - refreshedAt > refreshEvery) {
+      refreshedAt = now()
       actions.refreshStatus()
     }
   }

@@ -26,7 +26,7 @@ const mostNames = 100 // of a notice about many people, shown where the pointer 
 export function lineElement(line, before, room) {
   const element = line.kind === 'message' ? messageElement(line, startsGroup(line, before)) : noticeElement(line, room)
   if (!startsDay(line, before)) return element
-  const day = h('p', { class: 'day' }, h('span', null, dayName(line.time)))
+  const day = h('p', { class: 'day', 'data-time': line.time }, h('span', null, dayName(line.time)))
   return h('div', { class: 'day-and-line' }, day, element)
 }
 
