@@ -90,6 +90,7 @@ var table = map[string]rule{
 			"internal/socketio"},
 	},
 	"internal/stopsignal": {},
+	"internal/store":      {},
 	"internal/waittest":   {},
 	"internal/workertest": {
 		ours: []string{"internal/backplane", "internal/waittest", "internal/worker"},
