@@ -22,7 +22,7 @@ func browserCommand(url string) []string {
 // browser stays open when the local cluster ends.
 func openBrowser(url string, console *console) {
 	command := browserCommand(url)
-	cmd := exec.Command(command[0], command[1:]...)
+	cmd := exec.Command(command[0], command[1:]...) // #nosec G204 -- the system's opener, for the page's own URL
 	cmd.SysProcAttr = browserAttr()
 	if err := cmd.Start(); err != nil {
 		console.printf("No browser opened (%v): open %s yourself.", err, url)

@@ -129,7 +129,7 @@ func (i *instance) rest(ctx context.Context, pause time.Duration) {
 func (i *instance) runProcess(parent context.Context) (string, error) {
 	ctx, end := context.WithCancel(parent)
 	defer end()
-	cmd := exec.CommandContext(ctx, i.executable)
+	cmd := exec.CommandContext(ctx, i.executable) // #nosec G204 -- this program itself
 	cmd.Env = i.environment
 	cmd.SysProcAttr = childAttr()
 	address := &firstLineWriter{found: make(chan string, 1)}

@@ -153,6 +153,7 @@ func startBus(config config, stderr io.Writer) (*emulator.Server, error) {
 		return nil, err
 	}
 	if config.caFile != "" {
+		// #nosec G306 -- it is a certificate, for clients of other users as well
 		if err := os.WriteFile(config.caFile, server.CA(), 0o644); err != nil {
 			server.Close()
 			return nil, err

@@ -183,6 +183,7 @@ func (f *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if remember {
+			// #nosec G124 -- this is plain HTTP on loopback, where a secure cookie would not be stored
 			http.SetCookie(w, &http.Cookie{
 				Name: affinityCookie, Value: b.id, Path: pollingPath, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 			})

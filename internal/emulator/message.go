@@ -24,7 +24,7 @@ const (
 	optViaPartitionKey       = "x-opt-via-partition-key"
 	optDeadLetterSource      = "x-opt-deadletter-source"
 	optMessageState          = "x-opt-message-state"
-	optLockToken             = "x-opt-lock-token"
+	optLockToken             = "x-opt-lock-token" // #nosec G101 -- the name of an annotation
 )
 
 // maxPropertyBytes is the service's limit for all properties of a message together ("Service Bus quotas").

@@ -40,7 +40,7 @@ func (e *httpError) write(w http.ResponseWriter) {
 		header.Set("Retry-After", "5")
 	}
 	w.WriteHeader(e.status)
-	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, e.code, e.message)
+	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, e.code, e.message) // #nosec G705 -- JSON, no page
 }
 
 // ServeHTTP is the Engine.IO endpoint: handshakes, polls, posts and WebSockets. It ignores the

@@ -73,6 +73,7 @@ func main() {
 	}
 	s := &server{batch: *write == "gather", raw: *raw, pings: *pings}
 	go s.heartbeat()
+	// #nosec G114 -- it serves the load test alone, on loopback
 	log.Fatal(http.ListenAndServe(fmt.Sprintf("127.0.0.1:%d", *port), http.HandlerFunc(s.upgrade)))
 }
 
