@@ -55,8 +55,8 @@ var table = map[string]rule{
 		outside: []string{"github.com/gorilla/websocket"},
 	},
 	"internal/chat": {
-		ours: []string{"internal/allowance", "internal/chat/state", "internal/socketio", "internal/timerheap",
-			"internal/tokenbucket"},
+		ours: []string{"internal/allowance", "internal/chat/state", "internal/socketio", "internal/store",
+			"internal/timerheap", "internal/tokenbucket"},
 	},
 	"internal/confusables": {outside: []string{"golang.org/x/text"}},
 	"internal/chat/state": {

@@ -25,6 +25,7 @@ func (c *Chat) Apply(e Entry) error {
 		p = c.commands.take(command.Ref)
 		c.auditEvictionsLocked(p, rooms, lines)
 	}
+	c.recordLocked(e.Index, changes)
 	c.prepareLocked(changes)
 	c.replyLocked(p, outcome)
 	c.broadcastLocked(changes)
@@ -53,6 +54,7 @@ func (c *Chat) Gone(at Entry, instance string) {
 	c.mu.Lock()
 	defer c.unlock()
 	changes := c.state.Gone(at, instance)
+	c.recordLocked(at.Index, changes)
 	c.prepareLocked(changes)
 	c.broadcastLocked(changes)
 	c.finishLocked()

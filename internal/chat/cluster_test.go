@@ -141,6 +141,7 @@ func (r *replica) apply() {
 		}
 		e := c.entries[r.next]
 		r.next++
+		e.Index = uint64(r.next)
 		c.mu.Unlock()
 		if e.Body == nil {
 			r.Gone(e, e.Instance)

@@ -6,6 +6,7 @@ import (
 
 	"chatapp/internal/chat/state"
 	"chatapp/internal/socketio"
+	"chatapp/internal/store"
 )
 
 // Options adjust what this instance lets its own users do. The zero value works. They may differ between instances:
@@ -40,6 +41,11 @@ type Options struct {
 	// Observe receives the time that each message of this instance took to come back from the log. It is called with
 	// the chat's lock held, so it must be quick and must not call the chat. Nil: nothing does.
 	Observe func(latency time.Duration)
+
+	// Recorded is called by Apply and its siblings with the lines that an entry has led to, ascending and complete, for
+	// a store. It is called with the chat's lock held and before anybody is replied to. It may keep the lines, must be
+	// quick and must not call the chat. Nil: lines are not encoded.
+	Recorded func(lines []store.Line)
 
 	// Audit is called with what a client has done, its address and its nickname, where that is worth a trace. It is
 	// called with the chat's lock held, so it must be quick and must not call the chat. Nil: nothing is.
