@@ -51,7 +51,7 @@ func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
 	local, r, at := c.local.rooms[room], c.state.Room(room), c.sentLocked()
 	if r == nil {
 		empty := historyView{Messages: []lineView{}, Reset: reset}
-		return share(event{"history", []any{room, empty, at.String()}})
+		return share(event{"history", []any{room, historyEvent(empty), at.String()}})
 	}
 	if local != nil && local.history.event != nil && local.history.at == at && local.history.reset == reset {
 		return local.history.event
@@ -60,7 +60,7 @@ func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
 	lines, all := newestThatFit(room, lines)
 	v := viewOf(room, lines, more || !all)
 	v.Reset = reset
-	e := share(event{"history", []any{room, v, at.String()}})
+	e := share(event{"history", []any{room, historyEvent(v), at.String()}})
 	if local != nil {
 		local.history = cachedHistory{at: at, reset: reset, event: e}
 	}

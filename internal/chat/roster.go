@@ -1,8 +1,6 @@
 package chat
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -187,19 +185,6 @@ type rosterMeta struct {
 
 // rosterNames is the first argument of "nicknames": an object whose keys and values are the names.
 type rosterNames []string
-
-// MarshalJSON encodes the names in order.
-func (names rosterNames) MarshalJSON() ([]byte, error) {
-	object := make(map[string]string, len(names))
-	for _, name := range names {
-		object[name] = name
-	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // that is up to the encoder that calls
-	err := encoder.Encode(object)
-	return b.Bytes(), err
-}
 
 // rosterEventLocked returns the list of a room's users, and about how many bytes its encoding takes. It lists as many
 // as fit maxRosterBytes, by name: the event "who" has the others.

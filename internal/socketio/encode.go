@@ -9,6 +9,11 @@ import (
 	"unicode/utf8"
 )
 
+// Appender is an argument that encodes itself: AppendJSON appends one JSON value to dst. The value is not checked.
+type Appender interface {
+	AppendJSON(dst []byte) []byte
+}
+
 // body is the part of an event or acknowledgement that all protocols share. The text lacks the closing
 // bracket, because the arguments end differently on a raw WebSocket.
 type body struct {
@@ -98,6 +103,8 @@ func (b *body) appendArg(arg any) error {
 		b.attach(bytes.Clone(arg))
 	case Value:
 		b.appendValue(arg)
+	case Appender:
+		b.text = arg.AppendJSON(b.text)
 	case json.RawMessage:
 		return b.appendJSON(arg)
 	default:
@@ -162,6 +169,9 @@ func (b *body) marshal(arg any) error {
 	b.text = bytes.TrimSuffix(buffer.Bytes(), []byte{'\n'})
 	return nil
 }
+
+// AppendString appends s as a JSON string, for implementations of [Appender]. Bytes that are not UTF-8 become U+FFFD.
+func AppendString(dst []byte, s string) []byte { return appendString(dst, s) }
 
 // appendString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
 func appendString(dst []byte, s string) []byte {
