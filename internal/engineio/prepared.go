@@ -58,10 +58,10 @@ type Prepared struct {
 	wires    [wireFormats]atomic.Pointer[[]byte]
 }
 
-// Prepare returns a [Prepared] of the messages and owns them from then on: neither the slice nor
-// the data may change.
+// Prepare returns a [Prepared] of the messages and owns their data from then on: it must not change.
 func Prepare(messages ...Message) *Prepared {
-	p := &Prepared{messages: messages}
+	p := &Prepared{}
+	p.messages = append(p.one[:0], messages...)
 	p.size = preparedSize + encodedSize(messages)
 	for i := range messages {
 		p.size += messageSize + cap(messages[i].Data)

@@ -10,8 +10,10 @@ import (
 // Prepared is an event that is encoded once and can be sent to any sockets of its namespace, whichever
 // protocol they speak, any number of times. It is immutable and safe for concurrent use.
 type Prepared struct {
-	nsp         *Namespace
-	body        body
+	nsp  *Namespace
+	body body
+	only []byte // the packet, which body.text is a part of; nil if there are attachments
+
 	packet, raw atomic.Pointer[engineio.Prepared] // encoded when first needed
 }
 
@@ -22,7 +24,13 @@ func (n *Namespace) Prepare(event string, args ...any) (*Prepared, error) {
 	if err := b.encodeEvent(event, args); err != nil {
 		return nil, err
 	}
-	return &Prepared{nsp: n, body: b.clone()}, nil
+	if len(b.attachments) > 0 {
+		return &Prepared{nsp: n, body: b.clone()}, nil
+	}
+	only := b.only(packetEvent, n.name, 0)
+	end := len(only) - len("]")
+	part := body{text: only[end-len(b.text) : end : end], nameEnd: b.nameEnd}
+	return &Prepared{nsp: n, body: part, only: only}, nil
 }
 
 // form returns the encoding for Socket.IO clients or for raw WebSockets.
@@ -34,7 +42,11 @@ func (p *Prepared) form(raw bool) *engineio.Prepared {
 	if ready := encoded.Load(); ready != nil {
 		return ready
 	}
-	encoded.CompareAndSwap(nil, engineio.Prepare(p.body.messages(raw, packetEvent, p.nsp.name, 0)...))
+	if p.only != nil && !raw {
+		encoded.CompareAndSwap(nil, engineio.Prepare(text(p.only)))
+	} else {
+		encoded.CompareAndSwap(nil, engineio.Prepare(p.body.messages(raw, packetEvent, p.nsp.name, 0)...))
+	}
 	return encoded.Load()
 }
 
@@ -45,11 +57,16 @@ func (b *body) messages(raw bool, kind packetType, nsp string, id uint64) []engi
 		return []engineio.Message{text(b.appendRawMessage(dst, kind, id))}
 	}
 	messages := make([]engineio.Message, 1, 1+len(b.attachments))
-	messages[0] = text(b.appendPacket(make([]byte, 0, len(b.text)+len(nsp)+24), kind, nsp, id))
+	messages[0] = text(b.only(kind, nsp, id))
 	for _, attachment := range b.attachments {
 		messages = append(messages, engineio.Message{Data: attachment, Binary: true})
 	}
 	return messages
+}
+
+// only returns the packet that carries b, without its attachments.
+func (b *body) only(kind packetType, nsp string, id uint64) []byte {
+	return b.appendPacket(make([]byte, 0, len(b.text)+len(nsp)+24), kind, nsp, id)
 }
 
 func (n *Namespace) mustOwn(p *Prepared) {
