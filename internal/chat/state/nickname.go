@@ -127,6 +127,13 @@ func isNewEmoji(r rune) bool {
 // foldName maps names that differ in case only, or in characters that can't be seen, to one: case folded, without
 // joiners and variation selectors.
 func foldName(name string) string {
+	if isFolded(name) {
+		return name
+	}
+	return fold(name)
+}
+
+func fold(name string) string {
 	folded := cases.Fold().String(name)
 	folded = strings.Map(func(r rune) rune {
 		switch {
@@ -136,6 +143,19 @@ func foldName(name string) string {
 		return r
 	}, folded)
 	return strings.Join(strings.Fields(norm.NFC.String(folded)), " ")
+}
+
+// isFolded reports whether folding changes nothing in a name, for ASCII alone: most names of rooms are such, and every
+// message has one.
+func isFolded(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == ' ' && i > 0 && i < len(name)-1 && name[i-1] != ' ':
+		case c <= ' ', c >= 0x7f, c >= 'A' && c <= 'Z':
+			return false
+		}
+	}
+	return true
 }
 
 // keyOf maps names that people would take for the same to one key: the skeleton of Unicode Technical Standard 39 of the

@@ -176,3 +176,28 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestFoldedNamesStay holds the short cut of foldName against the long way, for all names of up to four characters.
+func TestFoldedNamesStay(t *testing.T) {
+	const alphabet = " \taZ~\x00\x7f\u00e9\u200d"
+	folded := 0
+	var try func(name string, more int)
+	try = func(name string, more int) {
+		if isFolded(name) {
+			folded++
+			if got := fold(name); got != name {
+				t.Errorf("%q counts as folded, and is folded to %q", name, got)
+			}
+		}
+		if more == 0 {
+			return
+		}
+		for _, r := range alphabet {
+			try(name+string(r), more-1)
+		}
+	}
+	try("", 4)
+	if want := 1 + 2 + 4 + 8 + 16; folded < want { // those without a space
+		t.Errorf("%d names count as folded, want %d at least", folded, want)
+	}
+}
