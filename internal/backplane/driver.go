@@ -77,14 +77,14 @@ func (d *Driver) ReceiveEnded(err error, delivered, interrupted bool) (pause tim
 
 // Due reports, once for each occasion, whether the node may have got something to publish or to evict.
 func (d *Driver) Due() bool {
+	if len(d.node.wake) == 0 && len(d.node.evicting) == 0 {
+		return false // the usual case, which a select takes ten times as long for
+	}
 	select {
 	case <-d.node.wake:
-		return true
 	case <-d.node.evicting:
-		return true
-	default:
-		return false
 	}
+	return true
 }
 
 // Next returns the message that is to be published next, or nil. The caller publishes one at a time, calls Published,

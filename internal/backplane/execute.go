@@ -1,8 +1,10 @@
 package backplane
 
 import (
+	"compress/flate"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -105,8 +107,13 @@ func (n *Node) skipped(e *effect, err error) {
 	}
 }
 
+// compressors keeps what newCompressor returns, because each takes over a megabyte.
+var compressors = sync.Pool{New: func() any { return newCompressor() }}
+
 func (n *Node) takeSnapshot(r *snapshotRequest) {
-	encoded, err := r.encode(n.state.Snapshot(), n.options.MaxState)
+	w := compressors.Get().(*flate.Writer)
+	defer compressors.Put(w)
+	encoded, err := r.encode(w, n.state.Snapshot(), n.options.MaxState)
 	n.mu.Lock()
 	defer n.unlock()
 	n.protocol.snapshotTaken(r, encoded, err)

@@ -204,7 +204,7 @@ func TestSnapshotRestoresLogState(t *testing.T) {
 	l.leave(l.records["c"])
 	l.endEnvelope()
 	taken := snapshotRequest{log: l.snapshot()}
-	body, err := taken.encode([]byte("state"), 5)
+	body, err := taken.encode(newCompressor(), []byte("state"), 5)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,13 +64,18 @@ func (m *membership) hear(now time.Time, instance string) {
 
 // silence is how long the instance was not heard, counted from when it could have been.
 func (m *membership) silence(now time.Time, peer *peer, others ...time.Time) time.Duration {
-	since := peer.heardAt
-	for _, t := range append(others, peer.admittedAt, m.inSyncAt) {
-		if t.After(since) {
-			since = t
-		}
+	since := later(later(peer.heardAt, peer.admittedAt), m.inSyncAt)
+	for _, t := range others {
+		since = later(since, t)
 	}
 	return now.Sub(since)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // gaps reports whether entries of any peer are missing.

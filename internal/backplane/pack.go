@@ -12,9 +12,18 @@ import (
 // errLarge is a snapshot whose state is above Limits.MaxState.
 var errLarge = errors.New("the state is too large")
 
+// newCompressor returns what pack needs.
+func newCompressor() *flate.Writer {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		panic(err) // only a wrong level is an error
+	}
+	return w
+}
+
 // pack compresses a snapshot: the length of its encoding without the state, in four bytes, that encoding,
-// and the state. The state passes through the compression without another copy.
-func (s *snapshot) pack() ([]byte, error) {
+// and the state. The state passes through the compressor w, which is reset, without another copy.
+func (s *snapshot) pack(w *flate.Writer) ([]byte, error) {
 	head := *s
 	head.State = nil
 	encoded, err := head.encode()
@@ -22,10 +31,7 @@ func (s *snapshot) pack() ([]byte, error) {
 		return nil, err
 	}
 	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	w.Reset(&packed)
 	for _, part := range [][]byte{binary.BigEndian.AppendUint32(nil, uint32(len(encoded))), encoded, s.State} {
 		if _, err := w.Write(part); err != nil {
 			return nil, fmt.Errorf("compress snapshot: %w", err)

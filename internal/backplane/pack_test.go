@@ -15,7 +15,7 @@ func TestPackedSnapshotIsSmallAndComplete(t *testing.T) {
 	}
 	s := newLogState(clusterID{Stamp: 3, Founder: "a"}, 1).snapshot()
 	s.State = state.Bytes()
-	packed, err := s.pack()
+	packed, err := s.pack(newCompressor())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -149,7 +149,7 @@ func (n *simNode) execute(e *effect) {
 	case effectGone:
 		n.state = append(n.state, "gone "+e.instance)
 	case effectTakeSnapshot:
-		encoded, err := e.snapshot.encode([]byte(strings.Join(n.state, "\n")), n.MaxState)
+		encoded, err := e.snapshot.encode(newCompressor(), []byte(strings.Join(n.state, "\n")), n.MaxState)
 		n.snapshotTaken(e.snapshot, encoded, err)
 	case effectRestore:
 		snapshot, err := e.restore.decode(1, n.MaxState)

@@ -1,6 +1,7 @@
 package backplane
 
 import (
+	"compress/flate"
 	"errors"
 	"fmt"
 	"time"
@@ -13,13 +14,13 @@ type snapshotRequest struct {
 	log       snapshot // the log state at that index, without State
 }
 
-// encode adds the state machine's bytes, of which it takes limit at most.
-func (r *snapshotRequest) encode(state []byte, limit int) ([]byte, error) {
+// encode adds the state machine's bytes, of which it takes limit at most. It uses the compressor w.
+func (r *snapshotRequest) encode(w *flate.Writer, state []byte, limit int) ([]byte, error) {
 	if len(state) > limit {
 		return nil, fmt.Errorf("%w: %d bytes are more than the limit of %d", errLarge, len(state), limit)
 	}
 	r.log.State = state
-	return r.log.pack()
+	return r.log.pack(w)
 }
 
 // donate sends the state as it is to an instance that joins.

@@ -107,8 +107,9 @@ func (p *protocol) currentMembers(now time.Time) []Member {
 	if p.join != nil {
 		return nil
 	}
-	var members []Member
-	for _, r := range p.log.members() {
+	ranked := p.log.members()
+	members := make([]Member, 0, len(ranked))
+	for _, r := range ranked {
 		m := Member{Instance: r.Instance, Epoch: r.Epoch, Self: r.Instance == p.instance}
 		if peer := p.membership.peers[r.Instance]; peer != nil {
 			m.Heard = peer.heardAt
