@@ -53,10 +53,10 @@ func (d *display) receive(p *packet) {
 	case "history":
 		d.history(p)
 	case "user message":
-		r := d.room(p.field("room"))
-		r.lines = append(r.lines, p.field("id"))
-		delete(d.provisional, p.field("replaces"))
-		delete(d.provisional, p.field("cid"))
+		r := d.room(p.line.room)
+		r.lines = append(r.lines, p.line.id)
+		delete(d.provisional, p.line.replaces)
+		delete(d.provisional, p.line.cid)
 	case "announcement":
 		d.announcement(p)
 	case "nicknames":

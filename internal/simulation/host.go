@@ -126,7 +126,7 @@ func (h *host) within(i *instance, f func()) {
 
 // later is within after some time.
 func (h *host) later(i *instance, d time.Duration, f func()) {
-	h.world.after(d, func() { h.within(i, f) })
+	h.world.events.push(event{at: h.world.now() + d, run: f, on: i})
 }
 
 // delay is how long a message takes on its way to the topic or from it.
@@ -186,6 +186,7 @@ type receiver struct {
 	receiving    bool          // a call is under way
 	delivered    bool          // by this call
 	scheduled    bool          // the next delivery
+	deliverNext  func()        // delivers it
 }
 
 func (r *receiver) host() *host { return r.instance.host }
@@ -220,16 +221,14 @@ func (r *receiver) schedule() {
 		return
 	}
 	r.scheduled = true
-	h.later(r.instance, s.queue[0].at-h.world.now(), func() {
-		r.scheduled = false
-		r.deliver()
-	})
+	h.later(r.instance, s.queue[0].at-h.world.now(), r.deliverNext)
 }
 
 // maxRepeated bounds how many messages come again after a call of Receive.
 const maxRepeated = 8
 
 func (r *receiver) deliver() {
+	r.scheduled = false
 	h, s := r.host(), r.subscription
 	if !r.receiving || s == nil || len(s.queue) == 0 || s.queue[0].at > h.world.now() ||
 		h.link.silent || h.link.deaf || h.link.receiveCut {

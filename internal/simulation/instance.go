@@ -30,10 +30,12 @@ type instance struct {
 	build    build
 	rules    uint64 // that the state follows
 	log      int    // see judge.logs
+	tick     func() // tickOnce
 }
 
 func newInstance(h *host) *instance {
 	i := &instance{host: h, build: h.build, rules: h.build.rules}
+	i.tick, i.receiver.deliverNext = i.tickOnce, i.receiver.deliver
 	i.receiver.instance = i
 	i.receiver.subscription = h.world.topic.subscribe(h.name)
 	logger := slog.New(&logHandler{world: h.world, who: h.name})
@@ -71,7 +73,7 @@ func (i *instance) start() {
 	i.host.later(i, backplane.TickEvery, i.tick)
 }
 
-func (i *instance) tick() {
+func (i *instance) tickOnce() {
 	i.check(i.driver.Tick())
 	if i.closing && i.driver.Flushed() {
 		i.stopped()
@@ -190,11 +192,15 @@ func (i *instance) published(o *backplane.Outgoing, arrives bool, err error) {
 		w.topic.put(o.Message)
 	}
 	h.later(i, h.delay(), func() {
-		pause := i.driver.Published(o, err)
-		h.later(i, pause, func() {
+		next := func() {
 			i.sending = false
 			i.pump()
-		})
+		}
+		if pause := i.driver.Published(o, err); pause > 0 {
+			h.later(i, pause, next)
+		} else {
+			next()
+		}
 	})
 }
 

@@ -15,19 +15,23 @@ type packet struct {
 	offset string // the last argument, if that is a string
 	text   string
 	list   []string // what it is about: ids of the lines of a history, names of a roster
+	line   line     // of "user message"
 }
 
-// read decodes a packet of Socket.IO. What several users have received is decoded once.
+// line are the fields of a message.
+type line struct{ id, room, cid, replaces string }
+
+// read decodes a packet of Socket.IO. An event that several users have received, on any instance, is decoded once.
 func (w *world) read(data []byte) *packet {
-	if p := w.parsed[&data[0]]; p != nil {
+	if p := w.parsed[string(data)]; p != nil {
 		return p
 	}
 	p := parse(data)
 	if p.kind == '2' {
-		if len(w.parsed) >= 256 {
+		if len(w.parsed) >= 1024 {
 			clear(w.parsed)
 		}
-		w.parsed[&data[0]] = p
+		w.parsed[string(data)] = p
 	}
 	return p
 }
@@ -51,6 +55,8 @@ func parse(data []byte) *packet {
 		p.offset = text[strings.LastIndexByte(text, '"')+1:]
 	}
 	switch p.event {
+	case "user message":
+		p.line = line{id: p.offset, room: p.field("room"), cid: p.field("cid"), replaces: p.field("replaces")}
 	case "history":
 		p.list = fields(p.text, `"id":"`)
 	case "nicknames":

@@ -14,6 +14,9 @@ const (
 	side  = "side" // the other room
 )
 
+// stepEvery is how often a user looks at what came, and does something, on average.
+const stepEvery = 400 * time.Millisecond
+
 // user is a person with a page: it writes, and comes back by itself when the connection is lost.
 type user struct {
 	world   *world
@@ -29,6 +32,7 @@ type user struct {
 	lastAck int
 	outbox  []*message // not acknowledged yet, oldest first
 	back    time.Duration
+	wakeUp  func() // wake
 }
 
 // place is what a user is connected to.
@@ -61,8 +65,10 @@ type message struct {
 }
 
 func newUser(w *world, number int) *user {
-	return &user{world: w, number: number, held: make(map[string]bool), asked: make(map[int]request),
+	u := &user{world: w, number: number, held: make(map[string]bool), asked: make(map[int]request),
 		display: newDisplay()}
+	u.wakeUp = u.wake
+	return u
 }
 
 func (u *user) who() string { return fmt.Sprint("user ", u.number) }
@@ -74,7 +80,7 @@ func (u *user) isPage() bool { return u.number%4 != 3 }
 // wake lets the user do something, and wakes it again.
 func (u *user) wake() {
 	u.step()
-	u.world.after(100*time.Millisecond+u.world.upTo(300*time.Millisecond), u.wake)
+	u.world.after(stepEvery/2+u.world.upTo(stepEvery), u.wakeUp)
 }
 
 func (u *user) step() {
@@ -220,21 +226,21 @@ func (u *user) claim() {
 // act does what users do.
 func (u *user) act() {
 	w := u.world
-	perStep := 20.0 / float64(len(w.users)) / 16 // of the users' five messages a second in all
+	says := 5 / float64(len(w.users)) // in a second
 	calm := w.now() > faultsEnd
-	switch x := w.random.Float64(); {
-	case x < perStep:
+	switch x := w.random.Float64() / stepEvery.Seconds(); {
+	case x < says:
 		u.say()
-	case x < perStep+0.004 && !calm:
+	case x < says+0.016 && !calm:
 		u.leave()
-	case x < perStep+0.010:
+	case x < says+0.040:
 		u.claim()
-	case x < perStep+0.011 && len(u.outbox) == 0:
+	case x < says+0.044 && len(u.outbox) == 0:
 		u.held[u.name] = true
 		u.ask(request{event: "leave", room: lobby}, `"lobby"`)
-	case x < perStep+0.017:
+	case x < says+0.068:
 		u.ask(request{event: "join", room: side}, `"side"`)
-	case x < perStep+0.021:
+	case x < says+0.084:
 		u.ask(request{event: "leave", room: side}, `"side"`)
 	}
 }

@@ -29,8 +29,8 @@ type world struct {
 	judge  judge
 	story  *story // nil: nobody will read it
 	trace  trace
-	hold   time.Duration     // how long users that are away keep their nicknames
-	parsed map[*byte]*packet // of messages that several users have received
+	hold   time.Duration      // how long users that are away keep their nicknames
+	parsed map[string]*packet // of events that several users have received, by their text
 }
 
 // Result is the outcome of a run.
@@ -47,7 +47,7 @@ type Result struct {
 // Run lives the life that follows from a seed. It must be called in a bubble of testing/synctest, and with a source
 // of crypto/rand that follows from the seed as well.
 func Run(seed uint64, tell bool) Result {
-	w := &world{random: rand.New(rand.NewPCG(seed, 1)), parsed: make(map[*byte]*packet)}
+	w := &world{random: rand.New(rand.NewPCG(seed, 1)), parsed: make(map[string]*packet)}
 	if tell {
 		w.story = &story{world: w}
 	}
@@ -67,7 +67,7 @@ func Run(seed uint64, tell bool) Result {
 	for i := range 2*len(w.hosts) + 1 {
 		u := newUser(w, i)
 		w.users = append(w.users, u)
-		w.after(w.upTo(5*time.Second), u.wake)
+		w.after(w.upTo(5*time.Second), u.wakeUp)
 	}
 	w.after(faultsBegin, w.faults.next)
 	if w.chance(0.3) {
@@ -97,15 +97,19 @@ func Run(seed uint64, tell bool) Result {
 // run lets virtual time pass.
 func (w *world) run(d time.Duration) {
 	for {
-		at, run := w.events.pop()
-		if run == nil || at > d {
+		e, ok := w.events.pop()
+		if !ok || e.at > d {
 			return
 		}
-		if wait := at - w.at; wait > 0 {
+		if wait := e.at - w.at; wait > 0 {
 			time.Sleep(wait) // the timers that are due before have run, and what they have called has returned
-			w.at = at
+			w.at = e.at
 		}
-		run()
+		if e.on == nil {
+			e.run()
+		} else {
+			e.on.host.within(e.on, e.run)
+		}
 		if w.ending {
 			synctest.Wait()
 			w.ending = false
@@ -120,7 +124,7 @@ func (w *world) run(d time.Duration) {
 func (w *world) now() time.Duration { return w.at }
 
 // after has something happen later.
-func (w *world) after(d time.Duration, run func()) { w.events.push(w.now()+d, run) }
+func (w *world) after(d time.Duration, run func()) { w.events.push(event{at: w.now() + d, run: run}) }
 
 // upTo returns a random duration below d.
 func (w *world) upTo(d time.Duration) time.Duration {
@@ -164,26 +168,28 @@ type event struct {
 	at     time.Duration
 	number uint64
 	run    func()
+	on     *instance // on which it happens, see host.within; nil: on none
 }
 
 func (e *event) before(other *event) bool {
 	return e.at < other.at || e.at == other.at && e.number < other.number
 }
 
-func (s *schedule) push(at time.Duration, run func()) {
+func (s *schedule) push(e event) {
 	s.last++
-	s.queue = append(s.queue, event{at, s.last, run})
+	e.number = s.last
+	s.queue = append(s.queue, e)
 	q := s.queue
 	for i := len(q) - 1; i > 0 && q[i].before(&q[(i-1)/2]); i = (i - 1) / 2 {
 		q[i], q[(i-1)/2] = q[(i-1)/2], q[i]
 	}
 }
 
-// pop returns the next event; nil if there is none.
-func (s *schedule) pop() (at time.Duration, run func()) {
+// pop returns the next event, if there is one.
+func (s *schedule) pop() (e event, ok bool) {
 	q := s.queue
 	if len(q) == 0 {
-		return 0, nil
+		return event{}, false
 	}
 	first, n := q[0], len(q)-1
 	q[0], q[n] = q[n], event{}
@@ -196,7 +202,7 @@ func (s *schedule) pop() (at time.Duration, run func()) {
 			}
 		}
 		if least == i {
-			return first.at, first.run
+			return first, true
 		}
 		q[i], q[least] = q[least], q[i]
 		i = least
