@@ -21,11 +21,13 @@ type lineView struct {
 type historyView struct {
 	Messages []lineView `json:"messages"`
 	More     bool       `json:"more"`
+	Dropped  bool       `json:"dropped,omitempty"` // there were older lines, which nothing has any more
 	Reset    bool       `json:"reset,omitempty"`
 }
 
-// viewOf copies lines, which the state may change with the next entry.
-func viewOf(room string, lines []state.Line, more bool) historyView {
+// viewOf copies lines of a room, which the state may change with the next entry. more: older ones are kept.
+func viewOf(r *state.Room, lines []state.Line, more bool) historyView {
+	room := r.Name()
 	views := make([]lineView, len(lines))
 	for i := range lines {
 		l := &lines[i]
@@ -35,7 +37,7 @@ func viewOf(room string, lines []state.Line, more bool) historyView {
 			views[i].Text = lineText(l, room)
 		}
 	}
-	return historyView{Messages: views, More: more}
+	return historyView{Messages: views, More: more, Dropped: !more && r.Dropped()}
 }
 
 // cachedHistory is a room's history event as of a position: many clients may connect between two lines.
@@ -58,7 +60,7 @@ func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
 	}
 	lines, more := r.Last(c.options.HistoryOnJoin, at.Seq+1)
 	lines, all := newestThatFit(room, lines)
-	v := viewOf(room, lines, more || !all)
+	v := viewOf(r, lines, more || !all)
 	v.Reset = reset
 	e := share(event{"history", []any{room, historyEvent(v), at.String()}})
 	if local != nil {

@@ -156,7 +156,7 @@ func (c *Chat) linesBeforeLocked(name string, before state.Position, limit int) 
 	}
 	lines, more := room.Last(min(max(limit, 1), maxLines), end)
 	lines, all := newestThatFit(name, lines)
-	return viewOf(name, lines, more || !all)
+	return viewOf(room, lines, more || !all)
 }
 
 // onStatus replies with the status, or emits it to a client that wants no reply.

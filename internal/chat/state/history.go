@@ -72,7 +72,7 @@ func (s *State) record(name string, l Line) Line {
 func (s *State) trim(r *Room, n int) {
 	for i := range n {
 		s.charge(r, -r.lines[i].size())
-		r.trimmed = r.lines[i].Seq
+		r.trimmed, r.dropped = r.lines[i].Seq, true
 		r.lines[i] = Line{}
 	}
 	r.lines = r.lines[n:]

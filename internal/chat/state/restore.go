@@ -123,6 +123,7 @@ func (s *State) restoreRoom(saved *savedRoom) error {
 	}
 	r := &Room{name: saved.Name, members: make(map[uint64]*User), lines: saved.Lines,
 		trimmed: saved.Trimmed, active: saved.Active, used: saved.Used, maker: saved.Maker}
+	r.dropped = !r.beginsHere()
 	s.addRoom(r)
 	s.charge(r, size)
 	return nil

@@ -17,10 +17,25 @@ type Room struct {
 	used    int64  // when somebody last said something here, or it was made, by the log's time
 	maker   Hash   // the origin of the user that made it; zero: the lobby
 	bytes   int    // of its lines
+	dropped bool   // whether older lines than its first were dropped
 }
 
 // Name returns the folded name of the room.
 func (r *Room) Name() string { return r.name }
+
+// Dropped reports whether the room had older lines than those that are kept. After a snapshot that is judged by the
+// first line, because a snapshot does not say so: a line of a room's maker that directly follows dropped ones counts as
+// the room's first.
+func (r *Room) Dropped() bool { return r.dropped }
+
+// beginsHere reports whether the first line kept is, as far as it shows, the first that the room ever had: the maker's
+// own joining, recorded directly after the room was made.
+func (r *Room) beginsHere() bool {
+	if len(r.lines) == 0 {
+		return r.trimmed == 0
+	}
+	return r.lines[0].Kind == JoinLine && r.lines[0].Seq == r.trimmed+1
+}
 
 // NumMembers returns the number of members.
 func (r *Room) NumMembers() int { return len(r.members) }

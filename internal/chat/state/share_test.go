@@ -94,3 +94,30 @@ func TestOriginDependsOnTheSecretOfTheLog(t *testing.T) {
 		t.Errorf("after Decode an address has another hash, %v", err)
 	}
 }
+
+// A room says whether its first line is the first that it ever had, also after a snapshot.
+func TestRoomTellsThatLinesWereDropped(t *testing.T) {
+	s := newScript(t)
+	s.state.bounds.RoomLines = 3
+	s.do("a", claimOf(1, "Ann"))
+	s.do("a", join(1, "garden"))
+	check := func(when, room string, want bool) {
+		t.Helper()
+		restored, err := Decode(s.state.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, state := range map[string]*State{"at first": s.state, "after a snapshot": restored} {
+			if got := state.Room(room).Dropped(); got != want {
+				t.Errorf("%s, %s: Dropped of %s = %v, want %v", when, name, room, got, want)
+			}
+		}
+	}
+	check("two rooms are made", Lobby, false)
+	check("two rooms are made", "garden", false)
+	for i := range 4 {
+		s.do("a", sayOf(1, fmt.Sprint(i)))
+	}
+	check("the lobby is full", Lobby, true)
+	check("the lobby is full", "garden", false)
+}
