@@ -95,7 +95,7 @@ func TestLanguageFollowsTheBrowserUntilChosen(t *testing.T) {
 	ann.run(`document.querySelector('#nick').focus()`)
 	ann.enter("지민")
 	ann.send("안녕")
-	ann.waitForMessage("나", "안녕")
+	ann.waitForMessage("me", "안녕")
 	ann.run(`document.querySelector('.settings').open = true; const l = document.querySelector('#language');
 		l.value = 'en'; l.dispatchEvent(new Event('change'))`)
 	ann.waitForMessage("me", "안녕")
@@ -156,22 +156,27 @@ func TestNamesHaveEnoughContrast(t *testing.T) {
 				return 0.2126 * r + 0.7152 * g + 0.0722 * b
 			}
 			const message = document.querySelector('.message.head')
-			const name = message.querySelector('.author b'), avatar = message.querySelector('.avatar')
+			const name = message.querySelector('.author .who'), avatar = message.querySelector('.avatar')
 			const ground = getComputedStyle(document.body).backgroundColor,
 				side = getComputedStyle(document.querySelector('#side')).backgroundColor
 			const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
 			const all = []
 			for (let hue = 0; hue < 360; hue += 15) {
 				message.style.setProperty('--hue', hue)
+				message.classList.add('own')
+				const own = getComputedStyle(message).backgroundColor
+				all.push({Hue: hue, On: 'an own avatar', Contrast: contrast(
+					light(getComputedStyle(avatar).backgroundColor), light(getComputedStyle(avatar).color))})
+				message.classList.remove('own')
 				const colour = getComputedStyle(name).color, tint = getComputedStyle(avatar).backgroundColor
-				for (const [On, ...layers] of [['the ground', ground], ['the side', side], ['an avatar', ground,
-					tint], ['an avatar aside', side, tint]]) all.push({Hue: hue, On,
+				for (const [On, ...layers] of [['the ground', ground], ['an own message', own], ['the side', side],
+					['an avatar', ground, tint], ['an avatar aside', side, tint]]) all.push({Hue: hue, On,
 					Contrast: contrast(light(...layers, colour), light(...layers))})
 			}
 			return all
 		})()`)
-		if len(measured) != 24*4 {
-			t.Fatalf("%d measures, want %d", len(measured), 24*4)
+		if len(measured) != 24*6 {
+			t.Fatalf("%d measures, want %d", len(measured), 24*6)
 		}
 		for _, m := range measured {
 			if m.Contrast < 4.5 {

@@ -83,7 +83,7 @@ func TestNicknameIsRefusedAndChanged(t *testing.T) {
 	ben.write("Ben")
 	ben.press("Enter")
 	ann.wait("Ann sees the new nickname",
-		`[...document.querySelectorAll('.notice bdi')].at(-1)?.textContent === 'ANNie is now Ben'`)
+		`[...document.querySelectorAll('.notice:not([hidden]) .what')].at(-1)?.textContent === 'ANNie is now Ben'`)
 
 	ben.reload()
 	ben.wait("the nickname survives a reload",
@@ -92,7 +92,7 @@ func TestNicknameIsRefusedAndChanged(t *testing.T) {
 	ben.click("#leave")
 	ben.click("#leave-confirm")
 	ann.wait("Ann sees that Ben left the chat",
-		`[...document.querySelectorAll('.notice bdi')].at(-1)?.textContent === 'Ben disconnected'`)
+		`[...document.querySelectorAll('.notice:not([hidden]) .what')].at(-1)?.textContent === 'Ben disconnected'`)
 	ben.wait("the dialog is open", `!document.querySelector('#naming').hidden`)
 }
 
@@ -172,7 +172,7 @@ func TestRoomsHaveAddressesAndUnreadCounts(t *testing.T) {
 		`document.querySelector('#title').textContent === '#lobby'
 			&& document.querySelector('#rooms a.known .name').textContent === 'lobby'`)
 	ann.wait("Ann sees that Ben left",
-		`[...document.querySelectorAll('.notice bdi')].at(-1)?.textContent === 'Ben left'`)
+		`[...document.querySelectorAll('.notice:not([hidden]) .what')].at(-1)?.textContent === 'Ben left'`)
 
 	ann.run(`location.hash = 'x'.repeat(60)`)
 	ann.wait("an invalid room is explained",

@@ -47,7 +47,7 @@ func TestEnterDuringCompositionDoesNotSend(t *testing.T) {
 		t.Errorf("after Enter ended a composition the field has %q, want 안녕", got)
 	}
 	ann.press("Enter")
-	ann.waitForMessage("나", "안녕")
+	ann.waitForMessage("me", "안녕")
 	ann.wait("the field is empty", `document.querySelector('#message').value === ''`)
 
 	// A key that is held down repeats after the composition. It is still the same press.
@@ -57,20 +57,20 @@ func TestEnterDuringCompositionDoesNotSend(t *testing.T) {
 	ann.run(`key({repeat: true}); key({repeat: true})`)
 	ann.keyUp("Enter")
 	ann.press("Enter")
-	ann.waitForMessage("나", "네")
+	ann.waitForMessage("me", "네")
 
 	// A phone's keyboard reports no key.
 	ann.write("폰에서")
 	ann.run(`document.querySelector('#message').dispatchEvent(new InputEvent('beforeinput',
 		{inputType: 'insertLineBreak', bubbles: true, cancelable: true}))`)
-	ann.waitForMessage("나", "폰에서")
+	ann.waitForMessage("me", "폰에서")
 
 	// Shift and Enter begin a line.
 	ann.write("one")
 	ann.press("Enter", shiftKey)
 	ann.write("two")
 	ann.press("Enter")
-	ann.waitForMessage("나", "one\ntwo")
+	ann.waitForMessage("me", "one\ntwo")
 	ben.send("lobby", "end")
 	ann.waitForMessage("Ben", "end")
 	if got, want := ann.texts(), []string{"안녕", "네", "폰에서", "one\ntwo", "end"}; !slices.Equal(got, want) {

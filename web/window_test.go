@@ -335,12 +335,12 @@ func (w *window) waitForMessage(from, text string) {
 		conversation, encode(from), encode(text)))
 }
 
-// conversation evaluates to pairs of author and text of the messages that are in the log. The first
-// messages have no author if a line further up, which is not drawn, names it.
+// conversation evaluates to pairs of author and text of the messages that are in the log; the author of own
+// messages is "me". The first messages have no author if a line further up, which is not drawn, names it.
 const conversation = `(() => {
 	let from
 	return [...document.querySelectorAll('.blocks .message')].map((m) => {
-		from = m.querySelector('.author b')?.textContent ?? from
+		from = m.matches('.own') ? 'me' : m.querySelector('.author .who')?.textContent ?? from
 		return [from, m.querySelector('.text').textContent]
 	})
 })()`

@@ -1,7 +1,8 @@
 import './environment.js'
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { noticeText, startsDay, startsGroup, statusText } from '../page/js/line.js'
+import { continuesRun } from '../page/js/coming.js'
+import { noticePieces, runPieces, startsDay, startsGroup, statusText } from '../page/js/line.js'
 import { state } from '../page/js/state.js'
 
 const noon = new Date(2030, 4, 17, 12).getTime()
@@ -27,6 +28,8 @@ test('a day begins at midnight, and with the first line', () => {
   assert.ok(!startsDay(before, { ...before, time: noon }))
 })
 
+const plain = (pieces) => pieces.map((piece) => piece.name ?? piece).join('')
+
 for (const [line, room, want] of [
   [{ kind: 'join', from: 'Ben' }, 'lobby', 'Ben connected'],
   [{ kind: 'leave', from: 'Ben' }, 'lobby', 'Ben disconnected'],
@@ -39,7 +42,7 @@ for (const [line, room, want] of [
   [{ kind: 'note', from: 'Ben', text: 'of a later version' }, 'lobby', 'of a later version'],
   [{ kind: 'join', from: '', text: 'nobody named' }, 'lobby', 'nobody named'],
 ]) {
-  test(`the notice "${want}"`, () => assert.equal(noticeText(line, room), want))
+  test(`the notice "${want}"`, () => assert.equal(plain(noticePieces(line, room)), want))
 }
 
 test('a message says how its sending stands', () => {
@@ -55,4 +58,29 @@ test('a message says how its sending stands', () => {
     'The server is busy. Your message goes out as soon as it can.')
   assert.equal(statusText({ ...entry, status: 'failed', refusal: { code: 'too_long' } }),
     'Not sent: The message is too long.')
+})
+
+test('names stand apart from the words of a notice', () => {
+  const tricky = 'Bob disconnected'
+  assert.deepEqual(noticePieces({ kind: 'rename', was: tricky, from: 'is now Eve' }, 'lobby'),
+    [{ name: tricky }, ' is now ', { name: 'is now Eve' }])
+  assert.deepEqual(noticePieces({ kind: 'leave', from: '{n}' }, 'lobby'), [{ name: '{n}' }, ' disconnected'])
+})
+
+test('a run of coming and going says once of each person what it comes to', () => {
+  const line = (kind, from, names) => ({ kind, from, names, time: noon })
+  const run = [line('join', 'Ann'), line('join', 'Ben', ['Ben', 'Cleo', 'Dan']), line('leave', 'Eve'),
+    line('leave', 'Ann'), line('join', 'Eve'), line('leave', 'Max')]
+  assert.equal(plain(runPieces(run, 'lobby')),
+    'Ann came and left · Ben and 2 others connected · Eve left and came back · Max disconnected')
+  assert.equal(plain(runPieces([line('join', 'Ann'), line('join', 'Ben')], 'garden')), 'Ann and Ben joined')
+})
+
+test('a run goes on with coming and going of the same day alone', () => {
+  const ann = { kind: 'join', from: 'Ann', time: noon }
+  assert.ok(continuesRun({ ...ann, kind: 'leave' }, ann))
+  assert.ok(!continuesRun(ann, undefined))
+  assert.ok(!continuesRun({ ...ann, time: noon + 86_400_000 }, ann))
+  assert.ok(!continuesRun({ ...ann, kind: 'rename' }, ann))
+  assert.ok(!continuesRun(ann, { ...ann, kind: 'message' }))
 })

@@ -69,7 +69,7 @@ test('the oldest lines are dropped beyond the limit, and can be loaded again', (
 
 test('older lines are numbered downwards, without those already there', () => {
   const room = roomNamed('a')
-  setHistory(room, [line('5', 5), line('6', 6)], true, false)
+  setHistory(room, [line('5', 5), line('6', 6)], { more: true, reset: false })
   addOlder(room, [line('3', 3), line('4', 4), line('5', 5)])
   assert.deepEqual(ids(room), ['3', '4', '5', '6'])
   assert.deepEqual(numbers(room), [-2, -1, 0, 1])
@@ -80,25 +80,25 @@ test('older lines are numbered downwards, without those already there', () => {
 
 test('a history that continues the lines is added to them', () => {
   const room = roomNamed('a')
-  setHistory(room, [line('1', 1), line('2', 2)], true, false)
+  setHistory(room, [line('1', 1), line('2', 2)], { more: true, reset: false })
   const { epoch } = room
-  setHistory(room, [line('2', 2), line('3', 3)], true, false)
+  setHistory(room, [line('2', 2), line('3', 3)], { more: true, reset: false })
   assert.deepEqual(ids(room), ['1', '2', '3'])
   assert.equal(room.epoch, epoch)
-  setHistory(room, [line('4', 4)], false, false) // the server has no older lines, so nothing is missing
+  setHistory(room, [line('4', 4)], {}) // the server has no older lines, so nothing is missing
   assert.deepEqual(ids(room), ['1', '2', '3', '4'])
 })
 
 test('a history that leaves a gap, or resets, replaces the lines', () => {
   const room = roomNamed('a')
-  setHistory(room, [line('1', 1), line('2', 2)], false, false)
+  setHistory(room, [line('1', 1), line('2', 2)], { more: false, reset: false })
   const { epoch } = room
-  setHistory(room, [line('8', 8), line('9', 9)], true, false)
+  setHistory(room, [line('8', 8), line('9', 9)], { more: true, reset: false })
   assert.deepEqual(ids(room), ['8', '9'])
   assert.deepEqual(numbers(room), [0, 1])
   assert.ok(room.more)
   assert.ok(room.epoch > epoch)
-  setHistory(room, [line('9', 9)], false, true)
+  setHistory(room, [line('9', 9)], { more: false, reset: true })
   assert.deepEqual(ids(room), ['9'])
   assert.ok(!room.more)
   assert.ok(addLine(room, line('8', 8)))

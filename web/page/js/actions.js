@@ -230,6 +230,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     room.loading = false
     if (answer?.ok) {
       room.more = Boolean(answer.more) && answer.messages.length > 0
+      room.dropped = Boolean(answer.dropped)
       addOlder(room, answer.messages.map(toLine))
     }
     changed('lines')

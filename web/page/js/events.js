@@ -45,7 +45,7 @@ import { recordReceived } from './timings.js'
  */
 
 /** @typedef {{ room?: string, users?: number, away?: string[] }} NicknamesMeta */
-/** @typedef {{ messages: Line[], more?: boolean, reset?: boolean }} HistoryEvent */
+/** @typedef {{ messages: Line[], more?: boolean, dropped?: boolean, reset?: boolean }} HistoryEvent */
 /** @typedef {{ username: string, room: string }} TypingEvent */
 
 const typingExpiresAfter = 6500 // ms; a little longer than the server's own limit
@@ -137,8 +137,8 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
      * @param {string} name
      * @param {HistoryEvent} history
      */
-    history(name, { messages, more, reset }) {
-      setHistory(roomNamed(name), messages.map(toLine), Boolean(more), Boolean(reset))
+    history(name, { messages, ...rest }) {
+      setHistory(roomNamed(name), messages.map(toLine), rest)
     },
 
     /** @param {TypingEvent} event */

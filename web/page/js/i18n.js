@@ -59,13 +59,33 @@ function createFormats() {
  * @param {Values} [values]
  */
 export function t(key, values = {}) {
+  return pieces(key, values).map((piece) => (typeof piece === 'string' ? piece : piece.name)).join('')
+}
+
+/** @typedef {string | { name: string }} Piece the page's own words, or a value that somebody has chosen */
+
+/**
+ * Returns the text of a key in pieces: values that are strings stay apart from the words of the page.
+ *
+ * @param {string} key
+ * @param {Values} [values]
+ * @returns {Piece[]}
+ */
+export function pieces(key, values = {}) {
   const entry = dictionaries[language][key] ?? dictionaries[fallback][key]
   const text = typeof entry === 'object' ? entry[formats.plurals.select(Number(values.n))] ?? entry.other : entry
   if (text === undefined) throw new Error(`no text named ${key}`)
-  return text.replace(/\{(\w+)\}/g, (_, name) => {
-    const value = values[name] ?? ''
-    return typeof value === 'number' ? formats.number.format(value) : value
+  /** @type {Piece[]} */
+  const found = []
+  text.split(/\{(\w+)\}/).forEach((part, i) => {
+    if (i % 2 === 0) {
+      if (part) found.push(part)
+      return
+    }
+    const value = values[part] ?? ''
+    found.push(typeof value === 'number' ? formats.number.format(value) : { name: value })
   })
+  return found
 }
 
 /**

@@ -98,6 +98,7 @@ const nicknameDialog = createNicknameDialog({
 createSettings({
   languageButtons: document.querySelectorAll('button[data-language]'), languages: byId('language', HTMLSelectElement),
   theme: byId('theme', HTMLSelectElement), notify: byId('notify', HTMLInputElement),
+  coming: byId('coming', HTMLInputElement),
   note: byId('notify-note', HTMLElement), rename: byId('rename', HTMLElement), nicknameDialog,
 })
 createLeave({

@@ -33,6 +33,7 @@ import { state, changed, lobby } from './state.js'
  * @property {Line[]} lines
  * @property {Set<string>} ids of the lines
  * @property {boolean} more whether the server has older lines
+ * @property {boolean} dropped whether there were older lines, which nobody has any more
  * @property {boolean} loading whether older lines have been asked for
  * @property {Refusal | null} refusal why the server does not let the user in
  * @property {number} unread
@@ -61,6 +62,7 @@ export function roomNamed(name) {
       lines: [],
       ids: new Set(),
       more: false,
+      dropped: false,
       loading: false,
       refusal: null,
       unread: 0,
@@ -210,10 +212,12 @@ export function addOlder(room, lines) {
  *
  * @param {Room} room
  * @param {Line[]} lines oldest first
- * @param {boolean} more whether the server has older ones
- * @param {boolean} reset whether the server could not fill a gap
+ * @param {object} rest
+ * @param {boolean} [rest.more] whether the server has older ones
+ * @param {boolean} [rest.dropped] whether there were older ones, which are gone
+ * @param {boolean} [rest.reset] whether the server could not fill a gap
  */
-export function setHistory(room, lines, more, reset) {
+export function setHistory(room, lines, { more = false, dropped = false, reset = false }) {
   const overlaps = lines.some((line) => room.ids.has(line.id ?? ''))
   const continues = room.lines.length > 0 && !reset && (overlaps || !more)
   if (continues) {
@@ -224,6 +228,7 @@ export function setHistory(room, lines, more, reset) {
   room.lines = lines
   room.ids = new Set(lines.flatMap(idsOf))
   room.more = more
+  room.dropped = dropped
   renumber(room)
   changed('lines')
 }

@@ -71,6 +71,7 @@ export const state = {
     language: browser.read('language', '', isString),
     theme: browser.read('theme', 'auto', isString),
     notify: browser.read('notify', false, isBoolean),
+    coming: browser.read('coming', true, isBoolean), // whether notices of coming and going are shown
   },
 }
 

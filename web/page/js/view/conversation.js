@@ -10,6 +10,8 @@ import { calendar } from '../calendar.js'
 import { t, explain, dayName } from '../i18n.js'
 import { hashOfRoom } from '../address.js'
 import { numberOfLine } from '../rooms.js'
+import { continuesRun, isComing } from '../coming.js'
+import { foldRun } from './runs.js'
 import { lineElement, entryElement, updateEntry, lineOfEntry } from './line.js'
 
 /** @import { Actions } from '../actions.js' */
@@ -99,6 +101,7 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
     const place = anchor ? numberOf(wanted, anchor.id) - linesAbove : Infinity
     top = Math.max(first(wanted), Math.min(place, end - linesAtOnce))
     body.replaceChildren(...blocks(wanted, top, end))
+    fold(wanted, top, end)
     if (anchor) restore(anchor)
   }
 
@@ -138,12 +141,59 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
    * @param {number} n
    */
   function elementOf(of, n) {
-    return lineElement(lineAt(of, n), n > first(of) ? lineAt(of, n - 1) : undefined, of.name)
+    const before = n > first(of) ? lineAt(of, n - 1) : undefined
+    return lineElement(lineAt(of, n), { before, spoken: spokenBefore(of, n), room: of.name })
+  }
+
+  /**
+   * Returns the last line before another one that is not about coming and going.
+   *
+   * @param {Room} of
+   * @param {number} n
+   */
+  function spokenBefore(of, n) {
+    let at = n - 1
+    while (at > first(of) && isComing(lineAt(of, at))) at--
+    return at >= first(of) ? lineAt(of, at) : undefined
+  }
+
+  /**
+   * Returns the element of a line that is drawn.
+   *
+   * @param {number} n
+   */
+  function drawnElement(n) {
+    let at = n - top
+    for (const { children } of body.children) {
+      if (at < children.length) return children[at]
+      at -= children.length
+    }
+    return null
+  }
+
+  /**
+   * Folds the runs of coming and going that reach into a range of drawn lines.
+   *
+   * @param {Room} of
+   * @param {number} from
+   * @param {number} to
+   */
+  function fold(of, from, to) {
+    /** @param {number} n */
+    const goesOn = (n) => n > first(of) && n < end && continuesRun(lineAt(of, n), lineAt(of, n - 1))
+    for (let n = from; n < to || goesOn(n); n++) {
+      if (goesOn(n + 1) || !goesOn(n)) continue
+      let start = n
+      while (goesOn(start)) start--
+      const last = drawnElement(n)
+      if (last) foldRun(of.lines.slice(start - first(of), n + 1 - first(of)), last, of.name)
+    }
   }
 
   /** @param {Room} to */
   function append(to) {
     const wanted = past(to)
+    const from = end
     let last = body.lastElementChild
     for (; end < wanted; end++) {
       if (!last || last.childElementCount >= blockSize) {
@@ -154,6 +204,7 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
       const line = lineAt(to, end)
       if (!following && line.kind === 'message' && !line.own) newBelow++
     }
+    fold(to, from, end)
     if (following) prune()
   }
 
@@ -185,10 +236,15 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
    */
   function prepend(to, from) {
     const anchor = findAnchor()
-    // The first line drawn was drawn without knowing the line before it.
-    body.querySelector('.block > *')?.replaceWith(elementOf(to, top))
+    // The first lines drawn were drawn without knowing the lines before them.
+    for (let n = top; n < end; n++) {
+      drawnElement(n)?.replaceWith(elementOf(to, n))
+      if (!isComing(lineAt(to, n))) break
+    }
     body.prepend(...blocks(to, from, top))
+    const drawnBefore = top
     top = from
+    fold(to, from, drawnBefore + 1)
     if (following) toEnd()
     else restore(anchor)
   }
@@ -207,7 +263,7 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
     const edge = scroller.getBoundingClientRect().top
     for (const element of body.children) {
       if (element.getBoundingClientRect().bottom <= edge) continue
-      for (const text of element.querySelectorAll('.text, .notice')) {
+      for (const text of element.querySelectorAll('.text, .notice:not([hidden])')) {
         const at = text.getBoundingClientRect().top
         const [line] = elements([text.closest('[data-id]') ?? text])
         if (at >= edge) return { text, at: at - edge, id: line.dataset.id }
@@ -232,8 +288,12 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
    * @param {Anchor} anchor
    */
   function textOf({ text, id }) {
-    if (text.isConnected) return text
-    const line = id === undefined ? null : body.querySelector(`[data-id="${CSS.escape(id)}"]`)
+    if (text.isConnected && text instanceof HTMLElement && !text.hidden) return text
+    /** @param {string | undefined} wanted */
+    const lineOf = (wanted) => (wanted === undefined ? undefined
+      : elements(body.querySelectorAll(`[data-id="${CSS.escape(wanted)}"]`))[0])
+    let line = lineOf(id)
+    while (line?.hidden) line = lineOf(line.dataset.in)
     return line?.querySelector('.text') ?? line
   }
 
@@ -266,21 +326,22 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
    * @param {Room} of
    */
   function drawTail(of) {
-    /** @type {{ key: string, line: Line, entry?: OutboxEntry, before?: Line }[]} */
+    /** @type {{ key: string, line: Line, entry?: OutboxEntry, before?: Line, spoken?: Line }[]} */
     const items = []
     for (const [key, line] of of.provisional) items.push({ key: 'provisional ' + key, line })
     for (const entry of state.outbox) {
       if (entry.room === of.name) items.push({ key: entry.cid, line: lineOfEntry(entry), entry })
     }
     let before = end > first(of) ? lineAt(of, end - 1) : undefined
+    let spoken = spokenBefore(of, end)
     for (const item of items) {
-      item.before = before
-      before = item.line
+      Object.assign(item, { before, spoken })
+      before = spoken = item.line
     }
     keyed(tail, items, ({ key }) => key + ' ' + state.settings.language,
-      ({ line, entry, before: previous }) => (entry
-        ? entryElement(entry, previous, { retry: actions.retry, edit })
-        : lineElement(line, previous, of.name)),
+      ({ line, entry, ...where }) => (entry
+        ? entryElement(entry, { ...where, room: of.name }, { retry: actions.retry, edit })
+        : lineElement(line, { ...where, room: of.name })),
       (element, { entry }) => { if (entry) updateEntry(element, entry) })
   }
 
@@ -301,12 +362,13 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
 
   /** @param {Room} of */
   function kindOfOlder(of) {
-    const isEmpty = !of.more && !of.lines.some((line) => line.kind === 'message') &&
+    const isEmpty = !of.more && !of.dropped && !of.lines.some((line) => line.kind === 'message') &&
       state.outbox.every((entry) => entry.room !== of.name)
     if (of.refusal) return 'refused'
     if (of.loading) return 'loading'
     if (isEmpty) return of.joined || !state.me.name ? 'empty' : 'joining'
-    return top === first(of) && !of.more ? 'beginning' : 'more'
+    if (top > first(of) || of.more) return 'more'
+    return of.dropped ? 'dropped' : 'beginning'
   }
 
   /**
@@ -324,6 +386,7 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
         return [h('div', { class: 'empty' },
           h('h2', null, t('emptyTitle')), h('p', null, t('emptyText', { room: name })))]
       case 'loading': return [h('p', { class: 'note' }, t('loadingOlder'))]
+      case 'dropped': return [h('p', { class: 'note' }, t('dropped'))]
       case 'beginning': return [h('p', { class: 'note' }, t('beginning', { room: name }))]
       default: return []
     }

@@ -1,13 +1,16 @@
 // The element of one line of the conversation: a message or a notice, with the day before it where
-// a day begins.
+// a day begins. What others have chosen, a name or a text, never looks like the page's own words:
+// names are in elements of their own, and own messages and notices have a form that no name has.
 
 import { h, find } from '../dom.js'
 import { state, lobby } from '../state.js'
 import { hashOfRoom } from '../address.js'
-import { noticeText, startsDay, startsGroup, statusText } from '../line.js'
+import { isComing } from '../coming.js'
+import { noticePieces, startsDay, startsGroup, statusText } from '../line.js'
 import { firstGrapheme, hue, isEmoji, parse } from '../text.js'
 import { clockTime, dayName, fullTime, milliseconds, t } from '../i18n.js'
 
+/** @import { Piece } from '../i18n.js' */
 /** @import { OutboxEntry } from '../outbox.js' */
 /** @import { Line } from '../rooms.js' */
 /** @import { Segment } from '../text.js' */
@@ -17,17 +20,33 @@ const mostNames = 100 // of a notice about many people, shown where the pointer 
 /** @typedef {{ retry: (cid: string) => void, edit: (cid: string) => void }} EntryActions */
 
 /**
+ * Where a line stands: before is the line before it, spoken the last one before it that is not about
+ * coming and going.
+ * @typedef {{ before?: Line, spoken?: Line, room: string }} Place
+ */
+
+/**
+ * Makes names stand apart from the words around them, in their own direction.
+ *
+ * @param {Piece[]} pieces
+ */
+export const nodesOf = (pieces) => pieces.map((piece) => (
+  typeof piece === 'string' ? piece : h('bdi', { class: 'who' }, piece.name)))
+
+/**
  * Draws a line.
  *
  * @param {Line} line
- * @param {Line | undefined} before
- * @param {string} room the name of the line's room
+ * @param {Place} place
  */
-export function lineElement(line, before, room) {
-  const element = line.kind === 'message' ? messageElement(line, startsGroup(line, before)) : noticeElement(line, room)
-  if (!startsDay(line, before)) return element
-  const day = h('p', { class: 'day', 'data-time': line.time }, h('span', null, dayName(line.time)))
-  return h('div', { class: 'day-and-line' }, day, element)
+export function lineElement(line, { before, spoken, room }) {
+  const isMessage = line.kind === 'message'
+  const element = isMessage ? messageElement(line, startsGroup(line, spoken)) : noticeElement(line, room)
+  const withDay = startsDay(line, before) ? h('div', { class: 'day-and-line' },
+    h('h3', { class: 'day', 'data-time': line.time }, h('span', null, dayName(line.time))), element) : element
+  withDay.setAttribute('role', 'article')
+  if (line.own) withDay.setAttribute('aria-roledescription', t('yourMessage'))
+  return withDay
 }
 
 /**
@@ -37,11 +56,10 @@ export function lineElement(line, before, room) {
 function messageElement(line, withAuthor) {
   const { from, own, provisional } = line
   const classes = ['message', withAuthor && 'head', own && 'own', provisional && 'provisional']
-  const author = h('bdi', null, own ? t('me') : from)
   const mark = h('span', { class: 'mark-sent', title: sentTitle(line) }, h('span', { class: 'hidden' }, t('sent')))
   return h('div', { class: classes.filter(Boolean).join(' '), 'data-id': line.id, '--hue': hue(from) },
     withAuthor && h('span', { class: 'avatar', 'aria-hidden': 'true' }, firstGrapheme(from)),
-    withAuthor && h('p', { class: 'author' }, h('b', null, author), ' ', timeElement(line)),
+    withAuthor && h('p', { class: 'author' }, h('bdi', { class: 'who' }, from), ' ', timeElement(line)),
     h('div', { class: isEmoji(line.text) ? 'text emoji' : 'text', dir: 'auto' }, parse(line.text).map(segmentNode)),
     !withAuthor && timeElement(line),
     own && line.id && mark,
@@ -95,11 +113,17 @@ function timeElement({ time, instance }) {
  * @param {string} room
  */
 function noticeElement(line, room) {
-  const names = line.names ?? []
-  const title = names.length > 1 && names.slice(0, mostNames).join(', ')
-  return h('p', { class: 'notice', 'data-id': line.id, title }, h('bdi', null, noticeText(line, room)), ' ',
-    timeElement(line))
+  const attributes = { class: isComing(line) ? 'notice coming' : 'notice', 'data-kind': line.kind }
+  return h('p', { ...attributes, 'data-id': line.id, title: titleOf(line.names) },
+    h('span', { class: 'what' }, nodesOf(noticePieces(line, room))), ' ', timeElement(line))
 }
+
+/**
+ * Returns the names of a notice about several people.
+ *
+ * @param {string[]} [names]
+ */
+export const titleOf = (names = []) => (names.length > 1 ? names.slice(0, mostNames).join(', ') : undefined)
 
 /**
  * Makes a line of a message that is still in the outbox.
@@ -115,11 +139,11 @@ export function lineOfEntry({ time, text }) {
  * Draws a message of the outbox. updateEntry draws how its sending stands.
  *
  * @param {OutboxEntry} entry
- * @param {Line | undefined} before
+ * @param {Place} place
  * @param {EntryActions} actions
  */
-export function entryElement(entry, before, actions) {
-  const element = lineElement(lineOfEntry(entry), before, entry.room)
+export function entryElement(entry, place, actions) {
+  const element = lineElement(lineOfEntry(entry), place)
   messageOf(element).append(h('p', { class: 'line-state' }, h('span', { class: 'why' }),
     h('span', { class: 'line-actions' },
       h('button', { type: 'button', class: 'quiet', onclick: () => actions.retry(entry.cid) }, t('retry')),

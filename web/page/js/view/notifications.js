@@ -1,13 +1,16 @@
 // Notifies users who do not look at the conversation: by texts for screen readers, a count in the
 // title of a hidden tab, and the system's notifications.
 
-import { setText } from '../dom.js'
+import { h } from '../dom.js'
 import { state, watch, changed, lobby } from '../state.js'
-import { t } from '../i18n.js'
+import { pieces, t } from '../i18n.js'
+import { nodesOf } from './line.js'
 
+/** @import { Piece } from '../i18n.js' */
 /** @import { Line, Room } from '../rooms.js' */
 
 const coalesceFor = 400 // ms in which messages are read out together
+const longestReadOut = 500 // characters of a message
 const mostReadOut = 3 // messages at once; of more only the number is read out
 const mostTypists = 3 // named at once
 const announcedFor = 4000 // ms after which a text is removed, so that a reader does not come upon it later
@@ -20,8 +23,8 @@ const announcedFor = 4000 // ms after which a text is removed, so that a reader 
  */
 export function createNotifications({ announcer, typing, goTo }) {
   let unseen = 0 // messages since the tab was hidden
-  /** @type {string[]} */
-  let waiting = [] // texts to be read out
+  /** @type {Piece[][]} */
+  let waiting = [] // messages to be read out
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -40,7 +43,8 @@ export function createNotifications({ announcer, typing, goTo }) {
       room.unread++
       changed('rooms')
     }
-    waiting.push(t(isShown ? 'said' : 'saidIn', { from: line.from, text: line.text.slice(0, 500), room: room.name }))
+    const text = line.text.slice(0, longestReadOut).replace(/\s+/g, ' ')
+    waiting.push(pieces(isShown ? 'said' : 'saidIn', { from: line.from, text, room: room.name }))
     timer ??= setTimeout(readOut, coalesceFor)
     if (document.hidden) notifySystem(room, line)
     drawTitle()
@@ -48,7 +52,8 @@ export function createNotifications({ announcer, typing, goTo }) {
 
   function readOut() {
     timer = undefined
-    announce(waiting.length > mostReadOut ? t('newMessages', { n: waiting.length }) : waiting.join('\n'))
+    readNodes(waiting.length > mostReadOut ? [t('newMessages', { n: waiting.length })]
+      : waiting.map((said) => h('p', null, nodesOf(said))))
     waiting = []
   }
 
@@ -57,8 +62,11 @@ export function createNotifications({ announcer, typing, goTo }) {
    *
    * @param {string} text
    */
-  function announce(text) {
-    announcer.textContent = text
+  const announce = (text) => readNodes([text])
+
+  /** @param {(Node | string)[]} nodes */
+  function readNodes(nodes) {
+    announcer.replaceChildren(...nodes)
     clearTimeout(clearing)
     clearing = setTimeout(() => { announcer.textContent = '' }, announcedFor)
   }
@@ -91,10 +99,11 @@ export function createNotifications({ announcer, typing, goTo }) {
   function drawTyping() {
     const names = [...state.rooms.get(state.room)?.typing.keys() ?? []]
     const [a, b, c] = names
-    let text = ''
-    if (names.length > mostTypists) text = t('typingMany')
-    else if (names.length > 0) text = t('typing' + names.length, { a, b, c })
-    setText(typing, text)
+    /** @type {Piece[]} */
+    let said = []
+    if (names.length > mostTypists) said = pieces('typingMany')
+    else if (names.length > 0) said = pieces('typing' + names.length, { a, b, c })
+    typing.replaceChildren(...nodesOf(said))
   }
 
   document.addEventListener('visibilitychange', () => {

@@ -11,18 +11,21 @@ import { t, language, setLanguage } from '../i18n.js'
  * @param {HTMLSelectElement} options.languages
  * @param {HTMLSelectElement} options.theme
  * @param {HTMLInputElement} options.notify
+ * @param {HTMLInputElement} options.coming
  * @param {HTMLElement} options.note
  * @param {HTMLElement} options.rename
  * @param {{ openForRename: () => void }} options.nicknameDialog
  */
 export function createSettings(options) {
-  const { languageButtons, languages, theme, notify, note } = options
+  const { languageButtons, languages, theme, notify, coming, note } = options
 
   function draw() {
     translateDocument()
     languages.value = language
     theme.value = state.settings.theme
     notify.checked = state.settings.notify && globalThis.Notification?.permission === 'granted'
+    coming.checked = state.settings.coming
+    document.documentElement.dataset.coming = state.settings.coming ? 'shown' : 'hidden'
     document.documentElement.dataset.theme = state.settings.theme
   }
 
@@ -52,6 +55,11 @@ export function createSettings(options) {
     }
     state.settings.notify = granted
     browser.write('notify', granted)
+    changed('settings')
+  })
+  coming.addEventListener('change', () => {
+    state.settings.coming = coming.checked
+    browser.write('coming', coming.checked)
     changed('settings')
   })
   options.rename.addEventListener('click', options.nicknameDialog.openForRename)

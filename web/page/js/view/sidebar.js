@@ -79,8 +79,8 @@ export function createSidebar(options) {
     keyed(people, names.slice(0, mostPeople), (name) => name, personElement, (element, name) => {
       const away = room.people.get(name)?.away ?? false
       element.classList.toggle('away', away)
-      const remarks = [name === me ? t('you') : '', away ? t('away') : '']
-      setText(find(element, '.aside'), remarks.filter(Boolean).join(' '))
+      setText(find(element, '.you'), name === me ? t('you') : '')
+      setText(find(element, '.aside'), away ? t('away') : '')
     })
   }
 
@@ -88,7 +88,7 @@ export function createSidebar(options) {
   function personElement(name) {
     return h('li', { '--hue': hue(name) },
       h('span', { class: 'avatar small', 'aria-hidden': 'true' }, firstGrapheme(name)),
-      h('bdi', { class: 'name' }, name), h('span', { class: 'aside' }))
+      h('bdi', { class: 'name' }, name), h('span', { class: 'you' }), h('span', { class: 'aside' }))
   }
 
   const isOpen = () => side.classList.contains('open')
