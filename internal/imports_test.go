@@ -89,9 +89,10 @@ var table = map[string]rule{
 		ours: []string{"internal/backplane", "internal/chat", "internal/chat/state", "internal/engineio",
 			"internal/socketio"},
 	},
-	"internal/stopsignal": {},
-	"internal/store":      {},
-	"internal/waittest":   {},
+	"internal/stopsignal":      {},
+	"internal/store":           {},
+	"internal/store/storetest": {ours: []string{"internal/store"}},
+	"internal/waittest":        {},
 	"internal/workertest": {
 		ours: []string{"internal/backplane", "internal/waittest", "internal/worker"},
 	},

@@ -21,9 +21,9 @@ type LogID struct {
 
 // Head is how far a store's log reaches. The zero Head is that of an empty store.
 type Head struct {
-	Log   LogID  // of the last entry
-	Index uint64 // of the last entry
-	Seq   uint64 // of the last line; 0: there is none
+	Log   LogID  // of the last batch
+	Index uint64 // of the last entry, or of a checkpoint that is newer
+	Seq   uint64 // of the last line, also if it has been dropped since; 0: there was none
 	Term  uint64 // of the last writer; see Store.Claim
 }
 
@@ -48,13 +48,14 @@ type Batch struct {
 	Log LogID
 
 	// After is the index behind which the batch goes. If the store has more than that, all above After is dropped
-	// first, entries and lines: the log that it belonged to has lost against the one that the batch is of.
+	// first, entries, lines and checkpoints: the log that it belonged to has lost against the one that the batch is of.
 	After   uint64
-	Entries []Entry // ascending from After+1, or from a later index if Checkpoint is set
-	Lines   []Line  // ascending
+	Entries []Entry // without gaps from After+1, or from a later index if Checkpoint is set
+	Lines   []Line  // ascending, with indexes above After and up to that of the last entry or checkpoint
 
 	// Checkpoint, if it is not nil, is saved with the batch. Its index is that of the last entry. If there is no
-	// entry, it may be greater than After: the store then has the lines but not the entries in between.
+	// entry, it may be greater than After: the store then has the lines but not the entries in between. With a
+	// checkpoint, After may be any index; without one, the store must have the log up to After.
 	Checkpoint *Checkpoint
 }
 
@@ -80,8 +81,9 @@ const (
 	Drop
 )
 
-// Reader reads a store, which another process may be writing. All methods may be called concurrently. What a method
-// returns belongs to the caller, but for the bodies, which nobody modifies.
+// Reader reads a store, which another process may be writing. A method sees all that was appended before its call. All
+// methods may be called concurrently. What a method returns belongs to the caller, but for the bodies, which nobody
+// modifies.
 type Reader interface {
 	// Head returns how far the store's log reaches.
 	Head(ctx context.Context) (Head, error)
@@ -90,10 +92,11 @@ type Reader interface {
 	Checkpoint(ctx context.Context) (*Checkpoint, error)
 
 	// Entries calls yield with all entries behind an index, ascending. It returns yield's error if that returns one.
-	// Entries that a checkpoint contains may be gone: an error that wraps ErrGone then says so.
+	// Entries that a checkpoint contains may be gone: an error that wraps ErrGone then says so, before any call.
 	Entries(ctx context.Context, after uint64, yield func(Entry) error) error
 
-	// Lines returns the last lines of a room with numbers below before (0: the very last), limit at most.
+	// Lines returns the last lines of a room with numbers below before (0: the very last), limit at most, which is
+	// positive. A damaged part of the store fails the pages that it is in, and no others.
 	Lines(ctx context.Context, room string, before uint64, limit int) (Page, error)
 
 	// Rooms calls yield with the name of every room that has lines, in no order.
@@ -107,20 +110,25 @@ type Store interface {
 	Reader
 
 	// Claim makes this process the writer, and ends the turn of the one before: methods that write return ErrFenced to
-	// that one from then on. It returns the head, whose Term is this writer's.
+	// that one from then on, and to all that have not claimed. It returns the head, whose Term is this writer's. A
+	// store that only one process can write returns ErrInUse instead, until the writer before has called Close or has
+	// ended.
 	Claim(ctx context.Context) (Head, error)
 
-	// Append stores a batch, and returns once no crash of process or machine loses it. If it returns an error other
-	// than ErrFenced, the batch may be stored or not; to append it again does no harm.
+	// Append stores a batch, and returns once no crash of process or machine loses it. If it returns an error, the
+	// batch may be stored or not, but for ErrFenced and ErrGap; to append the last batch again does no harm. Calls
+	// don't overlap: what comes while one is under way goes into the next batch, so that one sync of a disk, or one
+	// write to a table, serves all of it.
 	Append(ctx context.Context, b Batch) error
 
 	// DropEntries removes the entries up to an index, which is not above that of the newest checkpoint, and all older
 	// checkpoints.
 	DropEntries(ctx context.Context, through uint64) error
 
-	// Rewrite calls change with every line that is not newer than through, a line number. change may modify the body of
-	// the line that it gets, and says what becomes of the line. Once Rewrite has returned nil, no file or table has the
-	// old bodies any more. It goes on behind what Append does meanwhile.
+	// Rewrite calls change with every line that is not newer than through, a line number, in no order and perhaps
+	// more than once. change may modify the Body and the User of the line that it gets, also in place, and says what
+	// becomes of the line. Once Rewrite has returned nil, no file or table has the old bodies any more. If it returns
+	// an error, some lines may be changed and others not. Append does not wait for it.
 	Rewrite(ctx context.Context, through uint64, change func(*Line) Change) error
 
 	// DropLines removes the lines that are older than a time, wholly as Rewrite does.
@@ -133,6 +141,13 @@ var (
 
 	// ErrGone is wrapped by the error of Entries if not all entries behind the index are kept.
 	ErrGone = errors.New("store: entries are not kept any more")
+
+	// ErrGap is wrapped by the error of Append if the store does not have the log up to Batch.After, so that nothing
+	// could be recovered from it behind the batch. A batch with a checkpoint helps.
+	ErrGap = errors.New("store: the log has a gap")
+
+	// ErrCorrupt is wrapped by errors about a part of the store that its checksum shows to be damaged.
+	ErrCorrupt = errors.New("store: damaged")
 
 	// ErrVersion is wrapped by errors about a store that a newer version of this program has written.
 	ErrVersion = errors.New("store: written by a newer version of this program")
