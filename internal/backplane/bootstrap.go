@@ -131,6 +131,68 @@ func (p *protocol) bootstrapTick(now time.Time) {
 func (p *protocol) requestBootstrap(now time.Time) {
 	b := &p.bootstrapping
 	b.look, b.reading, b.fence = look{}, nil, nil
+	if p.recording && p.log == nil {
+		p.load()
+		return
+	}
+	p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
+}
+
+// loadEvery is how long after an error the Recorder is asked again for what it has kept.
+const loadEvery = time.Second
+
+// loading is how this instance comes to the state that is kept, before it begins a log with it.
+type loading struct {
+	wanted bool
+	failed time.Time // when it last failed; zero: it did not
+	err    error     // then
+	used   bool      // the state that this instance has was loaded
+}
+
+// load asks the Recorder for the state that is kept.
+func (p *protocol) load() {
+	if !p.loading.wanted {
+		p.loading.wanted = true
+		p.effect(effect{kind: effectLoad})
+	}
+}
+
+// loadTick tries again what has failed.
+func (p *protocol) loadTick(now time.Time) {
+	l := &p.loading
+	if l.wanted && p.log != nil {
+		*l = loading{} // somebody has answered
+	}
+	if l.wanted && !l.failed.IsZero() && now.Sub(l.failed) >= loadEvery {
+		l.failed = time.Time{}
+		p.effect(effect{kind: effectLoad})
+	}
+}
+
+// loaded answers effectLoad. log is the log state that is kept; nil: there is none.
+func (p *protocol) loaded(now time.Time, log *logState, err error) {
+	l := &p.loading
+	switch {
+	case errors.Is(err, ErrVersion):
+		p.effect(effect{kind: effectStop, err: err})
+		return
+	case err != nil:
+		if l.err == nil {
+			p.logWarn("state not loaded from the store: this instance waits", "err", err)
+		}
+		l.failed, l.err = now, err
+		return
+	}
+	*l = loading{}
+	if p.join == nil || p.log != nil {
+		return
+	}
+	if log != nil {
+		p.log = log
+		l.used = true
+		p.logInfo("state loaded from the store", "index", log.index, "log", log.cluster.Founder)
+	}
+	p.bootstrapping.look, p.bootstrapping.reading, p.bootstrapping.fence = look{}, nil, nil
 	p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
 }
 
@@ -234,19 +296,48 @@ func (p *protocol) bootstrap(now time.Time, e *envelope) {
 		p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
 		return
 	}
-	p.log.begin(clusterID{Stamp: p.epochs.current, Founder: p.instance})
+	if !p.begin(e, request, p.stamp(now)) {
+		panic("backplane: own join request is not admitted to the own log") // its epoch and rules were checked
+	}
+	p.checkpoint()
+	p.logInfo("cluster bootstrapped: no instance answered", "instance", p.instance)
+	used := p.loading.used
+	p.enterSync(now, p.log.records[p.instance], nil, false)
+	if used {
+		p.evictPast(now)
+	}
+}
+
+// evictPast appends the evictions of all members of the time that the state was loaded from: they have ended. Should
+// one of them live after all, it joins again.
+func (p *protocol) evictPast(now time.Time) {
+	for _, r := range p.log.members() {
+		if r.Instance != p.instance {
+			peer := p.membership.peer(now, r.Instance)
+			peer.actedAt, peer.acting = now, true
+			p.appendControl(now, entryEvict, &control{Instance: r.Instance, Epoch: r.Epoch, Next: r.Next})
+		}
+	}
+}
+
+// begin begins a log at a request to do so: the own one, or one that was recorded. It reports false if the log state
+// does not admit it.
+func (p *protocol) begin(e *envelope, request *control, time int64) bool {
+	p.log.begin(clusterID{Stamp: e.Epoch, Founder: e.From})
 	for _, r := range p.log.records {
 		r.InSync = false // an instance that is in sync will say so again
 	}
-	a, ok := p.log.admit(p.instance, p.epochs.current, request)
+	a, ok := p.log.admit(e.From, e.Epoch, request)
 	if !ok {
-		panic("backplane: own join request is not admitted to the own log") // its epoch and rules were checked
+		return false
 	}
 	a.InSync = true
+	it := e.Items[0]
+	it.Time = time
+	p.record(e, 1, &it, true)
 	p.effect(effect{kind: effectBegin, entry: Entry{
-		Instance: p.instance, Epoch: p.epochs.current, Index: p.log.index, Time: p.stamp(now),
+		Instance: e.From, Epoch: e.Epoch, Index: p.log.index, Time: time,
 	}})
 	p.log.endEnvelope()
-	p.logInfo("cluster bootstrapped: no instance answered", "instance", p.instance)
-	p.enterSync(now, a.record, nil, false)
+	return true
 }

@@ -9,10 +9,11 @@
 // repeats, refuses or delays. An entry that has come back is in the log for all. Entries of one
 // instance keep their order. Node detects and repairs what the bus loses against its contract.
 //
-// There is no database: the state is in the memory of the instances in sync. An acknowledged entry
-// survives as long as at any time one instance that has applied it lives and can follow the log. If no
-// such instance is left, the one that has followed the log furthest bootstraps it again with the state
-// that it has. Every instance then publishes again the last of its own entries that this state lacks.
+// The state is in the memory of the instances in sync. An acknowledged entry survives as long as at any
+// time one instance that has applied it lives and can follow the log. If no such instance is left, the
+// one that has followed the log furthest bootstraps it again with the state that it has. Every instance
+// then publishes again the last of its own entries that this state lacks. What a Recorder has kept
+// survives the end of all instances.
 //
 // # Protocol
 //
@@ -37,6 +38,15 @@
 // those of instances known to be out of sync, it need not wait. If an instance is in sync after all,
 // the entry is a join request like any other. Of two instances that bootstrap at once, the first one in
 // the log wins. An instance that has state of an earlier time goes before one that has none.
+//
+// Recording. Where the log accepts an entry, a Recorder takes it before the state machine does, in a form
+// that leads to the same log state and the same state when it passes through the same code again
+// (Replay). An instance without a state that is about to bootstrap first loads what its Recorder has
+// kept, and goes on with that in a log of its own, as a survivor would. A live cluster that answers goes
+// before: beside it nothing is loaded. If loading fails, the instance waits; it never begins without
+// what is kept. It evicts the members of the time before. Of the members in sync that have a Recorder
+// the oldest one is the archivist, which writes for all where they share a store; its batches say up to
+// which log index everything is kept.
 //
 // Logs. Each bootstrap begins a log with a name of its own, also if it goes on with the state of an
 // earlier log. That one is then its parent, up to the index of the branch. Such a lineage orders states:
@@ -112,6 +122,7 @@
 //	12 receiver of kinds 2 to 5; none: all
 //	13 refusal of kind 5: {1: requester's epoch, 2: rules that it must know, 3: epoch that it must exceed}
 //	14 parts of kind 6: array of encoded envelopes of kind 1; none: there is a combiner
+//	15 log index up to which the archivist has stored everything
 //
 // An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque, and 11
 // for one that was accepted in another log. Control entries are of kind 1 heartbeat, 2 join request, 3
@@ -141,7 +152,7 @@
 //
 //	goroutine  started by    owns alone                           ends when; who waits
 //	loop       is Run's own  inputs with effects, and executing   Run's context ends, after a flush; Run's
-//	                         them: StateMachine and Local         caller
+//	                         them: StateMachine, Local, Recorder  caller
 //	receiver   Run           the call of Bus.Receive, decoding    loop's end; Run
 //	sender     Run           the one message under way, encoding  loop's end; Run
 //	manager    Run           calls of Evictor and Lister          loop's end; Run

@@ -53,20 +53,20 @@ func (d *Driver) Start(ctx context.Context) error {
 }
 
 // Tick lets the node do what is due by time alone. Node.Run does that every quarter of a second.
-func (d *Driver) Tick() error { return d.node.tick(time.Now()) }
+func (d *Driver) Tick() error { return d.node.tick(context.Background(), time.Now()) }
 
 // TickEvery is how often Tick is to be called.
 const TickEvery = tickEvery
 
 // Deliver gives the node a message of the bus, as Bus.Receive does.
-func (d *Driver) Deliver(m *Delivery) error { return d.node.handle(m.received) }
+func (d *Driver) Deliver(m *Delivery) error { return d.node.handle(context.Background(), m.received) }
 
 // ReceiveEnded tells the node the outcome of a call of Bus.Receive, and returns how long to wait before the next one.
 // delivered says that the call has delivered something, interrupted that receiveAgain has ended it.
 func (d *Driver) ReceiveEnded(err error, delivered, interrupted bool) (pause time.Duration, stop error) {
 	n := d.node
 	if errors.Is(err, ErrGap) {
-		if stop = n.handle(received{err: err}); stop != nil {
+		if stop = n.handle(context.Background(), received{err: err}); stop != nil {
 			return 0, stop
 		}
 	}
@@ -126,7 +126,7 @@ func (d *Driver) Manage(ctx context.Context) (pause time.Duration) {
 }
 
 // Close has the node append its leave entry behind what waits. Flushed then reports whether all of it is back.
-func (d *Driver) Close() error { return d.node.close() }
+func (d *Driver) Close() error { return d.node.close(context.Background()) }
 
 // Flushed reports, after Close, whether nothing is left to wait for.
 func (d *Driver) Flushed() bool { return d.node.flushed() }

@@ -19,6 +19,10 @@ const (
 	effectLatency                            // call Observer.OwnEntry(latency)
 	effectReceiveAgain                       // end the call of Bus.Receive that is under way, and make another
 	effectStop                               // end Run with err
+	effectRecord                             // call Recorder.Record(record), before all effects of this step
+	effectJump                               // call Recorder.Jump(at), likewise
+	effectCheckpoint                         // call StateMachine.Snapshot, encode, call Recorder.Checkpoint(at)
+	effectLoad                               // call Recorder.Load; answer: loaded
 )
 
 // effect is one action that a protocol wants done outside of it. Only the fields that its kind names are set.
@@ -31,6 +35,8 @@ type effect struct {
 	latency  time.Duration
 	snapshot *snapshotRequest
 	restore  *restoreRequest
+	record   *acceptedEntry
+	at       Lineage
 	err      error
 }
 

@@ -85,6 +85,7 @@ type envelope struct {
 	To      string    `cbor:"12,keyasint,omitempty"` // unicast: the receiver's name, for a bus that doesn't filter
 	Refusal *refusal  `cbor:"13,keyasint,omitempty"`
 	Parts   [][]byte  `cbor:"14,keyasint,omitempty"` // kindCombined; empty to say only that there is a combiner
+	Kept    uint64    `cbor:"15,keyasint,omitempty"` // log index up to which the archivist says that all is stored
 
 	parts []*envelope // Parts, decoded
 }
@@ -126,6 +127,8 @@ type control struct {
 	Parents lineage `cbor:"14,keyasint,omitempty"`
 	// Join request, bootstrap: the rules that the requester's state follows.
 	StateRules uint64 `cbor:"15,keyasint,omitempty"`
+	// Join request, bootstrap: the requester has a store.
+	Stores bool `cbor:"16,keyasint,omitempty"`
 }
 
 // lineage is the history of the state that a join request or a heartbeat names.

@@ -2,6 +2,7 @@ package backplane
 
 import (
 	"compress/flate"
+	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -13,7 +14,7 @@ const maxIdleEffects = 4096
 
 // execute releases the lock, which the caller holds, and executes the protocol's effects in order,
 // those included that its answers add. It returns an error if Run is to end.
-func (n *Node) execute() error {
+func (n *Node) execute(ctx context.Context) error {
 	for {
 		effects := n.protocol.effects
 		n.protocol.effects = n.executing[:0]
@@ -22,8 +23,9 @@ func (n *Node) execute() error {
 			n.executing = effects
 			return nil
 		}
+		n.record(effects)
 		for i := range effects {
-			if err := n.perform(&effects[i]); err != nil {
+			if err := n.perform(ctx, &effects[i]); err != nil {
 				return err
 			}
 		}
@@ -35,8 +37,31 @@ func (n *Node) execute() error {
 	}
 }
 
+// record gives the Recorder the entries of one step, before any of them is applied.
+func (n *Node) record(effects []effect) {
+	if n.options.Recorder == nil {
+		return
+	}
+	var entries []Recorded
+	for i := range effects {
+		switch e := &effects[i]; e.kind {
+		case effectRecord:
+			entries = append(entries, e.record.recorded())
+		case effectJump:
+			if len(entries) > 0 {
+				n.options.Recorder.Record(entries)
+				entries = nil
+			}
+			n.options.Recorder.Jump(e.at)
+		}
+	}
+	if len(entries) > 0 {
+		n.options.Recorder.Record(entries)
+	}
+}
+
 // perform executes one effect.
-func (n *Node) perform(e *effect) error {
+func (n *Node) perform(ctx context.Context, e *effect) error {
 	switch e.kind {
 	case effectApply, effectGone, effectBegin, effectRaise:
 		if err := n.apply(e); err != nil {
@@ -63,6 +88,13 @@ func (n *Node) perform(e *effect) error {
 		n.mu.Lock()
 		n.receiveAgain()
 		n.unlock()
+	case effectCheckpoint:
+		if n.options.Recorder.Due() {
+			body, err := n.encode(e.snapshot)
+			n.options.Recorder.Checkpoint(e.at, body, err)
+		}
+	case effectLoad:
+		n.load(ctx)
 	case effectStop:
 		return fmt.Errorf("follow the log: %w", e.err)
 	}
@@ -110,10 +142,15 @@ func (n *Node) skipped(e *effect, err error) {
 // compressors keeps what newCompressor returns, because each takes over a megabyte.
 var compressors = sync.Pool{New: func() any { return newCompressor() }}
 
-func (n *Node) takeSnapshot(r *snapshotRequest) {
+// encode encodes the state as it is behind the log state of r.
+func (n *Node) encode(r *snapshotRequest) ([]byte, error) {
 	w := compressors.Get().(*flate.Writer)
 	defer compressors.Put(w)
-	encoded, err := r.encode(w, n.state.Snapshot(), n.options.MaxState)
+	return r.encode(w, n.state.Snapshot(), n.options.MaxState)
+}
+
+func (n *Node) takeSnapshot(r *snapshotRequest) {
+	encoded, err := n.encode(r)
 	n.mu.Lock()
 	defer n.unlock()
 	n.protocol.snapshotTaken(r, encoded, err)

@@ -10,6 +10,9 @@ func (p *protocol) follow(now time.Time, e *envelope) {
 	if !own && e.Index > 0 {
 		p.checkSender(now, e, r)
 	}
+	if e.Kept > 0 && e.Cluster == p.log.cluster {
+		p.storing.told = max(p.storing.told, e.Kept)
+	}
 	if !own && r != nil && !r.Gone && r.Epoch == e.Epoch {
 		p.membership.hear(now, e.From)
 	}
@@ -51,6 +54,7 @@ func (p *protocol) follow(now time.Time, e *envelope) {
 
 // accept does what an accepted entry says.
 func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, it *item) {
+	p.record(e, number, it, false)
 	at := Entry{Instance: e.From, Epoch: r.Start, Number: it.Seq, Index: p.log.index, Time: it.Time}
 	if e.From != p.instance {
 		p.membership.peer(now, e.From).gapSince = time.Time{}

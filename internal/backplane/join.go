@@ -34,6 +34,9 @@ type joinAttempt struct {
 
 func (p *protocol) whyOutOfSync(now time.Time) string {
 	j := p.join
+	if err := p.loading.err; err != nil {
+		return "the store can't be read: " + err.Error()
+	}
 	if j.firstBackAt.IsZero() || j.backAt.IsZero() && now.Sub(j.requestedAt) > snapshotTimeout {
 		return fmt.Sprintf("joining the cluster (%s): waiting for the bus", j.reason)
 	}
@@ -59,7 +62,7 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	}
 	request := control{
 		Start: p.epochs.start, Base: p.epochs.base, BaseNext: p.epochs.baseNext, Attempt: attempt, Reads: newestVersion,
-		Rules: p.knows,
+		Rules: p.knows, Stores: p.recording,
 	}
 	if p.log != nil {
 		request.Cluster, request.Parents, request.Index = p.log.cluster, p.log.parents, p.log.index
@@ -172,6 +175,7 @@ func (p *protocol) attemptTimeout(now time.Time) time.Duration {
 // instance's record.
 func (p *protocol) enterSync(now time.Time, own *record, buffered []*envelope, requested bool) {
 	p.join = nil
+	p.loading = loading{}
 	p.wakeups.evictor = true // evictions wait until the instance is in sync
 	p.membership.reset(now)
 	p.consistency.reset()

@@ -143,7 +143,7 @@ func (l *logState) admit(instance string, epoch uint64, request *control) (admis
 	r.InSync, r.Gone, r.GoneIndex, r.Reads = false, false, 0, max(request.Reads, oldestVersion)
 	r.Connected = false
 	l.ranked = nil
-	r.Rules = request.Rules
+	r.Rules, r.Stores = request.Rules, request.Stores
 	l.advance(instance, epoch, 1)
 	r.Rank = l.index
 	a.record = r

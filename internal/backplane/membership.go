@@ -255,6 +255,7 @@ func (p *protocol) admit(now time.Time, e *envelope, it *item) {
 		p.refuse(e, request)
 		return
 	}
+	p.record(e, 1, it, false)
 	if a.restarted {
 		at := Entry{Instance: e.From, Epoch: a.Start, Index: p.log.index, Time: it.Time}
 		p.effect(effect{kind: effectGone, entry: at, instance: e.From})

@@ -94,6 +94,7 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 			lists:       lists,
 			gathers:     gathers,
 			observesOwn: options.Observer.OwnEntry != nil,
+			recording:   options.Recorder != nil,
 		}),
 		receiveAgain: func() {},
 
@@ -199,7 +200,7 @@ func (n *Node) alone(ctx context.Context) bool {
 func (n *Node) loop(ctx context.Context) error {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
-	if err := n.tick(time.Now()); err != nil {
+	if err := n.tick(ctx, time.Now()); err != nil {
 		return err
 	}
 	ended, closing := ctx.Done(), false
@@ -208,15 +209,15 @@ func (n *Node) loop(ctx context.Context) error {
 		var err error
 		select {
 		case r := <-n.inbox:
-			err = n.handle(r)
+			err = n.handle(ctx, r)
 		case now := <-ticker.C:
-			err = n.tick(now)
+			err = n.tick(ctx, now)
 		case <-ended:
 			ended, closing = nil, true
 			timer := time.NewTimer(n.options.FlushTimeout)
 			defer timer.Stop()
 			giveUp = timer.C
-			err = n.close()
+			err = n.close(ctx)
 		case <-giveUp:
 			return n.unsent()
 		}
@@ -229,7 +230,7 @@ func (n *Node) loop(ctx context.Context) error {
 	}
 }
 
-func (n *Node) handle(r received) error {
+func (n *Node) handle(ctx context.Context, r received) error {
 	now := time.Now()
 	n.mu.Lock()
 	switch {
@@ -241,21 +242,39 @@ func (n *Node) handle(r received) error {
 	default:
 		n.protocol.undecodable(r.err)
 	}
-	return n.execute()
+	return n.execute(ctx)
 }
 
-func (n *Node) tick(now time.Time) error {
+func (n *Node) tick(ctx context.Context, now time.Time) error {
 	connected := n.options.Connected != nil && n.options.Connected()
 	n.mu.Lock()
 	n.protocol.setConnected(now, connected)
 	n.protocol.tick(now)
-	return n.execute()
+	if err := n.execute(ctx); err != nil || n.options.Recorder == nil {
+		return err
+	}
+	return n.tickRecorder(ctx, now)
 }
 
-func (n *Node) close() error {
+// tickRecorder lets the Recorder do what is due by time alone, and gives it the checkpoint that it wants.
+func (n *Node) tickRecorder(ctx context.Context, now time.Time) error {
+	n.mu.Lock()
+	standing := n.protocol.standing()
+	n.unlock()
+	kept := n.options.Recorder.Tick(now, standing)
+	due := standing.InSync && n.options.Recorder.Due()
+	n.mu.Lock()
+	n.protocol.kept(kept)
+	if due {
+		n.protocol.checkpoint()
+	}
+	return n.execute(ctx)
+}
+
+func (n *Node) close(ctx context.Context) error {
 	n.mu.Lock()
 	n.protocol.close(time.Now())
-	return n.execute()
+	return n.execute(ctx)
 }
 
 func (n *Node) flushed() bool {

@@ -3,7 +3,7 @@ package backplane
 import "time"
 
 // keptBytes is how much of the own entries that were accepted stays in the outbox, for the case that the instance must
-// join again and the cluster turns out not to have them. Only they bring back what was acknowledged: no store has it.
+// join again and the cluster turns out not to have them. Only they bring back what was acknowledged.
 const keptBytes = 64 << 20
 
 const (

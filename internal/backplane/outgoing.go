@@ -178,6 +178,7 @@ func (p *protocol) ownBatch(items []item, room int) (e envelope, ok bool) {
 		From: p.instance, Epoch: p.outgoing.epoch,
 		First: p.outbox.first + uint64(begin), Items: items,
 		Cluster: p.log.cluster, Index: p.log.index, Hash: p.log.hash,
+		Kept: p.keptByArchivist(),
 	}, true
 }
 

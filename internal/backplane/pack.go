@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // errLarge is a snapshot whose state is above Limits.MaxState.
@@ -43,6 +44,13 @@ func (s *snapshot) pack(w *flate.Writer) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
+// unpackHead reads a packed snapshot without its state.
+func unpackHead(packed []byte) (*snapshot, error) {
+	r := flate.NewReader(bytes.NewReader(packed))
+	defer r.Close()
+	return readHead(r, math.MaxInt32)
+}
+
 // unpackSnapshot reads a packed snapshot in parts. A state above the limit in bytes is refused before more
 // than that is decompressed.
 func unpackSnapshot(parts [][]byte, limit int) (*snapshot, error) {
@@ -52,6 +60,16 @@ func unpackSnapshot(parts [][]byte, limit int) (*snapshot, error) {
 	}
 	r := flate.NewReader(io.MultiReader(readers...))
 	defer r.Close()
+	s, err := readHead(r, limit)
+	if err != nil {
+		return nil, err
+	}
+	s.State, err = readAtMost(r, limit)
+	return s, err
+}
+
+// readHead reads the part of a snapshot that is before the state.
+func readHead(r io.Reader, limit int) (*snapshot, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
 		return nil, fmt.Errorf("%w: snapshot: %w", errMalformed, err)
@@ -60,12 +78,7 @@ func unpackSnapshot(parts [][]byte, limit int) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := decodeSnapshot(head)
-	if err != nil {
-		return nil, err
-	}
-	s.State, err = readAtMost(r, limit)
-	return s, err
+	return decodeSnapshot(head)
 }
 
 func readAtMost(r io.Reader, limit int) ([]byte, error) {

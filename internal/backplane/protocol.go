@@ -33,6 +33,8 @@ type protocol struct {
 	combining     combining
 	credits       credits
 	evictions     evictions
+	loading       loading
+	storing       storing
 	raising       raising
 	receiving     pacer
 	clock         busClock
@@ -51,6 +53,7 @@ type config struct {
 	gathers     bool                      // the bus is a Gatherer
 	lists       bool                      // the bus is a Lister
 	observesOwn bool                      // there is an observer of latencies
+	recording   bool                      // there is a Recorder
 	wall        func(time.Time) time.Time // what this machine\'s clock says at a time; a function of that alone
 }
 
@@ -79,10 +82,13 @@ func newProtocol(c config) *protocol {
 // has to be asked.
 func (p *protocol) start(now time.Time, alone bool) {
 	kind := uint8(entryJoinRequest)
-	if alone {
+	if alone && !p.recording {
 		kind = entryBootstrap
 	}
 	p.requestJoin(now, kind, 1, "starting")
+	if alone && p.recording {
+		p.load()
+	}
 }
 
 // append takes an entry of the state machine, or returns ErrFull, ErrTooLarge or ErrClosed.
@@ -196,6 +202,7 @@ func (p *protocol) undecodable(err error) {
 func (p *protocol) tick(now time.Time) {
 	if p.join != nil {
 		p.joinTick(now)
+		p.loadTick(now)
 	} else {
 		p.memberTick(now)
 	}

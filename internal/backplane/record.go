@@ -23,6 +23,7 @@ type record struct {
 	GoneIndex uint64 `cbor:"10,keyasint,omitempty"` // log index at which it left
 	Connected bool   `cbor:"11,keyasint,omitempty"` // a client is connected to it
 	Rules     uint64 `cbor:"12,keyasint"`           // newest version of the state machine's rules that it knows
+	Stores    bool   `cbor:"13,keyasint,omitempty"` // it has a store
 }
 
 // span is a range of numbers, both ends included.

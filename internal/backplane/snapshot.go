@@ -123,5 +123,8 @@ func (p *protocol) restored(now time.Time, r *restoreRequest, s *snapshot, err e
 		return
 	}
 	p.log = restoreLogState(s)
+	if p.storing.told = 0; p.recording {
+		p.effect(effect{kind: effectJump, at: p.log.position()})
+	}
 	p.enterSync(now, p.log.records[p.instance], p.join.buffered, true)
 }

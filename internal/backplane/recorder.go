@@ -1,0 +1,52 @@
+package backplane
+
+import (
+	"context"
+	"time"
+)
+
+// Recorder keeps what a node accepts, so that a later process can go on where all have ended. It reports errors of its
+// storage itself and tries again: the node goes on without it. All methods are called on the goroutine of Node.Run, one
+// at a time, and none while the StateMachine or the Local is called.
+type Recorder interface {
+	// Load gives replay what is kept: a checkpoint, and the entries behind it. It is called when this instance is
+	// going to begin a log without a state: no other instance has answered. If it returns an error, the node does not
+	// begin a log and calls it again later, for as long as nobody answers. An error that wraps ErrVersion ends Run.
+	// If nothing is kept, Load returns nil and leaves replay alone.
+	Load(ctx context.Context, replay *Replay) error
+
+	// Record takes entries that the node has accepted, ascending by index and without a gap behind those before. None
+	// of them is applied, and so none is acknowledged, until Record returns. Only the bodies may be kept.
+	Record(entries []Recorded)
+
+	// Jump says that the state is another instance's snapshot now, at a position. Entries before it may not have been
+	// recorded.
+	Jump(at Lineage)
+
+	// Tick is called four times a second. It returns up to which index all entries are known to be kept; 0: unknown.
+	Tick(now time.Time, s Standing) (kept uint64)
+
+	// Due reports whether a checkpoint is wanted. If so, Checkpoint is called soon: at the next Tick, or where a log
+	// begins.
+	Due() bool
+
+	// Checkpoint takes the encoded state at a position, which is that of the entry recorded last. The body is the
+	// Recorder's. An error says that the state can't be encoded within the limits.
+	Checkpoint(at Lineage, body []byte, err error)
+}
+
+// Recorded is an entry as a Recorder keeps it.
+type Recorded struct {
+	Log    LogID
+	Index  uint64
+	Begins bool   // the log begins with this entry
+	Body   []byte // opaque; Replay.Entry takes it. Not modified by anybody
+}
+
+// Standing is how a node stands in the cluster, as its Recorder needs to know it.
+type Standing struct {
+	At        Lineage // of the state; empty: there is none
+	InSync    bool
+	Archivist bool   // of the members in sync that have a Recorder, this is the oldest one
+	Kept      uint64 // index up to which the archivist says that all entries are kept
+}

@@ -1,0 +1,170 @@
+package backplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Replay takes what a Recorder has kept, and has the node's state machine apply it. It is valid during the call of
+// Recorder.Load. After an error other than of Message it is of no use any more: what is kept can't be read.
+//
+// What was kept passes through the same code as what the bus delivers, on a protocol of its own that sends nothing. So
+// log state and state machine come out as they were.
+type Replay struct {
+	node     *Node
+	protocol *protocol
+	now      time.Time
+	early    []*envelope // of messages: entries before theirs are missing
+}
+
+func (n *Node) newReplay() *Replay {
+	config := n.protocol.config
+	config.instance, config.observesOwn, config.recording = "", false, false
+	return &Replay{node: n, protocol: newProtocol(config), now: time.Now()}
+}
+
+// Checkpoint restores the state from a checkpoint.
+func (r *Replay) Checkpoint(body []byte) error {
+	s, err := unpackSnapshot([][]byte{body}, r.node.options.MaxState)
+	if err != nil {
+		return err
+	}
+	if s.Rules > r.node.options.Rules {
+		return fmt.Errorf("checkpoint follows version %d of the rules, this build knows version %d: %w",
+			s.Rules, r.node.options.Rules, ErrVersion)
+	}
+	if err := r.node.state.Restore(s.State); err != nil {
+		return fmt.Errorf("restore state from checkpoint: %w", err)
+	}
+	r.protocol.log = restoreLogState(s)
+	return nil
+}
+
+// Entry applies the next entry behind the checkpoint, or behind the entry before.
+func (r *Replay) Entry(index uint64, body []byte) error {
+	s, err := decodeStored(body)
+	if err != nil {
+		return err
+	}
+	p := r.protocol
+	if p.log == nil {
+		return fmt.Errorf("kept entry %d: there is no checkpoint before it", index)
+	}
+	e := &envelope{Kind: kindLog, From: s.From, Epoch: s.Epoch, First: s.Number,
+		Items: []item{{Kind: s.Kind, Seq: s.Seq, Time: s.Time, Body: s.Body}}}
+	if s.Begins {
+		request, err := decodeControl(s.Body)
+		if err == nil && !p.begin(e, request, s.Time) {
+			err = errors.New("its instance is not admitted")
+		}
+		if err != nil {
+			return fmt.Errorf("kept entry %d begins a log: %w", index, err)
+		}
+	} else {
+		p.follow(r.now, e)
+	}
+	if p.log.index != index {
+		return fmt.Errorf("kept entry %d: it leads to log index %d", index, p.log.index)
+	}
+	r.perform()
+	return nil
+}
+
+// Message follows a message that the bus has kept beside the entries. It applies what of it was not applied, and has
+// the Recorder record that. It returns an error for a body that is of no use, which is no reason to stop.
+func (r *Replay) Message(body []byte) error {
+	e, err := decodeEnvelope(body)
+	if err != nil {
+		return err
+	}
+	if r.protocol.log == nil {
+		return errors.New("backplane: message without a checkpoint before it")
+	}
+	switch e.Kind {
+	case kindLog:
+		r.follow(e)
+	case kindCombined:
+		for _, part := range e.parts {
+			r.follow(part)
+		}
+	}
+	return nil
+}
+
+// maxEarly bounds the messages kept in case that entries before theirs never come.
+const maxEarly = 1 << 14
+
+func (r *Replay) follow(e *envelope) {
+	p := r.protocol
+	quiet := *e
+	quiet.Index, quiet.Hash = 0, 0 // nobody is there to compare with
+	p.recording = true
+	p.follow(r.now, &quiet)
+	p.recording = false
+	if from := p.log.records[e.From]; from != nil && !from.Gone && from.Epoch == e.Epoch &&
+		from.Next < e.First+uint64(len(e.Items)) && len(r.early) < maxEarly {
+		r.early = append(r.early, &quiet)
+	}
+	r.node.record(p.effects)
+	r.perform()
+}
+
+// Bridge ends the messages. Where entries are missing that none of them had, it goes on behind the gap. It returns how
+// many gaps it has bridged: what was missing there is lost.
+func (r *Replay) Bridge() (gaps int) {
+	p := r.protocol
+	early := r.early
+	r.early = nil
+	for _, e := range early {
+		rec := p.log.records[e.From]
+		if rec == nil || rec.Gone || rec.Epoch != e.Epoch {
+			continue
+		}
+		if rec.Next < e.First {
+			rec.Next = e.First
+			gaps++
+		}
+		r.follow(e)
+	}
+	if gaps > 0 {
+		r.node.options.Recorder.Jump(p.log.position()) // the entries alone don't lead there
+	}
+	return gaps
+}
+
+// Position returns how far the replay has come.
+func (r *Replay) Position() Lineage {
+	if r.protocol.log == nil {
+		return nil
+	}
+	return r.protocol.log.position()
+}
+
+// perform has the state machine apply what was followed. All other effects concern an instance in the cluster.
+func (r *Replay) perform() {
+	p := r.protocol
+	for i := range p.effects {
+		switch e := &p.effects[i]; e.kind {
+		case effectApply, effectGone, effectBegin, effectRaise:
+			if err := r.node.apply(e); err != nil {
+				r.node.skipped(e, err)
+			}
+		}
+	}
+	clear(p.effects)
+	p.effects, p.records = p.effects[:0], nil
+	p.outbox = outbox{first: 2}
+	p.consistency.rejoinReason = ""
+	p.membership.suspects = nil
+}
+
+// load has the Recorder give back what it has kept.
+func (n *Node) load(ctx context.Context) {
+	r := n.newReplay()
+	err := n.options.Recorder.Load(ctx, r)
+	n.mu.Lock()
+	defer n.unlock()
+	n.protocol.loaded(time.Now(), r.protocol.log, err)
+}
