@@ -270,6 +270,7 @@ func (c *Chat) onMessage(r *request) {
 		return
 	}
 	if c.allowLocked(r, c.local.takeMessage) {
+		say.Room = c.state.Meant(say.Room)
 		say.Token, say.From = c.commands.speaker(r.client)
 		c.requestLocked(r, say)
 	}
@@ -304,10 +305,21 @@ func (c *Chat) onJoin(r *request) {
 	if !ok {
 		return
 	}
+	key := state.RoomKey(room)
 	c.mu.Lock()
 	defer c.unlock()
-	if c.allowNamedLocked(r) && c.allowRoomLocked(r, room) {
-		c.requestLocked(r, &state.Join{Room: room, RoomLimit: uint64(c.options.MaxRooms)})
+	if !c.allowNamedLocked(r) {
+		return
+	}
+	meant, limit := c.state.Meant(room), uint64(c.options.MaxRooms)
+	switch {
+	case !c.allowRoomLocked(r, meant):
+	case c.state.Rules() < state.EnterSince:
+		c.requestLocked(r, &state.Join{Room: room, RoomLimit: limit})
+	case key == "":
+		c.refuseRequestLocked(r, state.RoomInvalid, 0)
+	default:
+		c.requestLocked(r, &state.Enter{Room: meant, Key: key, RoomLimit: limit})
 	}
 }
 
@@ -319,7 +331,7 @@ func (c *Chat) onLeave(r *request) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	switch {
+	switch room = c.state.Meant(room); {
 	case !c.allowNamedLocked(r):
 	case room == state.Lobby:
 		c.requestLocked(r, &state.LeaveChat{})
@@ -335,7 +347,7 @@ func (c *Chat) onTyping(r *request, on bool) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	code, wait := c.typeLocked(r.client, room, on)
+	code, wait := c.typeLocked(r.client, c.state.Meant(room), on)
 	switch {
 	case !r.ack.Wanted(): // a refusal would cost more than it says
 	case code != state.Accepted:

@@ -182,6 +182,39 @@ func TestMessagesAreLimitedByRate(t *testing.T) {
 	})
 }
 
+// Whoever writes a room's name in letters that look like its own is in that room, and nowhere else.
+func TestLookAlikeOfARoomIsThatRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		ann := c.replicas[0].join("Ann")
+		ann.Send(`21["join","Peace"]`)
+		ann.Want("history", `2["history","peace",*`)
+		ann.Want("answer", `31[{"ok":true,"room":"peace","users":1}]`)
+		ann.Want("roster", `2["nicknames",*`)
+		ann.Want("and to all", `2["nicknames",*`)
+		bob := c.replicas[1].join("Bob")
+		bob.Send(`21["join","ρеаcе"]`)
+		bob.Want("history", `2["history","peace",*`)
+		bob.Want("the room", `31[{"ok":true,"room":"peace","users":2}]`)
+		bob.Want("roster", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},{"room":"peace",*`)
+		bob.Want("and to all", `2["nicknames",*`)
+		for i, request := range []string{`"user message","hi",{"room":"ρеаcе"}`, `"who","ρеаcе"`, `"history",{"room":"ρеаcе"}`,
+			`"typing",{"room":"ρеаcе"}`, `"join","lоbby"`, `"leave","ρеаcе"`} {
+			bob.Send(fmt.Sprintf(`2%d[%s]`, 2+i, request))
+			if i == 4 {
+				bob.Want("a look-alike of the lobby", `2["history","lobby",*`)
+			}
+			bob.Want(request, fmt.Sprintf(`3%d[{"ok":true*`, 2+i))
+			if i == 4 {
+				bob.Want("its roster", `2["nicknames",*`)
+			}
+		}
+		bob.Send(`29["rooms"]`)
+		bob.Want("no other room", `39[{"ok":true,"rooms":[{"name":"lobby","users":2,"joined":true},{"name":"peace",*}]}]`)
+		c.agree()
+	})
+}
+
 func TestRoomsAreApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{MaxRooms: 2})

@@ -80,6 +80,7 @@ func (c *Chat) onWho(r *request) {
 	if !c.allowLocked(r, c.local.takeRequest) {
 		return
 	}
+	name = c.state.Meant(name)
 	room := c.state.Room(name)
 	if room == nil && name != state.Lobby {
 		c.refuseRequestLocked(r, state.UnknownRoom, 0)
@@ -130,7 +131,7 @@ func (c *Chat) onHistory(r *request) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	switch {
+	switch name = c.state.Meant(name); {
 	case !c.allowLocked(r, c.local.takeRequest):
 	case !r.client.mayListen(name):
 		c.refuseRequestLocked(r, state.NotInRoom, 0)

@@ -44,8 +44,8 @@ func (c *Chat) replyLocked(p *pendingCommand, o state.Outcome) {
 	case *state.LeaveChat:
 		cl.name = state.Nickname{}
 		c.out.reply(p.ack, succeeded{true})
-	case *state.Join:
-		c.replyToJoinLocked(p, action.Room)
+	case *state.Join, *state.Enter:
+		c.replyToJoinLocked(p, o.Room)
 	case *state.Leave:
 		c.ignoreLocked(cl, action.Room)
 		c.out.reply(p.ack, succeeded{true})

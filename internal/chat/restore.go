@@ -136,9 +136,16 @@ func (c *Chat) outcomeLocked(p *pendingCommand) state.Outcome {
 			return state.Outcome{Code: state.NameTaken}
 		}
 	case *state.Join:
-		if !slices.Contains(u.Rooms(), action.Room) {
-			return state.Outcome{Code: state.TooManyRooms}
-		}
+		return c.joinedLocked(u, action.Room)
+	case *state.Enter:
+		return c.joinedLocked(u, c.state.Meant(action.Room))
 	}
 	return state.Outcome{User: u}
+}
+
+func (c *Chat) joinedLocked(u *state.User, room string) state.Outcome {
+	if !slices.Contains(u.Rooms(), room) {
+		return state.Outcome{Code: state.TooManyRooms}
+	}
+	return state.Outcome{User: u, Room: room}
 }

@@ -26,6 +26,8 @@ const (
 	maxList       = 4096
 	maxKeyBytes   = 3*maxSignedInBytes + 8 // a nickname or its key, and the number that makes it free
 	maxElements   = 1 << 20                // of any list, in commands and snapshots
+
+	maxRoomKeyBytes = 2 * maxNameBytes
 )
 
 // Command is the body of an entry. Encoded it is a sequence of CBOR items: version, kind, and the array
@@ -56,6 +58,7 @@ const (
 	leaveKind
 	sayKind
 	typingKind
+	enterKind
 	kinds
 )
 
@@ -137,6 +140,15 @@ type Typing struct {
 	On   bool
 }
 
+// Enter makes the user on the socket a member of a room: of the one with that name, or else of the one whose name looks
+// like it. It comes with version 2 of the rules, and takes the place of Join.
+type Enter struct {
+	_         struct{} `cbor:",toarray"`
+	Room      string
+	Key       string // RoomKey of the room's name, by the instance that appends the command
+	RoomLimit uint64 // how many rooms it may be in
+}
+
 // newAction creates the action of a kind to decode into.
 var newAction = [kinds]func() Action{
 	claimKind:      func() Action { return new(Claim) },
@@ -148,6 +160,7 @@ var newAction = [kinds]func() Action{
 	leaveKind:      func() Action { return new(Leave) },
 	sayKind:        func() Action { return new(Say) },
 	typingKind:     func() Action { return new(Typing) },
+	enterKind:      func() Action { return new(Enter) },
 }
 
 func (*Claim) kind() kind      { return claimKind }
@@ -159,6 +172,9 @@ func (*Join) kind() kind       { return joinKind }
 func (*Leave) kind() kind      { return leaveKind }
 func (*Say) kind() kind        { return sayKind }
 func (*Typing) kind() kind     { return typingKind }
+func (*Enter) kind() kind      { return enterKind }
+
+func (*Enter) since() uint64 { return EnterSince }
 
 func (c *Claim) valid() bool {
 	return (c.Name == "") == (c.Key == "") && len(c.Name) <= maxKeyBytes && len(c.Key) <= maxKeyBytes &&
@@ -181,8 +197,10 @@ func (c *Expire) valid() bool     { return len(c.Users) <= maxList }
 func (c *Join) valid() bool       { return validRoom(c.Room) }
 func (c *Leave) valid() bool      { return validRoom(c.Room) }
 func (c *Typing) valid() bool     { return validRoom(c.Room) }
+func (c *Enter) valid() bool      { return validRoom(c.Room) && validRoomKey(c.Key) }
 
-func validRoom(name string) bool { return name != "" && len(name) <= maxNameBytes }
+func validRoom(name string) bool   { return name != "" && len(name) <= maxNameBytes }
+func validRoomKey(key string) bool { return key != "" && len(key) <= maxRoomKeyBytes }
 
 // Encode returns the body of an entry. It belongs to the caller.
 func (c *Command) Encode() []byte {

@@ -207,13 +207,23 @@ func ParseSignedIn(name string) Nickname {
 	return n
 }
 
-// ParseRoom returns the name of the room that a user has typed. Rooms are known by their folded name alone.
+// ParseRoom returns the name of the room that a user has typed, folded: rooms are displayed like that. State.Meant says
+// which room it is the name of.
 func ParseRoom(typed string, maxLength int) (string, Code) {
 	name, code := parseName(typed, maxLength)
 	if folded := foldName(name); code == Accepted && folded != "" && len(folded) <= maxNameBytes {
 		return folded, Accepted
 	}
 	return "", RoomInvalid
+}
+
+// RoomKey returns the key of a room's name, the same for names that look alike. It is "" for the few names that have
+// none, of which no room can be made.
+func RoomKey(name string) string {
+	if key := keyOf(name); validRoomKey(key) {
+		return key
+	}
+	return ""
 }
 
 // ParseText checks the text of a message. maxLength counts grapheme clusters; negative: maxBytes alone limits it. What

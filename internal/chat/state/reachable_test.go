@@ -26,6 +26,7 @@ func newWalk(t testing.TB, seed uint64) *walk {
 		Users: 3 + w.random.IntN(6), Expired: 1 + w.random.IntN(3), RecoveryMillis: 1 + w.random.Int64N(60_000),
 		RememberedBytes: messageCost * (1 + w.random.IntN(12))}
 	w.state = New(b)
+	w.state.log.rules = 1 + w.n(2)
 	return w
 }
 
@@ -33,7 +34,7 @@ func (w *walk) n(n int) uint64 { return uint64(w.random.IntN(n)) }
 
 func (w *walk) instance() string { return string(rune('a' + w.random.IntN(3))) }
 
-func (w *walk) room() string { return []string{Lobby, "go", "c", "d", "e"}[w.random.IntN(5)] }
+func (w *walk) room() string { return []string{Lobby, "go", "c", "d", "e", "g0"}[w.random.IntN(6)] }
 
 // name is a nickname, or now and then one of the greatest length.
 func (w *walk) name() (name, key string) {
@@ -81,6 +82,12 @@ func (w *walk) action() Action {
 	case sayKind:
 		return &Say{Room: w.room(), CID: strings.Repeat("m", int(w.n(3))), Text: strings.Repeat("x", 1+int(w.n(200))),
 			Token: Hash{byte(w.n(8))}, From: []string{"", "Ann"}[w.n(2)]}
+	case enterKind:
+		if w.state.Rules() < EnterSince {
+			return &LeaveChat{}
+		}
+		room := w.room()
+		return &Enter{Room: room, Key: strings.ReplaceAll(room, "0", "o"), RoomLimit: w.n(6)}
 	default:
 		return &Typing{Room: w.room(), On: w.n(2) == 0}
 	}
@@ -102,6 +109,10 @@ func (w *walk) step() {
 	case 6:
 		w.at.Number++
 		w.state.Skip(w.at)
+		return
+	case 7:
+		w.at.Number++
+		w.state.Raise(w.at, Rules)
 		return
 	}
 	w.at.Again = w.random.IntN(10) == 0
@@ -189,6 +200,10 @@ func FuzzApply(f *testing.F) {
 		w := newWalk(t, seed)
 		for range 40 {
 			w.step()
+		}
+		if a, ok := c.Action.(laterAction); ok {
+			w.at.Number++
+			w.state.Raise(w.at, a.since())
 		}
 		for _, instance := range []string{"a", "b", "c"} {
 			w.at.Again = w.n(2) == 0

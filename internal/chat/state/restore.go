@@ -23,12 +23,19 @@ func Decode(encoded []byte) (s *State, err error) {
 
 // decode is Decode for a build that knows the rules up to a version.
 func decode(encoded []byte, rules uint64) (*State, error) {
-	if version := versionOf(encoded); version != snapshotVersion {
-		return nil, fmt.Errorf("decode snapshot: its format is version %d, this instance reads version %d: %w",
-			version, snapshotVersion, ErrVersion)
+	var saved keyedSnapshot
+	var err error
+	switch version := versionOf(encoded); version {
+	case snapshotVersion:
+		err = decoding.Unmarshal(encoded, &saved)
+	case snapshotVersionBefore:
+		err = decoding.Unmarshal(encoded, &saved.snapshot)
+		saved.RoomKeys = make([]string, len(saved.Rooms))
+	default:
+		return nil, fmt.Errorf("decode snapshot: its format is version %d, this instance reads versions %d and %d: %w",
+			version, snapshotVersionBefore, snapshotVersion, ErrVersion)
 	}
-	var saved snapshot
-	if err := decoding.Unmarshal(encoded, &saved); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("decode snapshot: %w", err)
 	}
 	if saved.Rules > rules {
@@ -55,7 +62,10 @@ func versionOf(encoded []byte) uint64 {
 	return uint64(encoded[1])
 }
 
-func (s *State) restore(saved *snapshot) error {
+func (s *State) restore(saved *keyedSnapshot) error {
+	if (saved.Version == snapshotVersion) != (saved.Rules >= EnterSince) || len(saved.RoomKeys) != len(saved.Rooms) {
+		return errors.New("format does not fit the rules")
+	}
 	if saved.Bounds.Bounds != s.bounds {
 		return errors.New("bound out of range")
 	}
@@ -63,7 +73,7 @@ func (s *State) restore(saved *snapshot) error {
 		return errors.New("position in the log out of range")
 	}
 	for i := range saved.Rooms {
-		if err := s.restoreRoom(&saved.Rooms[i]); err != nil {
+		if err := s.restoreRoom(&saved.Rooms[i], saved.RoomKeys[i]); err != nil {
 			return err
 		}
 	}
@@ -87,7 +97,7 @@ func (s *State) restore(saved *snapshot) error {
 		u.status = Expired
 		s.expired = append(s.expired, u)
 	}
-	return s.restoreRemembered(saved)
+	return s.restoreRemembered(&saved.snapshot)
 }
 
 func (s *State) restoreRemembered(saved *snapshot) error {
@@ -100,9 +110,12 @@ func (s *State) restoreRemembered(saved *snapshot) error {
 	return nil
 }
 
-func (s *State) restoreRoom(saved *savedRoom) error {
+func (s *State) restoreRoom(saved *savedRoom, key string) error {
 	if !validRoom(saved.Name) || s.rooms[saved.Name] != nil || saved.Active > s.seq {
 		return fmt.Errorf("room %q is invalid or occurs twice", saved.Name)
+	}
+	if key != "" && (!validRoomKey(key) || key == lobbyKey || s.roomByKey[key] != nil) {
+		return fmt.Errorf("key of room %q is invalid or that of another", saved.Name)
 	}
 	n := len(saved.Lines)
 	ordered := true
@@ -121,7 +134,7 @@ func (s *State) restoreRoom(saved *savedRoom) error {
 		}
 		size += l.size()
 	}
-	r := &Room{name: saved.Name, members: make(map[uint64]*User), lines: saved.Lines,
+	r := &Room{name: saved.Name, key: key, members: make(map[uint64]*User), lines: saved.Lines,
 		trimmed: saved.Trimmed, active: saved.Active, used: saved.Used, maker: saved.Maker}
 	r.dropped = !r.beginsHere()
 	s.addRoom(r)

@@ -10,6 +10,7 @@ import (
 // Room has members, who are connected or disconnected users, and lines, which outlast them.
 type Room struct {
 	name    string
+	key     string // by which names that look alike are one; "": nobody has entered the room by rules 2 yet
 	members map[uint64]*User
 	lines   []Line // oldest first
 	trimmed uint64 // number of the last line dropped from the front, or the State's when the room was created
@@ -75,13 +76,28 @@ func (c *Join) apply(s *State, from origin) Outcome {
 	case u == nil:
 		return Outcome{Code: NoName}
 	case slices.Contains(u.rooms, c.Room):
-		return Outcome{User: u}
+		return Outcome{User: u, Room: c.Room}
 	case uint64(len(u.rooms)) >= c.RoomLimit || c.Room == "":
 		return Outcome{Code: TooManyRooms}
 	case !s.enter(u, c.Room, from.time):
 		return Outcome{Code: Overloaded}
 	}
-	return Outcome{User: u}
+	return Outcome{User: u, Room: c.Room}
+}
+
+// apply also gives a room its key that has none: one that is new, that older rules have made, or that a claim has made
+// in a log which did not know it. Where another room has that key already, both stay what they are.
+func (c *Enter) apply(s *State, from origin) Outcome {
+	join := Join{Room: s.meant(c.Room, c.Key), RoomLimit: c.RoomLimit}
+	o := join.apply(s, from)
+	if o.Code != Accepted {
+		return o
+	}
+	if r := s.rooms[o.Room]; r.name == c.Room && r.key == "" && c.Key != lobbyKey && s.roomByKey[c.Key] == nil {
+		r.key = c.Key
+		s.roomByKey[c.Key] = r
+	}
+	return o
 }
 
 // apply removes the user from a room other than the lobby, which only LeaveChat does.

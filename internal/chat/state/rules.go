@@ -7,7 +7,12 @@ package state
 //
 // A change of the rules takes the next version. What it changes asks State.Rules, and a kind of command that it adds is
 // a laterAction. The older rules stay in the code as long as a cluster may follow them.
-const Rules = 1
+//
+// Version 2 tells rooms apart as nicknames are: it adds Enter, and the keys of rooms to the snapshot.
+const Rules = 2
+
+// EnterSince is the first version that knows Enter, and in which rooms have keys.
+const EnterSince = 2
 
 // Rules returns the version of the rules that the State follows.
 func (s *State) Rules() uint64 { return s.log.rules }

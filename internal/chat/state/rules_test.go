@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// shout is a kind of command that version 2 of the rules adds: it says something in capitals.
+// shout is a kind of command that the next version of the rules adds: it says something in capitals.
 type shout struct {
 	_    struct{} `cbor:",toarray"`
 	Text string
@@ -16,7 +16,7 @@ type shout struct {
 
 func (*shout) kind() kind    { return kinds }
 func (*shout) valid() bool   { return true }
-func (*shout) since() uint64 { return 2 }
+func (*shout) since() uint64 { return Rules + 1 }
 func (c *shout) apply(s *State, from origin) Outcome {
 	return (&Say{Room: Lobby, Text: strings.ToUpper(c.Text)}).apply(s, from)
 }
@@ -43,7 +43,7 @@ func TestUnknownCommandAdvancesTheLogAlike(t *testing.T) {
 	e := newer.at
 	e.Instance, e.Number = "a", e.Number+1
 	if o, changes, err := newer.state.Apply(e, &c); err == nil || o.Code != Unavailable || changes != nil {
-		t.Errorf("Apply under rules 1 = %v, %v, %v, want it skipped", o, changes, err)
+		t.Errorf("Apply under older rules = %v, %v, %v, want it skipped", o, changes, err)
 	}
 	older.state.Skip(e)
 	for _, s := range []*script{newer, older} {
@@ -55,8 +55,8 @@ func TestUnknownCommandAdvancesTheLogAlike(t *testing.T) {
 			newer.state.Last(), older.state.Last())
 	}
 	newer.at.Number++
-	newer.state.Raise(newer.at, 2)
-	newer.want("under rules 2", newer.do("a", c), "Ann in lobby: HI")
+	newer.state.Raise(newer.at, Rules+1)
+	newer.want("under newer rules", newer.do("a", c), "Ann in lobby: HI")
 }
 
 func TestStateOfNewerRulesIsRefused(t *testing.T) {

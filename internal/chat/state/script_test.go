@@ -108,6 +108,9 @@ func (s *script) check() {
 			len(s.state.byConn), len(again.byConn), len(s.state.byToken), len(again.byToken),
 			len(s.state.byClient), len(again.byClient), len(s.state.byKey), len(again.byKey))
 	}
+	if len(again.roomByKey) != len(s.state.roomByKey) {
+		s.t.Errorf("%d rooms have a key, %d after decoding", len(s.state.roomByKey), len(again.roomByKey))
+	}
 	for name, r := range s.state.rooms {
 		if len(r.members) != len(again.rooms[name].members) {
 			s.t.Errorf("room %q has %d members, %d by the rooms of the users",

@@ -101,6 +101,9 @@ func (s *State) makeRoom(u *User, name string, time int64) bool {
 
 func (s *State) addRoom(r *Room) {
 	s.rooms[r.name] = r
+	if r.key != "" {
+		s.roomByKey[r.key] = r
+	}
 	s.addShare(r.maker, share{rooms: 1})
 }
 
@@ -144,5 +147,8 @@ func (s *State) giveUp(r *Room, time int64) {
 	s.trim(r, len(r.lines))
 	s.addShare(r.maker, share{rooms: -1})
 	delete(s.rooms, r.name)
+	if r.key != "" {
+		delete(s.roomByKey, r.key)
+	}
 	s.givenUp++
 }

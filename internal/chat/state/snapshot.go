@@ -5,8 +5,12 @@ import (
 	"slices"
 )
 
-// snapshotVersion is raised when the encoding changes. Decode refuses all other versions.
-const snapshotVersion = 3
+// snapshotVersion is raised when the encoding changes, together with the rules: a State that follows older rules is
+// encoded as builds that know no others read it. Decode refuses all other versions.
+const (
+	snapshotVersion       = 4
+	snapshotVersionBefore = 3 // of rules before EnterSince: without the keys of rooms
+)
 
 // A snapshot is a CBOR array of the structs below, each an array of its fields. Equal States have equal snapshots.
 type (
@@ -26,6 +30,11 @@ type (
 		Rooms   []savedRoom // by name
 		Said    []savedSaid // oldest first
 		Sayers  []Hash      // the tokens of those who said that
+	}
+	keyedSnapshot struct {
+		_ struct{} `cbor:",toarray"`
+		snapshot
+		RoomKeys []string // one for each of Rooms
 	}
 	savedBounds struct {
 		_ struct{} `cbor:",toarray"`
@@ -76,7 +85,8 @@ type (
 
 // Encode returns the State as a snapshot, which belongs to the caller.
 func (s *State) Encode() []byte {
-	saved := snapshot{Version: snapshotVersion, Rules: s.log.rules, Log: s.log.id, Parents: s.log.parents,
+	saved := keyedSnapshot{RoomKeys: make([]string, 0, len(s.rooms))}
+	saved.snapshot = snapshot{Version: snapshotVersion, Rules: s.log.rules, Log: s.log.id, Parents: s.log.parents,
 		Chain: s.log.chain, Last: s.log.last, Seq: s.seq, Time: s.log.time, Bounds: savedBounds{Bounds: s.bounds}}
 	saved.Users = make([]savedUser, 0, len(s.users))
 	for _, id := range slices.Sorted(maps.Keys(s.users)) {
@@ -91,9 +101,17 @@ func (s *State) Encode() []byte {
 		r := s.rooms[name]
 		saved.Rooms = append(saved.Rooms,
 			savedRoom{Name: name, Lines: r.lines, Trimmed: r.trimmed, Active: r.active, Used: r.used, Maker: r.maker})
+		saved.RoomKeys = append(saved.RoomKeys, r.key)
 	}
 	saved.Said, saved.Sayers = s.said.save()
-	encoded, err := encoding.Marshal(saved)
+	var encoded []byte
+	var err error
+	if saved.Rules < EnterSince {
+		saved.Version = snapshotVersionBefore
+		encoded, err = encoding.Marshal(saved.snapshot)
+	} else {
+		encoded, err = encoding.Marshal(saved)
+	}
 	if err != nil {
 		panic(err) // no field of a snapshot can fail to encode
 	}

@@ -12,12 +12,48 @@ import (
 func TestSnapshotOfAnotherVersionIsRefused(t *testing.T) {
 	s := newScript(t)
 	s.populate()
-	for _, version := range []byte{snapshotVersion - 1, snapshotVersion + 1} {
+	for _, version := range []byte{snapshotVersionBefore - 1, snapshotVersion + 1} {
 		encoded := s.state.Encode()
 		encoded[1] = version
 		_, err := Decode(encoded)
-		if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "this instance reads version 3") {
+		if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "this instance reads versions 3 and 4") {
 			t.Errorf("Decode of version %d = %v, want ErrVersion with both versions named", version, err)
+		}
+	}
+}
+
+// Under older rules a snapshot is one that older builds read, whose format has no keys.
+func TestSnapshotUnderOlderRulesHasTheOlderFormat(t *testing.T) {
+	s := newScript(t)
+	s.state.log.rules = 1
+	s.populate()
+	encoded := s.state.Encode()
+	if encoded[1] != snapshotVersionBefore {
+		t.Errorf("snapshot is of version %d, want %d", encoded[1], snapshotVersionBefore)
+	}
+	var saved snapshot
+	if err := decoding.Unmarshal(encoded, &saved); err != nil || saved.Rules != 1 {
+		t.Errorf("an older build decodes rules %d, %v", saved.Rules, err)
+	}
+	s.check()
+	s.at.Number++
+	s.state.Raise(s.at, Rules)
+	raised := s.state.Encode()
+	if raised[1] != snapshotVersion {
+		t.Errorf("under rules %d a snapshot is of version %d, want %d", Rules, raised[1], snapshotVersion)
+	}
+	s.check()
+	if restored, err := Decode(encoded); err != nil {
+		t.Error(err)
+	} else if restored.Raise(s.at, Rules); !bytes.Equal(restored.Encode(), raised) {
+		t.Error("a state restored before the rules were raised differs from one that was there")
+	}
+	for _, wrong := range [][]byte{
+		must(encoding.Marshal(keyedSnapshot{snapshot: saved, RoomKeys: make([]string, len(saved.Rooms))})),
+		must(encoding.Marshal(snapshot{Version: snapshotVersionBefore, Rules: Rules, Bounds: saved.Bounds})),
+	} {
+		if _, err := Decode(wrong); err == nil {
+			t.Errorf("Decode(%x...) succeeded, want the format refused that does not fit its rules", wrong[:8])
 		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 // Lobby is the room that every user is in and that clients without a nickname listen to.
 const Lobby = "lobby"
 
+// lobbyKey is RoomKey(Lobby). No other room has it as its key.
+const lobbyKey = "lobby"
+
 // State is what all instances hold alike. It is not safe for concurrent use. Users and Rooms that it returns are views:
 // they change with the next entry, and may be read only as long as none is applied.
 type State struct {
@@ -24,8 +27,9 @@ type State struct {
 	byConn    map[ConnID]*User
 	expired   []*User // in the order in which they expired
 	rooms     map[string]*Room
-	histBytes int            // of all lines
-	shares    map[Hash]share // of the rooms and their lines, by Room.maker
+	roomByKey map[string]*Room // those that have a key
+	histBytes int              // of all lines
+	shares    map[Hash]share   // of the rooms and their lines, by Room.maker
 	said      remembered
 
 	givenUp, dropped uint64   // see Size; they are no part of a snapshot
@@ -107,6 +111,7 @@ type Outcome struct {
 	Code      Code     // Accepted, or the reason why the command changed nothing
 	User      *User    // the user concerned, if Code is Accepted
 	At        Position // of a message: its line
+	Room      string   // of Join and Enter: the room that the user is in
 	Duplicate bool     // of a message: it had been said before, at At
 	Stale     bool     // of a claim: the user is on a socket that was connected later, and stays there
 }
@@ -149,15 +154,16 @@ func New(b Bounds) *State {
 
 func newState(b Bounds) *State {
 	return &State{
-		bounds:   b,
-		users:    make(map[uint64]*User),
-		byKey:    make(map[string]*User),
-		byToken:  make(map[Hash]*User),
-		byClient: make(map[Hash]*User),
-		byConn:   make(map[ConnID]*User),
-		rooms:    make(map[string]*Room),
-		shares:   make(map[Hash]share),
-		said:     newRemembered(),
+		bounds:    b,
+		users:     make(map[uint64]*User),
+		byKey:     make(map[string]*User),
+		byToken:   make(map[Hash]*User),
+		byClient:  make(map[Hash]*User),
+		byConn:    make(map[ConnID]*User),
+		rooms:     make(map[string]*Room),
+		roomByKey: make(map[string]*Room),
+		shares:    make(map[Hash]share),
+		said:      newRemembered(),
 	}
 }
 
@@ -257,6 +263,29 @@ func (s *State) Users() iter.Seq[*User] { return maps.Values(s.users) }
 
 // Room returns a room, or nil.
 func (s *State) Room(name string) *Room { return s.rooms[name] }
+
+// Meant returns the name of the room that somebody means who has typed a name: of the room with that name, or else of
+// the one whose name looks like it. It returns the name itself if there is neither.
+func (s *State) Meant(name string) string {
+	if s.rooms[name] != nil || s.log.rules < EnterSince {
+		return name
+	}
+	return s.meant(name, RoomKey(name))
+}
+
+// meant is Meant for a name whose key is given, so that apply depends on no version of Unicode's data.
+func (s *State) meant(name, key string) string {
+	if s.rooms[name] != nil {
+		return name
+	}
+	if key == lobbyKey {
+		return Lobby
+	}
+	if r := s.roomByKey[key]; r != nil {
+		return r.name
+	}
+	return name
+}
 
 // Rooms returns all rooms, empty ones included, in no order.
 func (s *State) Rooms() iter.Seq[*Room] { return maps.Values(s.rooms) }

@@ -149,6 +149,54 @@ func TestRoomsHaveLimits(t *testing.T) {
 	s.check()
 }
 
+func TestRoomsThatLookAlikeAreOne(t *testing.T) {
+	s := newScript(t)
+	s.state.log.rules = 1
+	s.populate()
+	enter := func(conn uint64, room string) Command {
+		return Command{Conn: conn, Action: &Enter{Room: room, Key: RoomKey(room), RoomLimit: 3}}
+	}
+	if got := s.state.Meant("g0"); got != "g0" {
+		t.Errorf("under older rules g0 means %s", got)
+	}
+	s.at.Number++
+	s.state.Raise(s.at, Rules)
+	s.want("a room of older rules has no key", s.do("b", enter(2, "g0")), "Bob joins g0")
+	s.want("it stays what it is", s.do("b", enter(2, "go")), "Bob joins go")
+	s.do("b", Command{Conn: 2, Action: &Leave{Room: "go"}})
+	s.want("a look-alike", s.do("b", enter(2, "gο")), "") // Greek omicron
+	if s.last.Room != "g0" || s.state.Meant("gο") != "g0" {
+		t.Errorf("gο is %q and means %q, want g0", s.last.Room, s.state.Meant("gο"))
+	}
+	s.want("look-alikes of the lobby", s.do("a", enter(1, "lоbby")), "") // Cyrillic о
+	if s.last.Room != Lobby {
+		t.Errorf("a look-alike of the lobby is %q", s.last.Room)
+	}
+	s.want("another", s.do("a", enter(1, "ρеаcе")), "Ann joins ρеаcе")
+	s.want("an earlier look-alike wins", s.do("b", enter(2, "peace")), "Bob joins ρеаcе")
+	s.want("at its limit", s.do("b", enter(2, "c")), "too_many_rooms")
+	s.check()
+	s.state.giveUp(s.state.rooms["ρеаcе"], s.at.Time)
+	if got := s.state.Meant("peace"); got != "peace" {
+		t.Errorf("peace means %s, which was given up", got)
+	}
+	s.check()
+}
+
+func TestKeysOfRooms(t *testing.T) {
+	if RoomKey(Lobby) != lobbyKey {
+		t.Errorf("RoomKey(%q) = %q, want %q", Lobby, RoomKey(Lobby), lobbyKey)
+	}
+	if got := RoomKey(strings.Repeat("\ufdfa", maxNameBytes/3)); got != "" { // 18 characters each in NFKC
+		t.Errorf("RoomKey of a name with a long key = %q, want none", got)
+	}
+	for _, name := range []string{"lobby", "go", "peace", "room 10", "ρеаcе", "日本語"} {
+		if folded, code := ParseRoom(name, 32); code != Accepted || RoomKey(folded) != RoomKey(name) || RoomKey(name) == "" {
+			t.Errorf("RoomKey(%q) = %q, of the folded name %q it is %q", name, RoomKey(name), folded, RoomKey(folded))
+		}
+	}
+}
+
 func TestHistoryStaysWithinItsBounds(t *testing.T) {
 	s := newScript(t)
 	s.populate()
