@@ -7,12 +7,14 @@ import (
 	"chatapp/internal/chat/state"
 )
 
-// ahead is a client that has received the log up to a position which this instance has not reached. Until it has, the
-// client listens to nothing, and is sent nothing that carries an offset.
+// ahead is a client that has received the log up to a position which this instance has not reached, or that
+// receives what it has missed in pages. As long as it waits, the client listens to nothing, and is sent nothing
+// else that carries an offset.
 type ahead struct {
-	after state.Position
-	since time.Time // when the client began to wait
-	rooms []string  // whose lines it has up to there
+	after   state.Position
+	since   time.Time // when the client began to wait
+	rooms   []string  // whose lines it has up to there
+	effects uint64    // of the outbox, with which the last page is sent
 }
 
 // Not too many clients may wait for this instance to catch up, and none for long: the log may have lost what they have
@@ -84,7 +86,8 @@ func (c *Chat) resumeWaitingLocked(waits func(*ahead) bool) {
 }
 
 // stopWaitingLocked sends a client what it has missed while it waited: the lines of the rooms that it had, the history
-// of rooms that it has entered meanwhile, and who is there.
+// of rooms that it has entered meanwhile, and who is there. It may send a page of those lines alone, and have the
+// client wait again.
 func (c *Chat) stopWaitingLocked(cl *client) {
 	had, since := cl.ahead.rooms, cl.ahead.after
 	cl.ahead = nil
@@ -96,7 +99,9 @@ func (c *Chat) stopWaitingLocked(cl *client) {
 			entered = append(entered, room)
 		}
 	}
-	c.replayNowLocked(cl, c.state.UserByToken(cl.token), known, since)
+	if !c.replayNowLocked(cl, c.state.UserByToken(cl.token), known, since) {
+		return
+	}
 	for _, room := range entered {
 		c.emitHistoryLocked(cl, room, false)
 		c.listenLocked(cl, room)

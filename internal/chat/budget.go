@@ -14,7 +14,9 @@ import (
 const (
 	maxAnswerBytes = 64 << 10  // of a history, or of a page of users or rooms; a single larger line still goes
 	maxRosterBytes = 256 << 10 // of the names in "nicknames"
-	maxReplayBytes = 1 << 20   // of the lines that a client has missed, sent one by one
+	maxPageBytes   = 256 << 10 // of the lines that a client has missed, sent one by one at a time
+	maxReplayBytes = 4 << 20   // of all of them; a client that has missed more receives histories
+	maxMissedBytes = 1 << 20   // of the lines that all clients here have missed, sent at once
 )
 
 // lineOverhead is about what a line takes besides its texts: as an element of a history, or as an event in a queue.
@@ -71,16 +73,23 @@ func newestThatFit(room string, lines []state.Line) (fit []state.Line, all bool)
 	return lines, true
 }
 
-// missedByLocked returns the lines that a client has missed since a position in its rooms. It reports false if not all
-// of them are kept, or if they are too many to send them one by one: then the client receives histories instead.
-func (c *Chat) missedByLocked(rooms []string, since state.Position) (missed []state.MissedLine, whole bool) {
+// missedByLocked returns the lines that were missed since a position in some rooms. It reports false if not all of them
+// are kept, or if they are more than so many bytes: then clients receive histories instead.
+func (c *Chat) missedByLocked(rooms []string, since state.Position, most int) (missed []state.MissedLine, whole bool) {
 	missed, whole = c.state.MissedBy(rooms, since)
-	size := 0
-	for i := range missed {
-		size += replayOverhead + sizeInHistory(missed[i].Room, &missed[i].Line)
-	}
-	if size > maxReplayBytes {
+	if n := firstThatFit(missed, most); n < len(missed) {
 		return nil, false
 	}
 	return missed, whole
+}
+
+// firstThatFit returns how many of the first lines take at most so many bytes, sent one by one.
+func firstThatFit(missed []state.MissedLine, most int) int {
+	size := 0
+	for i := range missed {
+		if size += replayOverhead + sizeInHistory(missed[i].Room, &missed[i].Line); size > most {
+			return i
+		}
+	}
+	return len(missed)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"chatapp/internal/socketio"
 )
@@ -22,9 +23,11 @@ type outbox struct {
 	logger *slog.Logger
 
 	queue []effect // guarded by Chat.mu
+	taken uint64   // guarded by Chat.mu: how many effects are no longer in queue
 
-	delivery sync.Mutex // held while effects are performed; taken before Chat.mu, never while that is held
-	spare    []effect   // guarded by delivery: the array that is the next queue
+	delivery  sync.Mutex    // held while effects are performed; taken before Chat.mu, never while that is held
+	spare     []effect      // guarded by delivery: the array that is the next queue
+	performed atomic.Uint64 // how many effects have been
 }
 
 // maxSpare is how many effects an array may have room for to be used again.
@@ -68,6 +71,12 @@ type sharedEvent struct {
 }
 
 func share(e event) *sharedEvent { return &sharedEvent{event: e} }
+
+// end returns the number of effects up to the last that is queued. Chat.mu is held.
+func (o *outbox) end() uint64 { return o.taken + uint64(len(o.queue)) }
+
+// performedUpTo reports whether so many effects have been performed.
+func (o *outbox) performedUpTo(end uint64) bool { return o.performed.Load() >= end }
 
 func (o *outbox) emit(cl *client, name string, args ...any) {
 	o.queue = append(o.queue, effect{kind: emit, socket: cl.socket, event: event{name, args}})
@@ -146,6 +155,7 @@ func (o *outbox) deliverQueue(chatMu *sync.Mutex) (ending []*socketio.Socket) {
 	chatMu.Lock()
 	effects := o.queue
 	o.queue = o.spare
+	o.taken += uint64(len(effects))
 	chatMu.Unlock()
 	for i := range effects {
 		if effects[i].kind == disconnect {
@@ -154,6 +164,7 @@ func (o *outbox) deliverQueue(chatMu *sync.Mutex) (ending []*socketio.Socket) {
 		}
 		o.perform(&effects[i])
 	}
+	o.performed.Add(uint64(len(effects)))
 	clear(effects)
 	o.spare = nil
 	if cap(effects) <= maxSpare {

@@ -25,8 +25,8 @@ func knownOf(u *state.User) *known {
 		origin: u.Origin()}
 }
 
-// recovered is a socketio.Recovery. It finds the socket of a known user whose missed lines are all kept. Chat.connect
-// sends them, in the critical section in which the client begins to listen.
+// recovered is a socketio.Recovery. It finds the socket of a known user whose missed lines are all kept, and not too
+// many. Chat.connect sends them, the last of them in the critical section in which the client begins to listen.
 func (c *Chat) recovered(nsp, pid, offset string) (socketio.Restored, bool) {
 	since, err := state.ParsePosition(offset)
 	if c.out.nsp == nil || nsp != c.out.nsp.Name() || err != nil {
@@ -38,7 +38,7 @@ func (c *Chat) recovered(nsp, pid, offset string) (socketio.Restored, bool) {
 	if u == nil || u.SID() == "" || c.local.closed {
 		return socketio.Restored{}, false
 	}
-	if _, whole := c.missedByLocked(u.Rooms(), since); !whole {
+	if _, whole := c.missedByLocked(u.Rooms(), since, maxReplayBytes); !whole {
 		return socketio.Restored{}, false
 	}
 	return socketio.Restored{SID: u.SID(), Data: knownOf(u)}, true

@@ -53,7 +53,7 @@ func (c *Chat) broadcastMissedLocked(since state.Position) {
 			rooms = append(rooms, name)
 		}
 	}
-	missed, whole := c.missedByLocked(rooms, since)
+	missed, whole := c.missedByLocked(rooms, since, maxMissedBytes)
 	if !whole {
 		c.resetHistoryLocked()
 		return

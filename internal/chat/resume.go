@@ -7,6 +7,7 @@ type resumption struct {
 	returning map[state.Hash]*client // by token: their claims are on their way through the log
 	overtaken map[state.Hash]*client // by token: the user is on a socket that was connected later
 	ahead     []*client              // wait for this instance to apply what they have received elsewhere
+	paged     []*client              // receive what they have missed page by page
 }
 
 func newResumption() resumption {
@@ -28,26 +29,26 @@ func (c *Chat) replayLocked(cl *client, u *state.User, rooms []string, since sta
 		c.waitLocked(cl, rooms, since)
 		return
 	}
-	c.replayNowLocked(cl, u, rooms, since)
-	c.emitPresentLocked(cl, rooms)
+	if c.replayNowLocked(cl, u, rooms, since) {
+		c.emitPresentLocked(cl, rooms)
+	}
 }
 
-// replayNowLocked is replayLocked for a client that does not wait.
-func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since state.Position) {
+// replayNowLocked is replayLocked for a client that does not wait. It reports false if it has sent the first page of
+// what the client has missed, and the client is to receive more before it listens.
+func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since state.Position) bool {
 	if since.Seq > c.sentLocked().Seq {
 		c.flushLocked() // the client has received some of it elsewhere
 	}
 	var missed []state.MissedLine
 	whole := since.Seq <= c.state.Last().Seq
 	if whole {
-		missed, whole = c.missedByLocked(rooms, since)
+		missed, whole = c.missedByLocked(rooms, since, maxReplayBytes)
 	}
 	if whole {
-		for i := range missed {
-			if missed[i].Line.Seq > c.sentLocked().Seq {
-				break // it is broadcast later
-			}
-			c.emitLineLocked(cl, u, missed[i].Room, &missed[i].Line)
+		if sent := c.emitPageLocked(cl, u, missed); sent > 0 {
+			c.pageLocked(cl, rooms, missed[sent-1].Line.Position())
+			return false
 		}
 	}
 	for _, room := range rooms {
@@ -56,6 +57,7 @@ func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since 
 		}
 		c.listenLocked(cl, room)
 	}
+	return true
 }
 
 // emitPresentLocked sends a client what is no line in rooms that it listens to from now on: who is there. Typing is

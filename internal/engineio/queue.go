@@ -55,6 +55,13 @@ func (o *output) replaceLastPong(s *Server, pong *Prepared) bool {
 	return true
 }
 
+// Drained reports whether all that was sent has been written: to the connection, or into the answer to a poll.
+func (s *Session) Drained() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.output.size == 0 && s.polling.writing == 0
+}
+
 func (s *Session) pushLocked(p *Prepared) {
 	if s.output.queue == nil {
 		s.output.queue = newQueue()

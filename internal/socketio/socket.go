@@ -127,6 +127,9 @@ func (s *Socket) Refuse(reason string) {
 	s.client.session.Close(&engineio.ProtocolError{Code: closePolicyViolation, Reason: reason})
 }
 
+// Drained reports whether nothing waits to be sent to the client.
+func (s *Socket) Drained() bool { return s.client.session.Drained() }
+
 // Connected reports whether the socket is in its namespace.
 func (s *Socket) Connected() bool { return s.present.Load() }
 

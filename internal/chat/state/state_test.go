@@ -191,7 +191,8 @@ func TestKeysOfRooms(t *testing.T) {
 		t.Errorf("RoomKey of a name with a long key = %q, want none", got)
 	}
 	for _, name := range []string{"lobby", "go", "peace", "room 10", "ρеаcе", "日本語"} {
-		if folded, code := ParseRoom(name, 32); code != Accepted || RoomKey(folded) != RoomKey(name) || RoomKey(name) == "" {
+		folded, code := ParseRoom(name, 32)
+		if code != Accepted || RoomKey(folded) != RoomKey(name) || RoomKey(name) == "" {
 			t.Errorf("RoomKey(%q) = %q, of the folded name %q it is %q", name, RoomKey(name), folded, RoomKey(folded))
 		}
 	}
