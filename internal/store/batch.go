@@ -75,8 +75,8 @@ func (b *Batch) valid() error {
 		case i > 0 && (line.Seq <= b.Lines[i-1].Seq || line.Index < b.Lines[i-1].Index):
 			return fmt.Errorf("append line %d of index %d behind line %d of index %d",
 				line.Seq, line.Index, b.Lines[i-1].Seq, b.Lines[i-1].Index)
-		case line.Index <= b.After || line.Index > last:
-			return fmt.Errorf("append a line of index %d with entries from %d to %d", line.Index, b.After+1, last)
+		case line.Index > last:
+			return fmt.Errorf("append a line of index %d with entries up to %d", line.Index, last)
 		case line.Seq == 0:
 			return fmt.Errorf("append a line of index %d without a number", line.Index)
 		}

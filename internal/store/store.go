@@ -51,7 +51,11 @@ type Batch struct {
 	// first, entries, lines and checkpoints: the log that it belonged to has lost against the one that the batch is of.
 	After   uint64
 	Entries []Entry // without gaps from After+1, or from a later index if Checkpoint is set
-	Lines   []Line  // ascending, with indexes above After and up to that of the last entry or checkpoint
+
+	// Lines are ascending, with indexes up to that of the last entry or checkpoint. They may be late, with indexes up
+	// to After: a writer that stores an entry before it is applied knows its lines only then. Also a batch of such
+	// lines alone is one.
+	Lines []Line
 
 	// Checkpoint, if it is not nil, is saved with the batch. Its index is that of the last entry. If there is no
 	// entry, it may be greater than After: the store then has the lines but not the entries in between. With a

@@ -33,6 +33,7 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 	}{
 		{"begins empty", testEmpty},
 		{"keeps what is appended", testKeeps},
+		{"takes lines behind their entries", testLateLines},
 		{"has one writer", testWriter},
 		{"drops what is above the index that a batch goes behind", testRewind},
 		{"takes a batch again", testAgain},
@@ -90,6 +91,24 @@ func testEmpty(u *tester) {
 	if head, err := s.Head(u.Context()); err != nil || head.Term == 0 || head.Index != 0 {
 		u.Errorf("Head() behind the first claim = %+v, %v, want a term and nothing else", head, err)
 	}
+}
+
+func testLateLines(u *tester) {
+	s := u.claim()
+	u.append(s, store.Batch{Log: logA, Entries: entries(1, 2), Checkpoint: checkpoint(2, "state at 2"),
+		Lines: []store.Line{line("lobby", 1, 1, "one")}})
+	u.append(s, store.Batch{Log: logA, After: 2, Entries: entries(3, 4), Lines: []store.Line{
+		line("lobby", 3, 2, "three"), line("room", 4, 3, "four")}})
+	u.append(s, store.Batch{Log: logA, After: 4, Lines: []store.Line{line("lobby", 6, 4, "six")}})
+	u.wantLines(s, "lobby", 0, 10, false, 1, 3, 6)
+	u.append(s, store.Batch{Log: logB, After: 3, Entries: entries(4, 4)})
+	u.wantLines(s, "lobby", 0, 10, false, 1, 3)
+	u.append(s, store.Batch{Log: logB, After: 4, Checkpoint: checkpoint(4, "state at 4"),
+		Lines: []store.Line{line("lobby", 7, 4, "seven")}})
+	u.close()
+	s = u.open()
+	u.wantLines(s, "lobby", 0, 10, false, 1, 3, 7)
+	u.wantLines(s, "room", 0, 10, false, 4)
 }
 
 func testKeeps(u *tester) {
