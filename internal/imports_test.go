@@ -91,6 +91,7 @@ var table = map[string]rule{
 	},
 	"internal/stopsignal":      {},
 	"internal/store":           {},
+	"internal/store/embedded":  {ours: []string{"internal/store"}, outside: []string{"golang.org/x/sys"}},
 	"internal/store/storetest": {ours: []string{"internal/store"}},
 	"internal/waittest":        {},
 	"internal/workertest": {

@@ -21,8 +21,8 @@ type Kept struct {
 }
 
 // Append returns what is kept once a batch is appended. It returns an error, which wraps ErrGap if that is it, for a
-// batch that the contract forbids. Lines numbers are only compared with Head.Seq if the batch drops nothing; the Seq
-// of a head behind a batch that drops something and has no lines is for the store to find out, and left as it is.
+// batch that the contract forbids. If the batch drops something, the store has to find out the number of the last line
+// that is left, to call Batch.Behind with it, and to set Head.Seq to it if the batch then has no lines.
 func (k Kept) Append(b *Batch) (Kept, error) {
 	if err := b.valid(); err != nil {
 		return k, err
@@ -41,8 +41,10 @@ func (k Kept) Append(b *Batch) (Kept, error) {
 		}
 		k.Floor = first - 1
 	}
-	if b.After >= k.Head.Index && len(b.Lines) > 0 && b.Lines[0].Seq <= k.Head.Seq {
-		return k, fmt.Errorf("append line %d behind line %d", b.Lines[0].Seq, k.Head.Seq)
+	if b.After >= k.Head.Index {
+		if err := b.Behind(k.Head.Seq); err != nil {
+			return k, err
+		}
 	}
 	if b.Checkpoint != nil && (!joined || k.Checkpoint == 0 || k.Checkpoint > b.After) {
 		k.Checkpoint = b.Checkpoint.Index
@@ -54,6 +56,18 @@ func (k Kept) Append(b *Batch) (Kept, error) {
 		k.Head.Seq = b.Lines[n-1].Seq
 	}
 	return k, nil
+}
+
+// Behind removes late lines from the batch that a store with lines up to a number has already: the batch is appended
+// again. It returns an error if any other line has a number up to that one.
+func (b *Batch) Behind(seq uint64) error {
+	for len(b.Lines) > 0 && b.Lines[0].Seq <= seq {
+		if b.Lines[0].Index > b.After {
+			return fmt.Errorf("append line %d behind line %d", b.Lines[0].Seq, seq)
+		}
+		b.Lines = b.Lines[1:]
+	}
+	return nil
 }
 
 // valid reports what the batch alone shows to be wrong.

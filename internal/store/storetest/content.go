@@ -27,10 +27,11 @@ func (c *content) append(b *store.Batch) error {
 		if n := len(lines); n > 0 {
 			last = lines[n-1].Seq
 		}
+		if err := b.Behind(last); err != nil {
+			return err
+		}
 		if len(b.Lines) == 0 {
 			kept.Head.Seq = last
-		} else if b.Lines[0].Seq <= last {
-			return fmt.Errorf("append line %d behind line %d", b.Lines[0].Seq, last)
 		}
 	}
 	c.lines = lines

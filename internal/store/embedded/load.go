@@ -1,0 +1,160 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"chatapp/internal/store"
+)
+
+// errChanged is returned by load if the writer has changed the folder meanwhile.
+var errChanged = errors.New("the folder has changed meanwhile")
+
+// load reads the folder. It returns errChanged if it has to be read again.
+func (d *disk) load() (*state, error) {
+	l, err := d.list()
+	if err != nil {
+		return nil, err
+	}
+	s := newState()
+	if n := l.numbers[nameManifest]; len(n) > 0 {
+		number := n[len(n)-1]
+		b, err := os.ReadFile(d.path(nameManifest, number))
+		if err != nil {
+			return nil, changed(err)
+		}
+		if s.manifest, err = decodeManifest(b); err != nil {
+			return nil, fmt.Errorf("read %s: %w", d.path(nameManifest, number), err)
+		}
+		s.manifest.number = number
+	}
+	m := s.manifest
+	s.kept, s.checkpoints = m.kept, m.clone().checkpoints
+	for _, files := range []struct {
+		kind   byte
+		listed []listed
+	}{{kindLines, m.lines}, {kindEntries, m.entries}} {
+		for _, in := range files.listed {
+			file, err := openPages(d, files.kind, in.number)
+			if err != nil {
+				return nil, changed(err)
+			}
+			file.cut = in.cut
+			s.addPagesLocked(file)
+		}
+	}
+	return s, d.follow(s, l)
+}
+
+// changed returns errChanged for the error of a file that is no more, and others as they are.
+func changed(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", errChanged, err)
+	}
+	return err
+}
+
+// follow reads what the logs have more than the state.
+func (d *disk) follow(s *state, l listing) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, number := range l.numbers[nameLog] {
+		if number < s.manifest.firstLog || len(s.logs) > 0 && number < s.logs[len(s.logs)-1].number {
+			continue
+		}
+		if err := d.followLogLocked(s, number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *disk) followLogLocked(s *state, number uint64) error {
+	path := d.path(nameLog, number)
+	f, err := os.Open(path)
+	if err != nil {
+		return changed(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var log *logFile
+	if n := len(s.logs); n > 0 && s.logs[n-1].number == number {
+		log = s.logs[n-1]
+	} else {
+		head := make([]byte, min(logHead, info.Size()))
+		if _, err := f.ReadAt(head, 0); err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		previousEnd, salt, err := decodeLogHead(head)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		if n > 0 {
+			before := s.logs[n-1]
+			if before.end > previousEnd {
+				return errChanged // a record was taken back that this process has read
+			}
+			if before.end < previousEnd {
+				return fmt.Errorf("read %s: the record at offset %d is damaged: %w",
+					before.path, before.end, store.ErrCorrupt)
+			}
+			before.closed = &closing{s.kept, s.checkpoints}
+		}
+		log = &logFile{number: number, path: path, salt: salt, end: logHead}
+		s.logs = append(s.logs, log)
+	}
+	if info.Size() < log.end {
+		return errChanged
+	}
+	b := make([]byte, info.Size()-log.end)
+	n, err := f.ReadAt(b, log.end)
+	if err != nil && n < len(b) {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return s.readLocked(log, b)
+}
+
+// readLocked applies the records that follow in a log, up to the first that is not whole.
+func (s *state) readLocked(log *logFile, b []byte) error {
+	for {
+		body, rest, ok := nextRecord(b, log.salt)
+		if !ok {
+			return nil
+		}
+		r, err := decodeRecord(body)
+		if err == nil {
+			err = s.applyLocked(r, log, log.end+recordHead)
+		}
+		if err != nil {
+			return fmt.Errorf("read the record at offset %d of %s: %w", log.end, log.path, err)
+		}
+		log.end += int64(len(b) - len(rest))
+		b = rest
+	}
+}
+
+// cut removes what a crash has left of the last write to a log. It returns an error that wraps store.ErrCorrupt if that
+// is not all that is wrong.
+func (d *disk) cut(log *logFile, f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() == log.end {
+		return err
+	}
+	b := make([]byte, info.Size()-log.end)
+	if n, err := f.ReadAt(b, log.end); err != nil && n < len(b) {
+		return fmt.Errorf("read %s: %w", log.path, err)
+	}
+	if !torn(b, log.salt) {
+		return fmt.Errorf("read %s: the record at offset %d is damaged, and others behind it are not: %w",
+			log.path, log.end, store.ErrCorrupt)
+	}
+	if err := f.Truncate(log.end); err != nil {
+		return err
+	}
+	return d.sync(f)
+}
