@@ -67,6 +67,7 @@ var table = map[string]rule{
 		ours:    []string{"internal/tokenbucket"},
 		outside: []string{"github.com/fxamacker/cbor"},
 	},
+	"internal/recorder":                {ours: []string{"internal/backplane", "internal/store"}},
 	"internal/backplane/inprocess":     {ours: []string{"internal/backplane"}},
 	"internal/backplane/backplanetest": {ours: []string{"internal/backplane", "internal/waittest"}},
 	"internal/backplane/servicebus":    {ours: []string{"internal/backplane"}, outside: []string{"github.com/Azure"}},

@@ -1,0 +1,30 @@
+// Package recorder keeps a node's log in a store, and starts a node from it: it is a backplane.Recorder on a
+// store.Store.
+//
+// # First or behind
+//
+// Where nothing else outlives the process, entries are stored first: Record returns once they are, and only then the
+// state machine applies them and clients are answered. Meanwhile entries collect in the node's outbox, so that one sync
+// of a disk serves all that came since the last one. The lines that an entry leads to are known when it is applied.
+// They go with the next batch; after a crash, applying the entry again leads to the same lines.
+//
+// Where the bus keeps what is published until it is stored, the archivist, which is the oldest member in sync, stores
+// behind: a goroutine writes entries with their lines in batches. The others keep the same entries in memory until the
+// archivist says that they are stored, so that each of them can go on in its place. Each archivist claims the store,
+// which fences the one before; so two of them for a moment harm nothing.
+//
+// # Checkpoints
+//
+// A start reads the newest checkpoint and applies the entries behind it. So a checkpoint is due whenever those have
+// become many, and where entries are missing: in an empty store, behind an outage that was longer than the memory for
+// it, and at a new archivist that has joined by a snapshot.
+//
+// A store whose log has lost against the one that the node follows is rewound to the branch. A store that has no log in
+// common with the node's is left alone, and nothing is saved: it may be the only copy of somebody's chat.
+//
+// # Concurrency
+//
+// The node's loop calls the methods of backplane.Recorder, and Lines from within StateMachine. Run's caller owns the
+// goroutine that writes, if entries are stored behind. Recorder.mu guards all fields; no call of the store is made
+// while it is held. Status may be called at any time.
+package recorder

@@ -1,0 +1,313 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chatapp/internal/backplane"
+	"chatapp/internal/store"
+)
+
+// Run writes what is to be stored until ctx ends. A Recorder that stores first has nothing to do in it.
+func (r *Recorder) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		var retry <-chan time.Time
+		if wait := r.untilRetry(); wait > 0 {
+			timer := time.NewTimer(wait)
+			retry = timer.C
+			select {
+			case <-retry:
+			case <-ctx.Done():
+			}
+			timer.Stop()
+		} else {
+			select {
+			case <-r.wake:
+			case <-ctx.Done():
+			}
+		}
+		if r.options.Behind && ctx.Err() == nil {
+			r.Write(ctx)
+		}
+	}
+}
+
+// untilRetry is how long to wait after a failure.
+func (r *Recorder) untilRetry() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.trouble.retryAt.IsZero() {
+		return 0
+	}
+	return time.Until(r.trouble.retryAt)
+}
+
+// Write stores what waits, unless another process writes or the store fails. Calls don't overlap.
+func (r *Recorder) Write(ctx context.Context) {
+	for {
+		more, err := r.step(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.mu.Lock()
+			r.failLocked(err)
+			r.mu.Unlock()
+		}
+		if err != nil || !more {
+			return
+		}
+	}
+}
+
+// step stores one batch. It reports whether there may be more to store.
+func (r *Recorder) step(parent context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(parent, storeTimeout)
+	defer cancel()
+	if ready, err := r.prepare(ctx); !ready || err != nil {
+		return false, err
+	}
+	r.mu.Lock()
+	b := r.batchLocked()
+	r.mu.Unlock()
+	if b == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.wellLocked()
+		return false, nil
+	}
+	err = r.options.Store.Append(ctx, *b)
+	r.mu.Lock()
+	if err != nil {
+		defer r.mu.Unlock()
+		r.head.known = false // it may be stored, or not
+		switch {
+		case errors.Is(err, store.ErrFenced):
+			r.head.claimed = false
+			if !r.options.Behind {
+				r.head.refused = err
+			}
+		case errors.Is(err, store.ErrGap):
+			r.due.wanted = r.due.taken == nil
+		}
+		return false, fmt.Errorf("append to the store: %w", err)
+	}
+	through := r.appendedLocked(b)
+	r.wellLocked()
+	r.mu.Unlock()
+	if through > 0 {
+		if err := r.options.Store.DropEntries(ctx, through); err != nil {
+			r.options.Logger.Warn("entries that a checkpoint contains not dropped from the store", "err", err)
+		}
+	}
+	return true, nil
+}
+
+// prepare claims the store, unless that is done, and finds out where to go on. It reports false if this process does
+// not write.
+func (r *Recorder) prepare(ctx context.Context) (bool, error) {
+	r.mu.Lock()
+	writes, claimed, known, refused, at := r.writes, r.head.claimed, r.head.known, r.head.refused, r.at
+	r.mu.Unlock()
+	switch {
+	case !writes:
+		return false, nil
+	case refused != nil:
+		return false, refused
+	case !claimed:
+		if err := r.claim(ctx); err != nil {
+			return false, err
+		}
+	case !known:
+		head, err := r.options.Store.Head(ctx)
+		if err != nil {
+			return false, fmt.Errorf("read the head of the store: %w", err)
+		}
+		r.mu.Lock()
+		r.head.Head = head
+		r.mu.Unlock()
+	}
+	r.mu.Lock()
+	head, known := r.head.Head, r.head.known
+	r.mu.Unlock()
+	if known {
+		return true, nil
+	}
+	behind, err := r.branch(ctx, head, at)
+	if err != nil {
+		return false, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.head.known, r.head.behind = true, behind
+	return true, nil
+}
+
+// claim makes this process the writer.
+func (r *Recorder) claim(parent context.Context) error {
+	ctx, cancel := context.WithTimeout(parent, storeTimeout)
+	defer cancel()
+	head, err := r.options.Store.Claim(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("claim the store: %w", err)
+	}
+	r.head.claimed, r.head.known, r.head.Head = true, false, head
+	return nil
+}
+
+var errForeign = errors.New("the store has the log of another chat: empty it, or set another one")
+
+// branch returns the index up to which the store has the log that the state follows.
+func (r *Recorder) branch(ctx context.Context, head store.Head, at backplane.Lineage) (uint64, error) {
+	if head.Index == 0 {
+		return 0, nil
+	}
+	for _, b := range at {
+		if store.LogID(b.Log) == head.Log {
+			return min(b.Index, head.Index), nil
+		}
+	}
+	if len(at) == 0 {
+		return 0, errors.New("this instance has no state yet")
+	}
+	stored, err := r.lineage(ctx, head)
+	if err != nil {
+		return 0, fmt.Errorf("read the history of the store: %w", err)
+	}
+	if common, ok := stored.Common(at); ok {
+		r.options.Logger.Warn("store rewound: its log has lost against another one", "index", common.Index,
+			"from", head.Index)
+		return common.Index, nil
+	}
+	return 0, errForeign
+}
+
+// lineage reads the history of the state in the store.
+func (r *Recorder) lineage(ctx context.Context, head store.Head) (backplane.Lineage, error) {
+	checkpoint, err := r.options.Store.Checkpoint(ctx)
+	if err != nil || checkpoint == nil {
+		return nil, err
+	}
+	l, err := backplane.CheckpointLineage(checkpoint.Body)
+	if err != nil {
+		return nil, err
+	}
+	err = r.options.Store.Entries(ctx, checkpoint.Index, func(e store.Entry) error {
+		if log, begins := backplane.BeginsLog(e.Body); begins {
+			l[len(l)-1].Index = e.Index - 1
+			l = append(l, backplane.Branch{Log: log})
+		}
+		return nil
+	})
+	if len(l) > 0 {
+		l[len(l)-1].Index = head.Index
+	}
+	return l, err
+}
+
+// batchLocked returns what is to be stored next, or nil. It may want a checkpoint instead.
+func (r *Recorder) batchLocked() *store.Batch {
+	behind := r.head.behind
+	entries, all := r.queue.from(behind)
+	if c := r.due.taken; c != nil {
+		b := &store.Batch{Log: c.Log, After: behind, Checkpoint: c}
+		switch {
+		case c.Index < behind: // of a time before the last batch
+			r.due.taken, r.due.wanted = nil, true
+			return nil
+		case all && uint64(len(entries)) >= c.Index-behind:
+			b.Entries = stored(entries[:c.Index-behind])
+		}
+		b.Lines = r.linesLocked(c.Index)
+		return b
+	}
+	if !all || r.due.last == 0 && r.head.Index == 0 {
+		r.due.wanted = true
+		return nil
+	}
+	if len(entries) == 0 {
+		return r.lateLinesLocked(behind)
+	}
+	b := &store.Batch{Log: store.LogID(entries[0].Log), After: behind}
+	bytes, n := 0, 0
+	for ; n < len(entries) && entries[n].Log == entries[0].Log && bytes < batchBytes; n++ {
+		if r.options.Behind && entries[n].Index > r.applied {
+			break
+		}
+		bytes += len(entries[n].Body)
+	}
+	if n == 0 {
+		return nil
+	}
+	b.Entries = stored(entries[:n])
+	b.Lines = r.linesLocked(b.Last())
+	return b
+}
+
+// lateLinesLocked returns a batch of the lines whose entries are stored, or nil.
+func (r *Recorder) lateLinesLocked(behind uint64) *store.Batch {
+	lines := r.linesLocked(behind)
+	if len(lines) == 0 {
+		return nil
+	}
+	return &store.Batch{Log: r.head.Log, After: behind, Lines: lines}
+}
+
+// linesLocked returns the lines of entries up to an index that the store does not have.
+func (r *Recorder) linesLocked(index uint64) []store.Line {
+	lines := r.queue.linesUpTo(index)
+	for len(lines) > 0 && lines[0].Seq <= r.head.Seq && r.head.behind >= r.head.Index {
+		lines = lines[1:]
+	}
+	for len(lines) > 0 && r.head.behind < r.head.Index && lines[0].Index <= r.head.behind {
+		lines = lines[1:]
+	}
+	return lines
+}
+
+func stored(entries []backplane.Recorded) []store.Entry {
+	all := make([]store.Entry, len(entries))
+	for i, e := range entries {
+		all[i] = store.Entry{Index: e.Index, Body: e.Body}
+	}
+	return all
+}
+
+// appendedLocked takes note of a batch that is stored. It returns the index up to which entries may be dropped, or 0.
+func (r *Recorder) appendedLocked(b *store.Batch) (through uint64) {
+	if b.After < r.head.Index && len(b.Lines) == 0 {
+		r.head.known = false // the store knows which lines are left
+	}
+	r.head.Log, r.head.Index, r.head.behind = b.Log, b.Last(), b.Last()
+	if n := len(b.Lines); n > 0 {
+		r.head.Seq = b.Lines[n-1].Seq
+	}
+	r.queue.trimTo(r.head.Index, r.head.Seq)
+	r.counts.batches++
+	r.due.entries += len(b.Entries)
+	for _, e := range b.Entries {
+		r.due.bytes += len(e.Body)
+	}
+	if b.Checkpoint != nil {
+		through = r.due.last
+		r.due.last, r.due.entries, r.due.bytes = b.Checkpoint.Index, 0, 0
+		if r.due.taken == b.Checkpoint {
+			r.due.taken = nil
+		}
+	} else if r.due.entries >= r.options.CheckpointEntries || r.due.bytes >= r.options.CheckpointBytes {
+		r.due.wanted = true
+	}
+	return through
+}
+
+// Close stores what a Recorder that stores first still has, and closes the store. The node has ended.
+func (r *Recorder) Close(ctx context.Context) error {
+	if !r.options.Behind {
+		r.Write(ctx)
+	}
+	if err := r.options.Store.Close(); err != nil {
+		return fmt.Errorf("close the store: %w", err)
+	}
+	return nil
+}
