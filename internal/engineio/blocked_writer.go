@@ -18,8 +18,7 @@ func (s *Session) startBlockedWriter(c *conn, rest net.Buffers, q *queue) {
 func (s *Session) writeBlocked(c *conn, rest net.Buffers, q *queue) {
 	for {
 		err := s.writeAll(c, rest)
-		size := q.size()
-		s.server.releaseQueue(q)
+		_, size := s.server.releaseQueue(q)
 		if err != nil {
 			s.writeFailed(c, err)
 			return
@@ -34,7 +33,7 @@ func (s *Session) writeBlocked(c *conn, rest net.Buffers, q *queue) {
 			return
 		}
 		rest = restOf(nil, q.items, s.protocol.frameFormat(c.base64Only))
-		s.writer().sent(q, totalSize(rest))
+		s.writer().sent(q.messages(), totalSize(rest))
 	}
 }
 

@@ -13,27 +13,31 @@ type queueBudget struct {
 	closing atomic.Bool  // closeSlowest is running
 }
 
-// hold counts a message in one more queue.
-func (s *Server) hold(p *Prepared) {
-	if p.queues.Add(1) == 1 && s.budget.held.Add(int64(p.size)) > s.budget.limit && s.budget.limit > 0 &&
+// hold counts a message in n more queues.
+func (s *Server) hold(p *Prepared, n int64) {
+	if p.queues.Add(n) == n && s.budget.held.Add(int64(p.size)) > s.budget.limit && s.budget.limit > 0 &&
 		s.budget.closing.CompareAndSwap(false, true) {
 		s.running.Go(s.closeSlowest)
 	}
 }
 
-// letGo ends hold, when the message was written or dropped.
-func (s *Server) letGo(p *Prepared) {
-	if p.queues.Add(-1) == 0 {
+// letGo ends hold for n queues, when the message was written or dropped.
+func (s *Server) letGo(p *Prepared, n int64) {
+	if p.queues.Add(-n) == 0 {
 		s.budget.held.Add(-int64(p.size))
 	}
 }
 
-// releaseQueue lets go of a queue's messages and frees it.
-func (s *Server) releaseQueue(q *queue) {
+// releaseQueue lets go of a queue's messages and frees it. It returns how many messages they were, and what they
+// counted for in MaxQueueBytes.
+func (s *Server) releaseQueue(q *queue) (messages, size int) {
 	for _, p := range q.items {
-		s.letGo(p)
+		messages += len(p.messages)
+		size += p.size
+		s.letGo(p, 1)
 	}
 	q.release()
+	return messages, size
 }
 
 // closeSlowest closes sessions as slow consumers until an eighth of the budget is free: first those that hold most.
@@ -68,7 +72,7 @@ func (s *Session) holds() int {
 	bytes := s.output.size + s.polling.writing
 	if s.output.queue != nil {
 		for _, p := range s.output.queue.items {
-			bytes -= p.size - p.size/max(int(p.queues.Load()), 1)
+			bytes -= p.size - int(int64(p.size)/max(p.queues.Load(), 1))
 		}
 	}
 	return bytes

@@ -75,7 +75,7 @@ func (s *Session) transitionLocked(e event, reason error) effects {
 	}
 	if fx.has(effectCloseFrame) {
 		_ = s.conn.Conn.SetDeadline(time.Now().Add(s.server.options.CloseTimeout))
-		s.pushLocked(prepareFrames(closeFrame(reason)))
+		s.pushLocked(prepareFrames(closeFrame(reason)), 1)
 		s.wakeWriterLocked()
 	}
 	if fx.has(effectLastWrite) {

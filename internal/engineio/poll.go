@@ -190,7 +190,7 @@ func (s *Session) writePayload(w http.ResponseWriter, first []byte, q *queue, la
 	}
 	if q != nil {
 		e.addQueue(q)
-		s.writer().sent(q, len(e.b))
+		s.writer().sent(q.messages(), len(e.b))
 		defer s.server.releaseQueue(q)
 	}
 	if last != 0 {

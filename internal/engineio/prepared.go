@@ -54,7 +54,7 @@ type Prepared struct {
 	control  packetType   // the type of a packet without data, other than a message; else 0
 	frames   []byte       // bytes that go to a WebSocket as they are; else nil
 	size     int          // in bytes, as MaxQueueBytes counts it
-	queues   atomic.Int32 // in how many it is, see queueBudget
+	queues   atomic.Int64 // in how many it is, see queueBudget
 	wires    [wireFormats]atomic.Pointer[[]byte]
 }
 

@@ -24,6 +24,14 @@ func (q *queue) release() {
 	queues.Put(q)
 }
 
+func (q *queue) messages() int {
+	messages := 0
+	for _, p := range q.items {
+		messages += len(p.messages)
+	}
+	return messages
+}
+
 // size is what the items count for in MaxQueueBytes.
 func (q *queue) size() int {
 	size := 0
@@ -49,8 +57,8 @@ func (o *output) replaceLastPong(s *Server, pong *Prepared) bool {
 		return false
 	}
 	o.size += pong.size - (*last).size
-	s.hold(pong)
-	s.letGo(*last)
+	s.hold(pong, 1)
+	s.letGo(*last, 1)
 	*last = pong
 	return true
 }
@@ -62,13 +70,16 @@ func (s *Session) Drained() bool {
 	return s.output.size == 0 && s.polling.writing == 0
 }
 
-func (s *Session) pushLocked(p *Prepared) {
+// pushLocked appends p to the queue. holds is 0 if p counts in it already, otherwise 1.
+func (s *Session) pushLocked(p *Prepared, holds int64) {
 	if s.output.queue == nil {
 		s.output.queue = newQueue()
 	}
 	s.output.queue.items = append(s.output.queue.items, p)
 	s.output.size += p.size
-	s.server.hold(p)
+	if holds > 0 {
+		s.server.hold(p, holds)
+	}
 }
 
 // dropQueueLocked forgets what waits. The writer owns what is being written.

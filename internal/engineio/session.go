@@ -77,7 +77,9 @@ func (s *Session) Send(messages ...Message) error {
 }
 
 // SendPrepared is Send for what goes to many sessions. It allocates nothing.
-func (s *Session) SendPrepared(p *Prepared) error {
+func (s *Session) SendPrepared(p *Prepared) error { return s.enqueue(p, 1) }
+
+func (s *Session) enqueue(p *Prepared, holds int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life.over() {
@@ -88,7 +90,7 @@ func (s *Session) SendPrepared(p *Prepared) error {
 		s.server.running.Go(s.notifyClosed)
 		return ErrSlowConsumer
 	}
-	s.pushLocked(p)
+	s.pushLocked(p, holds)
 	s.wakeLocked()
 	return nil
 }
@@ -100,14 +102,16 @@ const volatileBacklog = 256 << 10
 // SendVolatile is SendPrepared for what is worthless later. It reports whether p was queued. It
 // drops p where the session is over or its client does not keep up: its socket is full, or no poll
 // is waiting.
-func (s *Session) SendVolatile(p *Prepared) bool {
+func (s *Session) SendVolatile(p *Prepared) bool { return s.enqueueVolatile(p, 1) }
+
+func (s *Session) enqueueVolatile(p *Prepared, holds int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lagging := s.output.blocked || s.output.size > volatileBacklog || s.conn == nil && s.polling.poll == nil
 	if s.life.over() || lagging {
 		return false
 	}
-	s.pushLocked(p)
+	s.pushLocked(p, holds)
 	s.wakeLocked()
 	return true
 }
@@ -128,6 +132,6 @@ func (s *Session) sendPong(c *conn, frame []byte) {
 	if s.output.size > maxControlBacklog && s.output.queue != nil && s.output.replaceLastPong(s.server, pong) {
 		return
 	}
-	s.pushLocked(pong)
+	s.pushLocked(pong, 1)
 	s.wakeLocked()
 }

@@ -78,7 +78,7 @@ func (s *Session) attach(c *conn) bool {
 	} else {
 		c.ws.SetPongHandler(func(string) error { s.alive(); return nil })
 	}
-	s.pushLocked(prepareFrames(first))
+	s.pushLocked(prepareFrames(first), 1)
 	s.wakeWriterLocked()
 	return true
 }

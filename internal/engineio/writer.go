@@ -31,11 +31,7 @@ func (c *counters) received(n int) {
 	c.bytesIn.Add(uint64(n))
 }
 
-func (c *counters) sent(q *queue, bytes int) {
-	messages := 0
-	for _, p := range q.items {
-		messages += len(p.messages)
-	}
+func (c *counters) sent(messages, bytes int) {
 	c.messagesOut.Add(uint64(messages))
 	c.bytesOut.Add(uint64(bytes))
 	c.writes.Add(1)
@@ -116,16 +112,16 @@ func (w *writer) write(s *Session, scratch *scratch) {
 		return
 	}
 	written, rest, err := w.writeQueue(c, q, s.protocol.frameFormat(c.base64Only), scratch)
-	w.sent(q, written+totalSize(rest))
-	switch {
-	case err != nil:
-		s.writeFailed(c, err)
-		s.server.releaseQueue(q)
-	case rest != nil:
+	if err == nil && rest != nil {
+		w.sent(q.messages(), written+totalSize(rest))
 		s.startBlockedWriter(c, rest, q)
-	default:
-		size := q.size()
-		s.server.releaseQueue(q)
+		return
+	}
+	messages, size := s.server.releaseQueue(q)
+	w.sent(messages, written+totalSize(rest))
+	if err != nil {
+		s.writeFailed(c, err)
+	} else {
 		more, fx := s.wrote(size)
 		w.perform(c, fx)
 		if more {

@@ -71,26 +71,32 @@ func (b Broadcast) EmitPrepared(p *Prepared) {
 
 // queueLocked queues p for every receiver. A read lock of the namespace is enough.
 func (b *Broadcast) queueLocked(p *Prepared) {
-	var packet, raw *engineio.Prepared
-	var queued uint64
+	var packet, raw engineio.Fanout
+	var isPacket, isRaw bool // begun
 	b.visitLocked(func(s *Socket) {
-		form := &packet
+		to, begun := &packet, &isPacket
 		if s.client.isRaw() {
-			form = &raw
+			to, begun = &raw, &isRaw
 		}
-		if *form == nil {
-			*form = p.form(s.client.isRaw())
+		session := s.client.session
+		if !*begun {
+			*to, *begun = session.NewFanout(p.form(s.client.isRaw())), true
 		}
-		// An error means that the session is over, which also ends its sockets.
+		// What is not queued was for a session that is over, which also ends its sockets.
 		if b.volatile {
-			if s.client.session.SendVolatile(*form) {
-				queued++
-			}
-		} else if s.client.session.SendPrepared(*form) == nil {
-			queued++
+			to.SendVolatile(session)
+		} else {
+			to.Send(session)
 		}
 	})
-	b.nsp.server.counters.deliveries.Add(queued)
+	queued := 0
+	if isPacket {
+		queued += packet.End()
+	}
+	if isRaw {
+		queued += raw.End()
+	}
+	b.nsp.server.counters.deliveries.Add(uint64(queued))
 }
 
 // visitLocked calls visit once with each receiver. A read lock of the namespace is enough.
@@ -145,6 +151,15 @@ func (n *Namespace) targetsLocked(names []string) (t targets) {
 
 // hasLocked reports whether s is one of the sockets or in one of the rooms.
 func (t *targets) hasLocked(s *Socket) bool {
-	return slices.Contains(t.sockets, s) ||
-		slices.ContainsFunc(t.rooms, func(r *room) bool { return s.membershipLocked(r) >= 0 })
+	for _, socket := range t.sockets {
+		if socket == s {
+			return true
+		}
+	}
+	for _, r := range t.rooms {
+		if s.membershipLocked(r) >= 0 {
+			return true
+		}
+	}
+	return false
 }
