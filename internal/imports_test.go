@@ -102,7 +102,7 @@ var table = map[string]rule{
 	"internal/timerheap":   {},
 	"internal/tokenbucket": {},
 	"infra":                {},
-	"web":                  {},
+	"web":                  {ours: []string{"internal/bundle"}},
 }
 
 // codecs are the files that turn bytes into values and back: no I/O, locks, contexts or clocks in them.

@@ -24,7 +24,7 @@ export default [
     },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
   },
-  { files: ['page/js/**'], languageOptions: { globals: globals.browser } },
+  { files: ['page/js/**', 'client/**'], languageOptions: { globals: globals.browser } },
   { files: ['page/js/theme.js'], languageOptions: { sourceType: 'script' } },
   {
     files: ['page/js/failure.js'], // for browsers that are too old for the page

@@ -59,6 +59,7 @@ type file struct {
 	zipped    []byte // empty where compression gains nothing
 	tag       string // of plain, without quotes
 	document  bool
+	anyOrigin bool // whether pages of other origins may load it
 }
 
 // site holds all served files. It is immutable.
@@ -211,7 +212,7 @@ func serve(w http.ResponseWriter, r *http.Request, f *file, cache string, status
 	}
 	h.Set("Content-Type", f.mediaType)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", resourcePolicy(f))
 	h.Set("Cache-Control", cache)
 	if f.document {
 		h.Set("Content-Security-Policy", policy)
@@ -233,6 +234,14 @@ func serve(w http.ResponseWriter, r *http.Request, f *file, cache string, status
 	if r.Method != http.MethodHead {
 		w.Write(body) // fails if the client is gone
 	}
+}
+
+// resourcePolicy returns the origins whose pages may load a file, in the words of the Fetch standard.
+func resourcePolicy(f *file) string {
+	if f.anyOrigin {
+		return "cross-origin"
+	}
+	return "same-origin"
 }
 
 // acceptsGzip reports whether Accept-Encoding allows gzip: RFC 9110 section 12.5.3.

@@ -18,6 +18,10 @@ func (w *Worker) routes() http.Handler {
 	// A WebSocket can't follow the mux's redirect to the path with the slash.
 	mux.Handle("/socket.io", w.engine)
 	mux.Handle("/socket.io/", w.engine)
+	scripts := web.ClientHandler()
+	for _, name := range web.ClientScripts() {
+		mux.Handle("/socket.io/"+name, scripts)
+	}
 	mux.Handle("/ws", w.engine.WebSocketHandler())
 	mux.Handle("/ws/{$}", w.engine.WebSocketHandler())
 	mux.HandleFunc("GET /healthz", serveHealth)

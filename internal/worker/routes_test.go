@@ -53,6 +53,7 @@ func TestBasePath(t *testing.T) {
 	r := start(t, nil, "", "BASE_PATH", "/chat")
 	for path, want := range map[string]int{
 		"/chat/": 200, "/chat/healthz": 200, "/healthz": 200, "/chat/socket.io/?EIO=4&transport=polling": 200,
+		"/chat/socket.io/socket.io.js": 200, "/socket.io/socket.io.min.js": 200,
 		"/socket.io/?EIO=4&transport=polling": 200, "/chatter": 404, "/chat/chat/": 404,
 	} {
 		if response := r.get(path); response.StatusCode != want {
