@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,9 +77,42 @@ func application(log *newsLog) *socketio.Server {
 		id, _ := e.String(0)
 		_ = e.Ack(ns.Socket(id) != nil)
 	})
+	ns.On("burst", func(s *socketio.Socket, e *socketio.Event) {
+		var n int
+		_ = e.Decode(0, &n)
+		for i := range n {
+			_ = s.Emit("tick", i)
+		}
+	})
+	tries := new(counters)
+	ns.On("flaky", func(_ *socketio.Socket, e *socketio.Event) {
+		key, _ := e.String(0)
+		var n int
+		_ = e.Decode(1, &n)
+		if count := tries.next(key); count >= n {
+			_ = e.Ack(count)
+		}
+	})
 	ns.On("disconnect me", func(s *socketio.Socket, _ *socketio.Event) { s.Disconnect() })
 	server.Of("other").OnConnect(func(s *socketio.Socket) { _ = s.Emit("auth", json.RawMessage(s.Auth())) })
 	return server
+}
+
+// counters count by name.
+type counters struct {
+	mu sync.Mutex
+	// mu guards
+	counts map[string]int
+}
+
+func (c *counters) next(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = map[string]int{}
+	}
+	c.counts[name]++
+	return c.counts[name]
 }
 
 // serving is an application on a port.
@@ -118,9 +152,17 @@ func (s *serving) stop(t *testing.T) {
 // converse runs the conversations of a mode, each as a subtest. It passes lines that do not end a
 // conversation to control.
 func converse(t *testing.T, mode, address string, control func(line map[string]string, stdin io.Writer)) {
+	t.Helper()
+	runClients(t, control, "clients.mjs", mode, "http://"+address)
+}
+
+// runClients runs a script of clientsDir, which prints a line of JSON for each conversation, and makes each
+// a subtest.
+func runClients(t *testing.T, control func(line map[string]string, stdin io.Writer), arguments ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	node := exec.CommandContext(ctx, "node", "clients.mjs", mode, "http://"+address)
+	node := exec.CommandContext(ctx, "node", arguments...)
 	node.Dir = clientsDir
 	node.Stderr = os.Stderr
 	stdin, err := node.StdinPipe()
