@@ -78,12 +78,15 @@ func (c *Chat) Attach(nsp *socketio.Namespace, b Backplane) {
 	c.watchClusterLocked(time.Now())
 }
 
-// Close stops the chat's timer and refuses all requests of clients from now on. The log may still call.
+// Close stops the chat's timer and refuses all requests of clients from now on. It waits for those that read the store.
+// The log may still call.
 func (c *Chat) Close() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.local.closed = true
 	c.timers.Stop()
+	c.local.past.close()
+	c.mu.Unlock()
+	c.local.past.ended.Wait()
 }
 
 // unlock ends a critical section, and performs what it has put into the outbox.

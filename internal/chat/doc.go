@@ -27,8 +27,9 @@
 //
 // # Concurrency
 //
-// Chat starts no goroutine. Its methods run on the goroutines of their callers: Apply and its siblings on the log's,
-// handlers on their socket's, and Chat.runTimers on one that a timer of the runtime starts.
+// Methods of Chat run on the goroutines of their callers: Apply and its siblings on the log's, handlers on their
+// socket's, and Chat.runTimers on one that a timer of the runtime starts. Chat starts a goroutine for each request that
+// has to read the store (past.go), few at a time; Close ends them and waits for them.
 //
 // One mutex, Chat.mu, guards the state, the clients and the queue of the outbox. It is not held while events are
 // encoded and sent. A second one, outbox.delivery, is held then: by one goroutine at a time, which may send what other

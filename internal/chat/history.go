@@ -25,19 +25,21 @@ type historyView struct {
 	Reset    bool       `json:"reset,omitempty"`
 }
 
-// viewOf copies lines of a room, which the state may change with the next entry. more: older ones are kept.
-func viewOf(r *state.Room, lines []state.Line, more bool) historyView {
-	room := r.Name()
+// viewOf copies lines, which the state may change with the next entry.
+func viewOf(room string, lines []state.Line, more bool) historyView {
 	views := make([]lineView, len(lines))
 	for i := range lines {
 		l := &lines[i]
 		views[i] = lineView{Kind: lineKind(l), ID: l.Position().String(), Time: l.Time, Room: room, From: l.From,
 			Was: l.Was, Text: l.Text, CID: l.CID, Instance: l.Instance}
-		if l.Kind != state.MessageLine {
+		switch {
+		case l.Forgotten():
+			views[i].Kind = "forgotten"
+		case l.Kind != state.MessageLine:
 			views[i].Text = lineText(l, room)
 		}
 	}
-	return historyView{Messages: views, More: more, Dropped: !more && r.Dropped()}
+	return historyView{Messages: views, More: more}
 }
 
 // cachedHistory is a room's history event as of a position: many clients may connect between two lines.
@@ -60,7 +62,13 @@ func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
 	}
 	lines, more := r.Last(c.options.HistoryOnJoin, at.Seq+1)
 	lines, all := newestThatFit(room, lines)
-	v := viewOf(r, lines, more || !all)
+	more = more || !all
+	oldest := at.Seq + 1
+	if len(lines) > 0 {
+		oldest = lines[0].Seq
+	}
+	v := viewOf(room, lines, more || c.local.past.store != nil && c.state.MayBeStored(r, oldest))
+	v.Dropped = !v.More && oldest > r.First()
 	v.Reset = reset
 	e := share(event{"history", []any{room, historyEvent(v), at.String()}})
 	if local != nil {

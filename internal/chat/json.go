@@ -98,6 +98,9 @@ func (v historyEvent) AppendJSON(dst []byte) []byte {
 	}
 	o.dst = append(o.dst, ']')
 	o.flag("more", v.More)
+	if v.Dropped {
+		o.flag("dropped", true)
+	}
 	if v.Reset {
 		o.flag("reset", true)
 	}

@@ -136,28 +136,8 @@ func (c *Chat) onHistory(r *request) {
 	case !r.client.mayListen(name):
 		c.refuseRequestLocked(r, state.NotInRoom, 0)
 	default:
-		c.out.reply(r.ack, struct {
-			OK   bool   `json:"ok"`
-			Room string `json:"room"`
-			historyView
-		}{true, name, c.linesBeforeLocked(name, before, options.Limit)})
+		c.answerHistoryLocked(r, name, before, options.Limit)
 	}
-}
-
-// linesBeforeLocked returns the last lines of a room before a position; zero: the last that clients have been sent,
-// since the others are going to be broadcast.
-func (c *Chat) linesBeforeLocked(name string, before state.Position, limit int) historyView {
-	room := c.state.Room(name)
-	if room == nil || !c.state.Ahead(before) && !c.state.Verify(before) {
-		return historyView{Messages: []lineView{}}
-	}
-	end := c.sentLocked().Seq + 1
-	if before.Seq > 0 {
-		end = min(end, before.Seq)
-	}
-	lines, more := room.Last(min(max(limit, 1), maxLines), end)
-	lines, all := newestThatFit(name, lines)
-	return viewOf(room, lines, more || !all)
 }
 
 // onStatus replies with the status, or emits it to a client that wants no reply.

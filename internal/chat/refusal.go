@@ -34,10 +34,13 @@ var sentences = [state.NumCodes]string{
 	state.Overloaded:   "The chat is very busy. Try again in a moment.",
 	state.RoomClosed:   "A room that you were in was closed to make space for others.",
 	state.Unavailable:  "This server is shutting down.",
+
+	state.PastUnavailable: "Older messages can't be read at the moment. Try again later.",
 }
 
 // waits are the times after which a client may try again, in milliseconds, where the request itself does not say.
-var waits = [state.NumCodes]int64{state.Overloaded: 2000, state.Unavailable: 1000}
+var waits = [state.NumCodes]int64{state.Overloaded: 2000, state.Unavailable: 1000,
+	state.PastUnavailable: 5000}
 
 // newRefusal rounds wait up to a millisecond; 0 stands for the time in waits.
 func newRefusal(code state.Code, wait time.Duration) Refusal {
@@ -52,7 +55,9 @@ func newRefusal(code state.Code, wait time.Duration) Refusal {
 // the time after which the client may try again, 0 if unknown.
 func (c *Chat) refuseLocked(cl *client, name string, ack socketio.Ack, code state.Code, wait time.Duration) {
 	c.counts.refusals[code]++
-	if code != state.Overloaded && code != state.Unavailable { // which are no fault of the client
+	switch code {
+	case state.Overloaded, state.Unavailable, state.PastUnavailable: // which are no fault of the client
+	default:
 		c.out.countRefusal(cl)
 	}
 	refusal := newRefusal(code, wait)

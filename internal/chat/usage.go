@@ -36,6 +36,8 @@ type usage struct {
 
 	user    *allowance.Account // of the user that the connection was last used by; nil: none
 	account state.Hash         // the key of user
+
+	reads int // of the store, under way
 }
 
 // usageOf returns the usage of a socket's connection, which earlier sockets of the same connection have shared.

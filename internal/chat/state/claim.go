@@ -47,7 +47,7 @@ func (c *Claim) apply(s *State, from origin) Outcome {
 func (s *State) claimNew(from origin, c *Claim) Outcome {
 	name := Nickname{Name: c.Name, Key: c.Key}
 	switch {
-	case name.Key == "" || name.Name == "":
+	case name.Key == "" || name.Name == "", s.IsForgotten(c.Token):
 		return Outcome{Code: NameLost}
 	case len(s.users) >= s.bounds.Users:
 		return Outcome{Code: Overloaded}

@@ -24,6 +24,7 @@ const (
 	Overloaded
 	RoomClosed
 	Unavailable
+	PastUnavailable
 	NumCodes
 )
 
@@ -46,6 +47,8 @@ var codeNames = [NumCodes]string{
 	Overloaded:   "overloaded",
 	RoomClosed:   "room_closed",
 	Unavailable:  "unavailable",
+
+	PastUnavailable: "history_unavailable",
 }
 
 // String returns the code as clients receive it; "" for Accepted.

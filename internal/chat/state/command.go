@@ -59,6 +59,9 @@ const (
 	sayKind
 	typingKind
 	enterKind
+	forgetKind
+	confirmErasedKind
+	retainKind
 	kinds
 )
 
@@ -161,6 +164,10 @@ var newAction = [kinds]func() Action{
 	sayKind:        func() Action { return new(Say) },
 	typingKind:     func() Action { return new(Typing) },
 	enterKind:      func() Action { return new(Enter) },
+
+	forgetKind:        func() Action { return new(Forget) },
+	confirmErasedKind: func() Action { return new(ConfirmErased) },
+	retainKind:        func() Action { return new(Retain) },
 }
 
 func (*Claim) kind() kind      { return claimKind }
@@ -173,6 +180,10 @@ func (*Leave) kind() kind      { return leaveKind }
 func (*Say) kind() kind        { return sayKind }
 func (*Typing) kind() kind     { return typingKind }
 func (*Enter) kind() kind      { return enterKind }
+
+func (*Forget) kind() kind        { return forgetKind }
+func (*ConfirmErased) kind() kind { return confirmErasedKind }
+func (*Retain) kind() kind        { return retainKind }
 
 func (*Enter) since() uint64 { return EnterSince }
 

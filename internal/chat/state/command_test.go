@@ -35,6 +35,9 @@ var commands = []struct {
 	{"typing", Command{Ref: 1, Conn: 2, Action: &Typing{Room: "lobby", On: true}}, "03 09 83 01 02 82 656c6f626279 f5"},
 	{"enter", Command{Ref: 1, Conn: 2, Action: &Enter{Room: "g0", Key: "go", RoomLimit: 16}},
 		"03 0a 83 01 02 83 626730 62676f 10"},
+	{"forget", Command{Ref: 1, Conn: 2, Action: &Forget{Stored: true}}, "03 0b 83 01 02 81 f5"},
+	{"confirm erased", Command{Action: &ConfirmErased{Through: 300}}, "03 0c 83 00 00 81 19012c"},
+	{"retain", Command{Action: &Retain{Before: 5}}, "03 0d 83 00 00 81 05"},
 }
 
 func unhex(t testing.TB, text string) []byte {
@@ -71,7 +74,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		{"earlier version", "02 03 83 01 02 80", errUnknown},
 		{"later version", "04 03 83 01 02 80", errUnknown},
 		{"kind 0", "03 00 83 01 02 80", errUnknown},
-		{"kind of a later release", "03 0b 83 01 02 80", errUnknown},
+		{"kind of a later release", "03 0e 83 01 02 80", errUnknown},
 		{"cut off", "03 03 83 01 18", errMalformed},
 		{"action missing", "03 03 82 01 02", errMalformed},
 		{"action null", "03 03 83 01 02 f6", errMalformed},
@@ -89,6 +92,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		{"room without a name", "03 06 83 01 02 82 60 10", errMalformed},
 		{"room without a key", "03 0a 83 01 02 83 626730 60 10", errMalformed},
 		{"name without a key", "03 02 83 01 02 82 6142 60", errMalformed},
+		{"retain without a time", "03 0d 83 00 00 81 00", errMalformed},
 		{"empty message", "03 08 83 01 02 85 656c6f626279 60 60 5001" + zeros + " 60", errMalformed},
 		{"unknown protocol", "03 01 83 01 02 8c 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +
 			" 60 05 02 f4 00 00 80 5003" + zeros, errMalformed},

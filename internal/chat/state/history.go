@@ -21,6 +21,8 @@ type Line struct {
 	Text     string // of a message
 	CID      string // of a message: the id that the client gave it
 	Instance string // of a message: the instance that the client was connected to
+
+	Author uint64 `cbor:"-"` // see Author; 0: not known. A snapshot has it elsewhere.
 }
 
 // LineKind tells Lines apart.
@@ -36,6 +38,18 @@ const (
 
 // Position returns the line's position in the log.
 func (l *Line) Position() Position { return Position{Log: l.Log, Seq: l.Seq, Check: l.Check} }
+
+// Forgotten reports whether the line was of a user that has had itself forgotten. Only kind, position and time are
+// left.
+func (l *Line) Forgotten() bool { return l.From == "" }
+
+// Hidden reports whether nobody needs to see the line any more: it is forgotten, and no message.
+func (l *Line) Hidden() bool { return l.Forgotten() && l.Kind != MessageLine }
+
+// Erased returns what is left of the line once its user is forgotten.
+func (l *Line) Erased() Line {
+	return Line{Log: l.Log, Seq: l.Seq, Check: l.Check, Kind: l.Kind, Time: l.Time}
+}
 
 // size is about the memory that a line takes.
 func (l *Line) size() int {
@@ -72,7 +86,10 @@ func (s *State) record(name string, l Line) Line {
 func (s *State) trim(r *Room, n int) {
 	for i := range n {
 		s.charge(r, -r.lines[i].size())
-		r.trimmed, r.dropped = r.lines[i].Seq, true
+		r.trimmed, r.trimmedAt = r.lines[i].Seq, r.lines[i].Time
+		if r.lines[i].Hidden() {
+			r.hidden--
+		}
 		r.lines[i] = Line{}
 	}
 	r.lines = r.lines[n:]
@@ -84,16 +101,40 @@ func (r *Room) since(seq uint64) ([]Line, bool) {
 	return r.lines[i:], r.trimmed <= seq
 }
 
-// Last returns the last n lines of a room that come before the number given (0: the last of all), oldest first, and
-// whether older ones are kept. The caller must not modify or keep the slice.
+// Last returns the last n lines of a room that come before the number given (0: the last of all) and are not hidden,
+// oldest first, and whether older ones are kept. The caller must not modify or keep the slice.
 func (r *Room) Last(n int, before uint64) (lines []Line, more bool) {
 	end := len(r.lines)
 	if before > 0 {
 		end = sort.Search(end, func(i int) bool { return r.lines[i].Seq >= before })
 	}
 	first := max(0, end-n)
-	return r.lines[first:end], first > 0
+	if r.hidden == 0 {
+		return r.lines[first:end], first > 0
+	}
+	for i := end - 1; i >= 0 && !more; i-- {
+		switch l := &r.lines[i]; {
+		case l.Hidden():
+		case len(lines) == n:
+			more = true
+		default:
+			lines = append(lines, *l)
+		}
+	}
+	slices.Reverse(lines)
+	return lines, more
 }
+
+// First returns the number of the first line that a room has ever had; 0: lines were dropped, and it is not known.
+func (r *Room) First() uint64 { return r.first }
+
+// MayBeStored reports whether a store may have lines of a room from before the one with a number, if there is a store.
+func (s *State) MayBeStored(r *Room, seq uint64) bool {
+	return r.remade || seq > r.first && r.trimmedAt >= s.past.retained
+}
+
+// Trimmed returns the number up to which the room's lines may have been dropped.
+func (r *Room) Trimmed() uint64 { return r.trimmed }
 
 // Line returns a line by its number, if it is kept.
 func (r *Room) Line(seq uint64) (Line, bool) {
@@ -130,7 +171,9 @@ func (s *State) MissedBy(rooms []string, p Position) ([]MissedLine, bool) {
 			return nil, false
 		}
 		for _, l := range lines {
-			all = append(all, MissedLine{name, l})
+			if !l.Forgotten() {
+				all = append(all, MissedLine{name, l})
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b MissedLine) int { return cmp.Compare(a.Line.Seq, b.Line.Seq) })

@@ -28,7 +28,7 @@ func (c *Say) applyAgain(s *State, from origin) Outcome {
 		u = &User{name: Nickname{Name: c.From}, token: c.Token, status: Expired}
 	}
 	switch {
-	case c.From == "":
+	case c.From == "", s.IsForgotten(c.Token):
 		return Outcome{Code: NoName}
 	case !s.makeRoom(u, c.Room, from.time):
 		return Outcome{Code: Overloaded}
@@ -46,7 +46,7 @@ func (c *Say) record(s *State, from origin, u *User, token Hash, name string) Ou
 		}
 	}
 	l := Line{Kind: MessageLine, Time: from.time, User: u.id, From: name, Text: c.Text, CID: c.CID,
-		Instance: from.conn.Instance}
+		Instance: from.conn.Instance, Author: Author(token)}
 	for _, b := range u.conns {
 		if b.ConnID == from.conn {
 			l.ClientNo = b.clientNo

@@ -101,6 +101,15 @@ func (s *State) Verify(p Position) bool {
 	return dropped
 }
 
+// Continues reports whether a line with this position can be one of this log, or of one that it continues. Of the logs
+// before the oldest one that it knows of, it trusts all.
+func (s *State) Continues(p Position) bool {
+	if end := s.extent(p.Log); end > 0 {
+		return p.Seq <= end
+	}
+	return len(s.log.parents) == maxParents && p.Seq <= s.log.parents[0].Seq
+}
+
 // extent returns the last number of a log that this State contains, or 0 if it contains none.
 func (s *State) extent(log uint32) uint64 {
 	if log == s.log.id {

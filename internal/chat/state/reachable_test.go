@@ -26,7 +26,7 @@ func newWalk(t testing.TB, seed uint64) *walk {
 		Users: 3 + w.random.IntN(6), Expired: 1 + w.random.IntN(3), RecoveryMillis: 1 + w.random.Int64N(60_000),
 		RememberedBytes: messageCost * (1 + w.random.IntN(12))}
 	w.state = New(b)
-	w.state.log.rules = 1 + w.n(2)
+	w.state.log.rules = 1 + w.n(Rules)
 	return w
 }
 
@@ -88,6 +88,12 @@ func (w *walk) action() Action {
 		}
 		room := w.room()
 		return &Enter{Room: room, Key: strings.ReplaceAll(room, "0", "o"), RoomLimit: w.n(6)}
+	case forgetKind, confirmErasedKind, retainKind:
+		if w.state.Rules() < HistorySince {
+			return &LeaveChat{}
+		}
+		return []Action{&Forget{Stored: w.n(2) == 0}, &ConfirmErased{Through: w.at.Index + w.n(3)},
+			&Retain{Before: w.at.Time - 50 + int64(w.n(60))}}[w.n(3)]
 	default:
 		return &Typing{Room: w.room(), On: w.n(2) == 0}
 	}

@@ -23,17 +23,19 @@ func Decode(encoded []byte) (s *State, err error) {
 
 // decode is Decode for a build that knows the rules up to a version.
 func decode(encoded []byte, rules uint64) (*State, error) {
-	var saved keyedSnapshot
+	var saved pastSnapshot
 	var err error
 	switch version := versionOf(encoded); version {
 	case snapshotVersion:
 		err = decoding.Unmarshal(encoded, &saved)
-	case snapshotVersionBefore:
+	case versionWithKeys:
+		err = decoding.Unmarshal(encoded, &saved.keyedSnapshot)
+	case versionWithout:
 		err = decoding.Unmarshal(encoded, &saved.snapshot)
 		saved.RoomKeys = make([]string, len(saved.Rooms))
 	default:
-		return nil, fmt.Errorf("decode snapshot: its format is version %d, this instance reads versions %d and %d: %w",
-			version, snapshotVersionBefore, snapshotVersion, ErrVersion)
+		return nil, fmt.Errorf("decode snapshot: its format is version %d, this instance reads versions %d to %d: %w",
+			version, versionWithout, snapshotVersion, ErrVersion)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decode snapshot: %w", err)
@@ -62,8 +64,8 @@ func versionOf(encoded []byte) uint64 {
 	return uint64(encoded[1])
 }
 
-func (s *State) restore(saved *keyedSnapshot) error {
-	if (saved.Version == snapshotVersion) != (saved.Rules >= EnterSince) || len(saved.RoomKeys) != len(saved.Rooms) {
+func (s *State) restore(saved *pastSnapshot) error {
+	if saved.Version != formatOf(saved.Rules) || len(saved.RoomKeys) != len(saved.Rooms) {
 		return errors.New("format does not fit the rules")
 	}
 	if saved.Bounds.Bounds != s.bounds {
@@ -97,7 +99,14 @@ func (s *State) restore(saved *keyedSnapshot) error {
 		u.status = Expired
 		s.expired = append(s.expired, u)
 	}
-	return s.restoreRemembered(&saved.snapshot)
+	if err := s.restoreRemembered(&saved.snapshot); err != nil {
+		return err
+	}
+	if saved.Version < snapshotVersion {
+		s.guessPast()
+		return nil
+	}
+	return s.restorePast(saved)
 }
 
 func (s *State) restoreRemembered(saved *snapshot) error {
@@ -129,14 +138,14 @@ func (s *State) restoreRoom(saved *savedRoom, key string) error {
 	size := 0
 	for i := range saved.Lines {
 		l := &saved.Lines[i]
-		if l.Kind >= LineKinds || l.From == "" || len(l.Text) > MaxText || len(l.CID) > MaxCID {
+		if l.Kind >= LineKinds || l.Forgotten() && s.log.rules < HistorySince || len(l.Text) > MaxText ||
+			len(l.CID) > MaxCID {
 			return fmt.Errorf("line %d of room %q is invalid", l.Seq, saved.Name)
 		}
 		size += l.size()
 	}
 	r := &Room{name: saved.Name, key: key, members: make(map[uint64]*User), lines: saved.Lines,
 		trimmed: saved.Trimmed, active: saved.Active, used: saved.Used, maker: saved.Maker}
-	r.dropped = !r.beginsHere()
 	s.addRoom(r)
 	s.charge(r, size)
 	return nil

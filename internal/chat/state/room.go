@@ -18,24 +18,21 @@ type Room struct {
 	used    int64  // when somebody last said something here, or it was made, by the log's time
 	maker   Hash   // the origin of the user that made it; zero: the lobby
 	bytes   int    // of its lines
-	dropped bool   // whether older lines than its first were dropped
+
+	first     uint64 // number of its first line; 0: not known
+	remade    bool   // there may have been a room of this name before, whose lines a store may have
+	trimmedAt int64  // time of the last line dropped
+	hidden    int    // how many of its lines are Hidden
 }
 
 // Name returns the folded name of the room.
 func (r *Room) Name() string { return r.name }
 
-// Dropped reports whether the room had older lines than those that are kept. After a snapshot that is judged by the
-// first line, because a snapshot does not say so: a line of a room's maker that directly follows dropped ones counts as
-// the room's first.
-func (r *Room) Dropped() bool { return r.dropped }
-
 // beginsHere reports whether the first line kept is, as far as it shows, the first that the room ever had: the maker's
-// own joining, recorded directly after the room was made.
+// own joining, recorded directly after the room was made. A line of that kind that directly follows dropped ones counts
+// as the room's first.
 func (r *Room) beginsHere() bool {
-	if len(r.lines) == 0 {
-		return r.trimmed == 0
-	}
-	return r.lines[0].Kind == JoinLine && r.lines[0].Seq == r.trimmed+1
+	return len(r.lines) > 0 && r.lines[0].Kind == JoinLine && r.lines[0].Seq == r.trimmed+1
 }
 
 // NumMembers returns the number of members.
@@ -57,7 +54,8 @@ func (s *State) enter(u *User, name string, time int64) bool {
 	r := s.rooms[name]
 	r.members[u.id] = u
 	u.rooms = append(u.rooms, name)
-	l := s.record(name, Line{Kind: JoinLine, Time: time, User: u.id, From: u.name.Name})
+	l := s.record(name, Line{Kind: JoinLine, Time: time, User: u.id, From: u.name.Name,
+		Author: Author(u.token)})
 	s.change(Change{Kind: Joined, User: u, Room: name, Line: l})
 	return true
 }
@@ -66,7 +64,8 @@ func (s *State) enter(u *User, name string, time int64) bool {
 func (s *State) exit(u *User, name string, time int64) {
 	delete(s.rooms[name].members, u.id)
 	u.rooms = slices.DeleteFunc(u.rooms, func(r string) bool { return r == name })
-	l := s.record(name, Line{Kind: LeaveLine, Time: time, User: u.id, From: u.name.Name})
+	l := s.record(name, Line{Kind: LeaveLine, Time: time, User: u.id, From: u.name.Name,
+		Author: Author(u.token)})
 	s.change(Change{Kind: Left, User: u, Room: name, Line: l})
 }
 

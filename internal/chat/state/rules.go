@@ -9,10 +9,16 @@ package state
 // a laterAction. The older rules stay in the code as long as a cluster may follow them.
 //
 // Version 2 tells rooms apart as nicknames are: it adds Enter, and the keys of rooms to the snapshot.
-const Rules = 2
+//
+// Version 3 lets users have themselves forgotten, and old lines be dropped: it adds Forget, ConfirmErased and Retain,
+// and to the snapshot what of the history is gone.
+const Rules = 3
 
 // EnterSince is the first version that knows Enter, and in which rooms have keys.
 const EnterSince = 2
+
+// HistorySince is the first version that knows Forget, ConfirmErased and Retain.
+const HistorySince = 3
 
 // Rules returns the version of the rules that the State follows.
 func (s *State) Rules() uint64 { return s.log.rules }
@@ -20,6 +26,9 @@ func (s *State) Rules() uint64 { return s.log.rules }
 // Raise has the State follow a version of the rules from the entry at on. All members of the cluster know it.
 func (s *State) Raise(at Entry, version uint64) {
 	s.begin(at)
+	if s.log.rules < HistorySince && version >= HistorySince {
+		s.guessPast()
+	}
 	s.log.rules = max(s.log.rules, version)
 }
 

@@ -28,6 +28,7 @@ func newScript(t testing.TB) *script {
 func (s *script) do(instance string, c Command) string {
 	s.t.Helper()
 	s.at.Instance, s.at.Number, s.at.Time = instance, s.at.Number+1, s.at.Time+1
+	s.at.Index++
 	o, changes, err := s.state.Apply(s.at, &c)
 	if err != nil {
 		s.t.Errorf("Apply(%+v, %+v) = %v", s.at, c.Action, err)
@@ -78,6 +79,8 @@ func (c *Change) describe() string {
 			return fmt.Sprintf("%s at %s%d not %s%d", name, c.At.Instance, c.At.Conn, c.Old.Instance, c.Old.Conn)
 		}
 		return fmt.Sprintf("%s at %s%d", name, c.At.Instance, c.At.Conn)
+	case Erased:
+		return fmt.Sprintf("%s forgotten in %s %d", name, c.Room, len(c.Erased))
 	case Typed:
 		return fmt.Sprintf("%s types in %s %v", name, c.Room, c.On)
 	}
@@ -111,7 +114,14 @@ func (s *script) check() {
 	if len(again.roomByKey) != len(s.state.roomByKey) {
 		s.t.Errorf("%d rooms have a key, %d after decoding", len(s.state.roomByKey), len(again.roomByKey))
 	}
+	if !maps.Equal(again.past.erasures.through, s.state.past.erasures.through) ||
+		!maps.Equal(again.past.erasures.byToken, s.state.past.erasures.byToken) {
+		s.t.Errorf("erasures %v are indexed differently after decoding", s.state.past.erasures.all)
+	}
 	for name, r := range s.state.rooms {
+		if hidden := again.rooms[name].hidden; hidden != r.hidden {
+			s.t.Errorf("room %q has %d hidden lines, %d after decoding", name, r.hidden, hidden)
+		}
 		if len(r.members) != len(again.rooms[name].members) {
 			s.t.Errorf("room %q has %d members, %d by the rooms of the users",
 				name, len(r.members), len(again.rooms[name].members))

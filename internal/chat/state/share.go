@@ -95,7 +95,7 @@ func (s *State) makeRoom(u *User, name string, time int64) bool {
 	}
 	// There may have been a room of this name before: a user that returns to it has missed everything up to now.
 	s.addRoom(&Room{name: name, members: make(map[uint64]*User), trimmed: s.seq, active: s.seq, used: s.log.time,
-		maker: maker})
+		maker: maker, first: s.seq + 1, remade: s.past.closed})
 	return true
 }
 
@@ -151,4 +151,5 @@ func (s *State) giveUp(r *Room, time int64) {
 		delete(s.roomByKey, r.key)
 	}
 	s.givenUp++
+	s.past.closed = true
 }

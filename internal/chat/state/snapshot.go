@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -8,9 +9,21 @@ import (
 // snapshotVersion is raised when the encoding changes, together with the rules: a State that follows older rules is
 // encoded as builds that know no others read it. Decode refuses all other versions.
 const (
-	snapshotVersion       = 4
-	snapshotVersionBefore = 3 // of rules before EnterSince: without the keys of rooms
+	snapshotVersion = 5
+	versionWithKeys = 4 // of rules before HistorySince: without what of the history is gone
+	versionWithout  = 3 // of rules before EnterSince: without the keys of rooms, too
 )
+
+// formatOf returns the version of the snapshot of a State that follows a version of the rules.
+func formatOf(rules uint64) uint64 {
+	switch {
+	case rules < EnterSince:
+		return versionWithout
+	case rules < HistorySince:
+		return versionWithKeys
+	}
+	return snapshotVersion
+}
 
 // A snapshot is a CBOR array of the structs below, each an array of its fields. Equal States have equal snapshots.
 type (
@@ -35,6 +48,14 @@ type (
 		_ struct{} `cbor:",toarray"`
 		snapshot
 		RoomKeys []string // one for each of Rooms
+	}
+	pastSnapshot struct {
+		_ struct{} `cbor:",toarray"`
+		keyedSnapshot
+		Pasts    []savedPast // one for each of Rooms
+		Erasures []Erasure   // in the order of the log
+		Retained int64
+		Closed   bool
 	}
 	savedBounds struct {
 		_ struct{} `cbor:",toarray"`
@@ -74,6 +95,13 @@ type (
 		Used    int64
 		Maker   Hash
 	}
+	savedPast struct {
+		_         struct{} `cbor:",toarray"`
+		First     uint64
+		Remade    bool
+		TrimmedAt int64
+		Authors   []uint64 // one for each line
+	}
 	savedSaid struct {
 		_     struct{} `cbor:",toarray"`
 		Key   Hash
@@ -85,8 +113,10 @@ type (
 
 // Encode returns the State as a snapshot, which belongs to the caller.
 func (s *State) Encode() []byte {
-	saved := keyedSnapshot{RoomKeys: make([]string, 0, len(s.rooms))}
-	saved.snapshot = snapshot{Version: snapshotVersion, Rules: s.log.rules, Log: s.log.id, Parents: s.log.parents,
+	saved := pastSnapshot{Erasures: append([]Erasure{}, s.past.erasures.all...), Retained: s.past.retained,
+		Closed: s.past.closed, Pasts: make([]savedPast, 0, len(s.rooms))}
+	saved.RoomKeys = make([]string, 0, len(s.rooms))
+	saved.snapshot = snapshot{Version: formatOf(s.log.rules), Rules: s.log.rules, Log: s.log.id, Parents: s.log.parents,
 		Chain: s.log.chain, Last: s.log.last, Seq: s.seq, Time: s.log.time, Bounds: savedBounds{Bounds: s.bounds}}
 	saved.Users = make([]savedUser, 0, len(s.users))
 	for _, id := range slices.Sorted(maps.Keys(s.users)) {
@@ -97,25 +127,39 @@ func (s *State) Encode() []byte {
 		saved.Expired = append(saved.Expired, u.save())
 	}
 	saved.Rooms = make([]savedRoom, 0, len(s.rooms))
-	for _, name := range slices.Sorted(maps.Keys(s.rooms)) {
-		r := s.rooms[name]
+	for _, r := range s.sortedRooms() {
 		saved.Rooms = append(saved.Rooms,
-			savedRoom{Name: name, Lines: r.lines, Trimmed: r.trimmed, Active: r.active, Used: r.used, Maker: r.maker})
+			savedRoom{Name: r.name, Lines: r.lines, Trimmed: r.trimmed, Active: r.active, Used: r.used, Maker: r.maker})
 		saved.RoomKeys = append(saved.RoomKeys, r.key)
+		saved.Pasts = append(saved.Pasts, r.savePast())
 	}
 	saved.Said, saved.Sayers = s.said.save()
 	var encoded []byte
 	var err error
-	if saved.Rules < EnterSince {
-		saved.Version = snapshotVersionBefore
+	switch saved.Version {
+	case versionWithout:
 		encoded, err = encoding.Marshal(saved.snapshot)
-	} else {
+	case versionWithKeys:
+		encoded, err = encoding.Marshal(saved.keyedSnapshot)
+	default:
 		encoded, err = encoding.Marshal(saved)
 	}
 	if err != nil {
 		panic(err) // no field of a snapshot can fail to encode
 	}
 	return encoded
+}
+
+func (s *State) sortedRooms() []*Room {
+	return slices.SortedFunc(maps.Values(s.rooms), func(a, b *Room) int { return cmp.Compare(a.name, b.name) })
+}
+
+func (r *Room) savePast() savedPast {
+	saved := savedPast{First: r.first, Remade: r.remade, TrimmedAt: r.trimmedAt, Authors: make([]uint64, len(r.lines))}
+	for i := range r.lines {
+		saved.Authors[i] = r.lines[i].Author
+	}
+	return saved
 }
 
 func (u *User) save() savedUser {

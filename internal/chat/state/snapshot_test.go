@@ -12,48 +12,57 @@ import (
 func TestSnapshotOfAnotherVersionIsRefused(t *testing.T) {
 	s := newScript(t)
 	s.populate()
-	for _, version := range []byte{snapshotVersionBefore - 1, snapshotVersion + 1} {
+	for _, version := range []byte{versionWithout - 1, snapshotVersion + 1} {
 		encoded := s.state.Encode()
 		encoded[1] = version
 		_, err := Decode(encoded)
-		if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "this instance reads versions 3 and 4") {
+		if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "this instance reads versions 3 to 5") {
 			t.Errorf("Decode of version %d = %v, want ErrVersion with both versions named", version, err)
 		}
 	}
 }
 
-// Under older rules a snapshot is one that older builds read, whose format has no keys.
+// Under older rules a snapshot is one that older builds read, without what later ones have added.
 func TestSnapshotUnderOlderRulesHasTheOlderFormat(t *testing.T) {
-	s := newScript(t)
-	s.state.log.rules = 1
-	s.populate()
-	encoded := s.state.Encode()
-	if encoded[1] != snapshotVersionBefore {
-		t.Errorf("snapshot is of version %d, want %d", encoded[1], snapshotVersionBefore)
-	}
-	var saved snapshot
-	if err := decoding.Unmarshal(encoded, &saved); err != nil || saved.Rules != 1 {
-		t.Errorf("an older build decodes rules %d, %v", saved.Rules, err)
-	}
-	s.check()
-	s.at.Number++
-	s.state.Raise(s.at, Rules)
-	raised := s.state.Encode()
-	if raised[1] != snapshotVersion {
-		t.Errorf("under rules %d a snapshot is of version %d, want %d", Rules, raised[1], snapshotVersion)
-	}
-	s.check()
-	if restored, err := Decode(encoded); err != nil {
-		t.Error(err)
-	} else if restored.Raise(s.at, Rules); !bytes.Equal(restored.Encode(), raised) {
-		t.Error("a state restored before the rules were raised differs from one that was there")
-	}
-	for _, wrong := range [][]byte{
-		must(encoding.Marshal(keyedSnapshot{snapshot: saved, RoomKeys: make([]string, len(saved.Rooms))})),
-		must(encoding.Marshal(snapshot{Version: snapshotVersionBefore, Rules: Rules, Bounds: saved.Bounds})),
+	for _, older := range []struct {
+		rules, version uint64
+		saved          any
+		wrong          func(*pastSnapshot) any // another format
+	}{
+		{EnterSince - 1, versionWithout, &snapshot{}, func(p *pastSnapshot) any { return p.keyedSnapshot }},
+		{HistorySince - 1, versionWithKeys, &keyedSnapshot{}, func(p *pastSnapshot) any { return p.snapshot }},
+		{HistorySince - 1, versionWithKeys, &keyedSnapshot{}, func(p *pastSnapshot) any { return p }},
 	} {
-		if _, err := Decode(wrong); err == nil {
-			t.Errorf("Decode(%x...) succeeded, want the format refused that does not fit its rules", wrong[:8])
+		s := newScript(t)
+		s.state.log.rules = older.rules
+		s.populate()
+		encoded := s.state.Encode()
+		if versionOf(encoded) != older.version {
+			t.Errorf("snapshot is of version %d, want %d", encoded[1], older.version)
+		}
+		if err := decoding.Unmarshal(encoded, older.saved); err != nil {
+			t.Errorf("an older build decodes a snapshot of rules %d: %v", older.rules, err)
+		}
+		s.check()
+		s.at.Number++
+		s.state.Raise(s.at, Rules)
+		raised := s.state.Encode()
+		if raised[1] != snapshotVersion {
+			t.Errorf("under rules %d a snapshot is of version %d, want %d", Rules, raised[1], snapshotVersion)
+		}
+		s.check()
+		if restored, err := Decode(encoded); err != nil {
+			t.Error(err)
+		} else if restored.Raise(s.at, Rules); !bytes.Equal(restored.Encode(), raised) {
+			t.Error("a state restored before the rules were raised differs from one that was there")
+		}
+		var saved pastSnapshot
+		if err := decoding.Unmarshal(raised, &saved); err != nil {
+			t.Fatal(err)
+		}
+		saved.Rules = older.rules
+		if _, err := Decode(must(encoding.Marshal(older.wrong(&saved)))); err == nil {
+			t.Error("Decode succeeded, want the format refused that does not fit its rules")
 		}
 	}
 }

@@ -31,6 +31,7 @@ type State struct {
 	histBytes int              // of all lines
 	shares    map[Hash]share   // of the rooms and their lines, by Room.maker
 	said      remembered
+	past      past
 
 	givenUp, dropped uint64   // see Size; they are no part of a snapshot
 	changes          []Change // by the entry being applied; the array is used again
@@ -126,6 +127,8 @@ type Change struct {
 	Old  ConnID // of Bound: the socket that the user was on before; zero: none
 	On   bool   // of Typed: the user types; false: it has stopped
 	Lost bool   // of Left: the room was given up for another
+
+	Erased []Position // of Erased: the lines that were forgotten
 }
 
 // ChangeKind tells Changes apart.
@@ -142,6 +145,7 @@ const (
 	Back                       // the user was away, and is no longer
 	Typed                      // the user types, or has stopped
 	Freed                      // the user has lost its nickname
+	Erased                     // the user's lines in a room were forgotten
 )
 
 // New returns a State without users, which follows the newest rules.
@@ -164,6 +168,7 @@ func newState(b Bounds) *State {
 		roomByKey: make(map[string]*Room),
 		shares:    make(map[Hash]share),
 		said:      newRemembered(),
+		past:      past{erasures: newErasures()},
 	}
 }
 
@@ -181,7 +186,7 @@ func (s *State) Apply(e Entry, c *Command) (o Outcome, changes []Change, err err
 			o, changes, err = Outcome{Code: Unavailable}, nil, fmt.Errorf("apply %T: panic: %v", c.Action, r)
 		}
 	}()
-	o = c.Action.apply(s, origin{ConnID{e.Instance, c.Conn}, e.Time, e.Again})
+	o = c.Action.apply(s, origin{ConnID{e.Instance, c.Conn}, e.Time, e.Index, e.Again})
 	return o, s.changes, nil
 }
 
@@ -193,6 +198,7 @@ func (s *State) Skip(e Entry) { s.begin(e) }
 type origin struct {
 	conn  ConnID
 	time  int64
+	index uint64
 	again bool // see Entry
 }
 
@@ -226,6 +232,7 @@ func (s *State) begin(e Entry) {
 	s.log.add(e)
 	s.forgetExpired()
 	s.forgetSaid()
+	s.forgetErasures()
 }
 
 func (s *State) next() uint64 {

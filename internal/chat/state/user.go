@@ -112,7 +112,8 @@ func (s *State) setName(u *User, name Nickname, time int64) {
 	u.name = name
 	s.byKey[name.Key] = u
 	for _, room := range u.rooms {
-		l := s.record(room, Line{Kind: RenameLine, Time: time, User: u.id, From: name.Name, Was: was.Name})
+		l := s.record(room, Line{Kind: RenameLine, Time: time, User: u.id, From: name.Name, Was: was.Name,
+			Author: Author(u.token)})
 		s.change(Change{Kind: Renamed, User: u, Room: room, Line: l})
 	}
 }

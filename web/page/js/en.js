@@ -142,5 +142,6 @@ export default {
   'refusal.unknown_room': 'There is no such room.',
   'refusal.overloaded': 'The server is busy. Your message goes out as soon as it can.',
   'refusal.unavailable': 'The server cannot do this at the moment.',
+  'refusal.history_unavailable': 'Older messages cannot be read at the moment.',
   'refusal.unknown': 'An unknown error occurred',
 }

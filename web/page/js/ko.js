@@ -140,5 +140,6 @@ export default {
   'refusal.unknown_room': '그런 대화방이 없습니다.',
   'refusal.overloaded': '서버가 바쁩니다. 가능해지는 대로 보냅니다.',
   'refusal.unavailable': '서버가 지금은 할 수 없습니다.',
+  'refusal.history_unavailable': '지금은 이전 메시지를 읽을 수 없습니다.',
   'refusal.unknown': '알 수 없는 오류가 발생했습니다',
 }

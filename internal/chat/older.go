@@ -1,0 +1,112 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"chatapp/internal/chat/state"
+	"chatapp/internal/store"
+)
+
+// historyAnswer is the reply to "history".
+type historyAnswer struct {
+	OK   bool   `json:"ok"`
+	Room string `json:"room"`
+	historyView
+}
+
+// historyPage is the part of a room's history that a client has requested, as far as memory has it.
+type historyPage struct {
+	room     string
+	before   state.Position // zero: not given
+	verified bool           // before is a position that memory knows
+	limit    int
+	end      uint64       // number behind the last line
+	lines    []state.Line // the last ones of the page
+	first    uint64       // number of the room's first line
+	trimmed  uint64       // up to here memory lacks lines
+}
+
+// answerHistoryLocked replies with the last lines of a room before a position; zero: the last that clients have been
+// sent, since the others are going to be broadcast. It reads on in the store where memory ends.
+func (c *Chat) answerHistoryLocked(r *request, name string, before state.Position, limit int) {
+	p := historyPage{room: name, before: before, limit: min(max(limit, 1), maxLines), end: c.sentLocked().Seq + 1,
+		first: math.MaxUint64, verified: c.state.Ahead(before) || c.state.Verify(before)}
+	if before.Seq > 0 {
+		p.end = min(p.end, before.Seq)
+	}
+	room := c.state.Room(name)
+	if room == nil || !p.verified && c.local.past.store == nil {
+		c.out.reply(r.ack, p.answer(nil, false))
+		return
+	}
+	p.first, p.trimmed = room.First(), room.Trimmed()
+	more := false
+	if p.verified {
+		p.lines, more = room.Last(p.limit, p.end)
+	}
+	lines, all := newestThatFit(name, p.lines)
+	if !all || more || c.local.past.store == nil || !c.state.MayBeStored(room, p.oldest()) {
+		c.out.reply(r.ack, p.answer(lines, more || !all))
+		return
+	}
+	p.lines = slices.Clone(lines)
+	c.readLocked(r, []string{name}, func(ctx context.Context, s store.Reader) (any, error) {
+		return c.readHistory(ctx, s, &p)
+	})
+}
+
+// oldest returns the number of the first line that memory has of the page, or else that of the line behind the page.
+func (p *historyPage) oldest() uint64 {
+	if len(p.lines) > 0 {
+		return p.lines[0].Seq
+	}
+	return p.end
+}
+
+func (p *historyPage) answer(lines []state.Line, more bool) historyAnswer {
+	a := historyAnswer{OK: true, Room: p.room, historyView: viewOf(p.room, lines, more)}
+	oldest := p.end
+	if len(lines) > 0 {
+		oldest = lines[0].Seq
+	}
+	a.Dropped = !more && p.verified && oldest > p.first
+	return a
+}
+
+// readHistory completes a page by lines of the store.
+func (c *Chat) readHistory(ctx context.Context, s store.Reader, p *historyPage) (any, error) {
+	if !p.verified {
+		stored, err := c.isStored(ctx, s, p.room, p.before)
+		if err != nil {
+			return nil, err
+		}
+		if !stored {
+			return p.answer(nil, false), nil
+		}
+		p.verified = true
+	}
+	older, more, err := c.olderLines(ctx, s, p)
+	switch {
+	case err != nil && len(p.lines) == 0:
+		return nil, err
+	case err != nil: // what memory has is true, and it has dropped more
+		return p.answer(p.lines, true), err
+	}
+	lines, all := newestThatFit(p.room, append(older, p.lines...))
+	return p.answer(lines, more || !all), nil
+}
+
+// olderLines reads what a page lacks.
+func (c *Chat) olderLines(ctx context.Context, s store.Reader, p *historyPage) ([]state.Line, bool, error) {
+	head, err := s.Head(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("read the head of the store: %w", err)
+	}
+	if head.Seq < p.trimmed && head.Seq+1 < p.oldest() {
+		return nil, false, errUnsaved
+	}
+	return c.pastLines(ctx, s, p.room, p.oldest(), p.limit-len(p.lines))
+}
