@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -60,61 +61,95 @@ func changed(err error) error {
 func (d *disk) follow(s *state, l listing) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, number := range l.numbers[nameLog] {
+	numbers := l.numbers[nameLog]
+	for i, number := range numbers {
 		if number < s.manifest.firstLog || len(s.logs) > 0 && number < s.logs[len(s.logs)-1].number {
 			continue
 		}
-		if err := d.followLogLocked(s, number); err != nil {
+		var err error
+		if i+1 < len(numbers) {
+			err = d.followClosedLocked(s, number, numbers[i+1])
+		} else {
+			err = d.followLogLocked(s, number, -1)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *disk) followLogLocked(s *state, number uint64) error {
+// followClosedLocked reads the rest of a log that another one follows, whose beginning says where this one ends.
+func (d *disk) followClosedLocked(s *state, number, next uint64) error {
+	f, err := os.Open(d.path(nameLog, next))
+	if err != nil {
+		return changed(err)
+	}
+	defer f.Close()
+	end, _, err := readLogHead(f)
+	if err != nil {
+		return err
+	}
+	if err := d.followLogLocked(s, number, end); err != nil {
+		return err
+	}
+	log := s.logs[len(s.logs)-1]
+	if log.end < end {
+		return fmt.Errorf("read %s: the record at offset %d is damaged: %w", log.path, log.end, store.ErrCorrupt)
+	}
+	log.closed = &closing{s.kept, s.checkpoints}
+	return nil
+}
+
+func readLogHead(f *os.File) (previousEnd int64, salt uint32, err error) {
+	head := make([]byte, logHead)
+	n, err := f.ReadAt(head, 0)
+	if err == nil || errors.Is(err, io.EOF) {
+		previousEnd, salt, err = decodeLogHead(head[:n])
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	return previousEnd, salt, nil
+}
+
+// followLogLocked reads the rest of a log, up to end if that is not negative.
+func (d *disk) followLogLocked(s *state, number uint64, end int64) error {
 	path := d.path(nameLog, number)
 	f, err := os.Open(path)
 	if err != nil {
 		return changed(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	var log *logFile
-	if n := len(s.logs); n > 0 && s.logs[n-1].number == number {
-		log = s.logs[n-1]
-	} else {
-		head := make([]byte, min(logHead, info.Size()))
-		if _, err := f.ReadAt(head, 0); err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
-		}
-		previousEnd, salt, err := decodeLogHead(head)
+	open := end < 0
+	if open {
+		info, err := f.Stat()
 		if err != nil {
+			return err
+		}
+		end = info.Size()
+	}
+	n := len(s.logs)
+	if n == 0 || s.logs[n-1].number != number {
+		_, salt, err := readLogHead(f)
+		if err != nil {
+			return err
+		}
+		s.logs = append(s.logs, &logFile{number: number, path: path, salt: salt, end: logHead})
+	}
+	log := s.logs[len(s.logs)-1]
+	if end < log.end {
+		return errChanged // a record was taken back that this process has read
+	}
+	b := make([]byte, end-log.end)
+	if n, err := f.ReadAt(b, log.end); n < len(b) {
+		switch {
+		case !errors.Is(err, io.EOF):
 			return fmt.Errorf("read %s: %w", path, err)
+		case open:
+			return errChanged
 		}
-		if n > 0 {
-			before := s.logs[n-1]
-			if before.end > previousEnd {
-				return errChanged // a record was taken back that this process has read
-			}
-			if before.end < previousEnd {
-				return fmt.Errorf("read %s: the record at offset %d is damaged: %w",
-					before.path, before.end, store.ErrCorrupt)
-			}
-			before.closed = &closing{s.kept, s.checkpoints}
-		}
-		log = &logFile{number: number, path: path, salt: salt, end: logHead}
-		s.logs = append(s.logs, log)
-	}
-	if info.Size() < log.end {
-		return errChanged
-	}
-	b := make([]byte, info.Size()-log.end)
-	n, err := f.ReadAt(b, log.end)
-	if err != nil && n < len(b) {
-		return fmt.Errorf("read %s: %w", path, err)
+		return fmt.Errorf("read %s: it ends at offset %d, not at %d: %w", path, log.end+int64(n), end, store.ErrCorrupt)
 	}
 	return s.readLocked(log, b)
 }

@@ -170,6 +170,8 @@ func (s *Store) takeLocked() (err error) {
 		}
 		return err
 	}
+	s.lock.Truncate(0) // the next process that tries tells its user, so errors don't matter
+	fmt.Fprintln(s.lock, os.Getpid())
 	if err := s.reload(); err != nil {
 		return err
 	}
@@ -201,8 +203,6 @@ func (s *Store) takeLocked() (err error) {
 	if err := s.d.cut(last, s.log); err != nil {
 		return err
 	}
-	s.lock.Truncate(0) // who holds the lock is only told
-	fmt.Fprintln(s.lock, os.Getpid())
 	return nil
 }
 

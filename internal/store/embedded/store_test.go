@@ -3,6 +3,7 @@ package embedded
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"chatapp/internal/leaktest"
@@ -28,19 +29,26 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// contents returns all bytes of all files.
+// contents returns all bytes of all files, as they are at a moment when no file comes or goes.
 func contents(t *testing.T, folder string) []byte {
-	var all []byte
-	files, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(filepath.Join(folder, file.Name()))
-		if err != nil && !os.IsNotExist(err) {
+	names := func() []string {
+		names, err := filepath.Glob(filepath.Join(folder, "*"))
+		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, b...)
+		return names
 	}
-	return all
+	for before := names(); ; before = names() {
+		var all []byte
+		for _, name := range before {
+			b, err := os.ReadFile(name)
+			if err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+			all = append(all, b...)
+		}
+		if slices.Equal(before, names()) {
+			return all
+		}
+	}
 }
