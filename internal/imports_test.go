@@ -34,7 +34,8 @@ var table = map[string]rule{
 	"internal/worker": {
 		ours: []string{"internal/allowance", "internal/audit", "internal/engineio", "internal/socketio",
 			"internal/chat",
-			"internal/tokenbucket", "internal/backplane",
+			"internal/tokenbucket", "internal/backplane", "internal/recorder", "internal/store",
+			"internal/store/embedded",
 			"internal/backplane/inprocess", "internal/backplane/servicebus", "web"},
 		outside: []string{"go.opentelemetry.io",
 			"github.com/prometheus/client_golang"},

@@ -16,7 +16,7 @@ import (
 // An attack leaves a few lines that name the address, and no secret at any level.
 func TestAttackLeavesATraceAndNoSecret(t *testing.T) {
 	t.Parallel()
-	environment := map[string]string{"TRUSTED_PROXIES": "127.0.0.1", "DRAIN_TIMEOUT": "0s"}
+	environment := map[string]string{"TRUSTED_PROXIES": "127.0.0.1", "DRAIN_TIMEOUT": "0s", "STORE": "none"}
 	config, err := worker.LoadConfig(func(name string) string { return environment[name] })
 	if err != nil {
 		t.Fatal(err)

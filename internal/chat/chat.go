@@ -61,6 +61,9 @@ func (c *Chat) Attach(nsp *socketio.Namespace, b Backplane) {
 	if b.Suspect == nil {
 		b.Suspect = func(string) {}
 	}
+	if b.Unsaved == nil {
+		b.Unsaved = func() string { return "" }
+	}
 	if b.Time == nil {
 		b.Time = time.Now
 	}

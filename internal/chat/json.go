@@ -75,6 +75,9 @@ func (s said) AppendJSON(dst []byte) []byte {
 	if s.Duplicate {
 		o.flag("duplicate", true)
 	}
+	if s.Unsaved {
+		o.flag("unsaved", true)
+	}
 	o.millis("latency", s.Latency)
 	o.end()
 	return o.dst

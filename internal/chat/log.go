@@ -36,6 +36,10 @@ type Backplane struct {
 	// Nil: time.Now.
 	Time func() time.Time
 
+	// Unsaved returns why what the log accepts is not saved at present, as a sentence; "" if it is, or if nothing saves
+	// it. It is called with the chat's lock held. Nil: it returns "".
+	Unsaved func() string
+
 	// Cluster returns this instance's view of the cluster. It is called with the chat's lock held. Nil: this
 	// instance is alone.
 	Cluster func() Cluster

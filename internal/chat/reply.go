@@ -14,6 +14,7 @@ type said struct {
 	Room      string  `json:"room"`
 	CID       string  `json:"cid"`
 	Duplicate bool    `json:"duplicate,omitempty"`
+	Unsaved   bool    `json:"unsaved,omitempty"`
 	Latency   float64 `json:"latency"` // ms
 }
 
@@ -82,7 +83,7 @@ func (c *Chat) replyToMessageLocked(p *pendingCommand, say *state.Say, o state.O
 		return
 	}
 	reply := said{OK: true, ID: o.At.String(), Time: p.appended.UnixMilli(), Room: say.Room, CID: say.CID,
-		Duplicate: o.Duplicate, Latency: float64(latency.Microseconds()) / 1000}
+		Duplicate: o.Duplicate, Unsaved: c.backplane.Unsaved() != "", Latency: float64(latency.Microseconds()) / 1000}
 	if r := c.state.Room(say.Room); r != nil {
 		if l, kept := r.Line(o.At.Seq); kept {
 			reply.Time = l.Time

@@ -27,6 +27,7 @@ type statusInfo struct {
 	Ready     bool           `json:"ready"`
 	CutOff    bool           `json:"cutOff"`
 	Why       string         `json:"why,omitempty"`
+	Unsaved   string         `json:"unsaved,omitempty"`
 	Latency   float64        `json:"latency"` // ms
 	Instances []instanceInfo `json:"instances"`
 }
@@ -56,7 +57,8 @@ func (c *clusterStatus) usersAt(s *state.State) map[string]int {
 func (c *Chat) statusLocked() statusInfo {
 	cluster := c.backplane.Cluster()
 	s := statusInfo{Instance: c.local.instance, Ready: cluster.Ready, CutOff: c.status.cutOff || cluster.CutOff,
-		Why: cluster.Why, Latency: float64(cluster.Latency.Microseconds()) / 1000, Instances: []instanceInfo{}}
+		Why: cluster.Why, Unsaved: c.backplane.Unsaved(),
+		Latency: float64(cluster.Latency.Microseconds()) / 1000, Instances: []instanceInfo{}}
 	for _, i := range cluster.Instances {
 		info := instanceInfo{Name: i.Name, Self: i.Self, Users: c.status.usersAt(c.state)[i.Name]}
 		if !i.Self && !i.Heard.IsZero() {
@@ -73,7 +75,7 @@ func (s *statusInfo) outline() string {
 	for i := range s.Instances {
 		names[i] = s.Instances[i].Name
 	}
-	return fmt.Sprint(s.Ready, s.CutOff, s.Why, names)
+	return fmt.Sprint(s.Ready, s.CutOff, s.Why, s.Unsaved, names)
 }
 
 func (c *Chat) broadcastStatusLocked() {

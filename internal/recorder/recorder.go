@@ -12,9 +12,11 @@ import (
 	"chatapp/internal/store"
 )
 
-// Options adjust a Recorder. Store is required; zero fields take the defaults named.
+// Options adjust a Recorder. Open is required; zero fields take the defaults named.
 type Options struct {
-	Store store.Store
+	// Open opens the store. It is called when the store is first needed, again after an error, and after this process
+	// has closed it because another one is to write it.
+	Open func() (store.Store, error)
 
 	// Behind says that something else keeps the entries until they are stored, so that nobody waits for that. False:
 	// entries are stored before they are applied.
@@ -51,6 +53,7 @@ const batchBytes = 1 << 20
 type Recorder struct {
 	options Options
 	wake    chan struct{} // size 1: there may be something to write
+	source  *source
 
 	mu sync.Mutex
 	// mu guards
@@ -59,6 +62,7 @@ type Recorder struct {
 	applied uint64            // index up to which the state machine has applied, so that all lines are known
 	writes  bool              // this process is to write
 	head    head
+	release bool // another process is to write: the store is to be closed
 	due     dueCheckpoint
 	trouble trouble
 	counts  counts
@@ -97,7 +101,7 @@ func New(o Options) *Recorder {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Recorder{options: o, wake: make(chan struct{}, 1), writes: !o.Behind}
+	return &Recorder{options: o, wake: make(chan struct{}, 1), source: &source{open: o.Open}, writes: !o.Behind}
 }
 
 // Load implements backplane.Recorder.
@@ -109,7 +113,7 @@ func (r *Recorder) Load(ctx context.Context, replay *backplane.Replay) error {
 			r.mu.Unlock()
 		}
 	}
-	head, err := r.options.Store.Head(ctx)
+	head, err := r.source.Head(ctx)
 	if err != nil {
 		return inNodesWords(fmt.Errorf("read the store: %w", err))
 	}
@@ -134,7 +138,7 @@ func (r *Recorder) Load(ctx context.Context, replay *backplane.Replay) error {
 
 // replay has the node apply what the store has.
 func (r *Recorder) replay(ctx context.Context, replay *backplane.Replay, head store.Head) error {
-	checkpoint, err := r.options.Store.Checkpoint(ctx)
+	checkpoint, err := r.source.Checkpoint(ctx)
 	if err != nil {
 		return err
 	}
@@ -145,7 +149,7 @@ func (r *Recorder) replay(ctx context.Context, replay *backplane.Replay, head st
 		return err
 	}
 	entries, bytes := 0, 0
-	err = r.options.Store.Entries(ctx, checkpoint.Index, func(e store.Entry) error {
+	err = r.source.Entries(ctx, checkpoint.Index, func(e store.Entry) error {
 		entries++
 		bytes += len(e.Body)
 		return replay.Entry(e.Index, e.Body)
@@ -218,6 +222,7 @@ func (r *Recorder) Tick(now time.Time, s backplane.Standing) (kept uint64) {
 	}
 	if r.options.Behind {
 		if r.writes = s.Archivist; !r.writes {
+			r.release = r.release || r.head.claimed
 			r.head.claimed, r.head.known = false, false
 			r.queue.trim(s.Kept)
 			r.trouble = trouble{}

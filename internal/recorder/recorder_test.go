@@ -96,7 +96,8 @@ func (c *cluster) start(o recorder.Options) *instance {
 	c.names++
 	i := &instance{name: fmt.Sprint("i", c.names), machine: &machine{}, done: make(chan struct{})}
 	i.bus = c.topic.Join(i.name)
-	o.Store, o.Since = c.store.Open(), i.since
+	o.Since = i.since
+	o.Open = func() (store.Store, error) { return c.store.Open(), nil }
 	i.recorder = recorder.New(o)
 	i.node = backplane.New(i.bus, i.machine, backplane.Options{Recorder: i.recorder,
 		Connected: func() bool { return true }})

@@ -34,6 +34,8 @@ type Status struct {
 	Lost     uint64 // lines that were dropped before they were stored
 }
 
+var errClosed = errors.New("the store is closed")
+
 // Status returns how saving goes at present.
 func (r *Recorder) Status() Status {
 	r.mu.Lock()

@@ -75,7 +75,7 @@ func (r *Recorder) step(parent context.Context) (more bool, err error) {
 		r.wellLocked()
 		return false, nil
 	}
-	err = r.options.Store.Append(ctx, *b)
+	err = r.source.with(func(s store.Store) error { return s.Append(ctx, *b) })
 	r.mu.Lock()
 	if err != nil {
 		defer r.mu.Unlock()
@@ -95,7 +95,7 @@ func (r *Recorder) step(parent context.Context) (more bool, err error) {
 	r.wellLocked()
 	r.mu.Unlock()
 	if through > 0 {
-		if err := r.options.Store.DropEntries(ctx, through); err != nil {
+		if err := r.source.with(func(s store.Store) error { return s.DropEntries(ctx, through) }); err != nil {
 			r.options.Logger.Warn("entries that a checkpoint contains not dropped from the store", "err", err)
 		}
 	}
@@ -106,8 +106,15 @@ func (r *Recorder) step(parent context.Context) (more bool, err error) {
 // not write.
 func (r *Recorder) prepare(ctx context.Context) (bool, error) {
 	r.mu.Lock()
+	release := r.release
+	r.release = false
 	writes, claimed, known, refused, at := r.writes, r.head.claimed, r.head.known, r.head.refused, r.at
 	r.mu.Unlock()
+	if release {
+		if err := r.source.Close(); err != nil {
+			r.options.Logger.Warn("store not closed in order", "err", err)
+		}
+	}
 	switch {
 	case !writes:
 		return false, nil
@@ -118,7 +125,7 @@ func (r *Recorder) prepare(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	case !known:
-		head, err := r.options.Store.Head(ctx)
+		head, err := r.source.Head(ctx)
 		if err != nil {
 			return false, fmt.Errorf("read the head of the store: %w", err)
 		}
@@ -146,7 +153,11 @@ func (r *Recorder) prepare(ctx context.Context) (bool, error) {
 func (r *Recorder) claim(parent context.Context) error {
 	ctx, cancel := context.WithTimeout(parent, storeTimeout)
 	defer cancel()
-	head, err := r.options.Store.Claim(ctx)
+	var head store.Head
+	err := r.source.with(func(s store.Store) (err error) {
+		head, err = s.Claim(ctx)
+		return err
+	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
@@ -185,7 +196,7 @@ func (r *Recorder) branch(ctx context.Context, head store.Head, at backplane.Lin
 
 // lineage reads the history of the state in the store.
 func (r *Recorder) lineage(ctx context.Context, head store.Head) (backplane.Lineage, error) {
-	checkpoint, err := r.options.Store.Checkpoint(ctx)
+	checkpoint, err := r.source.Checkpoint(ctx)
 	if err != nil || checkpoint == nil {
 		return nil, err
 	}
@@ -193,7 +204,7 @@ func (r *Recorder) lineage(ctx context.Context, head store.Head) (backplane.Line
 	if err != nil {
 		return nil, err
 	}
-	err = r.options.Store.Entries(ctx, checkpoint.Index, func(e store.Entry) error {
+	err = r.source.Entries(ctx, checkpoint.Index, func(e store.Entry) error {
 		if log, begins := backplane.BeginsLog(e.Body); begins {
 			l[len(l)-1].Index = e.Index - 1
 			l = append(l, backplane.Branch{Log: log})
@@ -306,7 +317,7 @@ func (r *Recorder) Close(ctx context.Context) error {
 	if !r.options.Behind {
 		r.Write(ctx)
 	}
-	if err := r.options.Store.Close(); err != nil {
+	if err := r.source.end(); err != nil {
 		return fmt.Errorf("close the store: %w", err)
 	}
 	return nil

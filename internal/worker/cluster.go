@@ -24,6 +24,9 @@ type cluster struct {
 	log     *slog.Logger
 }
 
+// kindInProcess is the kind of a bus that keeps nothing beyond the process.
+const kindInProcess = "in process"
+
 // newCluster chooses the bus by the configuration. It opens no connection.
 func newCluster(config Config, log *slog.Logger) (*cluster, error) {
 	name := config.Replica
@@ -32,7 +35,7 @@ func newCluster(config Config, log *slog.Logger) (*cluster, error) {
 	}
 	if config.ServiceBus.ConnectionString == "" && config.ServiceBus.Namespace == "" {
 		bus := inprocess.NewHub(inprocess.Options{}).Join(withRandomSuffix(name))
-		return &cluster{bus: bus, kind: "in process", log: log}, nil
+		return &cluster{bus: bus, kind: kindInProcess, log: log}, nil
 	}
 	service, err := servicebus.New(servicebus.Options{
 		ConnectionString: config.ServiceBus.ConnectionString,

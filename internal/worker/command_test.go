@@ -37,7 +37,8 @@ func TestMainReturnsExitStatus(t *testing.T) {
 	} {
 		out := &logBuffer{out: t.Output()}
 		row.env = append(row.env, "GOGC", "100") // leave the test's own collector alone
-		if got := Main(cancelled, env(row.env...), out, row.listen); got != row.want || !out.contains(row.output) {
+		settings := env(append([]string{"STORE", "none"}, row.env...)...)
+		if got := Main(cancelled, settings, out, row.listen); got != row.want || !out.contains(row.output) {
 			t.Errorf("%s: Main = %d, want %d and output with %q", row.name, got, row.want, row.output)
 		}
 	}
@@ -82,7 +83,8 @@ func TestJSONLogIsJSON(t *testing.T) {
 		address := make(chan string, 1)
 		go func() {
 			defer close(ended)
-			Main(ctx, env(append(pairs, "LOG_FORMAT", "json", "LOG_LEVEL", "debug", "GOGC", "100")...), out,
+			Main(ctx, env(append(pairs, "STORE", "none",
+				"LOG_FORMAT", "json", "LOG_LEVEL", "debug", "GOGC", "100")...), out,
 				func(Config) (net.Listener, error) {
 					listener, err := net.Listen("tcp", "127.0.0.1:0")
 					if err == nil {

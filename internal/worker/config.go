@@ -25,6 +25,7 @@ type Config struct {
 	TuneGC bool
 
 	ServiceBus ServiceBusConfig
+	Store      StoreConfig
 	Transport  TransportConfig
 	Addresses  AllowanceConfig
 	Chat       ChatConfig
@@ -40,6 +41,12 @@ type ServiceBusConfig struct {
 	Topic            string // SERVICEBUS_TOPIC
 	Subscription     string // SERVICEBUS_SUBSCRIPTION, which must exist; "": the worker creates one of its own
 	EmulatorHTTPPort int    // EMULATOR_HTTP_PORT: the management port of a Service Bus emulator
+}
+
+// StoreConfig says where the chat is kept, so that it outlives all instances.
+type StoreConfig struct {
+	Folder string // STORE; "": the chat is not kept
+	IsSet  bool   // STORE is set; otherwise Folder is the default
 }
 
 // TransportConfig limits and times client connections.
@@ -140,6 +147,7 @@ func (v *variables) config() Config {
 		Metrics: MetricsConfig{OTLP: v.telemetry(), LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
 		Log:     LogConfig{Level: v.level("LOG_LEVEL"), Format: v.oneOf("LOG_FORMAT", "text", "json")},
 	}
+	c.Store = v.store("STORE", c.Port, c.ServiceBus.ConnectionString != "" || c.ServiceBus.Namespace != "")
 	if c.ServiceBus.ConnectionString != "" && c.ServiceBus.Namespace != "" {
 		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: " +
 			"remove one of them")

@@ -25,6 +25,7 @@ func TestConfigDefaults(t *testing.T) {
 	want := Config{
 		Port: 3000, DrainTimeout: 20 * time.Second, TuneGC: true,
 		ServiceBus: ServiceBusConfig{Topic: "chat", EmulatorHTTPPort: 5300},
+		Store:      StoreConfig{Folder: filepath.Join("data", "3000")},
 		Transport: TransportConfig{PingInterval: 18 * time.Second, PingTimeout: 20 * time.Second,
 			MaxSessionsPerAddress: 2000, MaxConnections: 20_000, MaxConnectionsPerAddress: 1000,
 			ResponseTimeout: 30 * time.Second},
@@ -81,6 +82,30 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig = %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// Without Service Bus the chat is kept in a folder of the port's, unless STORE says otherwise.
+func TestStoreSetting(t *testing.T) {
+	const bus = "x.servicebus.windows.net"
+	for _, test := range []struct {
+		store, bus, port string
+		want             StoreConfig
+	}{
+		{"", "", "8080", StoreConfig{Folder: filepath.Join("data", "8080")}},
+		{"", "", "0", StoreConfig{}},
+		{"", bus, "8080", StoreConfig{}},
+		{"none", "", "8080", StoreConfig{IsSet: true}},
+		{"None", bus, "8080", StoreConfig{IsSet: true}},
+		{"/var/chat", "", "8080", StoreConfig{Folder: "/var/chat", IsSet: true}},
+		{"/var/chat", bus, "8080", StoreConfig{Folder: "/var/chat", IsSet: true}},
+	} {
+		got, err := LoadConfig(env("STORE", test.store, "PORT", test.port,
+			"AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE", test.bus))
+		if err != nil || got.Store != test.want {
+			t.Errorf("STORE=%q with the bus %q and port %s is %+v, %v, want %+v",
+				test.store, test.bus, test.port, got.Store, err, test.want)
+		}
 	}
 }
 

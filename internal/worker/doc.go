@@ -9,6 +9,7 @@
 //	pprof server Serve        Serve closes it at the end of the drain; only with Config.PprofAddress
 //	cluster      Serve        the instance has left the cluster, after all clients are gone
 //	janitor      cluster      the cluster goroutine stops it; only on Service Bus
+//	storage      Serve        the cluster goroutine has ended
 //	memory       Serve        Serve's context ends
 //	readiness    Serve        Serve's context ends
 //	last metrics Serve        the last export has succeeded or failed; only while the worker ends

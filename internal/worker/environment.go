@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -233,6 +234,24 @@ func (v *variables) prefixes(name string) []netip.Prefix {
 		prefixes = append(prefixes, prefix)
 	}
 	return prefixes
+}
+
+// store reads where the chat is kept. Without Service Bus that is a folder by default, one for each port.
+func (v *variables) store(name string, port int, serviceBus bool) StoreConfig {
+	text := v.raw(name)
+	c := StoreConfig{Folder: text, IsSet: text != ""}
+	switch {
+	case strings.EqualFold(text, "none"):
+		c.Folder = ""
+	case text == "" && !serviceBus && port != 0:
+		c.Folder = filepath.Join("data", strconv.Itoa(port))
+	}
+	shown := c.Folder
+	if shown == "" {
+		shown = "none"
+	}
+	inForce(v, name, text, shown)
+	return c
 }
 
 // err returns an error of one line for each unusable value, or nil.

@@ -10,6 +10,7 @@ import (
 	"chatapp/internal/backplane/servicebus"
 	"chatapp/internal/chat"
 	"chatapp/internal/engineio"
+	"chatapp/internal/recorder"
 	"chatapp/internal/socketio"
 )
 
@@ -23,6 +24,7 @@ type sample struct {
 	status  backplane.Status
 	bus     servicebus.Counters
 	state   state
+	storage recorder.Status
 
 	connections int
 	refused     uint64 // connections
@@ -37,6 +39,7 @@ func (w *Worker) sample() *sample {
 		s.bus = w.cluster.service.Counters()
 	}
 	s.state, _ = w.readiness()
+	s.storage = w.storage.status()
 	s.connections, s.refused = w.connections.counts()
 	return s
 }
@@ -44,7 +47,8 @@ func (w *Worker) sample() *sample {
 // observables returns all metrics of the worker except the histograms.
 func (w *Worker) observables() []observable {
 	return slices.Concat(
-		stateObservables(), transportObservables(), chatObservables(), logObservables(), busObservables())
+		stateObservables(), transportObservables(), chatObservables(), logObservables(), busObservables(),
+		storageObservables())
 }
 
 func with(name, value string) []attribute.KeyValue {

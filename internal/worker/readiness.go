@@ -87,6 +87,9 @@ func (w *Worker) serveReadinessWithReason(rw http.ResponseWriter, _ *http.Reques
 		return
 	}
 	_, _ = io.WriteString(rw, "ready\n")
+	if why := w.storage.unsaved(); why != "" {
+		_, _ = io.WriteString(rw, why+"\n")
+	}
 	if w.engine.BehindUnknownProxy() {
 		_, _ = io.WriteString(rw, "unknown proxy: clients are not limited by address, set TRUSTED_PROXIES\n")
 	}

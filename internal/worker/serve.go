@@ -35,6 +35,9 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 		ConnState:         w.connections.track,
 		ErrorLog:          stdlog.New(httpLog{w.log}, "", 0),
 	}
+	if w.storage != nil {
+		w.log.Info("the chat is kept", "store", w.storage.name)
+	}
 	w.log.Info("worker listening", "addr", listener.Addr().String(), "bus", w.cluster.kind, "version", Version(),
 		"connections", w.fits)
 	served, left := make(chan error, 1), make(chan error, 1)
@@ -47,6 +50,12 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	var group sync.WaitGroup
 	group.Go(func() { w.returnMemory(background) })
 	group.Go(func() { w.logReadiness(background) })
+	storing, stopStoring := context.WithCancel(context.WithoutCancel(ctx))
+	stored := make(chan struct{})
+	go func() {
+		defer close(stored)
+		w.storage.run(storing)
+	}()
 	var failure error
 	select {
 	case err := <-served:
@@ -59,6 +68,11 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	stopBackground()
 	err = w.shutdown(server, sides, leave, left)
+	stopStoring()
+	<-stored
+	closing, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	w.warn("store not closed in order", w.storage.close(closing))
 	<-served
 	group.Wait()
 	w.log.Info("worker ended")

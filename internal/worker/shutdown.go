@@ -17,6 +17,8 @@ const (
 	// Parts of endTimeout. The rest is for the bus, the last metrics and HTTP connections.
 	cutAfter    = 1500 * time.Millisecond // clients that do not read their close frame
 	leaveWithin = 2 * time.Second         // what waits for the log, and the leave entry
+
+	storeTimeout = time.Second // what waits for the store, behind endTimeout
 )
 
 // maxNotice bounds how long a draining instance only reports that it is not ready. Load balancers that poll /readyz

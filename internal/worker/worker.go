@@ -17,6 +17,7 @@ import (
 	"chatapp/internal/chat"
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
+	"chatapp/internal/store"
 )
 
 // Worker is one instance of the chat. New makes it; Serve runs it, once.
@@ -29,6 +30,7 @@ type Worker struct {
 	sockets   *socketio.Server
 	chat      *chat.Chat
 	cluster   *cluster
+	storage   *storage // nil: the chat is not kept
 	metrics   *metrics
 	handler   http.Handler
 
@@ -56,6 +58,9 @@ func New(config Config, log *slog.Logger) (*Worker, error) {
 
 // NewOn is like New but uses the caller's bus, so that several workers can share one within a process.
 func NewOn(config Config, log *slog.Logger, bus backplane.Bus) (*Worker, error) {
+	if !config.Store.IsSet {
+		config.Store.Folder = "" // the default is one process's alone
+	}
 	return assemble(config, log, &cluster{bus: bus, kind: "given", log: log})
 }
 
@@ -68,7 +73,13 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	if w.metrics, err = newMetrics(context.Background(), config.Metrics, c.bus.Instance(), log); err != nil {
 		return nil, err
 	}
+	w.storage = newStorage(config.Store, c.kind != kindInProcess, w.linesSince, log)
+	var recorded func([]store.Line)
+	if w.storage != nil {
+		recorded = w.storage.recorder.Lines
+	}
 	w.chat = chat.New(chat.Options{
+		Recorded:         recorded,
 		MaxMessageLength: unlimited(config.Chat.MaxMessageLength),
 		MaxMessageBytes:  config.Chat.MaxMessageBytes,
 		MessageRate:      unlimited(config.Chat.MessageRate),
@@ -118,11 +129,17 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		options.Credits = serviceBusCredits
 		options.Connected = func() bool { return w.engine.Connected() > 0 }
 	}
+	if w.storage != nil {
+		options.Recorder = w.storage.recorder
+	}
 	c.node = backplane.New(c.bus, m, options)
 	w.chat.Attach(w.sockets.Of("/"), chat.Backplane{
 		Instance: c.bus.Instance(), Log: c.node, Suspect: c.node.Suspect, Cluster: c.view,
-		Time: c.node.BusTime,
+		Time: c.node.BusTime, Unsaved: w.storage.unsaved,
 	})
+	if w.storage != nil {
+		w.chat.SetStore(w.storage.recorder.Reader())
+	}
 	if err := w.metrics.observe(w.observables(), w.sample); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -130,6 +147,9 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	w.handler = w.routes()
 	return w, nil
 }
+
+// linesSince returns what of the history is in memory; see recorder.Options.
+func (w *Worker) linesSince(seq uint64) []store.Line { return w.chat.LinesSince(seq) }
 
 // keptHeaders are the header fields of a client's first request that are needed later. All others are forgotten.
 func keptHeaders(names ...string) []string {

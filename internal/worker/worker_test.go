@@ -63,7 +63,7 @@ func start(t *testing.T, hub *inprocess.Hub, name string, pairs ...string) *runn
 // serve is start without waiting.
 func serve(t *testing.T, hub *inprocess.Hub, name string, pairs ...string) *running {
 	t.Helper()
-	config, err := LoadConfig(env(pairs...))
+	config, err := LoadConfig(env(append([]string{"STORE", "none"}, pairs...)...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type Server struct {
 
 // Start serves a worker and waits until it is ready. The worker joins bus; a nil bus stands for the
 // one that the settings name. Each setting is an environment variable, as "NAME=value". They apply
-// on top of a short DRAIN_TIMEOUT.
+// on top of a short DRAIN_TIMEOUT and STORE=none.
 func Start(t testing.TB, bus backplane.Bus, settings ...string) *Server {
 	t.Helper()
 	s := StartUnready(t, bus, settings...)
@@ -42,7 +42,7 @@ func Start(t testing.TB, bus backplane.Bus, settings ...string) *Server {
 // StartUnready is Start for a worker that can't be ready yet: it does not wait.
 func StartUnready(t testing.TB, bus backplane.Bus, settings ...string) *Server {
 	t.Helper()
-	environment := map[string]string{"DRAIN_TIMEOUT": "50ms"}
+	environment := map[string]string{"DRAIN_TIMEOUT": "50ms", "STORE": "none"}
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, "=")
 		environment[name] = value
