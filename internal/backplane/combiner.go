@@ -45,9 +45,12 @@ func (n *Node) elected() {
 }
 
 // takeGathered gives the protocol a batch of the queue. It waits while the protocol has no room for it.
-// What is no batch, such as the call for a combiner, has served its purpose.
+// What is no batch is a call for a combiner.
 func (n *Node) takeGathered(ctx context.Context, body []byte, done func()) {
 	if e, err := decodeEnvelope(body); err != nil || e.Kind != kindLog {
+		n.mu.Lock()
+		n.protocol.called()
+		n.unlock()
 		done()
 		return
 	}

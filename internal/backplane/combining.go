@@ -15,7 +15,7 @@ const (
 	gatherTimeout = 2 * time.Second
 	// distrustFor is how long nothing is gathered after that, and then until a combiner is heard again.
 	distrustFor = 10 * time.Second
-	// callEvery is how often the oldest instance calls for a combiner while there is none.
+	// callEvery is how often an instance calls for a combiner while it has heard of none.
 	callEvery = 5 * time.Second
 	// noQueueFor is how long the queue is not used after it turned out not to exist.
 	noQueueFor = 10 * time.Minute
@@ -74,8 +74,7 @@ func (p *protocol) combineTick(now time.Time) {
 		now.Sub(sent) >= gatherTimeout+4*p.outgoing.slowest {
 		p.gatherFailed(now)
 	}
-	if names := p.log.donors(""); !c.alive && !c.elected && now.Sub(c.calledAt) >= callEvery &&
-		len(names) > 0 && names[0] == p.instance {
+	if !c.alive && !c.elected && !now.Before(c.distrustedUntil) && now.Sub(c.calledAt) >= callEvery {
 		c.calledAt, c.call = now, true
 		p.wakeups.sender = true
 	}
@@ -88,10 +87,13 @@ func (p *protocol) gatherFailed(now time.Time) {
 		p.logWarn("batches don't come back from the combiner: sending directly", "waiting", p.outbox.waiting())
 		c.alive, c.distrustedUntil = false, now.Add(distrustFor)
 	}
-	p.sendDirectly()
+	p.sendDirectly(now)
 }
 
-func (p *protocol) sendDirectly() {
+func (p *protocol) sendDirectly(now time.Time) {
+	if c := &p.credits; c.topicAt.Before(now) {
+		c.topicAt = now // others do so, too: one after the other
+	}
 	p.counters.Resent += uint64(p.outbox.sendAgain())
 	p.wakeups.sender = true
 }
@@ -109,9 +111,15 @@ func (p *protocol) elected(now time.Time) {
 	c.elected, c.announce = true, true
 	c.term++
 	if p.outbox.gathered {
-		p.sendDirectly() // what is in the queue will come after what this instance publishes now
+		p.sendDirectly(now) // what is in the queue will come after what this instance publishes now
 	}
 	p.logInfo("combines the batches of all instances")
+	p.wakeups.sender = true
+}
+
+// called takes a call for a combiner from the queue: its sender has heard of none.
+func (p *protocol) called() {
+	p.combining.announce = true
 	p.wakeups.sender = true
 }
 

@@ -11,11 +11,11 @@ import (
 )
 
 // startCombining starts instances that have a queue, and waits until one of them combines.
-func startCombining(t *testing.T, instances int) *cluster {
+func startCombining(t *testing.T, instances int, credits float64) *cluster {
 	c := newCluster(t, 1)
 	c.topic.AddQueue()
 	c.options.Connected = yes
-	c.options.Credits = 900
+	c.options.Credits = credits
 	for i := range instances {
 		c.start(fmt.Sprintf("%02d", i))
 	}
@@ -24,11 +24,13 @@ func startCombining(t *testing.T, instances int) *cluster {
 	return c
 }
 
-// talk has every instance append texts for a while, and returns them.
+// talk has every instance append texts for a while, one after the other, and returns them.
 func (c *cluster) talk(lasts, every time.Duration) (said []string) {
-	for began := time.Now(); time.Since(began) < lasts; sleep(every) {
-		for _, i := range c.live() {
+	live := c.live()
+	for began := time.Now(); time.Since(began) < lasts; {
+		for _, i := range live {
 			said = append(said, i.mustSay(c.t))
+			sleep(every / time.Duration(len(live)))
 		}
 	}
 	return said
@@ -45,7 +47,7 @@ func (c *cluster) combiner() *instance {
 
 func TestCombinerPublishesForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := startCombining(t, 10)
+		c := startCombining(t, 10, 900)
 		if c.combiner() == nil {
 			t.Fatal("no instance combines")
 		}
@@ -94,7 +96,7 @@ func TestCombinerFails(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := startCombining(t, 8)
+				c := startCombining(t, 8, 900)
 				said := c.talk(time.Second, 50*time.Millisecond)
 				combiner := c.combiner()
 				for _, i := range c.live() {
@@ -123,7 +125,7 @@ func TestCombinerFails(t *testing.T) {
 // A small cluster, and one without a queue, send directly.
 func TestBatchesAreSentDirectlyWithoutACombiner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		small := startCombining(t, 6)
+		small := startCombining(t, 6, 900)
 		said := small.talk(time.Second, 100*time.Millisecond)
 		sleep(5 * time.Second)
 		small.wantEachOnce(small.wantAlike(), said)
@@ -139,6 +141,47 @@ func TestBatchesAreSentDirectlyWithoutACombiner(t *testing.T) {
 		sleep(10 * time.Second)
 		said = c.talk(time.Second, 100*time.Millisecond)
 		sleep(5 * time.Second)
+		c.wantEachOnce(c.wantAlike(), said)
+	})
+}
+
+// Thirty instances that all have something to say keep to the credits, also when the combiner fails: then they send
+// directly, and one after the other.
+func TestThirtyInstancesKeepToTheCredits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const instances, credits = 30, 820
+		c := startCombining(t, instances, credits)
+		for c.combiner() == nil {
+			sleep(time.Second)
+		}
+		sleep(10 * time.Second)
+		c.topic.SetFaults(backplanetest.Faults{PublishTime: 80 * time.Millisecond, DeliverTime: 40 * time.Millisecond})
+		var said []string
+		const standard = 1000 // credits a second of the Standard tier
+		last := 0
+		for second := range 12 {
+			if second == 3 {
+				c.combiner().bus.Stall(true)
+			}
+			before := c.topic.Usage()
+			said = append(said, c.talk(time.Second, 100*time.Millisecond)...)
+			after := c.topic.Usage()
+			cost := (after.Messages-before.Messages)*(1+instances) + 2*(after.Deliveries-before.Deliveries) +
+				3*(after.Gathered-before.Gathered)
+			if last+cost > 2*standard { // signs of life may come together in one second
+				t.Errorf("second %d and the one before cost %d credits, want the tier's at most", second, last+cost)
+			}
+			last = cost
+		}
+		for _, i := range c.live() {
+			if got := i.node.Counters(); got.Evictions > 1 {
+				t.Errorf("%s has seen %d evictions, want none but that of the stalled combiner", i.name, got.Evictions)
+			}
+			i.bus.Stall(false)
+		}
+		c.topic.SetFaults(backplanetest.Faults{})
+		sleep(30 * time.Second)
+		c.wantReady(0)
 		c.wantEachOnce(c.wantAlike(), said)
 	})
 }

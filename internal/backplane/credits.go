@@ -63,6 +63,9 @@ func (p *protocol) topicRate() float64 {
 	if c := &p.combining; c.elected || c.alive && c.wanted {
 		return max(p.Credits-topicCost(n), p.Credits/2)
 	}
+	if p.takesTurns() {
+		return p.Credits / 2 // the rest is for signs of life of those that wait, and for probes
+	}
 	return max(p.Credits-float64(n)*topicCost(n), p.Credits/2)
 }
 

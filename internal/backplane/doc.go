@@ -92,6 +92,11 @@
 // directly, until a combiner is heard again; whatever comes twice is dropped. The queue keeps each
 // instance's order, and an instance that stops to use it sends again what is not back.
 //
+// Turns. Where so many instances send directly that what all may send at one moment costs more than a
+// quarter of a second's credits, they send one after the other: each waits, from when the credits allow
+// a message, for as many round trips as there are members before it. A probed instance then answers by a
+// sign of life to all besides, because its entries may wait for a while.
+//
 // # Limits
 //
 //   - Entries not yet back, by number and bytes: Append returns ErrFull.

@@ -158,9 +158,11 @@ func (p *protocol) watch(now time.Time, r *record, watched, suspected bool) {
 		if p.suspicious(now, r, peer) && now.Sub(peer.actedAt) >= p.AnswerTimeout {
 			peer.actedAt, peer.acting = now, true
 			p.appendControl(now, entryProbe, &control{Instance: r.Instance, Epoch: r.Epoch})
-			p.suspectWatched(now, r.Instance)
 		}
 		return
+	}
+	if peer.prober == p.instance && now.Sub(peer.probedAt) >= suspicionAfter {
+		p.suspectWatched(now, r.Instance)
 	}
 	timeout := max(p.ProbeTimeout, 2*peer.roundTrip+4*p.outgoing.slowest)
 	if peer.prober != p.instance {
@@ -176,7 +178,11 @@ func (p *protocol) watch(now time.Time, r *record, watched, suspected bool) {
 // suspicious reports whether a member has been silent for so long that it is to be probed.
 func (p *protocol) suspicious(now time.Time, r *record, peer *peer) bool {
 	silence := p.membership.silence(now, peer)
-	if !peer.suspectedAt.IsZero() && silence >= suspicionAfter {
+	after := time.Duration(suspicionAfter)
+	if p.takesTurns() {
+		after = p.SignAfter // a live instance may wait for as long
+	}
+	if !peer.suspectedAt.IsZero() && silence >= after {
 		return true
 	}
 	if peer.watchedAt.IsZero() {
@@ -189,8 +195,9 @@ func (p *protocol) suspicious(now time.Time, r *record, peer *peer) bool {
 	return silence >= p.silentAfter()
 }
 
-// suspectWatched suspects the members that give their signs of life to an instance which may be dead: nobody
-// else would notice that they died at the same time.
+// suspectWatched suspects the members that give their signs of life to an instance which has not answered a probe at
+// once: nobody else would notice that they died at the same time. An answer to the probe of one of them ends that, so
+// that one death does not have the whole ring probed.
 func (p *protocol) suspectWatched(now time.Time, by string) {
 	for _, r := range watchedBy(p.log.members(), by) {
 		if r.Instance == p.instance {
@@ -222,6 +229,9 @@ func (p *protocol) probed(now time.Time, by string, c *control) {
 	if c.Instance == p.instance {
 		p.membership.heartbeatAt = time.Time{}
 		p.heartbeat(now)
+		if (p.takesTurns() || p.combining.wanted) && !p.signs.queued {
+			p.sendSign(now, "") // the heartbeat may wait for its turn, or in the queue of a dead combiner
+		}
 		return
 	}
 	peer := p.membership.peer(now, c.Instance)

@@ -150,13 +150,19 @@ func (p *protocol) nextBatch(now time.Time, items []item) (message, bool) {
 	}
 	gather := c.alive && c.wanted
 	if p.outbox.gathered && !gather {
-		p.sendDirectly()
+		p.sendDirectly(now)
+	}
+	if !p.outbox.pending() {
+		return message{}, false
 	}
 	at := p.credits.batchAt()
-	if gather {
+	switch {
+	case gather:
 		at = c.gatherAt
+	case p.takesTurns():
+		at = p.credits.topicAt.Add(p.untilTurn(now))
 	}
-	if !p.outbox.pending() || !p.credits.due(now, at) {
+	if !p.credits.due(now, at) {
 		return message{}, false
 	}
 	e, ok := p.ownBatch(items, p.maxBody-2*headerRoom)

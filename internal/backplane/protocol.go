@@ -32,6 +32,7 @@ type protocol struct {
 	outgoing      outgoing
 	combining     combining
 	credits       credits
+	turns         turns
 	evictions     evictions
 	loading       loading
 	storing       storing
@@ -160,6 +161,7 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 // receivedTopic counts a message of the log.
 func (p *protocol) receivedTopic(now time.Time, e *envelope) {
 	p.counters.Received++
+	p.turns.sent(now, e.From)
 	if e.From != p.instance {
 		p.spend(now, topicCost(p.instances()), false)
 	}

@@ -85,9 +85,19 @@ func (p *protocol) signTick(now time.Time, members []*record) {
 	if s.sentAt.After(last) {
 		last = s.sentAt
 	}
-	if now.Sub(last) >= p.signAfter()-tickEvery/2 {
+	if now.Sub(last) >= p.signAfter()-tickEvery/2-p.earlier(members) {
 		p.sendSign(now, watcher(members, p.instance))
 	}
+}
+
+// earlier is by how much this instance gives a sign of life before it is due. Instances that wait for their turn to
+// send may have sent last at one moment, when the combiner failed. They must not all give signs at one moment, too.
+func (p *protocol) earlier(members []*record) time.Duration {
+	if !p.outbox.pending() || !p.takesTurns() {
+		return 0
+	}
+	own := slices.IndexFunc(members, func(r *record) bool { return r.Instance == p.instance })
+	return p.signAfter() / 2 * time.Duration(own) / time.Duration(len(members))
 }
 
 // sendSign queues a sign of life, ahead of snapshots.

@@ -50,6 +50,12 @@ func (b *Bus) Gather(ctx context.Context, body []byte) error {
 	}
 	t := b.topic
 	t.mu.Lock()
+	onWay := t.timeLocked(t.faults.PublishTime)
+	t.mu.Unlock()
+	if err := sleep(ctx, onWay); err != nil {
+		return err
+	}
+	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch f := t.faults; {
 	case !t.queue.exists:
