@@ -23,6 +23,7 @@ param settings = {
   BYTE_RATE_PER_ADDRESS: readEnvironmentVariable('CHAT_BYTE_RATE_PER_ADDRESS', '')
   CONNECT_RATE_PER_ADDRESS: readEnvironmentVariable('CHAT_CONNECT_RATE_PER_ADDRESS', '')
   GOGC: readEnvironmentVariable('CHAT_GOGC', '')
+  HISTORY_RETENTION: readEnvironmentVariable('CHAT_HISTORY_RETENTION', '')
   HTTP_RATE_PER_ADDRESS: readEnvironmentVariable('CHAT_HTTP_RATE_PER_ADDRESS', '')
   LOG_LEVEL: readEnvironmentVariable('CHAT_LOG_LEVEL', '')
   MAX_CONNECTIONS: readEnvironmentVariable('CHAT_MAX_CONNECTIONS', '')

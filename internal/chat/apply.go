@@ -25,6 +25,9 @@ func (c *Chat) Apply(e Entry) error {
 		p = c.commands.take(command.Ref)
 		c.auditEvictionsLocked(p, rooms, lines)
 	}
+	if _, ok := command.Action.(*state.Retain); ok {
+		c.retainedLocked()
+	}
 	c.recordLocked(e.Index, changes)
 	c.prepareLocked(changes)
 	c.replyLocked(p, outcome)

@@ -40,6 +40,8 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 		if ch.At.Instance != c.local.instance { // otherwise it was sent at once
 			c.broadcastTypingLocked(u, nil, ch.Room, ch.On)
 		}
+	case state.Erased:
+		c.broadcastErasedLocked(ch)
 	case state.Freed:
 		delete(c.presence.away, u.ID())
 		c.claimOvertakenLocked(u)

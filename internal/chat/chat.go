@@ -79,6 +79,9 @@ func (c *Chat) Attach(nsp *socketio.Namespace, b Backplane) {
 	c.mu.Lock()
 	defer c.unlock()
 	c.watchClusterLocked(time.Now())
+	if c.options.Retention > 0 {
+		c.timers.Add(time.Now().Add(c.options.retentionStep()/2), c.retainLocked)
+	}
 }
 
 // Close stops the chat's timer and refuses all requests of clients from now on. It waits for those that read the store.

@@ -22,6 +22,7 @@ func (c *Chat) handleEvents() {
 	c.on("rooms", c.onRooms)
 	c.on("who", c.onWho)
 	c.on("history", c.onHistory)
+	c.on("forget me", c.onForget)
 	c.on("status", c.onStatus)
 	c.on("typing", func(r *request) { c.onTyping(r, true) })
 	c.on("stop typing", func(r *request) { c.onTyping(r, false) })
@@ -208,7 +209,7 @@ func (c *Chat) claimLocked(r *request, name state.Nickname, secret string, p sta
 		c.requestLocked(r, &state.Rename{Name: name.Name, Key: name.Key})
 		return
 	}
-	if !isSecret(secret) {
+	if !isSecret(secret) || c.state.IsForgotten(state.HashOf(secret)) {
 		secret = newSecret()
 	}
 	if u := c.state.UserByToken(state.HashOf(secret)); u != nil && !c.mayBeLocked(r.client, u.Origin()) {

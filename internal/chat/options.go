@@ -32,6 +32,9 @@ type Options struct {
 	// name at once and can't choose another. Nil: everybody chooses.
 	SignedIn func(*socketio.Socket) Person
 
+	// Retention is how long lines are kept; 0: as long as there is room.
+	Retention time.Duration
+
 	HistoryOnJoin int // lines that a client receives when it enters a room; 0: 100
 
 	// Bounds limit the replicated state. Only the instance that bootstraps the log uses them: the others take theirs

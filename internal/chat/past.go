@@ -28,6 +28,8 @@ type past struct {
 	store  store.Reader                    // nil: there is none
 	reads  map[*request]context.CancelFunc // under way
 	failed bool                            // the last read has failed, which the log says
+
+	dropped int64 // the store has no lines of before, in Unix milliseconds
 }
 
 // errUnsaved says that lines are neither in memory any more nor in the store yet.

@@ -99,7 +99,7 @@ func (p *page) ask(event string, args ...any) (a answer) {
 	p.ack++
 	prefix := fmt.Sprintf("3%d[", p.ack)
 	if p.raw {
-		inner, _ := json.Marshal(args)
+		inner, _ := json.Marshal(append([]any{}, args...))
 		p.Send(fmt.Sprintf(`{"event":%q,"args":%s,"id":%d}`, event, inner, p.ack))
 		prefix = fmt.Sprintf(`{"ack":%d,"args":[`, p.ack)
 	} else {

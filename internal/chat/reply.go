@@ -42,6 +42,8 @@ func (c *Chat) replyLocked(p *pendingCommand, o state.Outcome) {
 	case *state.Rename:
 		cl.name = o.User.Nickname()
 		c.out.reply(p.ack, false, newGranted(o.User, ""))
+	case *state.Forget:
+		c.replyToForgetLocked(p, action.Stored)
 	case *state.LeaveChat:
 		cl.name = state.Nickname{}
 		c.out.reply(p.ack, succeeded{true})

@@ -121,7 +121,8 @@ func (c *Chat) outcomeLocked(p *pendingCommand) state.Outcome {
 	// The user may be disconnected, if the others have evicted this instance. Joined claims it again.
 	u := c.state.UserByConn(state.ConnID{Instance: c.local.instance, Conn: p.command.Conn})
 	claim := p.claim()
-	if _, ok := p.command.Action.(*state.LeaveChat); ok {
+	switch p.command.Action.(type) {
+	case *state.LeaveChat, *state.Forget:
 		return state.Outcome{}
 	}
 	if u == nil || u.Status() == state.Expired {

@@ -73,6 +73,7 @@ type ChatConfig struct {
 	MaxMessageLength int           // MAX_MESSAGE_LENGTH: grapheme clusters; 0: MaxMessageBytes alone limits
 	MaxMessageBytes  int           // MAX_MESSAGE_BYTES
 	NameHold         time.Duration // NAME_HOLD
+	Retention        time.Duration // HISTORY_RETENTION; 0: for as long as there is room
 	NicknameHeader   string        // NICKNAME_HEADER: a header in which a trusted proxy names the signed-in user
 	SubjectHeader    string        // SUBJECT_HEADER: the one with the user's id; the name's, if there is none
 }
@@ -141,6 +142,7 @@ func (v *variables) config() Config {
 			MaxMessageLength: v.integer("MAX_MESSAGE_LENGTH", 4000, 0, 1_000_000),
 			MaxMessageBytes:  v.integer("MAX_MESSAGE_BYTES", 16<<10, 256, 48<<10),
 			NameHold:         v.duration("NAME_HOLD", 30*time.Second, 0),
+			Retention:        v.durationOrNone("HISTORY_RETENTION", time.Minute),
 			NicknameHeader:   v.text("NICKNAME_HEADER", ""),
 			SubjectHeader:    v.text("SUBJECT_HEADER", ""),
 		},

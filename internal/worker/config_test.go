@@ -55,7 +55,7 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"ROOM_RATE_PER_ADDRESS", "7", "QUEUE_MEMORY", "1000000", "MAX_CONNECTIONS", "8",
 		"MAX_CONNECTIONS_PER_ADDRESS", "9", "RESPONSE_TIMEOUT", "10s",
 		"MESSAGE_RATE", "0.5", "MAX_MESSAGE_LENGTH", "0", "NAME_HOLD", "0s", "NICKNAME_HEADER", "X-User",
-		"SUBJECT_HEADER", "X-User-Id",
+		"SUBJECT_HEADER", "X-User-Id", "HISTORY_RETENTION", "720h",
 		"METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON",
 		"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.test", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"))
 	want := Config{
@@ -75,7 +75,7 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		Addresses: AllowanceConfig{Messages: 1, Requests: 2, Refusals: 3, Connects: 4, HTTPRequests: 5, Bytes: 6,
 			Rooms: 7},
 		Chat: ChatConfig{MessageRate: 0.5, MaxMessageBytes: 1000, NicknameHeader: "X-User",
-			SubjectHeader: "X-User-Id"},
+			SubjectHeader: "X-User-Id", Retention: 720 * time.Hour},
 		Metrics: MetricsConfig{OTLP: "grpc", LogInterval: time.Minute,
 			Address: "127.0.0.1:9090"},
 		Log: LogConfig{Level: slog.LevelDebug, Format: "json"},
@@ -126,7 +126,7 @@ func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 		"ALLOWED_ORIGINS", "example.com", "ALLOWED_HOSTS", "https://a.test",
 		"METRICS_PORT", "http", "PING_INTERVAL", "25", "PING_TIMEOUT", "-1s", "SOCKETIO_V2_CLIENTS", "maybe",
 		"TRUSTED_PROXIES", "10.0.0.0/40", "MAX_SESSIONS", "many", "MAX_SESSIONS_PER_ADDRESS", "1.5",
-		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon",
+		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon", "HISTORY_RETENTION", "30s",
 		"BYTE_RATE_PER_ADDRESS", "-1", "QUEUE_MEMORY", "64MB", "RESPONSE_TIMEOUT", "0", "MAX_MESSAGE_BYTES", "0",
 		"METRICS_LOG_INTERVAL", "often", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml",
 	}

@@ -149,6 +149,14 @@ func (v *variables) duration(name string, fallback, lowest time.Duration) time.D
 	return inForce(v, name, text, d)
 }
 
+// durationOrNone is duration for a variable that is 0 by default.
+func (v *variables) durationOrNone(name string, lowest time.Duration) time.Duration {
+	if v.raw(name) == "" || v.raw(name) == "0" || v.raw(name) == "0s" {
+		return inForce(v, name, v.raw(name), time.Duration(0))
+	}
+	return v.duration(name, 0, lowest)
+}
+
 func (v *variables) boolean(name string) bool {
 	text := v.raw(name)
 	if text == "" {

@@ -84,6 +84,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		MaxMessageBytes:  config.Chat.MaxMessageBytes,
 		MessageRate:      unlimited(config.Chat.MessageRate),
 		NameHold:         unlimited(config.Chat.NameHold),
+		Retention:        config.Chat.Retention,
 		Clean:            func(reason error) bool { return errors.Is(reason, engineio.ErrClientClosed) },
 		Audit:            w.audit.Record,
 		SignedIn:         signedIn(config.Chat.NicknameHeader, config.Chat.SubjectHeader),
