@@ -175,7 +175,7 @@ func (p *protocol) nextCombined(now time.Time, items []item) (message, bool) {
 		if err != nil {
 			p.logError("batch left out", "err", err)
 		} else {
-			m.count, m.envelope.First = len(own.Items), own.First
+			m.count, m.envelope.First, m.traces = len(own.Items), own.First, own.Traces
 			m.envelope.Parts = append(m.envelope.Parts, body)
 			room -= len(body) + partRoom
 		}

@@ -128,6 +128,7 @@
 //	13 refusal of kind 5: {1: requester's epoch, 2: rules that it must know, 3: epoch that it must exceed}
 //	14 parts of kind 6: array of encoded envelopes of kind 1; none: there is a combiner
 //	15 log index up to which the archivist has stored everything
+//	16 W3C trace contexts (traceparent) of items that are traced, by the item's index; readers may ignore them
 //
 // An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque, and 11
 // for one that was accepted in another log. Control entries are of kind 1 heartbeat, 2 join request, 3

@@ -87,6 +87,8 @@ type envelope struct {
 	Parts   [][]byte  `cbor:"14,keyasint,omitempty"` // kindCombined; empty to say only that there is a combiner
 	Kept    uint64    `cbor:"15,keyasint,omitempty"` // log index up to which the archivist says that all is stored
 
+	Traces map[uint]string `cbor:"16,keyasint,omitempty"` // kindLog: trace contexts, by the index of their item
+
 	parts []*envelope // Parts, decoded
 }
 

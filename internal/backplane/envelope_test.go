@@ -33,6 +33,14 @@ var formats = []struct {
 			Parents: lineage{{Cluster: clusterID{Stamp: 1795200000000, Founder: "worker-9"}, Index: 30}},
 		}).encode()}},
 	}},
+	{"traced", &envelope{
+		Version: 2, Needs: 2, Kind: kindLog, From: "worker-0", Epoch: 1795300000000, First: 17,
+		Items: []item{
+			{Kind: entryBody, Seq: 5, Time: 1795305600123, Body: []byte("hello")},
+			{Kind: entryBody, Seq: 6, Time: 1795305600124, Body: []byte("traced")},
+		},
+		Traces: map[uint]string{1: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+	}},
 	{"chunk", &envelope{
 		Version: 2, Needs: 2, Kind: kindChunk, From: "worker-0", Epoch: 1795300000000, To: "worker-1",
 		Chunk: &chunk{Epoch: 1795305600000, Index: 1, Count: 3, Data: []byte("part of a snapshot")},

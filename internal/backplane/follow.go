@@ -66,6 +66,9 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 	switch it.Kind {
 	case entryBody, entryAgain:
 		at.Body, at.Again = it.Body, it.Kind == entryAgain
+		if e.Traces != nil {
+			at.Trace = e.Traces[uint(number-e.First)]
+		}
 		p.effect(effect{kind: effectApply, entry: at})
 		p.counters.Applied++
 	case entryJoined:

@@ -111,12 +111,23 @@ func (n *Node) Instance() string { return n.bus.Instance() }
 // which they were appended. An entry is lost only with the process, before it has come back.
 //
 // Errors are ErrFull, ErrTooLarge and ErrClosed.
-func (n *Node) Append(body []byte) error {
+func (n *Node) Append(body []byte) error { return n.AppendTraced(body, "") }
+
+// AppendTraced is Append for an entry that is traced. All instances receive the trace context, a W3C traceparent of
+// 64 bytes at most, as Entry.Trace, except those of a build that does not know it. It is lost where a batch has more
+// than 64 of them, and where the entry reaches an instance by a snapshot.
+func (n *Node) AppendTraced(body []byte, trace string) error {
+	if len(trace) > maxTrace {
+		trace = ""
+	}
 	now := time.Now()
 	n.mu.Lock()
 	defer n.unlock()
-	return n.protocol.append(now, body)
+	return n.protocol.append(now, body, trace)
 }
+
+// maxTrace bounds a trace context in bytes. One of W3C's version 00 has 55.
+const maxTrace = 64
 
 // Suspect says that an instance may be dead, for instance because one of its users has turned up here.
 // As soon as it has been silent for a second it is probed. If it gives no sign of life within

@@ -9,6 +9,8 @@ const keptBytes = 64 << 20
 const (
 	// itemRoom bounds what an item needs in an envelope beside its body.
 	itemRoom = 24
+	// traceRoom bounds what a trace context needs besides its text.
+	traceRoom = 8
 	// entryRoom is about the memory that an entry in the outbox takes beside its body.
 	entryRoom = 96
 	// compactAfter is how many entries are dropped before their room is used again.
@@ -20,6 +22,7 @@ type ownEntry struct {
 	item
 	at       time.Time // of Append
 	notified bool      // Local.Provisional was called
+	trace    string    // of AppendTraced; "": none
 }
 
 // outbox holds an instance's own entries, oldest first:
@@ -126,6 +129,9 @@ func (o *outbox) batch(items []item, room int) (batch []item, begin int) {
 	o.resendHead = false
 	for end := begin; end < len(o.entries) && len(items) < maxItems/2; end++ {
 		room -= len(o.entries[end].Body) + itemRoom
+		if trace := o.entries[end].trace; trace != "" {
+			room -= len(trace) + traceRoom
+		}
 		if room < 0 && end > begin {
 			break
 		}

@@ -53,12 +53,13 @@ type unicast struct {
 type message struct {
 	envelope envelope
 	to       string
-	request  bool       // it is the join request
-	unicast  *unicast   // what it is a part of; nil: a batch, or the join request
-	count    int        // own items, for a batch
-	gather   bool       // it goes into the combiner's queue
-	gathered []gathered // other instances' batches in it
-	term     uint64     // of the combiner
+	request  bool            // it is the join request
+	unicast  *unicast        // what it is a part of; nil: a batch, or the join request
+	count    int             // own items, for a batch
+	gather   bool            // it goes into the combiner's queue
+	gathered []gathered      // other instances' batches in it
+	term     uint64          // of the combiner
+	traces   map[uint]string // trace contexts of the own items
 }
 
 func (o *outgoing) setRequest(e *envelope) {
@@ -166,7 +167,7 @@ func (p *protocol) nextBatch(now time.Time, items []item) (message, bool) {
 		return message{}, false
 	}
 	e, ok := p.ownBatch(items, p.maxBody-2*headerRoom)
-	return message{count: len(e.Items), gather: gather, envelope: e}, ok
+	return message{count: len(e.Items), gather: gather, envelope: e, traces: e.Traces}, ok
 }
 
 // ownBatch makes a batch of the next entries of the outbox, as many as fit room bytes.
@@ -175,8 +176,16 @@ func (p *protocol) ownBatch(items []item, room int) (e envelope, ok bool) {
 	if len(items) == 0 {
 		return envelope{}, false
 	}
+	var traces map[uint]string
 	for i := range items {
-		items[i].Time = p.stamp(p.outbox.entries[begin+i].at)
+		own := &p.outbox.entries[begin+i]
+		items[i].Time = p.stamp(own.at)
+		if own.trace != "" && len(traces) < maxMap {
+			if traces == nil {
+				traces = make(map[uint]string)
+			}
+			traces[uint(i)] = own.trace
+		}
 	}
 	p.counters.Resent += uint64(max(0, min(len(items), p.outbox.sent-begin)))
 	return envelope{
@@ -184,7 +193,7 @@ func (p *protocol) ownBatch(items []item, room int) (e envelope, ok bool) {
 		From: p.instance, Epoch: p.outgoing.epoch,
 		First: p.outbox.first + uint64(begin), Items: items,
 		Cluster: p.log.cluster, Index: p.log.index, Hash: p.log.hash,
-		Kept: p.keptByArchivist(),
+		Kept: p.keptByArchivist(), Traces: traces,
 	}, true
 }
 

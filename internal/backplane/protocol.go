@@ -93,7 +93,7 @@ func (p *protocol) start(now time.Time, alone bool) {
 }
 
 // append takes an entry of the state machine, or returns ErrFull, ErrTooLarge or ErrClosed.
-func (p *protocol) append(now time.Time, body []byte) error {
+func (p *protocol) append(now time.Time, body []byte, trace string) error {
 	switch {
 	case len(body) > p.MaxEntry:
 		return ErrTooLarge
@@ -104,6 +104,7 @@ func (p *protocol) append(now time.Time, body []byte) error {
 		return ErrFull
 	}
 	p.outbox.append(entryBody, body, now)
+	p.outbox.entries[len(p.outbox.entries)-1].trace = trace
 	p.counters.Appended++
 	p.wakeups.sender = true
 	return nil

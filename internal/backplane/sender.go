@@ -51,6 +51,7 @@ func (n *Node) waitToSend(ctx context.Context, nextAt time.Time) bool {
 func (n *Node) publish(ctx context.Context, m *message) (wait time.Duration) {
 	publishing, cancel := context.WithTimeout(ctx, n.options.PublishTimeout)
 	defer cancel()
+	began := time.Now()
 	body, err := m.envelope.encode()
 	size := len(body)
 	switch {
@@ -59,6 +60,9 @@ func (n *Node) publish(ctx context.Context, m *message) (wait time.Duration) {
 		err = n.gatherer.Gather(publishing, body)
 	default:
 		err = n.bus.Publish(publishing, Message{To: m.to, Body: body})
+	}
+	if observe := n.options.Observer.Published; observe != nil {
+		observe(Publication{Traces: m.traces, Entries: m.count, Bytes: size, Began: began, Err: err})
 	}
 	if err != nil && ctx.Err() != nil {
 		return 0

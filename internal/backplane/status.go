@@ -65,9 +65,20 @@ type Observer struct {
 	OwnEntry func(latency time.Duration)
 	// Batch is given the size of each envelope published to all.
 	Batch func(entries, bytes int)
+	// Published is given each message that was sent to the bus, also one that the bus refused.
+	Published func(Publication)
 	// Skipped is given each entry that the state machine could not apply, and its reason. The entry's
 	// body must not be modified.
 	Skipped func(e Entry, reason error)
+}
+
+// Publication is one message that an instance has sent to the bus.
+type Publication struct {
+	Traces  map[uint]string // trace contexts of the own entries in it; not to be modified
+	Entries int             // own ones
+	Bytes   int
+	Began   time.Time
+	Err     error // nil: the bus has it
 }
 
 // report is what Node.Status returns.

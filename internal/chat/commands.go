@@ -29,6 +29,7 @@ type pendingCommand struct {
 	secret      string           // of a claim: the resume token that the client receives
 	resumes     bool             // of a claim: it was made for the client, which has not requested a nickname
 	provisional *provisionalLine // of a message that clients have received before the log had it; nil: none
+	span        Span             // of the request; nil: it is not traced
 }
 
 func newCommands(lastRef uint64) commands {
@@ -94,10 +95,20 @@ func (p *pendingCommand) claim() *state.Claim {
 func (c *Chat) appendLocked(p *pendingCommand) error {
 	p.command.Conn = p.client.conn
 	body := c.commands.expect(p)
-	if err := c.backplane.Log.Append(body); err != nil {
+	if err := c.appendTraced(body, p.span); err != nil {
 		c.commands.forget(p)
 		c.logger().Warn("log refuses an entry", "err", err)
 		return err
 	}
 	return nil
+}
+
+// appendTraced appends a body to the log, with the trace context of a span that is sampled, which may be nil.
+func (c *Chat) appendTraced(body []byte, span Span) error {
+	if span != nil {
+		if log, ok := c.backplane.Log.(TracedLog); ok && span.Trace() != "" {
+			return log.AppendTraced(body, span.Trace())
+		}
+	}
+	return c.backplane.Log.Append(body)
 }

@@ -37,6 +37,9 @@ type request struct {
 	client *client
 	name   string
 	ack    socketio.Ack
+
+	span Span       // nil: not traced, or its command ends it
+	code state.Code // of the refusal
 }
 
 func (c *Chat) on(name string, handler func(*request)) {
@@ -46,7 +49,16 @@ func (c *Chat) on(name string, handler func(*request)) {
 			_ = e.Ack(newRefusal(state.Unavailable, 0))
 			return
 		}
-		handler(&request{e, cl, name, e.Deferred()})
+		r := &request{Event: e, client: cl, name: name, ack: e.Deferred()}
+		if c.options.Trace == nil {
+			handler(r)
+			return
+		}
+		r.span = c.options.Trace(s, name)
+		handler(r)
+		if r.span != nil {
+			r.span.End(r.code.String())
+		}
 	})
 }
 
@@ -83,6 +95,7 @@ func (c *Chat) refuse(r *request, code state.Code) {
 }
 
 func (c *Chat) refuseRequestLocked(r *request, code state.Code, wait time.Duration) {
+	r.code = code
 	c.refuseLocked(r.client, r.name, r.ack, code, wait)
 }
 
@@ -131,7 +144,9 @@ func (c *Chat) requestLocked(r *request, action state.Action) {
 
 func (c *Chat) appendRequestLocked(r *request, p *pendingCommand) {
 	p.client, p.event, p.ack = r.client, r.name, r.ack
+	p.span, r.span = r.span, nil
 	if err := c.appendLocked(p); err != nil {
+		r.span = p.span
 		c.refuseRequestLocked(r, state.Overloaded, 0)
 	}
 }

@@ -23,6 +23,21 @@ type Log interface {
 	Append(body []byte) error
 }
 
+// TracedLog is a Log that carries the trace context of a command as well, as Entry.Trace.
+type TracedLog interface {
+	Log
+	AppendTraced(body []byte, trace string) error
+}
+
+// Span is the time that a request of a client takes: from its arrival until it is refused, or its command has come back
+// from the log and was answered.
+type Span interface {
+	// Trace returns the W3C trace context of the span, to be carried by the log; "": the span is not sampled.
+	Trace() string
+	// End ends the span. code is that of the refusal; "": none.
+	End(code string)
+}
+
 // Backplane joins this instance to the others.
 type Backplane struct {
 	Instance string // this instance's name, as in Entry.Instance

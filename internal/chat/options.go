@@ -45,6 +45,10 @@ type Options struct {
 	// the chat's lock held, so it must be quick and must not call the chat. Nil: nothing does.
 	Observe func(latency time.Duration)
 
+	// Trace begins the span of an event that a client has sent. Nil: nothing is traced. Its spans' methods may be
+	// called with the chat's lock held, so they must be quick and must not call the chat.
+	Trace func(s *socketio.Socket, event string) Span
+
 	// Recorded is called by Apply and its siblings with the lines that an entry has led to, ascending and complete, for
 	// a store. It is called with the chat's lock held and before anybody is replied to. It may keep the lines, must be
 	// quick and must not call the chat. Nil: lines are not encoded.

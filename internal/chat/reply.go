@@ -30,6 +30,10 @@ func (c *Chat) replyLocked(p *pendingCommand, o state.Outcome) {
 		return
 	}
 	cl := p.client
+	if p.span != nil {
+		p.span.End(o.Code.String())
+		p.span = nil
+	}
 	if claim := p.claim(); claim != nil {
 		c.replyToClaimLocked(p, claim, o)
 		return

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"chatapp/internal/backplane"
 	"chatapp/internal/backplane/inprocess"
@@ -128,9 +129,22 @@ func (c *cluster) view() chat.Cluster {
 
 // machine adapts the chat to the node's interfaces. Both packages declare the same flat entry type, so that neither
 // imports the other, and a conversion costs nothing.
-type machine struct{ *chat.Chat }
+type machine struct {
+	*chat.Chat
+	tracing *tracing // nil: off
+}
 
-func (m machine) Apply(e backplane.Entry) error            { return m.Chat.Apply(chat.Entry(e)) }
+// Apply also traces an entry that carries a trace context.
+func (m machine) Apply(e backplane.Entry) error {
+	if m.tracing == nil || e.Trace == "" {
+		return m.Chat.Apply(chat.Entry(e))
+	}
+	began := time.Now()
+	err := m.Chat.Apply(chat.Entry(e))
+	m.tracing.applied(e, began, err)
+	return err
+}
+
 func (m machine) Gone(at backplane.Entry, instance string) { m.Chat.Gone(chat.Entry(at), instance) }
 func (m machine) Begin(at backplane.Entry)                 { m.Chat.Begin(chat.Entry(at)) }
 func (m machine) Raise(at backplane.Entry, rules uint64)   { m.Chat.Raise(chat.Entry(at), rules) }

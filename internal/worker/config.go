@@ -78,11 +78,12 @@ type ChatConfig struct {
 	SubjectHeader    string        // SUBJECT_HEADER: the one with the user's id; the name's, if there is none
 }
 
-// MetricsConfig says where metrics are sent besides /metrics.
+// MetricsConfig says where metrics are sent besides /metrics, and where traces are.
 type MetricsConfig struct {
 	// OTLP is the protocol by which metrics are pushed: "grpc", "http/protobuf", or "" for none. OpenTelemetry's
 	// exporters read the endpoint and the rest from the process's environment themselves.
 	OTLP        string
+	Traces      string        // the protocol by which traces are pushed, likewise
 	LogInterval time.Duration // METRICS_LOG_INTERVAL; 0: metrics are not logged
 	Address     string        // METRICS_PORT on HOST; "": they have no listener of their own
 }
@@ -146,10 +147,11 @@ func (v *variables) config() Config {
 			NicknameHeader:   v.text("NICKNAME_HEADER", ""),
 			SubjectHeader:    v.text("SUBJECT_HEADER", ""),
 		},
-		Metrics: MetricsConfig{OTLP: v.telemetry(), LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
+		Metrics: MetricsConfig{LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
 		Log:     LogConfig{Level: v.level("LOG_LEVEL"), Format: v.oneOf("LOG_FORMAT", "text", "json")},
 	}
 	c.Store = v.store("STORE", c.Port, c.ServiceBus.ConnectionString != "" || c.ServiceBus.Namespace != "")
+	c.Metrics.OTLP, c.Metrics.Traces = v.telemetry()
 	if c.ServiceBus.ConnectionString != "" && c.ServiceBus.Namespace != "" {
 		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: " +
 			"remove one of them")

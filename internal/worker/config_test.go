@@ -222,6 +222,12 @@ func TestTelemetryFollowsTheSpecification(t *testing.T) {
 		{[]string{"OTEL_EXPORTER_OTLP_TIMEOUT", "0"}, "OTEL_EXPORTER_OTLP_TIMEOUT", true},
 		{[]string{"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"}, "OTEL_EXPORTER_OTLP_COMPRESSION", true},
 		{[]string{"OTEL_EXPORTER_OTLP_CERTIFICATE", "testdata/absent.pem"}, "OTEL_EXPORTER_OTLP_CERTIFICATE", true},
+		{[]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "//x"}, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", true},
+		{[]string{"OTEL_TRACES_EXPORTER", "zipkin"}, "OTEL_TRACES_EXPORTER", true},
+		{[]string{"OTEL_TRACES_SAMPLER", "sometimes"}, "OTEL_TRACES_SAMPLER", true},
+		{[]string{"OTEL_TRACES_SAMPLER", "traceidratio", "OTEL_TRACES_SAMPLER_ARG", "10%"}, "OTEL_TRACES_SAMPLER_ARG",
+			true},
+		{[]string{"OTEL_BSP_SCHEDULE_DELAY", "5s"}, "OTEL_BSP_SCHEDULE_DELAY", true},
 	} {
 		config, err := LoadConfig(env(row.env...))
 		switch {
@@ -229,6 +235,26 @@ func TestTelemetryFollowsTheSpecification(t *testing.T) {
 			t.Errorf("%q: error %v, want one that names %s", row.env, err, row.want)
 		case !row.bad && (err != nil || config.Metrics.OTLP != row.want):
 			t.Errorf("%q: protocol %q, %v, want %q", row.env, config.Metrics.OTLP, err, row.want)
+		}
+	}
+}
+
+// Traces are pushed only where a variable of theirs says so.
+func TestTracesNeedAVariableOfTheirOwn(t *testing.T) {
+	const endpoint = "http://collector.test:4318"
+	for _, row := range []struct {
+		env  []string
+		want string
+	}{
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", endpoint}, ""},
+		{[]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint}, "http/protobuf"},
+		{[]string{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}, "grpc"},
+		{[]string{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"}, "grpc"},
+		{[]string{"OTEL_TRACES_EXPORTER", "none", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint}, ""},
+		{[]string{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_SDK_DISABLED", "true"}, ""},
+	} {
+		if config, err := LoadConfig(env(row.env...)); err != nil || config.Metrics.Traces != row.want {
+			t.Errorf("%q: protocol %q, %v, want %q", row.env, config.Metrics.Traces, err, row.want)
 		}
 	}
 }

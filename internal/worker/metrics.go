@@ -43,12 +43,15 @@ type metrics struct {
 	names    []string
 	meter    metric.Meter
 
+	http      *httpMetrics
+	messaging *messagingMetrics
+
 	logLatency   metric.Float64Histogram
 	batchEntries metric.Float64Histogram
 	batchSize    metric.Float64Histogram
 }
 
-func newMetrics(ctx context.Context, config MetricsConfig, instance string, log *slog.Logger) (*metrics, error) {
+func newMetrics(ctx context.Context, config Config, instance string, log *slog.Logger) (*metrics, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -57,15 +60,15 @@ func newMetrics(ctx context.Context, config MetricsConfig, instance string, log 
 		return nil, fmt.Errorf("make Prometheus exporter: %w", err)
 	}
 	options := []sdkmetric.Option{sdkmetric.WithReader(scraped), sdkmetric.WithResource(workerResource(instance))}
-	pushed, err := otlpReader(ctx, config.OTLP)
+	pushed, err := otlpReader(ctx, config.Metrics.OTLP)
 	if err != nil {
 		return nil, fmt.Errorf("make OTLP exporter: %w", err)
 	}
 	if pushed != nil {
 		options = append(options, sdkmetric.WithReader(pushed))
 	}
-	if config.LogInterval > 0 {
-		options = append(options, sdkmetric.WithReader(logReader(log, config.LogInterval)))
+	if config.Metrics.LogInterval > 0 {
+		options = append(options, sdkmetric.WithReader(logReader(log, config.Metrics.LogInterval)))
 	}
 	provider := sdkmetric.NewMeterProvider(options...)
 	m := &metrics{
@@ -73,7 +76,11 @@ func newMetrics(ctx context.Context, config MetricsConfig, instance string, log 
 		handler:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		meter:    provider.Meter("chatapp"),
 	}
-	return m, m.addHistograms()
+	var errs [3]error
+	errs[0] = m.addHistograms()
+	m.http, errs[1] = newHTTPMetrics(m)
+	m.messaging, errs[2] = newMessagingMetrics(m, config.ServiceBus)
+	return m, errors.Join(errs[:]...)
 }
 
 // Bucket bounds of the histograms. Latencies, in seconds, range from an in-process log to a stalled Service Bus.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,7 +43,8 @@ func TestMetricsAreNamedAndDescribed(t *testing.T) {
 	r := start(t, nil, "")
 	seen := make(map[string]bool)
 	for _, name := range r.worker.MetricNames() {
-		if seen[name] || !strings.HasPrefix(name, "chat.") {
+		if seen[name] || !slices.ContainsFunc([]string{"chat.", "http.server.", "messaging.client."},
+			func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
 			t.Errorf("metric %q is listed twice or lacks the prefix", name)
 		}
 		seen[name] = true

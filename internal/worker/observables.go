@@ -48,7 +48,7 @@ func (w *Worker) sample() *sample {
 func (w *Worker) observables() []observable {
 	return slices.Concat(
 		stateObservables(), transportObservables(), chatObservables(), logObservables(), busObservables(),
-		storageObservables())
+		storageObservables(), w.metrics.messaging.observables())
 }
 
 func with(name, value string) []attribute.KeyValue {

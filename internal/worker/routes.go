@@ -28,8 +28,8 @@ func (w *Worker) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	mux.HandleFunc("GET /metrics", w.serveMetrics)
 	mux.Handle("/", web.Handler())
-	below := belowPath(w.config.BasePath, mux)
-	return w.limitDescriptors(w.limitRequests(w.checkHost(limitBodyTime(below))))
+	below := belowPath(w.config.BasePath, noteRoute(mux))
+	return w.metrics.http.measure(w.limitDescriptors(w.limitRequests(w.checkHost(limitBodyTime(below)))))
 }
 
 // belowPath serves everything below a path as well, for proxies that pass it on. Probes ask without it. The path alone

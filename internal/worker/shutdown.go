@@ -39,6 +39,7 @@ func (w *Worker) shutdown(server *http.Server, sides []*sideServer, leave func()
 	defer cancel()
 	var group sync.WaitGroup
 	group.Go(func() { w.warn("last metrics not exported", w.metrics.close(ctx)) })
+	defer func() { w.warn("last spans not exported", w.tracing.close(ctx)) }() // of what happens until then
 	cutting, cancelCutting := context.WithTimeout(ctx, cutAfter)
 	defer cancelCutting()
 	if w.engine.Shutdown(cutting) != nil {

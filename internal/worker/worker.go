@@ -32,6 +32,7 @@ type Worker struct {
 	cluster   *cluster
 	storage   *storage // nil: the chat is not kept
 	metrics   *metrics
+	tracing   *tracing // nil: off
 	handler   http.Handler
 
 	connections *connections
@@ -70,7 +71,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	w := &Worker{config: config, log: log, cluster: c, draining: make(chan struct{}), fits: fitting()}
 	w.audit = audit.New(log)
 	var err error
-	if w.metrics, err = newMetrics(context.Background(), config.Metrics, c.bus.Instance(), log); err != nil {
+	if w.metrics, err = newMetrics(context.Background(), config, c.bus.Instance(), log); err != nil {
 		return nil, err
 	}
 	w.storage = newStorage(config.Store, c.kind != kindInProcess, w.linesSince, log)
@@ -78,7 +79,10 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	if w.storage != nil {
 		recorded = w.storage.recorder.Lines
 	}
-	w.chat = chat.New(chat.Options{
+	if w.tracing, err = newTracing(context.Background(), config, c.bus.Instance()); err != nil {
+		return nil, err
+	}
+	chatOptions := chat.Options{
 		Recorded:         recorded,
 		MaxMessageLength: unlimited(config.Chat.MaxMessageLength),
 		MaxMessageBytes:  config.Chat.MaxMessageBytes,
@@ -91,7 +95,11 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Observe:          w.metrics.observeLog,
 		Bounds:           bounds(),
 		Logger:           log,
-	})
+	}
+	if w.tracing != nil {
+		chatOptions.Trace = w.tracing.event
+	}
+	w.chat = chat.New(chatOptions)
 	w.sockets = socketio.NewServer(socketio.Options{
 		Recovery: w.chat.Recovery(), MaxPacketBytes: config.Chat.maxMessageSize(), Logger: log,
 	})
@@ -116,7 +124,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		transport.Frames, transport.Refusals = sessionFrames(), sessionRefusals()
 	}
 	w.engine = engineio.NewServer(w.sockets, transport)
-	m := machine{w.chat}
+	m := machine{w.chat, w.tracing}
 	options := backplane.Options{
 		Local:    m,
 		Logger:   nodeLog,
@@ -124,6 +132,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Rules:    chat.Rules,
 		Timing:   timing(),
 	}
+	options.Observer.Published = w.published
 	skipped := &skippedEntries{dir: os.TempDir(), instance: c.bus.Instance(), log: log}
 	options.Observer.Skipped = skipped.save
 	if c.service != nil {
@@ -151,6 +160,14 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 
 // linesSince returns what of the history is in memory; see recorder.Options.
 func (w *Worker) linesSince(seq uint64) []store.Line { return w.chat.LinesSince(seq) }
+
+// published notes a message that was sent to the bus.
+func (w *Worker) published(p backplane.Publication) {
+	w.metrics.messaging.published(p)
+	if w.tracing != nil {
+		w.tracing.published(p)
+	}
+}
 
 // keptHeaders are the header fields of a client's first request that are needed later. All others are forgotten.
 func keptHeaders(names ...string) []string {

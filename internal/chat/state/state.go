@@ -99,6 +99,7 @@ type Entry struct {
 	Time     int64  // when it was appended, by the clock of the bus, in Unix milliseconds; 0: not known
 	Again    bool   // its instance has acknowledged it as part of another log, whose end this one lacks
 	Body     []byte // an encoded Command; never modified
+	Trace    string // W3C trace context of the request that led to it; "": none. The State ignores it
 }
 
 // ConnID names one socket: the instance it is connected to, and the number that it has there.
