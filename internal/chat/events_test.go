@@ -210,7 +210,8 @@ func TestLookAlikeOfARoomIsThatRoom(t *testing.T) {
 			}
 		}
 		bob.Send(`29["rooms"]`)
-		bob.Want("no other room", `39[{"ok":true,"rooms":[{"name":"lobby","users":2,"joined":true},{"name":"peace",*}]}]`)
+		bob.Want("no other room", `39[{"ok":true,"rooms":[{"name":"lobby","users":2,"joined":true},{"name":"peace",*}],`+
+			`"mine":[*]}]`)
 		c.agree()
 	})
 }
@@ -234,7 +235,8 @@ func TestRoomsAreApart(t *testing.T) {
 		ann.Want("bob", `2["announcement","Bob connected",*`)
 		ann.Want("list", `2["nicknames",*`)
 		bob.Send(`21["rooms"]`)
-		bob.Want("rooms", `31[{"ok":true,"rooms":[{"name":"go","users":1},{"name":"lobby","users":2,"joined":true}]}]`)
+		bob.Want("rooms", `31[{"ok":true,"rooms":[{"name":"go","users":1,"joined":false},`+
+			`{"name":"lobby","users":2,"joined":true}],"mine":["lobby"]}]`)
 		bob.Send(`22["join","go"]`)
 		bob.Want("what was said before",
 			`2["history","go",{"messages":[*{"kind":"message",*"from":"Ann","text":"in go","cid":"*",`+

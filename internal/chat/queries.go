@@ -15,7 +15,7 @@ const maxLines = 200
 type roomInfo struct {
 	Name   string `json:"name"`
 	Users  int    `json:"users"`
-	Joined bool   `json:"joined,omitempty"`
+	Joined bool   `json:"joined"`
 }
 
 // roomInfoOverhead and userInfoOverhead are what an element takes in a reply besides its name.
@@ -40,8 +40,9 @@ func (c *Chat) onRooms(r *request) {
 	reply := struct {
 		OK    bool       `json:"ok"`
 		Rooms []roomInfo `json:"rooms"`
+		Mine  []string   `json:"mine"`
 		More  bool       `json:"more,omitempty"`
-	}{OK: true, Rooms: []roomInfo{}}
+	}{OK: true, Rooms: []roomInfo{}, Mine: append([]string{}, r.client.rooms...)}
 	for room := range c.state.Rooms() {
 		if name, n := room.Name(), room.NumMembers(); name > options.After && (n > 0 || name == state.Lobby) {
 			reply.Rooms = append(reply.Rooms, roomInfo{name, n, slices.Contains(r.client.rooms, name)})
