@@ -215,16 +215,22 @@ func (v *variables) origins(name string) []string {
 	return origins
 }
 
-// hosts reads a list of host names without ports; * stands for any.
+// hosts reads a list of host names without ports. *.example.com stands for all subdomains, * for any host.
 func (v *variables) hosts(name string) []string {
 	hosts := v.list(name)
 	for i, host := range hosts {
-		if strings.ContainsAny(host, "/:@ ") {
-			v.bad("%s: %q is not a host name such as chat.example.com, nor *", name, host)
+		plain := strings.TrimPrefix(host, "*.")
+		if host != "*" && (plain == "" || strings.ContainsAny(plain, "/:@ *") || !isASCII(plain)) {
+			v.bad("%s: %q is not a host name such as chat.example.com or *.example.com, nor *", name, host)
 		}
 		hosts[i] = strings.ToLower(host)
 	}
 	return hosts
+}
+
+// isASCII reports whether text is a host name as browsers send it, which is xn--... for one of other letters.
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r >= 0x80 })
 }
 
 // prefixes reads a list of CIDR prefixes. A single address is a prefix of full length.

@@ -31,11 +31,19 @@ func (w *Worker) hostAllowed(r *http.Request) bool {
 	if len(allowed) == 0 && !onLoopback(r) {
 		return true
 	}
-	return slices.Contains(allowed, "*") || slices.Contains(allowed, host) ||
+	return slices.ContainsFunc(allowed, func(pattern string) bool { return matchesHost(pattern, host) }) ||
 		slices.ContainsFunc(w.config.Transport.AllowedOrigins, func(origin string) bool {
-			u, err := url.Parse(origin)
-			return err == nil && u.Hostname() == host
+			u, err := url.Parse(strings.ToLower(origin))
+			return err == nil && u.Hostname() != "" && matchesHost(u.Hostname(), host)
 		})
+}
+
+// matchesHost reports whether a pattern of ALLOWED_HOSTS stands for a host.
+func matchesHost(pattern, host string) bool {
+	if domain, ok := strings.CutPrefix(pattern, "*."); ok {
+		return len(host) > len(domain)+1 && strings.HasSuffix(host, "."+domain)
+	}
+	return pattern == "*" || pattern == host
 }
 
 // onLoopback reports whether a connection's own end is on the loopback interface.

@@ -26,7 +26,8 @@ func (r *running) getAs(host, path string) *http.Response {
 func TestUnknownHostsAreRefusedOnThisMachine(t *testing.T) {
 	t.Parallel()
 	open := start(t, nil, "")
-	listed := start(t, nil, "", "ALLOWED_HOSTS", "chat.test", "ALLOWED_ORIGINS", "https://a.test")
+	listed := start(t, nil, "", "ALLOWED_HOSTS", "chat.test,*.sub.test",
+		"ALLOWED_ORIGINS", "https://a.test,https://*.app.test:8443")
 	for _, row := range []struct {
 		r      *running
 		host   string
@@ -36,6 +37,8 @@ func TestUnknownHostsAreRefusedOnThisMachine(t *testing.T) {
 		{open, "192.168.1.5:3000", 200},
 		{open, "evil.test", 421}, {open, "localhost.evil.test", 421}, {open, "app.localhost", 200},
 		{listed, "chat.test:443", 200}, {listed, "CHAT.test", 200}, {listed, "a.test", 200}, {listed, "evil.test", 421},
+		{listed, "x.sub.test", 200}, {listed, "a.b.Sub.test:80", 200}, {listed, "sub.test", 421},
+		{listed, "evilsub.test", 421}, {listed, "x.app.test", 200}, {listed, "app.test", 421},
 	} {
 		if got := row.r.getAs(row.host, "/").StatusCode; got != row.status {
 			t.Errorf("GET / of host %s = %d, want %d", row.host, got, row.status)
@@ -81,6 +84,18 @@ func TestMetricsAreHiddenFromProxies(t *testing.T) {
 	for _, header := range proxyHeaders {
 		if got := r.get("/metrics", header, "x").StatusCode; got != 404 {
 			t.Errorf("metrics through a proxy that sets %s = %d, want 404", header, got)
+		}
+	}
+}
+
+func TestHostPatternsThatMatchNothingAreRefused(t *testing.T) {
+	for host, want := range map[string]bool{
+		"*": true, "chat.test": true, "*.chat.test": true, "*.": false, "a.*.test": false, "*.*.test": false,
+		"höst.test": false, "chat.test:443": false, "https://chat.test": false,
+	} {
+		_, err := LoadConfig(env("ALLOWED_HOSTS", host))
+		if got := err == nil; got != want {
+			t.Errorf("ALLOWED_HOSTS=%s is accepted: %v, want %v: %v", host, got, want, err)
 		}
 	}
 }
