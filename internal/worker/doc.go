@@ -10,6 +10,7 @@
 //	cluster      Serve        the instance has left the cluster, after all clients are gone
 //	janitor      cluster      the cluster goroutine stops it; only on Service Bus
 //	storage      Serve        the cluster goroutine has ended
+//	upkeep       storage      storage's context ends
 //	memory       Serve        Serve's context ends
 //	readiness    Serve        Serve's context ends
 //	last metrics Serve        the last export has succeeded or failed; only while the worker ends

@@ -3,7 +3,10 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"time"
 
+	"chatapp/internal/chat"
 	"chatapp/internal/recorder"
 	"chatapp/internal/store"
 	"chatapp/internal/store/embedded"
@@ -13,7 +16,13 @@ import (
 type storage struct {
 	recorder *recorder.Recorder
 	name     string // of the store, for the log
+	log      *slog.Logger
+
+	chat  *chat.Chat    // set once, before run
+	every time.Duration // how often the chat is asked what has to go from the store
 }
+
+const upkeepEvery = 20 * time.Second
 
 // newStorage returns the storage that the configuration names, or nil if that is none. behind says that the bus keeps
 // what is published, so that nobody waits for the store.
@@ -23,7 +32,9 @@ func newStorage(config StoreConfig, behind bool, since func(uint64) []store.Line
 		return nil
 	}
 	return &storage{
-		name: config.Folder,
+		name:  config.Folder,
+		log:   log,
+		every: upkeepEvery,
 		recorder: recorder.New(recorder.Options{
 			Open: func() (store.Store, error) {
 				return embedded.Open(config.Folder, embedded.Options{Logger: log})
@@ -50,10 +61,43 @@ func (s *storage) status() recorder.Status {
 	return s.recorder.Status()
 }
 
-// run writes what is to be stored until ctx ends.
+// run writes what is to be stored, and removes what is to go, until ctx ends.
 func (s *storage) run(ctx context.Context) {
-	if s != nil {
-		s.recorder.Run(ctx)
+	if s == nil {
+		return
+	}
+	var upkeep sync.WaitGroup
+	upkeep.Go(func() { s.keepUp(ctx) })
+	s.recorder.Run(ctx)
+	upkeep.Wait()
+}
+
+// keepUp has the store forget what the chat has forgotten. A pass reads the whole store, so the next one comes after
+// ten times the time that it has taken.
+func (s *storage) keepUp(ctx context.Context) {
+	wait := s.every
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		wait = s.every
+		u := s.chat.Upkeep()
+		if u.Index == 0 && u.Before.IsZero() {
+			continue
+		}
+		start := time.Now()
+		done, err := s.recorder.Upkeep(ctx, recorder.Upkeep(u))
+		if err == nil && done {
+			err = s.chat.UpkeepDone(u)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("what is to be forgotten is still in the store", "err", err)
+		}
+		wait = max(s.every, 10*time.Since(start))
 	}
 }
 

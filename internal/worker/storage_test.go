@@ -1,8 +1,11 @@
 package worker
 
 import (
+	"bytes"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -52,4 +55,57 @@ func TestWorkerSaysThatNothingIsSaved(t *testing.T) {
 	if ack := ann.want(`{"ack":2,"args":[{"ok":true`); !strings.Contains(ack, `"unsaved":true`) {
 		t.Errorf("the answer is %s, want it to say that the message is not saved", ack)
 	}
+}
+
+// What a forgotten user has said is in no file of the store an upkeep later, although others' messages are.
+func TestForgottenUserIsInNoFile(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	w := start(t, nil, "", "STORE", folder, "DRAIN_TIMEOUT", "0s")
+	ann, bob := w.join("Annabel"), w.join("Bob")
+	for _, said := range []struct {
+		by   *user
+		text string
+	}{{ann, "secret"}, {bob, "of-Bob"}, {ann, "secret"}} {
+		said.by.send(`{"event":"user message","args":["` + said.text + `"],"id":3}`)
+		said.by.want(`{"ack":3,"args":[{"ok":true`)
+	}
+	if !contains(t, folder, "secret") || !contains(t, folder, "Annabel") {
+		t.Fatal("the store's files do not have what was said: this test can't find it")
+	}
+	ann.send(`{"event":"forget me","args":[],"id":4}`)
+	ann.want(`{"ack":4,"args":[{"ok":true,"by":`)
+	waittest.Until(t, "no file has the name or what was said", func() bool {
+		return !contains(t, folder, "secret") && !contains(t, folder, "Annabel")
+	})
+	waittest.Until(t, "the log says so", func() bool { return w.worker.chat.Upkeep().Index == 0 })
+	bob.send(`{"event":"history","args":[],"id":5}`)
+	if got := bob.want(`{"ack":5,`); !strings.Contains(got, `"kind":"forgotten"`) || !strings.Contains(got, "of-Bob") {
+		t.Errorf("history is %s, want Bob's message and forgotten ones", got)
+	}
+	_, _ = ann.conn.Close(), bob.conn.Close()
+	w.end()
+	again := start(t, nil, "", "STORE", folder, "DRAIN_TIMEOUT", "0s")
+	eve := again.connect(nil)
+	if got := eve.want(`{"event":"history"`); strings.Contains(got, "secret") || !strings.Contains(got, "of-Bob") {
+		t.Errorf("after a restart history is %s", got)
+	}
+}
+
+// contains reports whether a file of a folder has a text.
+func contains(t *testing.T, folder, text string) bool {
+	t.Helper()
+	found := false
+	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return nil // it has been removed
+		}
+		content, err := os.ReadFile(filepath.Join(folder, name))
+		found = found || err == nil && bytes.Contains(content, []byte(text))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

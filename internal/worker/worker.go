@@ -149,6 +149,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	})
 	if w.storage != nil {
 		w.chat.SetStore(w.storage.recorder.Reader())
+		w.storage.chat = w.chat
 	}
 	if err := w.metrics.observe(w.observables(), w.sample); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)

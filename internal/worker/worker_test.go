@@ -78,6 +78,9 @@ func serve(t *testing.T, hub *inprocess.Hub, name string, pairs ...string) *runn
 	if err != nil {
 		t.Fatal(err)
 	}
+	if w.storage != nil {
+		w.storage.every = 50 * time.Millisecond
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

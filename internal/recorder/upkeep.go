@@ -1,0 +1,55 @@
+package recorder
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"chatapp/internal/store"
+)
+
+// Upkeep is what has to go from the store.
+type Upkeep struct {
+	// Lines up to the number Through are changed by Change, and entries of before the log index Index go. Index 0:
+	// nothing of that.
+	Index, Through uint64
+	Change         func(*store.Line) store.Change
+
+	Before time.Time // lines of before go; zero: none
+}
+
+// Upkeep removes from the store what has to go. It reports false if that has to wait: because another process writes
+// the store, or because the store has not got so far yet, or has no checkpoint from behind the entries that have to go.
+// Then a checkpoint is due. It may be called while the Recorder writes, by one goroutine at a time.
+func (r *Recorder) Upkeep(ctx context.Context, u Upkeep) (done bool, err error) {
+	r.mu.Lock()
+	ready := r.writes && r.head.claimed && r.head.known && r.head.refused == nil
+	if ready && u.Index > 0 {
+		if r.due.last < u.Index && r.due.taken == nil {
+			r.due.wanted = true
+		}
+		ready = r.due.last >= u.Index && r.head.Seq >= u.Through
+	}
+	through := r.due.last
+	r.mu.Unlock()
+	if !ready {
+		return false, nil
+	}
+	err = r.source.with(func(s store.Store) error {
+		if u.Index > 0 {
+			if err := s.DropEntries(ctx, through); err != nil {
+				return fmt.Errorf("drop entries from the store: %w", err)
+			}
+			if err := s.Rewrite(ctx, u.Through, u.Change); err != nil {
+				return fmt.Errorf("rewrite lines of the store: %w", err)
+			}
+		}
+		if !u.Before.IsZero() {
+			if err := s.DropLines(ctx, u.Before); err != nil {
+				return fmt.Errorf("drop old lines from the store: %w", err)
+			}
+		}
+		return nil
+	})
+	return err == nil, err
+}
