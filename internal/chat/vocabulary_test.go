@@ -17,6 +17,7 @@ var requestsOfRows = []struct{ event, args string }{
 	{"nickname", `,"Ann"`}, {"user message", `,"hi",{"cid":"of the client"}`}, {"join", `,"go"`}, {"rooms", ``},
 	{"who", ``}, {"history", ``}, {"typing", ``}, {"stop typing", ``}, {"status", ``}, {"rename", `,"Anna"`},
 	{"add user", `,"Bob"`}, {"new message", `,"hello"`}, {"leave", `,"go"`},
+	{"forget me", ``},
 }
 
 // notProvoked are the events of a slow log, which has tests of its own.
@@ -229,6 +230,8 @@ func TestEventsAreThoseOfTheVocabulary(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		again := connect(1, `{"token":"`+token+`"}`)
 		time.Sleep(time.Minute) // the guest is gone
+		again.Send(`2["forget me"]`)
+		synctest.Wait()
 		for _, u := range []*testUser{again, today} {
 			take(u)
 		}
