@@ -44,6 +44,8 @@ type client struct {
 	t       *testing.T
 	conn    *websocket.Conn
 	lastAck int
+
+	messages, bytes int // read so far
 }
 
 // dial connects from an address, and fails the test where that is refused.
@@ -140,6 +142,7 @@ func (c *client) await(what string, wanted func(*message) bool) *message {
 		if err != nil {
 			c.t.Fatalf("read %v, want %s", err, what)
 		}
+		c.messages, c.bytes = c.messages+1, c.bytes+len(b)
 		m := &message{}
 		if err := json.Unmarshal(b, m); err == nil && wanted(m) {
 			return m
@@ -162,8 +165,15 @@ func (c *client) closeCode() int {
 	}
 }
 
+// What an attack may cost others, stated by the work that is done for them, since time says nothing on a machine that
+// runs other tests. TestBounds measures time.
+const (
+	joinBytes     = 256 << 10 // read until one has a nickname: history, roster, status
+	messagesAhead = 50        // of a message, in the queue of the one who hears it
+)
+
 // checkOthers checks what people get who have nothing to do with an attack: two newcomers from addresses of their own
-// receive the lobby's history, join, and hear each other.
+// receive the lobby's history, join, and hear each other. The server's memory stays bounded.
 func (a *arena) checkOthers() {
 	a.t.Helper()
 	start := time.Now()
@@ -181,11 +191,22 @@ func (a *arena) checkOthers() {
 		}
 	}
 	joined := time.Since(start)
+	if ann.bytes > joinBytes || bob.bytes > joinBytes {
+		a.t.Errorf("newcomers have read %d and %d bytes until they had joined, want at most %d", ann.bytes, bob.bytes,
+			joinBytes)
+	}
+	before := bob.messages
 	start = time.Now()
 	ann.emit("user message", "hello")
 	bob.await("the message of "+annName, func(m *message) bool {
 		return m.Event == "user message" && m.Args[0] == annName && m.Args[1] == "hello"
 	})
+	if ahead := bob.messages - before; ahead > messagesAhead {
+		a.t.Errorf("%d messages came before the one that was said, want at most %d", ahead, messagesAhead)
+	}
+	if memory := residentHere(); memory > memoryBound && !raceDetector {
+		a.t.Errorf("memory is %d MB with all clients of the tests, want at most %d", memory>>20, memoryBound>>20)
+	}
 	a.t.Logf("others: joined in %v, message in %v", joined.Round(time.Millisecond),
 		time.Since(start).Round(100*time.Microsecond))
 	_, _ = ann.conn.Close(), bob.conn.Close()
