@@ -33,6 +33,7 @@ type user struct {
 	outbox  []*message // not acknowledged yet, oldest first
 	back    time.Duration
 	wakeUp  func() // wake
+	patient bool   // it stays for long on an instance that does not acknowledge what it says
 }
 
 // place is what a user is connected to.
@@ -67,7 +68,7 @@ type message struct {
 func newUser(w *world, number int) *user {
 	u := &user{world: w, number: number, held: make(map[string]bool), asked: make(map[int]request),
 		display: newDisplay()}
-	u.wakeUp = u.wake
+	u.wakeUp, u.patient = u.wake, w.chance(0.3)
 	return u
 }
 
@@ -217,6 +218,9 @@ func (u *user) claim() {
 	}
 	u.held[name] = true
 	args := fmt.Sprintf("%q", name)
+	if u.name == "" && u.world.chance(0.1) {
+		u.auth.Token, u.outbox = "", nil // it goes on as somebody new
+	}
 	if u.auth.Token != "" && u.isPage() {
 		args += fmt.Sprintf(`,{"token":%q}`, u.auth.Token)
 	}
@@ -250,6 +254,9 @@ func (u *user) say() {
 	u.said++
 	m := &message{cid: fmt.Sprintf("u%d.%d", u.number, u.said), room: lobby}
 	m.wait = 5*time.Second + w.upTo(15*time.Second)
+	if u.patient {
+		m.wait += time.Minute // longer than its name is kept, if the others evict its instance
+	}
 	if u.display.rooms[side] != nil && w.chance(0.3) {
 		m.room = side
 	}

@@ -51,7 +51,10 @@ func Run(seed uint64, tell bool) Result {
 	if tell {
 		w.story = &story{world: w}
 	}
-	w.hold = 3*time.Second + w.upTo(27*time.Second)
+	w.hold = 2*time.Second + w.upTo(28*time.Second)
+	if w.chance(0.3) {
+		w.hold = w.upTo(3 * time.Second)
+	}
 	w.topic = newTopic(w)
 	w.topic.forbids = w.chance(0.1)
 	w.judge.world = w
