@@ -47,26 +47,27 @@ func (n *Node) elected() {
 // takeGathered gives the protocol a batch of the queue. It waits while the protocol has no room for it.
 // What is no batch is a call for a combiner.
 func (n *Node) takeGathered(ctx context.Context, body []byte, done func()) {
-	if e, err := decodeEnvelope(body); err != nil || e.Kind != kindLog {
-		n.mu.Lock()
-		n.protocol.called()
-		n.unlock()
-		done()
-		return
-	}
-	for {
-		n.mu.Lock()
-		taken := n.protocol.gather(time.Now(), body, done)
-		n.unlock()
-		if taken {
-			return
-		}
+	for !n.offerGathered(body, done) {
 		select {
 		case <-n.combined:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// offerGathered reports false if the protocol has no room for a batch now.
+func (n *Node) offerGathered(body []byte, done func()) bool {
+	if e, err := decodeEnvelope(body); err != nil || e.Kind != kindLog {
+		n.mu.Lock()
+		n.protocol.called()
+		n.unlock()
+		done()
+		return true
+	}
+	n.mu.Lock()
+	defer n.unlock()
+	return n.protocol.gather(time.Now(), body, done)
 }
 
 // completeGathered completes in the queue what a combined message contains.

@@ -6,10 +6,6 @@ import (
 )
 
 const (
-	// A cluster gathers its batches from combineFrom instances on, until there are fewer than
-	// combineBelow: then it saves more to send one message for all than the way through the queue costs.
-	combineFrom  = 7
-	combineBelow = 5
 	// gatherTimeout is how long a gathered batch may take to come back before it is sent directly, on a
 	// bus that isn't slow.
 	gatherTimeout = 2 * time.Second
@@ -61,7 +57,7 @@ type gathered struct {
 func (p *protocol) combineTick(now time.Time) {
 	c, n := &p.combining, p.instances()
 	wanted := p.gathers && p.join == nil && !p.outgoing.closed && p.signs.frequent && !now.Before(c.noQueueUntil) &&
-		(n >= combineFrom || c.wanted && n >= combineBelow)
+		(n >= p.CombineFrom || c.wanted && n >= p.CombineFrom-2)
 	if wanted != c.wanted {
 		c.wanted = wanted
 		c.calledAt = now.Add(time.Second - callEvery) // the queue is created first

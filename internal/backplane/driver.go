@@ -17,6 +17,7 @@ type Driver struct {
 // Outgoing is a message that the node wants published.
 type Outgoing struct {
 	Message
+	Gather  bool // by Gatherer.Gather, not by Publish
 	message message
 }
 
@@ -105,15 +106,42 @@ func (d *Driver) Next() (*Outgoing, error) {
 		return nil, err
 	}
 	m.envelope.Items = nil // the room is used again
-	return &Outgoing{Message: Message{To: m.to, Body: body}, message: m}, nil
+	return &Outgoing{Message: Message{To: m.to, Body: body}, Gather: m.gather, message: m}, nil
 }
 
 // Published tells the node the outcome of publishing o, and returns how long to wait before the next message.
 func (d *Driver) Published(o *Outgoing, err error) (pause time.Duration) {
 	n := d.node
 	n.mu.Lock()
+	pause = n.protocol.published(time.Now(), &o.message, len(o.Body), err)
+	n.unlock()
+	if err == nil {
+		n.completeGathered(o.message.gathered)
+	}
+	return pause
+}
+
+// Combining reports whether the node wants Gatherer.Combine called, or a call under way to go on.
+func (d *Driver) Combining() bool {
+	n := d.node
+	n.mu.Lock()
 	defer n.unlock()
-	return n.protocol.published(time.Now(), &o.message, len(o.Body), err)
+	return n.protocol.combining.wanted
+}
+
+// Elected tells the node that it is the combiner.
+func (d *Driver) Elected() { d.node.elected() }
+
+// Gathered gives the combiner a body of the queue, as Gatherer.Combine does. It reports false if the node has no room
+// for it now.
+func (d *Driver) Gathered(body []byte, done func()) bool { return d.node.offerGathered(body, done) }
+
+// CombineEnded tells the node the outcome of a call of Gatherer.Combine, and returns how long to wait before the next.
+func (d *Driver) CombineEnded(err error) (pause time.Duration) {
+	n := d.node
+	n.mu.Lock()
+	defer n.unlock()
+	return n.protocol.combineEnded(time.Now(), err)
 }
 
 // Manage asks the bus, as long as the node wants that, to list what it keeps for the instances, and to remove what it

@@ -41,6 +41,10 @@ type Limits struct {
 	// Beyond it batches grow; entries one after the other don't wait. Snapshots have 70 more, and what
 	// the log leaves. 0: as many as the bus takes.
 	Credits float64
+
+	// CombineFrom is from how many instances on the cluster gathers its batches on a Gatherer: then it saves more to
+	// send one message for all than the way through the queue costs; 7. It goes on until there are two fewer.
+	CombineFrom int
 }
 
 // Timing says when a Node acts. Shorter times find failures sooner, and cost more messages.
@@ -88,6 +92,7 @@ func (l *Limits) setDefaults(maxBody int) {
 	orDefault(&l.MaxSnapshot, 512<<20)
 	orDefault(&l.MaxState, math.MaxInt32)
 	orDefault(&l.MaxBuffered, 32<<20)
+	orDefault(&l.CombineFrom, 7)
 	l.MaxEntry = min(l.MaxEntry, maxBody-headerRoom)
 }
 

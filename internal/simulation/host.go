@@ -94,6 +94,7 @@ func (h *host) crash() {
 // pause stops the instance as a machine does that sleeps.
 func (h *host) pause() {
 	h.paused = true
+	h.instance.reader.pause()
 	h.world.tell(h.name, "is paused")
 }
 

@@ -23,6 +23,7 @@ type instance struct {
 	sockets  *socketio.Server
 	engine   *engineio.Server
 	receiver receiver
+	reader   reader
 	sending  bool
 	evicting bool
 	closing  bool
@@ -36,7 +37,7 @@ type instance struct {
 func newInstance(h *host) *instance {
 	i := &instance{host: h, build: h.build, rules: h.build.rules}
 	i.tick, i.receiver.deliverNext = i.tickOnce, i.receiver.deliver
-	i.receiver.instance = i
+	i.receiver.instance, i.reader.instance = i, i
 	i.receiver.subscription = h.world.topic.subscribe(h.name)
 	logger := slog.New(&logHandler{world: h.world, who: h.name})
 	i.chat = chat.New(chat.Options{MessageRate: -1, NameHold: h.world.hold, Logger: logger,
@@ -47,6 +48,7 @@ func newInstance(h *host) *instance {
 	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger,
 		Rules:     h.build.rules,
 		Timing:    timing,
+		Limits:    backplane.Limits{CombineFrom: h.world.gather},
 		Wall:      func(now time.Time) time.Time { return now.Add(h.clock) },
 		Observer:  backplane.Observer{Skipped: i.skipped},
 		Connected: func() bool { return i.engine.Connected() > 0 }}, i.receiver.receiveAgain)
@@ -75,6 +77,7 @@ func (i *instance) start() {
 
 func (i *instance) tickOnce() {
 	i.check(i.driver.Tick())
+	i.reader.check()
 	if i.closing && i.driver.Flushed() {
 		i.stopped()
 		return
@@ -123,6 +126,7 @@ func (i *instance) stopped() {
 
 // end takes everything away that the instance has.
 func (i *instance) end() {
+	i.reader.stop()
 	i.chat.Close()
 	i.disconnect()
 	i.sockets.Close()
@@ -185,10 +189,16 @@ func (i *instance) publish(o *backplane.Outgoing) {
 // published is called when a message has got as far as the topic, or not.
 func (i *instance) published(o *backplane.Outgoing, arrives bool, err error) {
 	h, w := i.host, i.host.world
-	if w.topic.missing && arrives {
+	switch {
+	case o.Gather && w.topic.queue.missing && arrives:
+		arrives, err = false, backplane.ErrNoQueue
+	case w.topic.missing && arrives && !o.Gather:
 		arrives, err = false, errMissing
 	}
-	if arrives {
+	switch {
+	case arrives && o.Gather:
+		w.topic.queue.put(o.Body, h.delay())
+	case arrives:
 		w.topic.put(o.Message)
 	}
 	h.later(i, h.delay(), func() {

@@ -17,6 +17,7 @@ type topic struct {
 	published     int
 	forbids       bool // instances may not list or delete subscriptions
 	weather       weather
+	queue         queue
 }
 
 // weather is what the topic does to everybody at present.
@@ -46,7 +47,9 @@ type due struct {
 	at time.Duration
 }
 
-func newTopic(w *world) *topic { return &topic{world: w} }
+func newTopic(w *world) *topic {
+	return &topic{world: w, queue: queue{world: w, missing: w.chance(0.1)}}
+}
 
 // subscribe returns the subscription of a name, which it makes if there is none. It makes the topic, too.
 func (t *topic) subscribe(name string) *subscription {
@@ -130,6 +133,12 @@ func (b bus) Publish(context.Context, backplane.Message) error {
 
 func (b bus) Receive(context.Context, func([]byte, time.Time) error) error {
 	panic("simulation: a Driver does not receive")
+}
+
+func (b bus) Gather(context.Context, []byte) error { panic("simulation: a Driver does not publish") }
+
+func (b bus) Combine(context.Context, func(), func([]byte, func())) error {
+	panic("simulation: a Driver does not combine")
 }
 
 // Evict implements backplane.Evictor.

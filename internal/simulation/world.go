@@ -29,6 +29,7 @@ type world struct {
 	judge  judge
 	story  *story // nil: nobody will read it
 	trace  trace
+	gather int                // from how many instances on batches are gathered
 	hold   time.Duration      // how long users that are away keep their nicknames
 	parsed map[string]*packet // of events that several users have received, by their text
 }
@@ -54,6 +55,10 @@ func Run(seed uint64, tell bool) Result {
 	w.hold = 2*time.Second + w.upTo(28*time.Second)
 	if w.chance(0.3) {
 		w.hold = w.upTo(3 * time.Second)
+	}
+	w.gather = 100
+	if w.chance(0.4) {
+		w.gather = 3 + w.random.IntN(2) // seven instances would take too long to simulate
 	}
 	w.topic = newTopic(w)
 	w.topic.forbids = w.chance(0.1)
