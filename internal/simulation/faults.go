@@ -226,6 +226,7 @@ var kinds = []fault{
 	}},
 	{"crash of all", 1, func(f *faults, _ *host) func() {
 		f.world.judge.forgetAll()
+		f.keeper = nil // it keeps nothing any more
 		for _, h := range f.world.hosts {
 			h.crash()
 		}
