@@ -72,3 +72,24 @@ func TestConnectionOvertakenByClockSkewClaimsAgain(t *testing.T) {
 		c.agree()
 	})
 }
+
+// An instance that was out of sync claims the nicknames of its clients again. What was overtaken before is settled by
+// that, and not claimed a second time when its user is away.
+func TestOvertakenClientIsClaimedOnceWhenTheInstanceIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		a := c.replicas[0]
+		overtaken(t, c, time.Second)
+		synctest.Wait()
+		a.mu.Lock()
+		before := len(a.resumption.overtaken)
+		a.mu.Unlock()
+		bodies := a.Joined()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if before != 1 || len(bodies) != 1 || len(a.resumption.overtaken) != 0 {
+			t.Errorf("of %d overtaken clients, %d are claimed again and %d are left, want 1, 1 and none",
+				before, len(bodies), len(a.resumption.overtaken))
+		}
+	})
+}
