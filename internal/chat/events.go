@@ -22,6 +22,7 @@ func (c *Chat) handleEvents() {
 	c.on("rooms", c.onRooms)
 	c.on("who", c.onWho)
 	c.on("history", c.onHistory)
+	c.on("search", c.onSearch)
 	c.on("forget me", c.onForget)
 	c.on("status", c.onStatus)
 	c.on("typing", func(r *request) { c.onTyping(r, true) })

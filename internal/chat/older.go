@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -101,12 +100,8 @@ func (c *Chat) readHistory(ctx context.Context, s store.Reader, p *historyPage) 
 
 // olderLines reads what a page lacks.
 func (c *Chat) olderLines(ctx context.Context, s store.Reader, p *historyPage) ([]state.Line, bool, error) {
-	head, err := s.Head(ctx)
-	if err != nil {
-		return nil, false, fmt.Errorf("read the head of the store: %w", err)
-	}
-	if head.Seq < p.trimmed && head.Seq+1 < p.oldest() {
-		return nil, false, errUnsaved
+	if err := savedUpTo(ctx, s, p.trimmed, p.oldest()); err != nil {
+		return nil, false, err
 	}
 	return c.pastLines(ctx, s, p.room, p.oldest(), p.limit-len(p.lines))
 }

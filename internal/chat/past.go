@@ -162,6 +162,19 @@ func (c *Chat) visible(stored []store.Line) []state.Line {
 	return kept
 }
 
+// savedUpTo returns an error unless the store has those of the lines before a number that memory has dropped, which it
+// has up to the number trimmed.
+func savedUpTo(ctx context.Context, s store.Reader, trimmed, before uint64) error {
+	head, err := s.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("read the head of the store: %w", err)
+	}
+	if head.Seq < trimmed && head.Seq+1 < before {
+		return errUnsaved
+	}
+	return nil
+}
+
 // isStored reports whether a position is one of a line of a room that the store has, and clients may see.
 func (c *Chat) isStored(ctx context.Context, s store.Reader, room string, p state.Position) (bool, error) {
 	page, err := s.Lines(ctx, room, p.Seq+1, 1)
