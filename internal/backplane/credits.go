@@ -12,8 +12,15 @@ const (
 	snapshotCredits = 70
 )
 
-// topicCost is what a message to all costs: it is sent, and filtered, received and completed by each.
-func topicCost(instances int) float64 { return float64(1 + 3*instances) }
+// topicCost is what a message to all costs: it is sent, and filtered, received and completed by each
+// subscription. An archive is one more.
+func (p *protocol) topicCost() float64 {
+	subscriptions := p.instances()
+	if p.archived {
+		subscriptions++
+	}
+	return float64(1 + 3*subscriptions)
+}
 
 // unicastCost is what a message to some of the instances costs. All filter it.
 func unicastCost(instances, receivers int) float64 { return float64(1 + instances + 2*receivers) }
@@ -61,12 +68,12 @@ func (p *protocol) instances() int {
 func (p *protocol) topicRate() float64 {
 	n := p.instances()
 	if c := &p.combining; c.elected || c.alive && c.wanted {
-		return max(p.Credits-topicCost(n), p.Credits/2)
+		return max(p.Credits-p.topicCost(), p.Credits/2)
 	}
 	if p.takesTurns() {
 		return p.Credits / 2 // the rest is for signs of life of those that wait, and for probes
 	}
-	return max(p.Credits-float64(n)*topicCost(n), p.Credits/2)
+	return max(p.Credits-float64(n)*p.topicCost(), p.Credits/2)
 }
 
 func (p *protocol) snapshotRate() float64 { return p.Credits + snapshotCredits }

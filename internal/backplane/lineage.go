@@ -1,6 +1,9 @@
 package backplane
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // clusterID names one log, of the cluster that follows it. Every bootstrap makes another one, even with a state that
 // another log has led to.
@@ -71,6 +74,11 @@ func align(a, b lineage) (lineage, lineage) {
 		}
 	}
 	return a, b
+}
+
+// follows reports whether the state has followed a log.
+func (l lineage) follows(log clusterID) bool {
+	return slices.ContainsFunc(l, func(b branch) bool { return b.Cluster == log })
 }
 
 // lineage is the history of the log state; empty for nil.

@@ -95,6 +95,7 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 			gathers:     gathers,
 			observesOwn: options.Observer.OwnEntry != nil,
 			recording:   options.Recorder != nil,
+			archived:    options.Archived,
 		}),
 		receiveAgain: func() {},
 

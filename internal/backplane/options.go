@@ -10,6 +10,7 @@ import (
 type Options struct {
 	Local    Local        // nil: no calls are made
 	Observer Observer     // for histograms
+	Archived bool         // the bus keeps what is published to all in an archive, which costs credits
 	Recorder Recorder     // keeps what is accepted, for a later process; nil: nothing does
 	Rules    uint64       // newest version of the state machine's rules that this build knows; 0 means 1
 	Logger   *slog.Logger // nil: discards

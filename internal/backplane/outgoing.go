@@ -255,7 +255,7 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 		if m.gather {
 			p.outbox.gathered = m.count > 0 || p.outbox.gathered
 		} else {
-			p.spend(now, topicCost(p.instances()), true)
+			p.spend(now, p.topicCost(), true)
 		}
 		if m.envelope.Kind == kindCombined {
 			p.combining.combined(m)

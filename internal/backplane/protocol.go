@@ -55,6 +55,7 @@ type config struct {
 	lists       bool                      // the bus is a Lister
 	observesOwn bool                      // there is an observer of latencies
 	recording   bool                      // there is a Recorder
+	archived    bool                      // the bus keeps what is published to all in an archive
 	wall        func(time.Time) time.Time // what this machine\'s clock says at a time; a function of that alone
 }
 
@@ -164,7 +165,7 @@ func (p *protocol) receivedTopic(now time.Time, e *envelope) {
 	p.counters.Received++
 	p.turns.sent(now, e.From)
 	if e.From != p.instance {
-		p.spend(now, topicCost(p.instances()), false)
+		p.spend(now, p.topicCost(), false)
 	}
 }
 

@@ -45,10 +45,8 @@ func (k *keeper) Load(_ context.Context, r *backplane.Replay) error {
 			return err
 		}
 	}
-	for _, m := range messages {
-		if err := r.Message(m); err != nil {
-			return err
-		}
+	if _, err := r.Messages(messages); err != nil {
+		return err
 	}
 	bridged := r.Bridge()
 	k.mu.Lock()

@@ -8,7 +8,7 @@ import (
 )
 
 // Replay takes what a Recorder has kept, and has the node's state machine apply it. It is valid during the call of
-// Recorder.Load. After an error other than of Message it is of no use any more: what is kept can't be read.
+// Recorder.Load. After an error it is of no use any more: what is kept can't be read.
 //
 // What was kept passes through the same code as what the bus delivers, on a protocol of its own that sends nothing. So
 // log state and state machine come out as they were.
@@ -72,25 +72,59 @@ func (r *Replay) Entry(index uint64, body []byte) error {
 	return nil
 }
 
-// Message follows a message that the bus has kept beside the entries. It applies what of it was not applied, and has
-// the Recorder record that. It returns an error for a body that is of no use, which is no reason to stop.
-func (r *Replay) Message(body []byte) error {
-	e, err := decodeEnvelope(body)
-	if err != nil {
-		return err
-	}
+// Messages follows messages that the bus has kept beside the entries, in the order in which they were published. It
+// applies what of them was not applied, and has the Recorder record that. It returns how many bodies are of no use,
+// which is no reason to stop. It is called once, behind the entries, and Bridge behind it.
+func (r *Replay) Messages(bodies [][]byte) (useless int, err error) {
 	if r.protocol.log == nil {
-		return errors.New("backplane: message without a checkpoint before it")
+		return 0, errors.New("backplane: messages without a checkpoint before them")
 	}
-	switch e.Kind {
-	case kindLog:
-		r.follow(e)
-	case kindCombined:
-		for _, part := range e.parts {
-			r.follow(part)
+	var batches []*envelope
+	for _, body := range bodies {
+		e, err := decodeEnvelope(body)
+		switch {
+		case errors.Is(err, ErrVersion):
+			return useless, err
+		case err != nil:
+			useless++
+		case e.Kind == kindLog:
+			batches = append(batches, e)
+		case e.Kind == kindCombined:
+			batches = append(batches, e.parts...)
 		}
 	}
-	return nil
+	begun := make(map[clusterID]bool) // logs that somebody has followed
+	for _, e := range batches {
+		begun[e.Cluster] = begun[e.Cluster] || e.Index > 0
+	}
+	for _, e := range batches {
+		if !r.begin(e, begun) {
+			r.follow(e)
+		}
+	}
+	return useless, nil
+}
+
+// begin begins a log if that is what a request to bootstrap has led to.
+func (r *Replay) begin(e *envelope, begun map[clusterID]bool) bool {
+	p, it := r.protocol, &e.Items[0]
+	id := clusterID{Stamp: e.Epoch, Founder: e.From}
+	if e.First != 1 || it.Kind != entryBootstrap || !begun[id] || p.log.lineage().follows(id) {
+		return false
+	}
+	if known := p.log.records[e.From]; known != nil && known.Epoch >= e.Epoch {
+		return false
+	}
+	request, err := decodeControl(it.Body)
+	if err != nil || request.Rules < p.log.rules {
+		return false
+	}
+	p.recording = true
+	p.begin(e, request, it.Time)
+	p.recording = false
+	r.node.record(p.effects)
+	r.perform()
+	return true
 }
 
 // maxEarly bounds the messages kept in case that entries before theirs never come.

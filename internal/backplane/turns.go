@@ -38,7 +38,7 @@ func (t *turns) sending(now time.Time, instance string) bool {
 // second's credits to leave room for them.
 func (p *protocol) takesTurns() bool {
 	n := p.instances()
-	return p.Credits > 0 && float64(n)*topicCost(n) > p.Credits/4
+	return p.Credits > 0 && float64(n)*p.topicCost() > p.Credits/4
 }
 
 // untilTurn is how long this instance waits after the credits allow the next message.

@@ -24,6 +24,9 @@
 //
 // # Concurrency
 //
+// Messages of the archive are completed by a goroutine of Run, which waits for it, and received by another one for as
+// long as this process writes. A message is completed once the log has passed it and is stored up to there.
+//
 // The node's loop calls the methods of backplane.Recorder, and Lines from within StateMachine. Run's caller owns the
 // goroutine that writes, if entries are stored behind. Upkeep may run beside it, on another one. Recorder.mu guards
 // all fields; no call of the store is made while it is held. Status may be called at any time.

@@ -22,8 +22,9 @@ type Options struct {
 	// entries are stored before they are applied.
 	Behind bool
 
-	// Archive is what keeps them then; nil: nothing does.
+	// Archive is what keeps them then; nil: nothing does. Settled is backplane.Node.Settled, which must be set with it.
 	Archive Archive
+	Settled func(*backplane.Archived) (index uint64, settled bool, err error)
 
 	// Since returns the lines behind a number that the state still has, ascending; their indexes don't matter. It is
 	// called on the node's loop. The Recorder asks where it has missed lines. Nil: they stay missing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"chatapp/internal/backplane"
@@ -12,6 +13,11 @@ import (
 
 // Run writes what is to be stored until ctx ends. A Recorder that stores first has nothing to do in it.
 func (r *Recorder) Run(ctx context.Context) {
+	if r.options.Archive != nil {
+		var group sync.WaitGroup
+		defer group.Wait()
+		group.Go(func() { r.drain(ctx) })
+	}
 	for ctx.Err() == nil {
 		var retry <-chan time.Time
 		if wait := r.untilRetry(); wait > 0 {

@@ -45,6 +45,7 @@ func newCluster(config Config, log *slog.Logger) (*cluster, error) {
 		Subscription:     config.ServiceBus.Subscription,
 		Name:             name,
 		EmulatorHTTPPort: config.ServiceBus.EmulatorHTTPPort,
+		Archive:          config.Store.Folder != "",
 		Logger:           log,
 	})
 	if err != nil {
@@ -83,6 +84,11 @@ func (c *cluster) run(ctx context.Context) error {
 	stopCleaning() // Run may have ended before ctx
 	<-cleaned
 	return err
+}
+
+// settled reports whether the log has passed a message; see backplane.Node.Settled.
+func (c *cluster) settled(m *backplane.Archived) (index uint64, settled bool, err error) {
+	return c.node.Settled(m)
 }
 
 // close removes what the bus keeps for this instance.

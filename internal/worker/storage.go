@@ -24,26 +24,25 @@ type storage struct {
 
 const upkeepEvery = 20 * time.Second
 
-// newStorage returns the storage that the configuration names, or nil if that is none. behind says that the bus keeps
-// what is published, so that nobody waits for the store.
-func newStorage(config StoreConfig, behind bool, since func(uint64) []store.Line, log *slog.Logger) *storage {
+// newStorage returns the storage that the configuration names, or nil if that is none. Where the bus outlives this
+// process nobody waits for the store.
+func newStorage(config StoreConfig, c *cluster, since func(uint64) []store.Line, log *slog.Logger) *storage {
 	if config.Folder == "" {
 		log.Warn("no store: when all instances end, everything said is gone", "setting", "STORE")
 		return nil
 	}
-	return &storage{
-		name:  config.Folder,
-		log:   log,
-		every: upkeepEvery,
-		recorder: recorder.New(recorder.Options{
-			Open: func() (store.Store, error) {
-				return embedded.Open(config.Folder, embedded.Options{Logger: log})
-			},
-			Behind: behind,
-			Since:  since,
-			Logger: log,
-		}),
+	options := recorder.Options{
+		Open: func() (store.Store, error) {
+			return embedded.Open(config.Folder, embedded.Options{Logger: log})
+		},
+		Behind: c.kind != kindInProcess,
+		Since:  since,
+		Logger: log,
 	}
+	if c.service != nil {
+		options.Archive, options.Settled = c.service, c.settled
+	}
+	return &storage{name: config.Folder, log: log, every: upkeepEvery, recorder: recorder.New(options)}
 }
 
 // unsaved returns why nothing is saved at present, as a sentence; "" if it is, or if there is no store.

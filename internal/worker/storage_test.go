@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"chatapp/internal/emulator/emulatortest"
+	"chatapp/internal/store/embedded"
 	"chatapp/internal/waittest"
 )
 
@@ -108,4 +111,71 @@ func contains(t *testing.T, folder, text string) bool {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// When all workers on Service Bus have ended at once, the next one has what was acknowledged: from the store, and from
+// the archive what was not stored yet. What is stored does not stay in the archive.
+func TestAcknowledgedMessageOutlivesTheCluster(t *testing.T) {
+	t.Parallel()
+	e := emulatortest.Start(t)
+	_, port, err := net.SplitHostPort(e.HTTPAddress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	settings := []string{"AZURE_SERVICEBUS_CONNECTIONSTRING", e.ConnectionString(), "EMULATOR_HTTP_PORT", port,
+		"DRAIN_TIMEOUT", "0s", "STORE"}
+	first, second := start(t, nil, "", append(settings, folder)...), start(t, nil, "", append(settings, folder)...)
+	ann, bob := first.join("Ann"), second.join("Bob")
+	say := func(user *user, text string) {
+		user.send(`{"event":"user message","args":["` + text + `"],"id":2}`)
+		user.want(`{"ack":2,"args":[{"ok":true`)
+	}
+	say(ann, "stored")
+	archived := func() int64 {
+		subscriptions, err := e.Broker().Subscriptions("chat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range subscriptions {
+			if s.Name == "archive" {
+				return s.Active
+			}
+		}
+		t.Fatalf("there is no archive among %v", subscriptions)
+		return 0
+	}
+	waittest.Until(t, "everything is stored", func() bool { return archived() == 0 })
+	say(bob, "from Bob")
+	_, _ = ann.conn.Close(), bob.conn.Close()
+	first.end()
+	second.end()
+
+	// A process that never ends keeps the folder from being written: only the archive has what is said.
+	other, err := embedded.Open(folder, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	third := start(t, nil, "", append(settings, folder)...)
+	eve := third.join("Eve")
+	say(eve, "archived")
+	_ = eve.conn.Close()
+	third.end()
+	if archived() == 0 {
+		t.Error("the archive is empty, though nothing was stored")
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	last := start(t, nil, "", append(settings, folder)...)
+	history := last.connect(nil).want(`{"event":"history"`)
+	for _, text := range []string{"stored", "from Bob", "archived"} {
+		if strings.Count(history, `"text":"`+text+`"`) != 1 {
+			t.Errorf("the history is %s, want %q in it once", history, text)
+		}
+	}
+	last.end()
 }

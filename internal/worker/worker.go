@@ -74,7 +74,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 	if w.metrics, err = newMetrics(context.Background(), config, c.bus.Instance(), log); err != nil {
 		return nil, err
 	}
-	w.storage = newStorage(config.Store, c.kind != kindInProcess, w.linesSince, log)
+	w.storage = newStorage(config.Store, c, w.linesSince, log)
 	var recorded func([]store.Line)
 	if w.storage != nil {
 		recorded = w.storage.recorder.Lines
@@ -140,6 +140,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		options.Connected = func() bool { return w.engine.Connected() > 0 }
 	}
 	if w.storage != nil {
+		options.Archived = c.service != nil
 		options.Recorder = w.storage.recorder
 	}
 	c.node = backplane.New(c.bus, m, options)

@@ -13,6 +13,11 @@
 // another link holds locked. Completion happens in the background, and messages delivered again are
 // dropped.
 //
+// With Options.Archive a subscription that no instance owns keeps what is published to all until the archivist
+// completes it. Its messages do not expire, and so the topic must not let them: the time-to-live of the topic
+// bounds that of its subscriptions. A start peeks at what is left there, because the archivist before may still
+// hold the locks. The archive counts as no instance when orphaned subscriptions are looked for, or others at all.
+//
 // In a large cluster the instances put their batches into a queue that requires sessions. All messages
 // are of one session, so that one instance reads them, in order: the one that holds the session's lock.
 //
@@ -21,6 +26,7 @@
 //	goroutine           started by             ends when
 //	fetcher             Receive                Receive returns, which waits for it
 //	completers, a few   Receive                Receive returns, which waits for them
+//	the same two        Drain                  Drain returns, which waits for them
 //	the same two        Combine                Combine returns, which waits for them
 //	renewal of a lock   Combine                Combine returns, which waits for it
 //	closing of clients  a new client or Close  the client is closed, after 5 s at most; Close waits for it

@@ -97,6 +97,11 @@ func (b *Bus) try(ctx context.Context) error {
 		if err := b.ensureTopic(ctx); err != nil {
 			return err
 		}
+		if b.options.Archive { // before this instance publishes
+			if err := b.ensureArchive(ctx); err != nil {
+				return err
+			}
+		}
 		if err := b.subscribe(ctx); err != nil {
 			return err
 		}

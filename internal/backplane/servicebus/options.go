@@ -33,6 +33,9 @@ type Options struct {
 	// Subscription names an existing subscription, for identities that may not create any. Nothing
 	// is created or removed then.
 	Subscription string
+	// Archive has what is published to all kept in a subscription that no instance owns, until Drain's caller
+	// completes it. An instance that may manage creates it.
+	Archive bool
 	// Name is the first part of the instance's name; a random suffix follows; "instance".
 	Name string
 	// EmulatorHTTPPort is the port of an emulator's management over plain HTTP; 5300. It matters

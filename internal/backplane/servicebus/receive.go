@@ -74,6 +74,11 @@ func (b *Bus) subscribeAgain(ctx context.Context) error {
 		if err := b.ensureTopic(ctx); err != nil {
 			return fmt.Errorf("receive: subscription was deleted: %w", err)
 		}
+		if b.options.Archive {
+			if err := b.ensureArchive(ctx); err != nil {
+				return fmt.Errorf("receive: subscription was deleted: %w", err)
+			}
+		}
 		if err := b.subscribe(ctx); err != nil {
 			return fmt.Errorf("receive: subscription was deleted: %w", err)
 		}

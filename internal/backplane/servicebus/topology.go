@@ -15,7 +15,7 @@ import (
 
 // Properties of the topic and the subscriptions, with durations in ISO 8601 as Service Bus writes them.
 const (
-	timeToLive       = "PT10M" // an instance that has not read for longer joins again by snapshot
+	timeToLive       = "PT10M" // in a subscription: an instance that has not read for longer joins again by snapshot
 	lockDuration     = "PT30S"
 	autoDeleteOnIdle = "PT5M" // the minimum
 	maxDeliveryCount = 2000   // the maximum: repeated deliveries are normal here
@@ -44,15 +44,18 @@ func (b *Bus) ensureTopic(parent context.Context) error {
 		return fmt.Errorf("look for topic %q: %w", b.options.Topic, err)
 	}
 	if found != nil {
-		return checkTopic(b.options.Topic, found.TopicProperties)
+		err := checkTopic(b.options.Topic, found.TopicProperties)
+		if err == nil && b.options.Archive {
+			err = b.lengthen(ctx, found.TopicProperties)
+		}
+		return err
 	}
 	b.meter.manages.Add(1)
 	_, err = b.admin.CreateTopic(ctx, b.options.Topic, &admin.CreateTopicOptions{Properties: &admin.TopicProperties{
-		SupportOrdering:          new(true),
-		EnablePartitioning:       new(false),
-		DefaultMessageTimeToLive: new(timeToLive),
-		MaxSizeInMegabytes:       new(int32(topicMegabytes)),
-		EnableBatchedOperations:  new(true),
+		SupportOrdering:         new(true),
+		EnablePartitioning:      new(false),
+		MaxSizeInMegabytes:      new(int32(topicMegabytes)),
+		EnableBatchedOperations: new(true),
 	}})
 	if status(err) == http.StatusConflict { // another instance has just created it
 		return fmt.Errorf("topic %q has just been created: %w", b.options.Topic, errRetry)
@@ -221,6 +224,9 @@ func (b *Bus) subscriptions(parent context.Context) ([]subscription, error) {
 			return nil, fmt.Errorf("list subscriptions of topic %q: %w", b.options.Topic, err)
 		}
 		for _, s := range page.Subscriptions {
+			if s.SubscriptionName == archive {
+				continue // no instance's
+			}
 			all = append(all, subscription{s.SubscriptionName, s.UserMetadata != nil && *s.UserMetadata == metadata})
 		}
 	}
