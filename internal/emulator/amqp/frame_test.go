@@ -346,11 +346,24 @@ func TestMessageEncodesAndDecodes(t *testing.T) {
 	}
 }
 
+// The Python SDK writes delivery annotations behind the body.
+func TestDeliveryAnnotationsMayBeLast(t *testing.T) {
+	wire := unhex(t, "00 5374 c10100 00 5375 a00161 00 5371 c10100")
+	m, err := ParseMessage(wire)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := unhex(t, "00 5375 a00161"); !bytes.Equal(m.Body, want) || !bytes.HasSuffix(m.Rest, want) {
+		t.Errorf("body is %x, what is passed on %x, want both to end with %x", m.Body, m.Rest, want)
+	}
+}
+
 func TestMalformedMessagesAreRefused(t *testing.T) {
 	for _, tt := range []struct{ name, wire, text string }{
 		{"not that of a message section", "a10161", "not with a descriptor"},
 		{"a performative", "00 5310 45", "not that of a message section"},
 		{"header behind properties", "00 5373 45 00 5370 45", "after section"},
+		{"delivery annotations amid the body", "00 5375 a000 00 5371 c10100 00 5375 a000", "is not the last"},
 		{"two headers", "00 5370 45 00 5370 45", "after section"},
 		{"two values", "00 5377 40 00 5377 40", "after section"},
 		{"data behind a sequence", "00 5376 45 00 5375 a000", "after section"},

@@ -67,7 +67,7 @@ type Message struct {
 }
 
 // ParseMessage parses a message. It checks order and form of all sections, including those that stay encoded. A message
-// may lack any section and has at most one of the three kinds of body.
+// may lack any section and has at most one of the three kinds of body. Delivery annotations may also be the last section.
 func ParseMessage(b []byte) (*Message, error) {
 	d := decoder{b: b}
 	m := &Message{}
@@ -75,6 +75,19 @@ func ParseMessage(b []byte) (*Message, error) {
 	for len(d.b) > 0 {
 		before := d.b
 		code := d.section()
+		if code == SectionDeliveryAnnotations && last > code {
+			// The Python SDK writes them behind all others, and the service takes that. They end here: a broker passes
+			// on neither these nor others.
+			m.DeliveryAnnotations = d.mapSection()
+			if d.err == nil && len(d.b) > 0 {
+				d.fail("section %#02x after section %#02x is not the last", uint8(code), uint8(last))
+			}
+			if d.err != nil {
+				return nil, d.err
+			}
+			m.Rest, m.Body = m.Rest[:max(len(m.Rest)-len(before), 0)], m.Body[:max(len(m.Body)-len(before), 0)]
+			return m, nil
+		}
 		if d.err == nil && !mayFollow(last, code) {
 			d.fail("section %#02x after section %#02x", uint8(code), uint8(last))
 		}

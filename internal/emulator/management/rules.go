@@ -173,7 +173,7 @@ func parseValue(typeName, text string) (any, error) {
 		return text, nil
 	case "dateTime":
 		if t, err := time.Parse("2006-01-02T15:04:05.9999999", text); err == nil { // without a zone: UTC
-			return t, nil
+			return t.In(unzoned), nil
 		}
 		return time.Parse(time.RFC3339Nano, text)
 	case "duration":
@@ -261,9 +261,15 @@ func formatValue(v any) (typeName, text string) {
 	case bool:
 		return "boolean", strconv.FormatBool(x)
 	case time.Time:
+		if x.Location() == unzoned {
+			return "dateTime", x.Format("2006-01-02T15:04:05.9999999")
+		}
 		return "dateTime", x.UTC().Format(time.RFC3339Nano)
 	case time.Duration:
 		return "duration", broker.FormatDuration(x)
 	}
 	return "string", fmt.Sprint(v)
 }
+
+// unzoned is the location of times that were given without a zone, and are returned so. They count as UTC.
+var unzoned = time.FixedZone("", 0)
