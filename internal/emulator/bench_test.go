@@ -176,3 +176,47 @@ func BenchmarkStart(b *testing.B) {
 		s.Close()
 	}
 }
+
+// BenchmarkComplete completes 500 messages at once, each by a call of its own, as a client does that handles messages
+// in parallel. An iteration is one message.
+func BenchmarkComplete(b *testing.B) {
+	const together = 500
+	s := emulatortest.Start(b)
+	s.Queue("queue")
+	p := authorized(b, s)
+	sender, message := p.sender("queue"), batchOf(b, 100, []byte("x"))
+	receiver := p.receiver("queue", &amqp.ReceiverOptions{Credit: together,
+		SettlementMode: amqp.ReceiverSettleModeSecond.Ptr()})
+	messages := make([]*amqp.Message, together)
+	var group sync.WaitGroup
+	left := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if left > 0 {
+			left--
+			continue
+		}
+		left = together - 1
+		b.StopTimer()
+		for range together / 100 {
+			if err := sender.Send(b.Context(), message, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for i := range messages {
+			var err error
+			if messages[i], err = receiver.Receive(b.Context(), nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		for _, m := range messages {
+			group.Go(func() {
+				if err := receiver.AcceptMessage(b.Context(), m); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		group.Wait()
+	}
+}

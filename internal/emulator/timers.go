@@ -11,6 +11,8 @@ const sweepInterval = 10 * time.Second
 
 // connTimers are the times by which a connection acts by itself. The loop owns them and sleeps until the next.
 type connTimers struct {
+	now time.Time // when the loop last woke up
+
 	timer        *time.Timer
 	openedAt     time.Time
 	noLinksSince time.Time // meaningful while there is no link
