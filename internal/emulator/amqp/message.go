@@ -66,8 +66,9 @@ type Message struct {
 	RawProperties, Rest []byte
 }
 
-// ParseMessage parses a message. It checks order and form of all sections, including those that stay encoded. A message
-// may lack any section and has at most one of the three kinds of body. Delivery annotations may also be the last section.
+// ParseMessage parses a message. It checks order and form of all sections, including those that stay encoded. A
+// message may lack any section and has at most one of the three kinds of body. Delivery annotations may also be the
+// last section.
 func ParseMessage(b []byte) (*Message, error) {
 	d := decoder{b: b}
 	m := &Message{}
