@@ -50,6 +50,7 @@ var table = map[string]rule{
 	"internal/socketio": {
 		ours: []string{"internal/allowance", "internal/engineio", "internal/timerheap"},
 	},
+	"internal/socketio/clients":    {}, // tests alone
 	"internal/socketio/echoserver": {ours: []string{"internal/engineio", "internal/socketio"}},
 	"internal/socketio/socketiotest": {
 		ours:    []string{"internal/engineio", "internal/socketio"},
