@@ -35,7 +35,7 @@ var table = map[string]rule{
 		ours: []string{"internal/allowance", "internal/audit", "internal/engineio", "internal/socketio",
 			"internal/chat",
 			"internal/tokenbucket", "internal/backplane", "internal/recorder", "internal/store",
-			"internal/store/embedded",
+			"internal/store/azuretable", "internal/store/embedded",
 			"internal/backplane/inprocess", "internal/backplane/servicebus", "web"},
 		outside: []string{"go.opentelemetry.io",
 			"github.com/prometheus/client_golang"},

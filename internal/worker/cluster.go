@@ -45,7 +45,7 @@ func newCluster(config Config, log *slog.Logger) (*cluster, error) {
 		Subscription:     config.ServiceBus.Subscription,
 		Name:             name,
 		EmulatorHTTPPort: config.ServiceBus.EmulatorHTTPPort,
-		Archive:          config.Store.Folder != "",
+		Archive:          config.Store.isGiven(),
 		Logger:           log,
 	})
 	if err != nil {

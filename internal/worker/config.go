@@ -45,8 +45,15 @@ type ServiceBusConfig struct {
 
 // StoreConfig says where the chat is kept, so that it outlives all instances.
 type StoreConfig struct {
-	Folder string // STORE; "": the chat is not kept
-	IsSet  bool   // STORE is set; otherwise Folder is the default
+	Folder string // STORE; "": not in a folder
+	Table  TableConfig
+	IsSet  bool // STORE or Table is set; otherwise Folder is the default
+}
+
+// TableConfig selects a table of an Azure storage account. At most one of the two is set. With neither, there is none.
+type TableConfig struct {
+	ConnectionString string // AZURE_STORAGETABLE_CONNECTIONSTRING, or the file that its _FILE names
+	Endpoint         string // AZURE_STORAGETABLE_RESOURCEENDPOINT
 }
 
 // TransportConfig limits and times client connections.
@@ -150,7 +157,10 @@ func (v *variables) config() Config {
 		Metrics: MetricsConfig{LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
 		Log:     LogConfig{Level: v.level("LOG_LEVEL"), Format: v.oneOf("LOG_FORMAT", "text", "json")},
 	}
-	c.Store = v.store("STORE", c.Port, c.ServiceBus.ConnectionString != "" || c.ServiceBus.Namespace != "")
+	c.Store = v.store("STORE", c.Port, c.ServiceBus.ConnectionString != "" || c.ServiceBus.Namespace != "", TableConfig{
+		ConnectionString: v.secret("AZURE_STORAGETABLE_CONNECTIONSTRING"),
+		Endpoint:         v.text("AZURE_STORAGETABLE_RESOURCEENDPOINT", ""),
+	})
 	c.Metrics.OTLP, c.Metrics.Traces = v.telemetry()
 	if c.ServiceBus.ConnectionString != "" && c.ServiceBus.Namespace != "" {
 		v.bad("AZURE_SERVICEBUS_CONNECTIONSTRING and AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE are both set: " +

@@ -109,6 +109,33 @@ func TestStoreSetting(t *testing.T) {
 	}
 }
 
+func TestTableSetting(t *testing.T) {
+	const endpoint, connection = "AZURE_STORAGETABLE_RESOURCEENDPOINT", "AZURE_STORAGETABLE_CONNECTIONSTRING"
+	const address = "https://chat.table.core.windows.net"
+	for _, test := range []struct {
+		env  []string
+		want StoreConfig
+		err  string
+	}{
+		{[]string{endpoint, address}, StoreConfig{Table: TableConfig{Endpoint: address}, IsSet: true}, ""},
+		{[]string{connection, "x"}, StoreConfig{Table: TableConfig{ConnectionString: "x"}, IsSet: true}, ""},
+		{[]string{endpoint, address, "STORE", "none"}, StoreConfig{IsSet: true}, ""},
+		{[]string{endpoint, address, connection, "x"}, StoreConfig{}, "are both set"},
+		{[]string{endpoint, address, "STORE", "folder"}, StoreConfig{}, "are both set"},
+		{[]string{endpoint, "chat.table.core.windows.net"}, StoreConfig{}, "is not an address"},
+	} {
+		got, err := LoadConfig(env(test.env...))
+		switch {
+		case test.err != "":
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("LoadConfig(%q) = %v, want %q", test.env, err, test.err)
+			}
+		case err != nil || got.Store != test.want:
+			t.Errorf("LoadConfig(%q) has the store %+v, %v, want %+v", test.env, got.Store, err, test.want)
+		}
+	}
+}
+
 // MESSAGE_RATE=0 asks for a server that limits nobody, for measuring.
 func TestNoMessageRateTurnsOffTheAllowances(t *testing.T) {
 	got, err := LoadConfig(env("MESSAGE_RATE", "0", "ROOM_RATE_PER_ADDRESS", "7"))

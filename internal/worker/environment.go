@@ -251,12 +251,19 @@ func (v *variables) prefixes(name string) []netip.Prefix {
 }
 
 // store reads where the chat is kept. Without Service Bus that is a folder by default, one for each port.
-func (v *variables) store(name string, port int, serviceBus bool) StoreConfig {
+func (v *variables) store(name string, port int, serviceBus bool, table TableConfig) StoreConfig {
+	v.check(table)
 	text := v.raw(name)
-	c := StoreConfig{Folder: text, IsSet: text != ""}
+	c := StoreConfig{Folder: text, Table: table, IsSet: text != ""}
 	switch {
 	case strings.EqualFold(text, "none"):
-		c.Folder = ""
+		c.Folder, c.Table = "", TableConfig{}
+	case c.Table != TableConfig{} && text != "":
+		v.bad("%s and a variable of AZURE_STORAGETABLE are both set: remove one of them", name)
+	case c.Table != TableConfig{}:
+		c.IsSet = true
+		inForce(v, name, text, "the table")
+		return c
 	case text == "" && !serviceBus && port != 0:
 		c.Folder = filepath.Join("data", strconv.Itoa(port))
 	}
@@ -266,6 +273,16 @@ func (v *variables) store(name string, port int, serviceBus bool) StoreConfig {
 	}
 	inForce(v, name, text, shown)
 	return c
+}
+
+func (v *variables) check(c TableConfig) {
+	const endpoint = "AZURE_STORAGETABLE_RESOURCEENDPOINT"
+	if c.ConnectionString != "" && c.Endpoint != "" {
+		v.bad("AZURE_STORAGETABLE_CONNECTIONSTRING and %s are both set: remove one of them", endpoint)
+	}
+	if c.Endpoint != "" && !strings.Contains(c.Endpoint, "://") {
+		v.bad("%s: %q is not an address such as https://chat.table.core.windows.net", endpoint, c.Endpoint)
+	}
 }
 
 // err returns an error of one line for each unusable value, or nil.

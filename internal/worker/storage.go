@@ -9,6 +9,7 @@ import (
 	"chatapp/internal/chat"
 	"chatapp/internal/recorder"
 	"chatapp/internal/store"
+	"chatapp/internal/store/azuretable"
 	"chatapp/internal/store/embedded"
 )
 
@@ -27,14 +28,13 @@ const upkeepEvery = 20 * time.Second
 // newStorage returns the storage that the configuration names, or nil if that is none. Where the bus outlives this
 // process nobody waits for the store.
 func newStorage(config StoreConfig, c *cluster, since func(uint64) []store.Line, log *slog.Logger) *storage {
-	if config.Folder == "" {
+	name, open := config.opener(log)
+	if open == nil {
 		log.Warn("no store: when all instances end, everything said is gone", "setting", "STORE")
 		return nil
 	}
 	options := recorder.Options{
-		Open: func() (store.Store, error) {
-			return embedded.Open(config.Folder, embedded.Options{Logger: log})
-		},
+		Open:   open,
 		Behind: c.kind != kindInProcess,
 		Since:  since,
 		Logger: log,
@@ -42,7 +42,34 @@ func newStorage(config StoreConfig, c *cluster, since func(uint64) []store.Line,
 	if c.service != nil {
 		options.Archive, options.Settled = c.service, c.settled
 	}
-	return &storage{name: config.Folder, log: log, every: upkeepEvery, recorder: recorder.New(options)}
+	return &storage{name: name, log: log, every: upkeepEvery, recorder: recorder.New(options)}
+}
+
+// isGiven reports whether the chat is kept anywhere.
+func (c StoreConfig) isGiven() bool { return c.Folder != "" || c.Table != TableConfig{} }
+
+// opener returns the store's name and what opens it, or nil if there is none.
+func (c StoreConfig) opener(log *slog.Logger) (name string, open func() (store.Store, error)) {
+	switch {
+	case c.Table != TableConfig{}:
+		return "Azure Table Storage", func() (store.Store, error) {
+			s, err := azuretable.Open(azuretable.Options{ConnectionString: c.Table.ConnectionString,
+				Endpoint: c.Table.Endpoint, Logger: log})
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
+		}
+	case c.Folder != "":
+		return c.Folder, func() (store.Store, error) {
+			s, err := embedded.Open(c.Folder, embedded.Options{Logger: log})
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
+		}
+	}
+	return "", nil
 }
 
 // unsaved returns why nothing is saved at present, as a sentence; "" if it is, or if there is no store.
