@@ -17,7 +17,7 @@ var requestsOfRows = []struct{ event, args string }{
 	{"nickname", `,"Ann"`}, {"user message", `,"hi",{"cid":"of the client"}`}, {"join", `,"go"`}, {"rooms", ``},
 	{"who", ``}, {"history", ``}, {"typing", ``}, {"stop typing", ``}, {"status", ``}, {"rename", `,"Anna"`},
 	{"add user", `,"Bob"`}, {"new message", `,"hello"`}, {"leave", `,"go"`},
-	{"forget me", ``},
+	{"search", `,{"text":"hi"}`}, {"forget me", ``},
 }
 
 // notProvoked are the events of a slow log, which has tests of its own.
