@@ -32,6 +32,12 @@ Without a command the worker serves the chat until SIGTERM, SIGHUP or Ctrl-C. It
 variables; the README has a table of them.
 
   check    print the settings in force, and what of them cannot work; exit with 2 if something cannot
+  export room NAME
+  export user NICKNAME
+  export user #NUMBER
+           print what the store has of a room or a user as JSON, one object a line, the newest first; a worker may be
+           writing the store. A nickname may have been several people's: "user" in each line tells them apart, and
+           its number selects what one of them has said under any nickname
   version  print the version
   help     print this text
 `
@@ -44,6 +50,9 @@ func Command(
 ) int {
 	if len(args) == 0 {
 		return Main(ctx, getenv, stderr, listen)
+	}
+	if args[0] == "export" {
+		return export(ctx, args[1:], getenv, stdout, stderr)
 	}
 	if len(args) == 1 {
 		switch args[0] {

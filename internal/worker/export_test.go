@@ -1,0 +1,63 @@
+package worker
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"chatapp/internal/waittest"
+)
+
+// The command prints a room or a user from the folder that a worker is writing.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	w := start(t, nil, "", "STORE", folder, "DRAIN_TIMEOUT", "0s")
+	ann, bob := w.join("Ann"), w.join("Bob")
+	ann.send(`{"event":"user message","args":["from <Ann>"],"id":3}`)
+	ann.want(`{"ack":3,`)
+	ann.send(`{"event":"rename","args":["Anna"],"id":4}`)
+	ann.want(`{"ack":4,`)
+	bob.send(`{"event":"user message","args":["from Bob"],"id":3}`)
+	bob.want(`{"ack":3,`)
+	run := func(args ...string) (status int, stdout, stderr string) {
+		var out, log strings.Builder
+		settings := env("STORE", folder, "GOGC", "100")
+		status = Command(t.Context(), append([]string{"export"}, args...), settings, &out, &log, nil)
+		return status, out.String(), log.String()
+	}
+	var number string
+	waittest.Until(t, "all is stored", func() bool {
+		_, out, _ := run("room", "Lobby")
+		_, joined, _ := strings.Cut(out, "Ann connected")
+		_, number, _ = strings.Cut(joined, `"user":"`)
+		number, _, _ = strings.Cut(number, `"`)
+		return strings.Count(out, "\n") == 5 && strings.Index(out, "from Bob") < strings.Index(out, "from <Ann>")
+	})
+	for _, test := range []struct {
+		args  []string
+		lines int
+		has   string
+	}{
+		{[]string{"user", "ann"}, 3, `"text":"from <Ann>"`},
+		{[]string{"user", "anna"}, 1, `"was":"Ann"`},
+		{[]string{"user", "#" + number}, 3, `"kind":"message"`},
+		{[]string{"user", "Bob"}, 2, `"room":"lobby"`},
+		{[]string{"room", "garden"}, 0, ""},
+	} {
+		status, out, log := run(test.args...)
+		if status != 0 || strings.Count(out, "\n") != test.lines || !strings.Contains(out, test.has) {
+			t.Errorf("export %v is %d, %s%s, want %d lines with %s", test.args, status, out, log, test.lines, test.has)
+		}
+	}
+	for _, args := range [][]string{nil, {"room"}, {"user", ""}, {"user", "#x"}, {"house", "x"}, {"user", "a", "b"}} {
+		if status, out, log := run(args...); status != exitUsage || out != "" || !strings.Contains(log, "export") {
+			t.Errorf("export %v is %d, %s%s, want a usage error", args, status, out, log)
+		}
+	}
+	var log strings.Builder
+	status := Command(t.Context(), []string{"export", "room", "x"}, env("STORE", folder+"/none"), io.Discard, &log, nil)
+	if status != exitUsage || !strings.Contains(log.String(), "no such file") {
+		t.Errorf("export of a folder that is not there is %d, %s", status, log.String())
+	}
+}
