@@ -147,10 +147,42 @@ func TestSecondTabReplacesTheFirst(t *testing.T) {
 	again.wait("the second tab resumes Ann",
 		`document.querySelector('#people .name')?.textContent === 'Ann' && document.querySelector('#naming').hidden`)
 	ann.wait("the first tab says that it is replaced",
-		`document.querySelector('#banner-text').textContent === 'You went on in another window.'`)
+		`document.querySelector('#banner-text').textContent === 'You went on in another window. What you typed here is kept.'`)
 	ann.click("#banner-action")
 	ann.wait("the first tab is used again",
 		`document.querySelector('#pulse').dataset.phase === 'online' && document.querySelector('#banner').hidden`)
 	again.wait("the second tab says that it is replaced",
-		`document.querySelector('#banner-text').textContent === 'You went on in another window.'`)
+		`document.querySelector('#banner-text').textContent === 'You went on in another window. What you typed here is kept.'`)
+}
+
+// TestSecondTabOfTheBrowserAsks opens a copy of a tab, and then an empty one. Neither takes the chat from the first
+// one by itself.
+func TestSecondTabOfTheBrowserAsks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	ann := openWindow(t, s.url(0), windowOptions{})
+	ann.enter("Ann")
+	ann.write("half a sentence")
+	ann.run(`globalThis.second = open(location.href)
+		globalThis.there = (selector) => second.document.querySelector(selector)`)
+	ann.wait("a copy says that the first is in use",
+		`there('#banner-text').textContent.startsWith('You chat as Ann in another tab.')
+			&& document.querySelector('#pulse').dataset.phase === 'online'`)
+	ann.run(`there('#banner-action').click()`)
+	ann.wait("the first rests, and keeps what was typed", `there('#pulse').dataset.phase === 'online'
+		&& document.querySelector('#banner-text').textContent.startsWith('You went on in another window.')
+		&& document.querySelector('#message').value === 'half a sentence'`)
+	ann.run(`second.close()`)
+	ann.click("#banner-action")
+	ann.wait("the first goes on", `document.querySelector('#banner').hidden`)
+	ann.run(`second = open('/nothing')
+		await new Promise((resolve) => { second.onload = resolve })
+		second.sessionStorage.clear()
+		second.location = location.href`)
+	ann.wait("an empty tab offers to go on", `!there('#elsewhere').hidden
+		&& there('#elsewhere').textContent.includes('You already chat as Ann')`)
+	ann.run(`there('#go-on').click()`)
+	ann.wait("it goes on as the same person", `there('#people .name').textContent === 'Ann' && there('#naming').hidden`)
+	ann.wait("the first rests again", `!document.querySelector('#banner').hidden`)
+	ann.run(`second.close()`)
 }

@@ -23,7 +23,7 @@ func TestSignedInUserHasAnAssignedName(t *testing.T) {
 		c := newCluster(t, 2, Options{SignedIn: signedInByQuery})
 		window := c.replicas[0].dial("&person=Ann")
 		window.Connect("/", "")
-		window.Want("nobody yet", `2["session",{"instance":"a","recovered":false,*`)
+		window.Want("nobody yet", `2["session",{"instance":"a","recovered":false,"signedIn":true,*`)
 		token := tokenOf(t, until(window, `"session",{"instance":"a","name":"Ann"`))
 
 		window.Send(`21["nickname","Bob"]`)

@@ -70,6 +70,20 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     }
   }
 
+  /** Goes on here as the user who chats in another tab. That one rests then. */
+  function goOnHere() {
+    const { elsewhere, me } = state
+    state.elsewhere = null
+    if (!elsewhere) {
+      state.link.replaced = false
+      connection.retry()
+      return
+    }
+    me.token = elsewhere.token
+    for (const room of elsewhere.rooms) roomNamed(room)
+    claimName(elsewhere.name)
+  }
+
   function closeDialog() {
     state.nicknameDialog = { open: false, renaming: false, busy: false, refusal: null }
   }
@@ -132,6 +146,11 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     me.name = ''
     for (const room of state.rooms.values()) room.joined = false
     changed('me', 'rooms')
+    if (state.signedIn && !refusal) { // the server claims the name that the proxy gives
+      closeDialog()
+      changed('nickname')
+      return
+    }
     if (me.requestedName && (!nicknameDialog.open || nicknameDialog.busy || nicknameDialog.renaming)) {
       claimName(me.requestedName)
     } else {
@@ -304,6 +323,6 @@ export function createActions({ connection, outbox, toLine, navigation }) {
 
   return {
     claimName, handleNamed, handleUnnamed, showRoom, leaveRoom, leaveChat, loadOlder, refreshDirectory, refreshStatus,
-    sendMessage, setTyping, retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
+    sendMessage, setTyping, goOnHere, retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
   }
 }

@@ -17,6 +17,7 @@ import { recordReceived } from './timings.js'
  * @property {string} [name] as the server knows the user; absent if it does not
  * @property {string[]} [rooms]
  * @property {string} [token]
+ * @property {boolean} [signedIn] whether a proxy decides the name
  * @property {string} [code] why there is no name
  * @property {string} [message]
  * @property {{ message: number, nickname: number }} [limits]
@@ -64,9 +65,10 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
   /** @type {Record<string, (...args: any[]) => void>} */
   const events = {
     /** @param {SessionEvent} session */
-    session({ instance, name, rooms, token, code, message, limits }) {
+    session({ instance, name, rooms, token, signedIn, code, message, limits }) {
       state.instance = instance ?? state.instance
       if (token) state.me.token = token
+      state.signedIn = Boolean(signedIn)
       if (limits) state.limits = { ...state.limits, ...limits }
       changed('cluster', 'me')
       if (name) actions.handleNamed(name, rooms, token)

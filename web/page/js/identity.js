@@ -25,6 +25,7 @@ export function endIdentity() {
   state.me = { name: '', requestedName: '', token: undefined }
   state.offset = ''
   state.timings = []
+  state.elsewhere = null
   for (const forget of parts) forget()
   tab.clear()
   browser.write('nickname', undefined)

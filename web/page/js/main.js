@@ -4,7 +4,7 @@ import { byId, setProperty } from './dom.js'
 import { state, changed, lobby } from './state.js'
 import { now } from './clock.js'
 import { tab } from './storage.js'
-import { isStrings } from './shapes.js'
+import { isBoolean, isStrings } from './shapes.js'
 import { hashOfRoom, roomOfHash } from './address.js'
 import { createConnection } from './connection.js'
 import { createOutbox } from './outbox.js'
@@ -12,6 +12,8 @@ import { createActions } from './actions.js'
 import { createEvents } from './events.js'
 import { roomNamed, withdrawAll } from './rooms.js'
 import { resetClock } from './timings.js'
+import { createTabs } from './tabs.js'
+import { createTrouble, reachServer } from './trouble.js'
 import { createBanner } from './view/banner.js'
 import { createComposer } from './view/composer.js'
 import { createConversation } from './view/conversation.js'
@@ -29,7 +31,7 @@ import { createSidebar } from './view/sidebar.js'
 /** @import { Link } from './state.js' */
 
 const connection = createConnection({
-  url: new URL('/ws?connect', location.href).href.replace(/^http/, 'ws'),
+  url: new URL('ws?connect', document.baseURI).href.replace(/^http/, 'ws'),
   // After a reload the page has no lines, so it names no offset from which it wants them.
   connectPayload: () => ({
     ...(state.me.token && { token: state.me.token }),
@@ -51,6 +53,15 @@ function wake() {
 }
 
 const outbox = createOutbox(connection)
+const trouble = createTrouble({ reach: reachServer })
+const tabs = createTabs({
+  channel: new BroadcastChannel('chatapp ' + location.pathname),
+  inUse: () => {
+    const { name, token } = state.me
+    const joined = [...state.rooms.values()].filter((room) => room.joined).map((room) => room.name)
+    return name && token && state.link.phase !== 'replaced' ? { name, token, rooms: joined } : undefined
+  },
+})
 
 /**
  * Makes a line of one in the server's history.
@@ -93,7 +104,9 @@ showAddressedRoom()
 const nicknameDialog = createNicknameDialog({
   card: byId('naming', HTMLElement), form: byId('set-nickname', HTMLFormElement), field: byId('nick', HTMLInputElement),
   error: byId('nickname-err', HTMLElement), cancel: byId('nick-cancel', HTMLButtonElement),
-  submitButton: byId('nick-go', HTMLButtonElement), status: byId('naming-state', HTMLElement), app, message, actions,
+  submitButton: byId('nick-go', HTMLButtonElement), status: byId('naming-state', HTMLElement),
+  place: byId('naming-place', HTMLElement), elsewhere: byId('elsewhere', HTMLElement),
+  goOn: byId('go-on', HTMLElement), app, message, actions,
 })
 createSettings({
   languageButtons: document.querySelectorAll('button[data-language]'), languages: byId('language', HTMLSelectElement),
@@ -139,7 +152,31 @@ setInterval(actions.refreshDirectory, 30000)
 
 // The style sheet hides the page until its texts and colours are those of the reader.
 document.documentElement.dataset.ready = ''
-connection.open()
+start()
+
+/**
+ * Connects, unless this tab is a copy of another one in which its user chats: they would take the
+ * chat from each other. A page that was left in the same tab has said so.
+ */
+async function start() {
+  const wasLeft = tab.read('left', false, isBoolean)
+  tab.write('left', undefined)
+  addEventListener('pagehide', () => tab.write('left', true))
+  addEventListener('pageshow', () => tab.write('left', undefined))
+  const { me } = state
+  if (wasLeft || !me.token) connection.open()
+  const elsewhere = wasLeft ? undefined : await tabs.find()
+  if (elsewhere && !me.requestedName) {
+    state.elsewhere = elsewhere
+    changed('nickname')
+  } else if (!wasLeft && me.token) {
+    if (elsewhere?.token !== me.token) connection.open()
+    else {
+      state.link.phase = 'replaced'
+      changed('link')
+    }
+  }
+}
 
 /**
  * @param {Link['phase']} phase
@@ -157,7 +194,8 @@ function changePhase(phase, loss = {}) {
     link.replaced = false
     withdrawAll()
     resetClock()
-  }
+    trouble.connected()
+  } else if (phase === 'waiting') trouble.failed()
   link.phase = phase === 'closed' && link.replaced ? 'replaced' : phase
   link.retryAt = loss.retryAt ?? 0
   changed('link', 'outbox')

@@ -8,6 +8,8 @@ import { isBoolean, isString } from './shapes.js'
 
 /** @import { Room } from './rooms.js' */
 /** @import { OutboxEntry } from './outbox.js' */
+/** @import { Elsewhere } from './tabs.js' */
+/** @import { Trouble } from './trouble.js' */
 /** @import { Timing } from './timings.js' */
 
 /**
@@ -27,6 +29,7 @@ import { isBoolean, isString } from './shapes.js'
  * @property {boolean} quiet
  * @property {boolean} wasOnline whether the connection was ever made since the page was loaded
  * @property {boolean} [replaced]
+ * @property {Trouble} trouble why no connection comes about
  */
 
 /** @typedef {{ name: string, self?: boolean, heard?: number, users?: number }} Instance heard is in ms ago */
@@ -44,7 +47,7 @@ export const lobby = 'lobby'
 
 export const state = {
   /** @type {Link} */
-  link: { phase: 'connecting', retryAt: 0, downSince: now(), quiet: true, wasOnline: false },
+  link: { phase: 'connecting', retryAt: 0, downSince: now(), quiet: true, wasOnline: false, trouble: '' },
   instance: '', // that serves this page
   limits: { message: 4000, nickname: 32 }, // in grapheme clusters; 0: none
   me: {
@@ -55,6 +58,9 @@ export const state = {
   },
   /** @type {NicknameDialog} */
   nicknameDialog: { open: !tab.read('requested-name', '', isString), renaming: false, busy: false, refusal: null },
+  signedIn: false, // by a proxy, which decides the name
+  /** @type {Elsewhere | null} */
+  elsewhere: null, // who chats in another tab of this browser
   room: lobby, // the one on the screen
   /** @type {Map<string, Room>} */
   rooms: new Map(), // by name: those the user is in or wants to be in

@@ -34,7 +34,8 @@ export function createBanner({ banner, text, action, announce, actions }) {
     const down = now() - link.downSince
     const tolerated = link.quiet ? toleratedWhenAnnounced : toleratedFor
     if (nicknameDialog.open && !nicknameDialog.renaming && !link.wasOnline) hide() // the dialog says it
-    else if (link.phase === 'replaced') show(t('replaced'), t('useHere'))
+    else if (link.phase === 'replaced' && link.wasOnline) show(t('replaced'), t('useHere'))
+    else if (link.phase === 'replaced') show(t('inUse', { name: state.me.requestedName }), t('useHere'))
     else if (link.phase === 'closed') show(t('ended'), t('retryNow'))
     else if (link.phase === 'online') drawOnline()
     else if (down < tolerated) timer = setTimeout(draw, tolerated - down)
@@ -43,7 +44,7 @@ export function createBanner({ banner, text, action, announce, actions }) {
 
   function drawDown() {
     const { link } = state
-    const why = navigator.onLine ? t('offline') : t('offlineNow')
+    const why = !navigator.onLine ? t('trouble.offline') : link.trouble ? t('trouble.' + link.trouble) : t('offline')
     const seconds = Math.ceil((link.retryAt - now()) / 1000)
     if (link.phase === 'waiting' && seconds > 0) show(t('reconnectIn', { why, n: seconds }), t('retryNow'), '', why)
     else show(t(link.wasOnline ? 'reconnecting' : 'connecting'), '', '', why)

@@ -1,11 +1,12 @@
 // The dialog that asks for a nickname: at the beginning, after a refusal, and to change it.
 
-import { setText } from '../dom.js'
+import { find, setText } from '../dom.js'
 import { state, watch, changed } from '../state.js'
 import { browser } from '../storage.js'
 import { isString } from '../shapes.js'
 import { onIdentityEnd } from '../identity.js'
-import { t, explain } from '../i18n.js'
+import { t, explain, pieces } from '../i18n.js'
+import { nodesOf } from './line.js'
 
 /** @import { Actions } from '../actions.js' */
 /** @import { Refusal } from '../state.js' */
@@ -18,10 +19,13 @@ import { t, explain } from '../i18n.js'
  * @param {HTMLElement} options.error
  * @param {HTMLButtonElement} options.cancel
  * @param {HTMLElement} options.status
+ * @param {HTMLElement} options.place which room one enters, and who is there
+ * @param {HTMLElement} options.elsewhere
+ * @param {HTMLElement} options.goOn
  * @param {HTMLButtonElement} options.submitButton
  * @param {HTMLElement} options.app inert while the dialog is open
  * @param {HTMLElement} options.message has the focus afterwards
- * @param {Pick<Actions, 'claimName'>} options.actions
+ * @param {Pick<Actions, 'claimName' | 'goOnHere'>} options.actions
  */
 export function createNicknameDialog(options) {
   const { card, form, field, error, cancel, status, submitButton, app, message } = options
@@ -40,7 +44,15 @@ export function createNicknameDialog(options) {
     setText(error, refusal ? explain(refusal) : '')
     field.setAttribute('aria-invalid', String(Boolean(refusal)))
     submitButton.disabled = nicknameDialog.busy && link.phase === 'online'
-    setText(status, link.phase === 'online' || me.name ? '' : t('connecting') + '…')
+    const waiting = link.trouble ? t('trouble.' + link.trouble) : t('connecting') + '…'
+    setText(status, link.phase === 'online' || me.name ? '' : waiting)
+    drawPlace()
+    options.elsewhere.hidden = !state.elsewhere || nicknameDialog.renaming
+    if (state.elsewhere) {
+      const { name } = state.elsewhere
+      find(options.elsewhere, 'span').replaceChildren(...nodesOf(pieces('elsewhere', { name })))
+      options.goOn.replaceChildren(...nodesOf(pieces('goOnAs', { name })))
+    }
     if (open && !wasOpen) {
       field.focus()
       field.select()
@@ -48,6 +60,17 @@ export function createNicknameDialog(options) {
     if (!open && wasOpen) message.focus()
     wasOpen = open
     lastRefusal = refusal
+  }
+
+  /** Says which room one enters, and who is there as far as the server tells strangers. */
+  function drawPlace() {
+    const room = state.rooms.get(state.room)
+    const names = [...room?.people.keys() ?? []].filter((name) => name !== state.me.name)
+    const [a, b] = names
+    const { place } = options
+    place.hidden = state.nicknameDialog.renaming
+    const values = { room: state.room, a, b, n: names.length - 1 }
+    place.replaceChildren(...nodesOf(pieces(names.length > 2 ? 'placeMany' : 'place' + names.length, values)))
   }
 
   /** @param {SubmitEvent} event */
@@ -79,7 +102,8 @@ export function createNicknameDialog(options) {
     if (event.key === 'Escape' && state.nicknameDialog.renaming && !event.isComposing) cancelRename()
   })
   cancel.addEventListener('click', cancelRename)
-  watch(['nickname', 'link', 'me', 'settings'], draw)
+  options.goOn.addEventListener('click', options.actions.goOnHere)
+  watch(['nickname', 'link', 'me', 'people', 'room', 'settings'], draw)
 
   return { openForRename, cancelRename }
 }

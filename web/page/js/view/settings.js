@@ -24,6 +24,7 @@ export function createSettings(options) {
     languages.value = language
     theme.value = state.settings.theme
     notify.checked = state.settings.notify && globalThis.Notification?.permission === 'granted'
+    options.rename.hidden = state.signedIn
     coming.checked = state.settings.coming
     document.documentElement.dataset.coming = state.settings.coming ? 'shown' : 'hidden'
     document.documentElement.dataset.theme = state.settings.theme
@@ -63,7 +64,7 @@ export function createSettings(options) {
     changed('settings')
   })
   options.rename.addEventListener('click', options.nicknameDialog.openForRename)
-  watch(['settings'], draw)
+  watch(['settings', 'me'], draw)
 }
 
 /**
