@@ -49,7 +49,7 @@ func ClientHandler() http.Handler {
 		}
 		// A module is requested with CORS, also by pages of other origins.
 		w.Header().Set("Access-Control-Allow-Origin", "*")
-		serve(w, r, f, "no-cache", http.StatusOK)
+		serve(w, r, f, audience{cache: "no-cache", foreign: true})
 	})
 }
 
@@ -76,7 +76,7 @@ func bundleClient() (map[string]*file, error) {
 			return nil, err
 		}
 		for _, result := range results {
-			f := &file{mediaType: mediaTypes[".js"], plain: result.Content, anyOrigin: true}
+			f := &file{mediaType: mediaTypes[".js"], plain: result.Content}
 			served := name
 			if strings.HasSuffix(result.Name, ".map") {
 				f.mediaType, served = "application/json", name+".map"

@@ -75,8 +75,7 @@ func TestReadingPositionNeverJumps(t *testing.T) {
 	ben.send("nor this")
 	ann.wait("the button counts new messages", `document.querySelector('#jump').textContent === '2 new messages'`)
 	ann.checkStays("a message arrives", at)
-	ann.run(`const asset = (name) => performance.getEntriesByType('resource').find((e) => e.name.endsWith(name)).name
-		const { addLine, roomNamed } = await import(asset('/rooms.js'))
+	ann.run(`		const { addLine, roomNamed } = chatapp
 		const { lines } = roomNamed('lobby')
 		const late = { kind: 'message', id: 'late', time: lines[0].time, from: 'Ben', text: 'late' }
 		addLine(roomNamed('lobby'), late, true)`)
@@ -143,9 +142,7 @@ func TestThousandsOfLines(t *testing.T) {
 	ann := openWindow(t, s.url(0), windowOptions{})
 	ann.enter("Ann")
 	ann.run(`
-		const asset = (name) => performance.getEntriesByType('resource').find((e) => e.name.endsWith(name)).name
-		const { state } = await import(asset('/state.js'))
-		const { addLine, roomNamed } = await import(asset('/rooms.js'))
+		const { addLine, roomNamed } = chatapp
 		const room = roomNamed('lobby')
 		const from = Date.now() - 3000 * 20000
 		globalThis.began = performance.now()

@@ -25,7 +25,11 @@ export default [
     linterOptions: { reportUnusedDisableDirectives: 'error' },
   },
   { files: ['page/js/**', 'client/**'], languageOptions: { globals: globals.browser } },
-  { files: ['page/js/theme.js'], languageOptions: { sourceType: 'script' } },
+  {
+    files: ['page/js/theme.js', 'page/chat-room.js'],
+    languageOptions: { sourceType: 'script', globals: globals.browser },
+  },
+  { files: ['page/sw.js'], languageOptions: { sourceType: 'script', globals: globals.serviceworker } },
   {
     files: ['page/js/failure.js'], // for browsers that are too old for the page
     languageOptions: { sourceType: 'script', ecmaVersion: 2015 },

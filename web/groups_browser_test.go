@@ -9,12 +9,11 @@ func TestAnnouncementOfSeveralIsOneLine(t *testing.T) {
 	s := newSite(t, 1)
 	ann := openWindow(t, s.url(0), windowOptions{})
 	ann.enter("Ann")
+	ann.wait("the list of people has arrived", `document.querySelector('#people .name')?.textContent === 'Ann'`)
 	const setUp = `
-		const main = document.querySelector('script[type=module]').src
-		const { createEvents } = await import(new URL('events.js', main))
-		globalThis.state = (await import(new URL('state.js', main))).state
+		globalThis.state = chatapp.state
 		globalThis.room = state.rooms.get('lobby')
-		globalThis.receive = createEvents({ actions: {}, outbox: {}, toLine: (line) => line, onMessage() {} })`
+		globalThis.receive = chatapp.createEvents({ actions: {}, outbox: {}, toLine: (line) => line, onMessage() {} })`
 	ann.run(setUp + `
 		receive('announcement', ['Ben and 2 others connected', { kind: 'join', name: 'Ben', room: 'lobby',
 			users: 4, time: Date.now(), id: '9003.x',

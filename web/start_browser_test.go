@@ -23,7 +23,7 @@ func TestFailureToStartIsExplained(t *testing.T) {
 	const reason = `document.querySelector('#failure')?.dataset.reason`
 	w.do("enable the network domain", command(network.Enable, network.EnableParams{}))
 
-	block("rooms.js")
+	block("main.js")
 	w.navigate(s.url(0))
 	w.wait("a lost module is explained in the reader's language", reason+` === 'load'
 		&& document.querySelector('#failure h1').textContent === '채팅을 시작하지 못했습니다'`)
@@ -32,7 +32,7 @@ func TestFailureToStartIsExplained(t *testing.T) {
 	w.wait("trying again starts the page",
 		`document.activeElement.id === 'nick' && !document.querySelector('#failure')`)
 
-	block("ko.js")
+	block("languages/ko.js")
 	w.navigate(s.url(0) + "/?lost")
 	w.wait("another dictionary is used", `document.activeElement.id === 'nick'
 		&& document.querySelector('#nick-go').textContent === 'Enter'`)

@@ -155,7 +155,8 @@ func (w *window) collectErrors() {
 		}
 		text := message.String()
 		isError := message.Type == "error" || message.IsException()
-		if !isError || strings.Contains(text, "WebSocket connection to") || strings.Contains(text, "net::ERR_") {
+		if !isError || strings.Contains(text, "WebSocket connection to") || strings.Contains(text, "net::ERR_") ||
+			strings.Contains(text, "fetching the script") { // of the service worker
 			continue
 		}
 		w.mu.Lock()
@@ -355,9 +356,8 @@ func (w *window) waitForCount(n int) {
 // nextFrames evaluates to a promise that is kept after two frames.
 const nextFrames = `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))`
 
-// importState makes the page's state, and changed, available to the statements after it.
-const importState = `const { state, changed } = await import(
-	performance.getEntriesByType('resource').find((e) => e.name.endsWith('/state.js')).name)
+// importState makes the page's state, and what changes it, available to the statements after it.
+const importState = `const { state, changed, addLine, roomNamed } = chatapp
 `
 
 // texts returns the texts of the messages that are in the log.

@@ -35,7 +35,8 @@ func (c *Chat) emitSessionLocked(cl *client, rooms []string, recovered bool, cod
 // emitSessionTokenLocked is emitSessionLocked with a resume token. The event's offset makes a client recoverable that
 // has received nothing else. A client that listens to nothing yet gets no offset: what it has missed follows.
 func (c *Chat) emitSessionTokenLocked(cl *client, rooms []string, recovered bool, code state.Code, token string) {
-	s := sessionInfo{Instance: c.local.instance, Recovered: recovered, SignedIn: cl.assigned != nil, Code: code.String(), Message: sentences[code],
+	s := sessionInfo{Instance: c.local.instance, Recovered: recovered, SignedIn: cl.assigned != nil,
+		Code: code.String(), Message: sentences[code],
 		Limits: clientLimits{max(c.options.MaxMessageLength, 0), c.options.MaxNicknameLength,
 			c.options.MaxMessageBytes}}
 	if cl.name.Key != "" {

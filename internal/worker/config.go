@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"chatapp/web"
 )
 
 // Config is a worker's configuration. Each field names the environment variable that LoadConfig reads it from; the
@@ -31,6 +33,7 @@ type Config struct {
 	Chat       ChatConfig
 	Metrics    MetricsConfig
 	Log        LogConfig
+	Page       web.Settings // PAGE_TITLE, PAGE_LOGO, PAGE_ACCENT, PAGE_ROOM, PAGE_PARTS, PAGE_LANGUAGES, EMBED_ORIGINS
 }
 
 // ServiceBusConfig selects the bus. At most one of ConnectionString and Namespace is set. With neither, the worker uses
@@ -155,6 +158,7 @@ func (v *variables) config() Config {
 			SubjectHeader:    v.text("SUBJECT_HEADER", ""),
 		},
 		Metrics: MetricsConfig{LogInterval: v.duration("METRICS_LOG_INTERVAL", 0, 0)},
+		Page:    v.page(),
 		Log:     LogConfig{Level: v.level("LOG_LEVEL"), Format: v.oneOf("LOG_FORMAT", "text", "json")},
 	}
 	c.Store = v.store("STORE", c.Port, c.ServiceBus.ConnectionString != "" || c.ServiceBus.Namespace != "", TableConfig{

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chatapp/web"
 )
 
 func env(pairs ...string) func(string) string {
@@ -56,6 +58,9 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		"MAX_CONNECTIONS_PER_ADDRESS", "9", "RESPONSE_TIMEOUT", "10s",
 		"MESSAGE_RATE", "0.5", "MAX_MESSAGE_LENGTH", "0", "NAME_HOLD", "0s", "NICKNAME_HEADER", "X-User",
 		"SUBJECT_HEADER", "X-User-Id", "HISTORY_RETENTION", "720h",
+		"PAGE_TITLE", "Talk", "PAGE_LOGO", "https://a.test/l.png", "PAGE_ACCENT", "#aa0000,#ffaaaa",
+		"PAGE_ROOM", "garden",
+		"PAGE_PARTS", "rooms,people", "PAGE_LANGUAGES", "de,en", "EMBED_ORIGINS", "https://*.a.test",
 		"METRICS_LOG_INTERVAL", "1m", "LOG_LEVEL", "DEBUG", "LOG_FORMAT", "JSON",
 		"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.test", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"))
 	want := Config{
@@ -79,6 +84,9 @@ func TestConfigReadsEveryVariable(t *testing.T) {
 		Metrics: MetricsConfig{OTLP: "grpc", LogInterval: time.Minute,
 			Address: "127.0.0.1:9090"},
 		Log: LogConfig{Level: slog.LevelDebug, Format: "json"},
+		Page: web.Settings{Title: "Talk", Logo: "https://a.test/l.png", Accent: []string{"#aa0000", "#ffaaaa"},
+			Room: "garden", Parts: []string{"rooms", "people"}, Languages: []string{"de", "en"},
+			EmbedOrigins: []string{"https://*.a.test"}},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadConfig = %+v, %v, want %+v", got, err, want)
@@ -155,7 +163,8 @@ func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 		"TRUSTED_PROXIES", "10.0.0.0/40", "MAX_SESSIONS", "many", "MAX_SESSIONS_PER_ADDRESS", "1.5",
 		"MESSAGE_RATE", "NaN", "MAX_MESSAGE_LENGTH", "-1", "NAME_HOLD", "soon", "HISTORY_RETENTION", "30s",
 		"BYTE_RATE_PER_ADDRESS", "-1", "QUEUE_MEMORY", "64MB", "RESPONSE_TIMEOUT", "0", "MAX_MESSAGE_BYTES", "0",
-		"METRICS_LOG_INTERVAL", "often", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml",
+		"PAGE_LOGO", "javascript:x", "PAGE_ACCENT", "red", "PAGE_PARTS", "roofs", "PAGE_LANGUAGES", "xx",
+		"EMBED_ORIGINS", "example.com", "METRICS_LOG_INTERVAL", "often", "LOG_LEVEL", "loud", "LOG_FORMAT", "xml",
 	}
 	_, err := LoadConfig(env(bad...))
 	if err == nil {
@@ -179,7 +188,7 @@ func TestConfigErrorHasALineForEveryBadValue(t *testing.T) {
 
 func TestReadmeNamesEveryVariable(t *testing.T) {
 	var source []byte
-	for _, name := range []string{"config.go", "allowances.go", "telemetry.go"} {
+	for _, name := range []string{"config.go", "allowances.go", "page.go", "telemetry.go"} {
 		part, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

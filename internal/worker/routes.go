@@ -27,7 +27,7 @@ func (w *Worker) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	mux.HandleFunc("GET /metrics", w.serveMetrics)
-	mux.Handle("/", web.Handler())
+	mux.Handle("/", web.Handler(w.config.Page))
 	below := belowPath(w.config.BasePath, noteRoute(mux))
 	return w.metrics.http.measure(w.limitDescriptors(w.limitRequests(w.checkHost(limitBodyTime(below)))))
 }

@@ -30,7 +30,7 @@ test('without another tab, or with one that says something else, it finds nobody
   const found = createTabs({ channel: one, inUse: () => undefined }).find()
   two.postMessage({ name: 7 })
   two.postMessage(null)
-  mock.timers.tick(150)
+  mock.timers.tick(1000)
   await settled()
   assert.equal(await found, undefined)
 })

@@ -2,6 +2,8 @@
 
 import { state } from './state.js'
 import { browser } from './storage.js'
+import { settings } from './settings.js'
+import english from './languages/en.js'
 import { calendar } from './calendar.js'
 
 /** @import { Refusal } from './state.js' */
@@ -9,30 +11,42 @@ import { calendar } from './calendar.js'
 /** @typedef {Record<string, string | number | undefined>} Values */
 /** @typedef {Record<string, string | Partial<Record<Intl.LDMLPluralRule, string>>>} Dictionary */
 
+// English comes with the page. Texts in other languages are loaded when they are wanted, and those
+// that do not arrive, or that a language lacks, are in English.
+const fallback = 'en'
 /** @type {Record<string, Dictionary>} */
-const dictionaries = {}
-// A dictionary that does not arrive is replaced by another. Without any the page cannot start.
-const loading = { en: import('./en.js'), ko: import('./ko.js') }
-for (const [tag, arriving] of Object.entries(loading)) {
-  try {
-    dictionaries[tag] = (await arriving).default
-  } catch (error) {
-    console.warn(`the texts in ${tag} did not arrive:`, error)
-  }
-}
-const [fallback] = Object.keys(dictionaries)
-if (fallback === undefined) throw new Error('no language has arrived')
+const dictionaries = { [fallback]: english }
 
 const browserLanguages = globalThis.navigator?.languages ?? []
 
 /** @param {string} tag */
 const primary = (tag) => tag.toLowerCase().split('-')[0]
 
-const preferred = browserLanguages.map(primary).find((tag) => Object.hasOwn(dictionaries, tag))
+const wishes = [settings.language, state.settings.language, ...browserLanguages.map(primary), settings.languages[0]]
 
-const { language: chosen } = state.settings
+export let language = fallback
+await load(wishes.find((tag) => settings.languages.includes(tag)) ?? fallback)
 
-export let language = Object.hasOwn(dictionaries, chosen) ? chosen : preferred ?? fallback
+/**
+ * Loads the texts of a language, and speaks it from then on.
+ *
+ * @param {string} tag
+ */
+async function load(tag) {
+  try {
+    dictionaries[tag] ??= (await import(new URL(`languages/${tag}.js`, import.meta.url).href)).default
+    language = tag
+  } catch (error) {
+    console.warn(`the texts in ${tag} did not arrive:`, error)
+  }
+}
+
+/**
+ * Returns the name of a language in that language.
+ *
+ * @param {string} tag
+ */
+export const languageName = (tag) => new Intl.DisplayNames(tag, { type: 'language' }).of(tag) ?? tag
 
 let formats = createFormats()
 
@@ -72,7 +86,7 @@ export function t(key, values = {}) {
  * @returns {Piece[]}
  */
 export function pieces(key, values = {}) {
-  const entry = dictionaries[language][key] ?? dictionaries[fallback][key]
+  const entry = dictionaries[language]?.[key] ?? dictionaries[fallback][key]
   const text = typeof entry === 'object' ? entry[formats.plurals.select(Number(values.n))] ?? entry.other : entry
   if (text === undefined) throw new Error(`no text named ${key}`)
   /** @type {Piece[]} */
@@ -133,10 +147,9 @@ export function dayName(ms) {
  *
  * @param {string} wanted
  */
-export function setLanguage(wanted) {
-  if (!Object.hasOwn(dictionaries, wanted)) return
-  language = wanted
-  state.settings.language = wanted
-  browser.write('language', wanted)
+export async function setLanguage(wanted) {
+  await load(wanted)
+  state.settings.language = language
+  browser.write('language', language)
   formats = createFormats()
 }

@@ -10,10 +10,12 @@ import { createConnection } from './connection.js'
 import { createOutbox } from './outbox.js'
 import { createActions } from './actions.js'
 import { createEvents } from './events.js'
-import { roomNamed, withdrawAll } from './rooms.js'
+import { addLine, roomNamed, withdrawAll } from './rooms.js'
+import { settings } from './settings.js'
 import { resetClock } from './timings.js'
 import { createTabs } from './tabs.js'
 import { createTrouble, reachServer } from './trouble.js'
+import { applySettings } from './view/appearance.js'
 import { createBanner } from './view/banner.js'
 import { createComposer } from './view/composer.js'
 import { createConversation } from './view/conversation.js'
@@ -25,6 +27,8 @@ import { createRoomHeader } from './view/room-header.js'
 import { createSettings } from './view/settings.js'
 import { createShortcuts } from './view/shortcuts.js'
 import { createSidebar } from './view/sidebar.js'
+
+const workerAfter = 8000 // ms
 
 /** @import { Loss } from './connection.js' */
 /** @import { Line } from './rooms.js' */
@@ -81,6 +85,7 @@ const actions = createActions({
   navigation: { go: goTo, replace: (room) => history.replaceState(null, '', hashOfRoom(room)) },
 })
 
+applySettings()
 const app = byId('app', HTMLElement)
 const message = byId('message', HTMLTextAreaElement)
 const scroller = byId('lines', HTMLElement)
@@ -109,7 +114,7 @@ const nicknameDialog = createNicknameDialog({
   goOn: byId('go-on', HTMLElement), app, message, actions,
 })
 createSettings({
-  languageButtons: document.querySelectorAll('button[data-language]'), languages: byId('language', HTMLSelectElement),
+  languageButtons: byId('languages', HTMLElement), languages: byId('language', HTMLSelectElement),
   theme: byId('theme', HTMLSelectElement), notify: byId('notify', HTMLInputElement),
   coming: byId('coming', HTMLInputElement),
   note: byId('notify-note', HTMLElement), rename: byId('rename', HTMLElement), nicknameDialog,
@@ -150,9 +155,26 @@ globalThis.visualViewport?.addEventListener('resize', () => {
 
 setInterval(actions.refreshDirectory, 30000)
 
+keepShell()
+
+// For the console, and for tests.
+Object.assign(globalThis, { chatapp: { state, changed, roomNamed, addLine, createEvents } })
+
 // The style sheet hides the page until its texts and colours are those of the reader.
 document.documentElement.dataset.ready = ''
+if (settings.isEmbedded) parent.postMessage({ chatRoom: 'ready' }, '*') // <chat-room> listens
 start()
+
+/** Has a service worker keep what the page needs to start. It can wait until the page has settled. */
+function keepShell() {
+  if (settings.isEmbedded || !globalThis.isSecureContext || !('serviceWorker' in navigator)) return
+  /** @type {{ createPolicy: (name: string, rules: object) => { createScriptURL: (url: string) => string } }} */
+  const types = Reflect.get(globalThis, 'trustedTypes')
+  const policy = types?.createPolicy('worker', { createScriptURL: () => new URL('sw.js', document.baseURI).href })
+  setTimeout(() => {
+    navigator.serviceWorker.register(policy?.createScriptURL('') ?? 'sw.js').catch(console.warn)
+  }, workerAfter)
+}
 
 /**
  * Connects, unless this tab is a copy of another one in which its user chats: they would take the

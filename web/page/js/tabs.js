@@ -3,7 +3,7 @@
 
 import { isObject, isString, isStrings } from './shapes.js'
 
-const answerWithin = 150 // ms
+const answerWithin = 1000 // ms; another tab may be busy or throttled
 
 /** @typedef {{ name: string, token: string, rooms: string[] }} Elsewhere who chats in another tab, and where */
 

@@ -6,6 +6,7 @@ import { now } from '../clock.js'
 import { state, watch } from '../state.js'
 import { browser } from '../storage.js'
 import { isBoolean } from '../shapes.js'
+import { isShown } from '../settings.js'
 import { t, milliseconds } from '../i18n.js'
 import { hue } from '../text.js'
 import { rate } from '../timings.js'
@@ -223,7 +224,8 @@ export function createDiagnostics({ panel, button, actions }) {
 
   button.addEventListener('click', () => toggle(!isOpen()))
   parts.close.addEventListener('click', () => toggle(false))
-  if (browser.read('behind', false, isBoolean) && matchMedia('(min-width: 75em)').matches) {
+  if (!isShown('panel')) button.setAttribute('disabled', '')
+  else if (browser.read('behind', false, isBoolean) && matchMedia('(min-width: 75em)').matches) {
     panel.hidden = false
     button.setAttribute('aria-expanded', 'true')
   }

@@ -2,6 +2,7 @@
 // title of a hidden tab, and the system's notifications.
 
 import { h } from '../dom.js'
+import { settings } from '../settings.js'
 import { state, watch, changed, lobby } from '../state.js'
 import { pieces, t } from '../i18n.js'
 import { nodesOf } from './line.js'
@@ -92,7 +93,7 @@ export function createNotifications({ announcer, typing, goTo }) {
   }
 
   function drawTitle() {
-    const name = `#${state.room} – chatapp`
+    const name = `#${state.room} – ${settings.title}`
     document.title = unseen > 0 ? `(${unseen}) ${name}` : name
   }
 

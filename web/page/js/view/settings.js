@@ -1,13 +1,14 @@
 // The settings: language, theme, notifications, nickname.
 
-import { elements } from '../dom.js'
+import { closest, elements, h } from '../dom.js'
 import { state, watch, changed } from '../state.js'
 import { browser } from '../storage.js'
-import { t, language, setLanguage } from '../i18n.js'
+import { settings } from '../settings.js'
+import { t, language, languageName, setLanguage } from '../i18n.js'
 
 /**
  * @param {object} options
- * @param {NodeListOf<HTMLButtonElement>} options.languageButtons
+ * @param {HTMLElement} options.languageButtons
  * @param {HTMLSelectElement} options.languages
  * @param {HTMLSelectElement} options.theme
  * @param {HTMLInputElement} options.notify
@@ -19,6 +20,12 @@ import { t, language, setLanguage } from '../i18n.js'
 export function createSettings(options) {
   const { languageButtons, languages, theme, notify, coming, note } = options
 
+  const offered = settings.languages
+  languages.append(...offered.map((tag) => h('option', { value: tag, lang: tag }, languageName(tag))))
+  languageButtons.append(...offered.map((tag) => (
+    h('button', { type: 'button', class: 'quiet', 'data-language': tag, lang: tag }, languageName(tag)))))
+  languageButtons.hidden = offered.length < 2
+
   function draw() {
     translateDocument()
     languages.value = language
@@ -27,19 +34,20 @@ export function createSettings(options) {
     options.rename.hidden = state.signedIn
     coming.checked = state.settings.coming
     document.documentElement.dataset.coming = state.settings.coming ? 'shown' : 'hidden'
-    document.documentElement.dataset.theme = state.settings.theme
+    document.documentElement.dataset.theme = settings.theme || state.settings.theme
   }
 
   /** @param {string} [wanted] */
-  function chooseLanguage(wanted = language) {
-    setLanguage(wanted)
+  async function chooseLanguage(wanted = language) {
+    await setLanguage(wanted)
     changed('settings')
   }
 
   languages.addEventListener('change', () => chooseLanguage(languages.value))
-  for (const button of languageButtons) {
-    button.addEventListener('click', () => chooseLanguage(button.dataset.language))
-  }
+  languageButtons.addEventListener('click', (event) => {
+    const button = closest(event.target, '[data-language]')
+    if (button) chooseLanguage(button.dataset.language)
+  })
   theme.addEventListener('change', () => {
     state.settings.theme = theme.value
     browser.write('theme', theme.value)
