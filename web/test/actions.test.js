@@ -82,7 +82,7 @@ test('a claim without a connection is made by the next session', async () => {
 test('a user without a name is asked for one', () => {
   actions.handleUnnamed({ code: 'unavailable' })
   assert.deepEqual([state.nicknameDialog.open, state.nicknameDialog.refusal], [true, { code: 'unavailable' }])
-  assert.equal(connection.calls.length, 0)
+  assert.deepEqual(connection.calls.map(({ event }) => event), ['who'])
 })
 
 test('a user whom the server does not know any more claims the last name with the token', async () => {

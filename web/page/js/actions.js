@@ -5,6 +5,7 @@ import { now } from './clock.js'
 import { tab, browser } from './storage.js'
 import { temporaryRefusals, retryPause } from './outbox.js'
 import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread, disownRooms, firstID } from './rooms.js'
+import { clearMarker } from './reading.js'
 import { endIdentity, onIdentityEnd } from './identity.js'
 
 /** @import { Connection } from './connection.js' */
@@ -68,6 +69,16 @@ export function createActions({ connection, outbox, toLine, navigation }) {
       claiming = false
       changed('nickname') // the dialog stays busy: the next `session` makes the claim
     }
+  }
+
+  /**
+   * Asks for another name for the user. The dialog shows a refusal.
+   *
+   * @param {string} name
+   */
+  function requestRename(name) {
+    state.nicknameDialog = { open: true, renaming: true, busy: true, refusal: null }
+    claimName(name)
   }
 
   /** Goes on here as the user who chats in another tab. That one rests then. */
@@ -154,6 +165,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     if (me.requestedName && (!nicknameDialog.open || nicknameDialog.busy || nicknameDialog.renaming)) {
       claimName(me.requestedName)
     } else {
+      if (state.room === lobby) loadPeople(roomNamed(lobby)) // the dialog says who is there
       const shown = refusal ?? nicknameDialog.refusal
       state.nicknameDialog = { ...nicknameDialog, open: true, renaming: false, refusal: shown }
       changed('nickname')
@@ -206,7 +218,12 @@ export function createActions({ connection, outbox, toLine, navigation }) {
    * @param {string} name
    */
   function showRoom(name) {
-    if (state.room !== name && state.rooms.get(state.room)?.refusal) forgetRoom(state.room)
+    if (state.room !== name) {
+      const before = state.rooms.get(state.room)
+      clearMarker(before)
+      if (before?.refusal) forgetRoom(state.room)
+    }
+    state.leftRooms.delete(name)
     state.room = name
     const room = roomNamed(name)
     clearUnread(room)
@@ -218,6 +235,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   async function leaveRoom(name) {
     if (name === lobby) return
     const left = request('leave', name)
+    state.leftRooms.add(name)
     forgetRoom(name)
     saveRooms()
     if (state.room === name) navigation.go(lobby)
@@ -305,6 +323,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   /** @param {string} text */
   function sendMessage(text) {
     typingSentAt.delete(state.room)
+    clearMarker(state.rooms.get(state.room))
     outbox.add(state.room, text)
   }
 
@@ -323,6 +342,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
 
   return {
     claimName, handleNamed, handleUnnamed, showRoom, leaveRoom, leaveChat, loadOlder, refreshDirectory, refreshStatus,
-    sendMessage, setTyping, goOnHere, retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
+    sendMessage, setTyping, requestRename, goOnHere,
+    retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
   }
 }

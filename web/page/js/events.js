@@ -4,6 +4,7 @@
 import { state, changed, lobby } from './state.js'
 import { now } from './clock.js'
 import { roomNamed, addLine, addProvisional, setHistory, setPeople, stopTyping, withdraw } from './rooms.js'
+import { restoreRead } from './reading.js'
 import { recordReceived } from './timings.js'
 
 /** @import { ClusterStatus, Refusal } from './state.js' */
@@ -140,7 +141,9 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
      * @param {HistoryEvent} history
      */
     history(name, { messages, ...rest }) {
-      setHistory(roomNamed(name), messages.map(toLine), rest)
+      const room = roomNamed(name)
+      setHistory(room, messages.map(toLine), rest)
+      restoreRead(room, name === state.room && !globalThis.document?.hidden)
     },
 
     /** @param {TypingEvent} event */

@@ -59,6 +59,7 @@ function createFormats() {
     time: new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' }),
     fullTime: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
     day: new Intl.DateTimeFormat(locale, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }),
+    collator: new Intl.Collator(locale, { numeric: true }),
     number: new Intl.NumberFormat(locale),
     tenths: new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
   }
@@ -119,6 +120,14 @@ export const clockTime = (ms) => formats.time.format(ms)
 
 /** @param {number} ms as Date.now() counts */
 export const fullTime = (ms) => formats.fullTime.format(ms)
+
+/**
+ * Compares texts in the order of the language, with numbers in them by their value.
+ *
+ * @param {string} a
+ * @param {string} b
+ */
+export const compare = (a, b) => formats.collator.compare(a, b)
 
 /** @param {number} n */
 export const formatNumber = (n) => formats.number.format(n)

@@ -26,6 +26,8 @@ export function endIdentity() {
   state.offset = ''
   state.timings = []
   state.elsewhere = null
+  state.wantedLine = null
+  state.leftRooms.clear()
   for (const forget of parts) forget()
   tab.clear()
   browser.write('nickname', undefined)

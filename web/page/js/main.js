@@ -5,18 +5,20 @@ import { state, changed, lobby } from './state.js'
 import { now } from './clock.js'
 import { tab } from './storage.js'
 import { isBoolean, isStrings } from './shapes.js'
-import { hashOfRoom, roomOfHash } from './address.js'
+import { hashOfRoom, placeOfHash } from './address.js'
 import { createConnection } from './connection.js'
 import { createOutbox } from './outbox.js'
 import { createActions } from './actions.js'
 import { createEvents } from './events.js'
 import { addLine, roomNamed, withdrawAll } from './rooms.js'
+import { saveRead } from './reading.js'
 import { settings } from './settings.js'
 import { resetClock } from './timings.js'
 import { createTabs } from './tabs.js'
 import { createTrouble, reachServer } from './trouble.js'
 import { applySettings } from './view/appearance.js'
 import { createBanner } from './view/banner.js'
+import { createCompletion } from './view/completion.js'
 import { createComposer } from './view/composer.js'
 import { createConversation } from './view/conversation.js'
 import { createDiagnostics } from './view/diagnostics.js'
@@ -91,9 +93,11 @@ const message = byId('message', HTMLTextAreaElement)
 const scroller = byId('lines', HTMLElement)
 const roomList = byId('rooms', HTMLElement)
 
+createCompletion({ field: message, list: byId('offers', HTMLElement) })
 const composer = createComposer({
   form: byId('composer', HTMLFormElement), field: message, label: byId('message-label', HTMLElement),
-  counter: byId('counter', HTMLElement), button: byId('send', HTMLButtonElement), actions,
+  counter: byId('counter', HTMLElement), hint: byId('hint', HTMLElement), button: byId('send', HTMLButtonElement),
+  goTo, actions,
 })
 const { notifyMessage, announce } = createNotifications({
   announcer: byId('announcer', HTMLElement), typing: byId('typing', HTMLElement), goTo,
@@ -102,9 +106,9 @@ const receive = createEvents({ actions, outbox, toLine, onMessage: notifyMessage
 
 for (const name of tab.read('rooms', [], isStrings)) roomNamed(name)
 roomNamed(lobby)
-const showAddressedRoom = () => actions.showRoom(roomOfHash(location.hash))
-addEventListener('hashchange', showAddressedRoom)
-showAddressedRoom()
+addEventListener('hashchange', showAddressedPlace)
+showAddressedPlace()
+addEventListener('pagehide', saveRead)
 
 const nicknameDialog = createNicknameDialog({
   card: byId('naming', HTMLElement), form: byId('set-nickname', HTMLFormElement), field: byId('nick', HTMLInputElement),
@@ -116,7 +120,7 @@ const nicknameDialog = createNicknameDialog({
 createSettings({
   languageButtons: byId('languages', HTMLElement), languages: byId('language', HTMLSelectElement),
   theme: byId('theme', HTMLSelectElement), notify: byId('notify', HTMLInputElement),
-  coming: byId('coming', HTMLInputElement),
+  coming: byId('coming', HTMLInputElement), spoken: byId('spoken', HTMLInputElement),
   note: byId('notify-note', HTMLElement), rename: byId('rename', HTMLElement), nicknameDialog,
 })
 createLeave({
@@ -141,7 +145,9 @@ createBanner({
   banner: byId('banner', HTMLElement), text: byId('banner-text', HTMLElement),
   action: byId('banner-action', HTMLButtonElement), announce, actions,
 })
-createConversation({ scroller, jump: byId('jump', HTMLElement), message, actions, edit: composer.editUnsent })
+createConversation({
+  scroller, jump: byId('jump', HTMLElement), message, actions, edit: composer.editUnsent, announce,
+})
 createShortcuts({ sidebar, diagnostics, nicknameDialog, message, scroller, rooms: roomList })
 
 // Some browsers do not shrink the page when a phone's keyboard opens: the app takes the height that
@@ -165,6 +171,17 @@ document.documentElement.dataset.ready = ''
 if (settings.isEmbedded) parent.postMessage({ chatRoom: 'ready' }, '*') // <chat-room> listens
 start()
 
+/** Shows the room, and the message, that the address names. Back does not return to a room that was left. */
+function showAddressedPlace() {
+  const { room, line } = placeOfHash(location.hash)
+  const wasSeen = history.state?.seen === true // so Back or Forward leads here
+  if (wasSeen && state.leftRooms.has(room)) history.replaceState({ seen: true }, '', hashOfRoom(lobby))
+  else history.replaceState({ seen: true }, '')
+  actions.showRoom(wasSeen && state.leftRooms.has(room) ? lobby : room)
+  state.wantedLine = line ? { room, id: line } : null
+  if (line) changed('lines')
+}
+
 /** Has a service worker keep what the page needs to start. It can wait until the page has settled. */
 function keepShell() {
   if (settings.isEmbedded || !globalThis.isSecureContext || !('serviceWorker' in navigator)) return
@@ -185,19 +202,19 @@ async function start() {
   tab.write('left', undefined)
   addEventListener('pagehide', () => tab.write('left', true))
   addEventListener('pageshow', () => tab.write('left', undefined))
-  const { me } = state
-  if (wasLeft || !me.token) connection.open()
-  const elsewhere = wasLeft ? undefined : await tabs.find()
-  if (elsewhere && !me.requestedName) {
-    state.elsewhere = elsewhere
-    changed('nickname')
-  } else if (!wasLeft && me.token) {
-    if (elsewhere?.token !== me.token) connection.open()
-    else {
-      state.link.phase = 'replaced'
-      changed('link')
+  const { token } = state.me
+  if (wasLeft || !token) connection.open()
+  if (wasLeft) return
+  const elsewhere = await tabs.find()
+  if (!token) {
+    if (elsewhere && !state.me.requestedName) {
+      state.elsewhere = elsewhere
+      changed('nickname')
     }
-  }
+  } else if (elsewhere?.token === token) {
+    state.link.phase = 'replaced'
+    changed('link')
+  } else connection.open()
 }
 
 /**

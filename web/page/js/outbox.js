@@ -41,7 +41,7 @@ const keptIds = 300 // client message ids by which own messages are recognised i
 export const retryPause = 2000 // ms before a temporarily refused request is repeated, where the refusal names no time
 
 // After these the same request may succeed: the message keeps its position in the outbox.
-export const temporaryRefusals = new Set(['too_fast', 'overloaded', 'unavailable'])
+export const temporaryRefusals = new Set(['too_fast', 'overloaded', 'unavailable', 'history_unavailable'])
 // These end when the server sends `session` or the room is joined; both call sendNext.
 const refusalsUntilJoined = new Set(['no_name', 'not_in_room', 'name_lost'])
 

@@ -37,6 +37,7 @@ import { state, changed, lobby } from './state.js'
  * @property {boolean} loading whether older lines have been asked for
  * @property {Refusal | null} refusal why the server does not let the user in
  * @property {number} unread
+ * @property {string} marker id of the first message that is new to the user; empty: none
  * @property {number | undefined} users how many people are in it, once known
  * @property {Map<string, { away: boolean }>} people by name
  * @property {Map<string, number>} typing name to when it expires, as now() counts
@@ -66,6 +67,7 @@ export function roomNamed(name) {
       loading: false,
       refusal: null,
       unread: 0,
+      marker: '',
       users: undefined,
       people: new Map(),
       typing: new Map(),
@@ -164,7 +166,7 @@ export function withdrawAll() {
 export function disownRooms() {
   for (const name of [...state.rooms.keys()]) forgetRoom(name)
   for (const room of state.rooms.values()) {
-    Object.assign(room, { joined: false, joining: false, refusal: null, unread: 0 })
+    Object.assign(room, { joined: false, joining: false, refusal: null, unread: 0, marker: '' })
     room.typing.clear()
     room.provisional.clear()
     room.lines = room.lines.map((line) => ({ ...line, own: undefined, timing: undefined }))

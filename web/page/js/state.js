@@ -62,6 +62,10 @@ export const state = {
   /** @type {Elsewhere | null} */
   elsewhere: null, // who chats in another tab of this browser
   room: lobby, // the one on the screen
+  /** @type {{ room: string, id: string } | null} */
+  wantedLine: null, // that the address names, until it is shown
+  /** @type {Set<string>} */
+  leftRooms: new Set(), // to which Back does not return
   /** @type {Map<string, Room>} */
   rooms: new Map(), // by name: those the user is in or wants to be in
   /** @type {{ name: string, users: number }[]} */
@@ -77,6 +81,7 @@ export const state = {
     language: browser.read('language', '', isString),
     theme: browser.read('theme', 'auto', isString),
     notify: browser.read('notify', false, isBoolean),
+    spoken: browser.read('spoken', true, isBoolean), // whether screen readers are given new messages
     coming: browser.read('coming', true, isBoolean), // whether notices of coming and going are shown
   },
 }

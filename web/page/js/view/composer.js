@@ -7,6 +7,8 @@ import { isRecordOfStrings } from '../shapes.js'
 import { onIdentityEnd } from '../identity.js'
 import { t } from '../i18n.js'
 import { graphemes } from '../text.js'
+import { parseWish } from '../commands.js'
+import { withEmoji } from '../completion.js'
 
 /** @import { Actions } from '../actions.js' */
 
@@ -20,10 +22,12 @@ const saveDelay = 150 // ms from the last input until the draft is saved
  * @param {HTMLTextAreaElement} options.field
  * @param {HTMLElement} options.label
  * @param {HTMLElement} options.counter
+ * @param {HTMLElement} options.hint says what became of what one did, if it needs a word
+ * @param {(room: string) => void} options.goTo
  * @param {HTMLButtonElement} options.button
- * @param {Pick<Actions, 'sendMessage' | 'setTyping' | 'discard'>} options.actions
+ * @param {Pick<Actions, 'sendMessage' | 'setTyping' | 'discard' | 'requestRename'>} options.actions
  */
-export function createComposer({ form, field, label, counter, button, actions }) {
+export function createComposer({ form, field, label, counter, hint, button, goTo, actions }) {
   /** @type {Record<string, string>} */
   const drafts = Object.create(null) // a room may be called constructor
   Object.assign(drafts, tab.read('drafts', {}, isRecordOfStrings))
@@ -93,7 +97,13 @@ export function createComposer({ form, field, label, counter, button, actions })
 
   function submit() {
     if (composing || !check()) return
-    actions.sendMessage(field.value.trim())
+    const wish = parseWish(field.value.trim())
+    showHint(wish.kind === 'help' ? (wish.unknown ? 'unknownCommand' : 'commands') : '', wish)
+    if (wish.kind === 'help' && wish.unknown) return // the text stays, to be corrected
+    if (wish.kind === 'send') actions.sendMessage(withEmoji(wish.text))
+    else if (wish.kind === 'join') goTo(wish.name)
+    else if (wish.kind === 'nick' && state.signedIn) showHint('refusal.name_fixed')
+    else if (wish.kind === 'nick') actions.requestRename(wish.name)
     field.value = ''
     saveDraft()
     grow()
@@ -101,6 +111,30 @@ export function createComposer({ form, field, label, counter, button, actions })
     field.focus()
   }
 
+  /**
+   * @param {string} key of a text; empty: none
+   * @param {object} [values]
+   */
+  function showHint(key, values = {}) {
+    setText(hint, key && t(key, { ...values }))
+    hint.hidden = !key
+  }
+
+  /** @param {DataTransfer | null} data */
+  function refuseFiles(data) {
+    if (!data || data.files.length === 0 || data.getData('text/plain')) return false
+    showHint('noFiles')
+    return true
+  }
+
+  field.addEventListener('paste', (event) => { if (refuseFiles(event.clipboardData)) event.preventDefault() })
+  for (const type of ['dragover', 'drop']) {
+    addEventListener(type, (event) => {
+      if (!(event instanceof DragEvent) || !event.dataTransfer?.types.includes('Files')) return
+      event.preventDefault() // the browser would leave the page for the file
+      if (type === 'drop') refuseFiles(event.dataTransfer)
+    })
+  }
   field.addEventListener('compositionstart', () => { composing = true })
   field.addEventListener('compositionend', () => { composing = false })
   field.addEventListener('keyup', () => { compositionEndedAt = -Infinity })
@@ -126,6 +160,7 @@ export function createComposer({ form, field, label, counter, button, actions })
     if (event.timeStamp - compositionEndedAt >= samePress) submit()
   })
   field.addEventListener('input', () => {
+    showHint('')
     grow()
     check()
     saveDraftLater()

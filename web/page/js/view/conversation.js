@@ -4,7 +4,7 @@
 // is out of sight. The list follows its end only while the reader is there; any other change leaves
 // what is on the screen exactly where it is.
 
-import { h, keyed, setText, elements, find } from '../dom.js'
+import { closest, h, keyed, setText, elements, find } from '../dom.js'
 import { state, watch, lobby } from '../state.js'
 import { calendar } from '../calendar.js'
 import { t, explain, dayName } from '../i18n.js'
@@ -25,6 +25,7 @@ const mostFollowed = 640 // lines kept as elements while the list follows its en
 const endMargin = 24 // px from the end that still count as the end
 const measureDelay = 200 // ms
 const statusEvery = 500 // ms between two updates of how messages are being sent
+const targetFor = 4000 // ms for which the message that the address names is marked
 const dayEvery = 60000 // ms between two looks at the calendar
 
 /**
@@ -40,10 +41,11 @@ const dayEvery = 60000 // ms between two looks at the calendar
  * @param {HTMLElement} options.message
  * @param {Pick<Actions, 'loadOlder' | 'retry'>} options.actions
  * @param {(cid: string) => void} options.edit
+ * @param {(text: string) => void} options.announce
  */
-export function createConversation({ scroller, jump, message, actions, edit }) {
+export function createConversation({ scroller, jump, message, actions, edit, announce }) {
   const older = h('div', { class: 'older' })
-  const body = h('div', { class: 'blocks' })
+  const body = h('div', { class: 'blocks', role: 'feed' })
   const tail = h('div', { class: 'tail' })
   scroller.append(older, body, tail)
 
@@ -58,6 +60,14 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
   /** @type {Anchor | null} */
   let lastAnchor = null
   let lastScrollTop = 0
+
+  /**
+   * Reports whether the log has one line before another.
+   *
+   * @param {string} id
+   * @param {string} [than]
+   */
+  const isOlder = (id, than = '') => parseInt(id.split('.')[1], 36) < parseInt(than.split('.')[1], 36)
 
   /** @param {Room} of */
   const first = (of) => numberOfLine(of.lines[0])
@@ -77,9 +87,48 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
     else append(wanted)
     drawTail(wanted)
     drawOlder(wanted)
-    if (following) toEnd()
+    if (state.wantedLine?.room === wanted.name) seek(wanted, state.wantedLine.id)
+    if (following && !hasSelection()) toEnd()
     else drawJump()
     if (scroller.scrollTop < scroller.clientHeight) showOlder(wanted)
+  }
+
+  /**
+   * Shows a message, and asks for older lines as long as it is among them.
+   *
+   * @param {Room} of
+   * @param {string} id
+   */
+  function seek(of, id) {
+    const at = of.lines.findIndex((line) => line.id === id)
+    if (at >= 0) showLine(of, first(of) + at)
+    else if (of.lines.length === 0 || of.loading) return
+    else if (of.more && isOlder(id, of.lines[0].id)) {
+      if (state.link.phase === 'online') actions.loadOlder(of)
+      return
+    } else announce(t('lineGone'))
+    state.wantedLine = null
+  }
+
+  /**
+   * Draws the lines around one and puts it into the view.
+   *
+   * @param {Room} of
+   * @param {number} n
+   */
+  function showLine(of, n) {
+    following = false
+    lastAnchor = null
+    end = past(of)
+    top = Math.max(first(of), n - linesAbove)
+    body.replaceChildren(...blocks(of, top, end))
+    fold(of, top, end)
+    const [line] = elements([drawnElement(n) ?? body])
+    line.classList.add('target')
+    setTimeout(() => line.classList.remove('target'), targetFor)
+    const at = line.getBoundingClientRect().top - scroller.getBoundingClientRect().top
+    scroller.scrollTop += at - scroller.clientHeight / 3
+    lastScrollTop = scroller.scrollTop
   }
 
   /**
@@ -142,7 +191,9 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
    */
   function elementOf(of, n) {
     const before = n > first(of) ? lineAt(of, n - 1) : undefined
-    return lineElement(lineAt(of, n), { before, spoken: spokenBefore(of, n), room: of.name })
+    const line = lineAt(of, n)
+    const isNew = Boolean(of.marker) && line.id === of.marker
+    return lineElement(line, { before, spoken: spokenBefore(of, n), room: of.name, isNew })
   }
 
   /**
@@ -205,7 +256,13 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
       if (!following && line.kind === 'message' && !line.own) newBelow++
     }
     fold(to, from, end)
-    if (following) prune()
+    if (following && !hasSelection()) prune()
+  }
+
+  /** Reports whether the reader has selected text here: it must stay where it is. */
+  function hasSelection() {
+    const selection = getSelection()
+    return selection !== null && !selection.isCollapsed && scroller.contains(selection.anchorNode)
   }
 
   /** Removes the elements far above the end. They are drawn again when the reader comes near them. */
@@ -443,6 +500,15 @@ export function createConversation({ scroller, jump, message, actions, edit }) {
   }
 
   scroller.addEventListener('scroll', scrolled, { passive: true })
+  scroller.addEventListener('click', (event) => {
+    const button = closest(event.target, '.unfold')
+    const text = button?.closest('.message')?.querySelector('.text')
+    if (!button || !text) return
+    const isFolded = text.classList.toggle('folded')
+    button.closest('.block')?.classList.remove('fixed')
+    button.setAttribute('aria-expanded', String(!isFolded))
+    setText(button, t(isFolded ? 'unfold' : 'foldAgain'))
+  })
   jump.addEventListener('click', () => {
     toEnd()
     prune()

@@ -214,12 +214,13 @@ export function createDiagnostics({ panel, button, actions }) {
   /** @param {boolean} open */
   function toggle(open) {
     if (open === isOpen()) return
+    const hadFocus = panel.contains(document.activeElement)
     panel.hidden = !open
     button.setAttribute('aria-expanded', String(open))
     browser.write('behind', open)
     draw()
     if (open) parts.close.focus()
-    else button.focus()
+    else if (hadFocus) button.focus()
   }
 
   button.addEventListener('click', () => toggle(!isOpen()))

@@ -4,8 +4,9 @@
 
 import { h, find } from '../dom.js'
 import { state, lobby } from '../state.js'
-import { hashOfRoom } from '../address.js'
+import { hashOfLine, hashOfRoom } from '../address.js'
 import { isComing } from '../coming.js'
+import { actionOf } from '../commands.js'
 import { noticePieces, startsDay, startsGroup, statusText } from '../line.js'
 import { firstGrapheme, hue, isEmoji, parse } from '../text.js'
 import { clockTime, dayName, fullTime, milliseconds, t } from '../i18n.js'
@@ -15,14 +16,16 @@ import { clockTime, dayName, fullTime, milliseconds, t } from '../i18n.js'
 /** @import { Line } from '../rooms.js' */
 /** @import { Segment } from '../text.js' */
 
+const mostLines = 20 // of a text; more are folded
+const longText = 2400 // characters that take about as much space
 const mostNames = 100 // of a notice about many people, shown where the pointer rests
 
 /** @typedef {{ retry: (cid: string) => void, edit: (cid: string) => void }} EntryActions */
 
 /**
  * Where a line stands: before is the line before it, spoken the last one before it that is not about
- * coming and going.
- * @typedef {{ before?: Line, spoken?: Line, room: string }} Place
+ * coming and going. isNew: it is the first that is new to the user.
+ * @typedef {{ before?: Line, spoken?: Line, room: string, isNew?: boolean }} Place
  */
 
 /**
@@ -39,29 +42,37 @@ export const nodesOf = (pieces) => pieces.map((piece) => (
  * @param {Line} line
  * @param {Place} place
  */
-export function lineElement(line, { before, spoken, room }) {
+export function lineElement(line, { before, spoken, room, isNew }) {
   const isMessage = line.kind === 'message'
-  const element = isMessage ? messageElement(line, startsGroup(line, spoken)) : noticeElement(line, room)
-  const withDay = startsDay(line, before) ? h('div', { class: 'day-and-line' },
-    h('h3', { class: 'day', 'data-time': line.time }, h('span', null, dayName(line.time))), element) : element
-  withDay.setAttribute('role', 'article')
-  if (line.own) withDay.setAttribute('aria-roledescription', t('yourMessage'))
-  return withDay
+  const element = isMessage ? messageElement(line, isNew || startsGroup(line, spoken), room) : noticeElement(line, room)
+  const isFirstOfDay = startsDay(line, before)
+  const article = !isFirstOfDay && !isNew ? element : h('div', { class: 'day-and-line' },
+    isFirstOfDay && h('h3', { class: 'day', 'data-time': line.time }, h('span', null, dayName(line.time))),
+    isNew && h('p', { class: 'new-since' }, h('span', null, t('newSince'))), element)
+  article.setAttribute('role', 'article')
+  if (line.own) article.setAttribute('aria-roledescription', t('yourMessage'))
+  return article
 }
 
 /**
  * @param {Line} line
  * @param {boolean} withAuthor
+ * @param {string} room
  */
-function messageElement(line, withAuthor) {
+function messageElement(line, withAuthor, room) {
   const { from, own, provisional } = line
-  const classes = ['message', withAuthor && 'head', own && 'own', provisional && 'provisional']
+  const action = actionOf(line.text)
+  const classes = ['message', withAuthor && 'head', own && 'own', provisional && 'provisional', action && 'action']
+  const isLong = line.text.split('\n', mostLines + 1).length > mostLines || line.text.length > longText
+  const textClasses = ['text', isEmoji(line.text) && 'emoji', isLong && 'folded'].filter(Boolean)
   const mark = h('span', { class: 'mark-sent', title: sentTitle(line) }, h('span', { class: 'hidden' }, t('sent')))
   return h('div', { class: classes.filter(Boolean).join(' '), 'data-id': line.id, '--hue': hue(from) },
     withAuthor && h('span', { class: 'avatar', 'aria-hidden': 'true' }, firstGrapheme(from)),
-    withAuthor && h('p', { class: 'author' }, h('bdi', { class: 'who' }, from), ' ', timeElement(line)),
-    h('div', { class: isEmoji(line.text) ? 'text emoji' : 'text', dir: 'auto' }, parse(line.text).map(segmentNode)),
-    !withAuthor && timeElement(line),
+    withAuthor && h('p', { class: 'author' }, h('bdi', { class: 'who' }, from), ' ', timeLink(line, room)),
+    h('div', { class: textClasses.join(' '), dir: 'auto' },
+      action && [h('bdi', { class: 'who' }, from), ' '], parse(action ?? line.text).map(segmentNode)),
+    isLong && h('button', { type: 'button', class: 'quiet unfold', 'aria-expanded': 'false' }, t('unfold')),
+    !withAuthor && timeLink(line, room),
     own && line.id && mark,
     provisional && h('p', { class: 'line-state' }, t('provisional')))
 }
@@ -100,6 +111,17 @@ function linkNode(address) {
 /** @param {Line} line */
 function sentTitle({ timing }) {
   return timing ? t('sentIn', { ms: milliseconds(timing.log) }) : t('sent')
+}
+
+/**
+ * Makes the time of a message, which leads to the message.
+ *
+ * @param {Line} line
+ * @param {string} room
+ */
+function timeLink(line, room) {
+  const time = timeElement(line)
+  return line.id ? h('a', { href: hashOfLine(room, line.id), class: 'at', tabindex: '-1' }, time) : time
 }
 
 /** @param {Line} line */

@@ -4,6 +4,7 @@
 import { h } from '../dom.js'
 import { settings } from '../settings.js'
 import { state, watch, changed, lobby } from '../state.js'
+import { addUnread, clearMarker } from '../reading.js'
 import { pieces, t } from '../i18n.js'
 import { nodesOf } from './line.js'
 
@@ -41,12 +42,13 @@ export function createNotifications({ announcer, typing, goTo }) {
     const isShown = room.name === state.room
     if (document.hidden) unseen++
     if (!isShown || document.hidden) {
-      room.unread++
-      changed('rooms')
+      addUnread(room, line)
     }
     const text = line.text.slice(0, longestReadOut).replace(/\s+/g, ' ')
-    waiting.push(pieces(isShown ? 'said' : 'saidIn', { from: line.from, text, room: room.name }))
-    timer ??= setTimeout(readOut, coalesceFor)
+    if (state.settings.spoken) {
+      waiting.push(pieces(isShown ? 'said' : 'saidIn', { from: line.from, text, room: room.name }))
+    }
+    if (waiting.length > 0) timer ??= setTimeout(readOut, coalesceFor)
     if (document.hidden) notifySystem(room, line)
     drawTitle()
   }
@@ -108,9 +110,12 @@ export function createNotifications({ announcer, typing, goTo }) {
   }
 
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) return
-    unseen = 0
     const room = state.rooms.get(state.room)
+    if (document.hidden) {
+      clearMarker(room)
+      return
+    }
+    unseen = 0
     if (room) room.unread = 0
     changed('rooms', 'lines')
     drawTitle()

@@ -29,6 +29,7 @@ export function createRoomHeader(options) {
   function draw() {
     const room = state.rooms.get(state.room)
     setText(title, '#' + state.room)
+    title.title = '#' + state.room
     setText(subtitle, room?.users === undefined ? '' : t('people', { n: Math.max(room.users, room.people.size) }))
     leaveRoom.hidden = state.room === lobby
     sideMark.hidden = ![...state.rooms.values()].some((other) => other.unread > 0)

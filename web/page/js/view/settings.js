@@ -13,12 +13,13 @@ import { t, language, languageName, setLanguage } from '../i18n.js'
  * @param {HTMLSelectElement} options.theme
  * @param {HTMLInputElement} options.notify
  * @param {HTMLInputElement} options.coming
+ * @param {HTMLInputElement} options.spoken
  * @param {HTMLElement} options.note
  * @param {HTMLElement} options.rename
  * @param {{ openForRename: () => void }} options.nicknameDialog
  */
 export function createSettings(options) {
-  const { languageButtons, languages, theme, notify, coming, note } = options
+  const { languageButtons, languages, theme, notify, coming, spoken, note } = options
 
   const offered = settings.languages
   languages.append(...offered.map((tag) => h('option', { value: tag, lang: tag }, languageName(tag))))
@@ -32,6 +33,7 @@ export function createSettings(options) {
     theme.value = state.settings.theme
     notify.checked = state.settings.notify && globalThis.Notification?.permission === 'granted'
     options.rename.hidden = state.signedIn
+    spoken.checked = state.settings.spoken
     coming.checked = state.settings.coming
     document.documentElement.dataset.coming = state.settings.coming ? 'shown' : 'hidden'
     document.documentElement.dataset.theme = settings.theme || state.settings.theme
@@ -66,11 +68,13 @@ export function createSettings(options) {
     browser.write('notify', granted)
     changed('settings')
   })
-  coming.addEventListener('change', () => {
-    state.settings.coming = coming.checked
-    browser.write('coming', coming.checked)
-    changed('settings')
-  })
+  for (const [key, box] of /** @type {const} */ ([['coming', coming], ['spoken', spoken]])) {
+    box.addEventListener('change', () => {
+      state.settings[key] = box.checked
+      browser.write(key, box.checked)
+      changed('settings')
+    })
+  }
   options.rename.addEventListener('click', options.nicknameDialog.openForRename)
   watch(['settings', 'me'], draw)
 }

@@ -22,7 +22,7 @@ export function createShortcuts({ sidebar, diagnostics, nicknameDialog, message,
   document.addEventListener('keydown', (event) => {
     if (event.isComposing || event.defaultPrevented) return
     const isArrow = event.key === 'ArrowUp' || event.key === 'ArrowDown'
-    if (event.key === 'Escape') escape()
+    if (event.key === 'Escape') escape(event)
     else if (event.altKey && isArrow) move(event, rooms.querySelector('[aria-current]'))?.click()
     else if (event.target instanceof Node && rooms.contains(event.target)) {
       if (isArrow) move(event, closest(event.target, 'a'))?.focus()
@@ -30,12 +30,13 @@ export function createShortcuts({ sidebar, diagnostics, nicknameDialog, message,
     else if (isTextForMessage(event)) message.focus()
   })
 
-  function escape() {
+  /** @param {KeyboardEvent} event */
+  function escape({ target }) {
     if (state.nicknameDialog.open) {
       if (state.nicknameDialog.renaming) nicknameDialog.cancelRename()
     } else if (sidebar.isOpen()) sidebar.toggle(false)
     else if (diagnostics.isOpen()) diagnostics.toggle(false)
-    else message.focus()
+    else if (!closest(target, 'input, select, textarea')) message.focus() // who types goes on
   }
 
   /**

@@ -3,7 +3,7 @@
 
 import { h, keyed, setText, find, closest } from '../dom.js'
 import { state, watch, lobby } from '../state.js'
-import { t, formatNumber } from '../i18n.js'
+import { t, compare, formatNumber } from '../i18n.js'
 import { hue, firstGrapheme } from '../text.js'
 import { hashOfRoom } from '../address.js'
 
@@ -33,14 +33,14 @@ export function createSidebar(options) {
     const names = [...state.rooms.keys(), ...[...listed.keys()].filter((name) => !state.rooms.has(name))]
     /** @param {string} name */
     const rank = (name) => (name === lobby ? 0 : state.rooms.has(name) ? 1 : 2)
-    names.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b))
+    names.sort((a, b) => rank(a) - rank(b) || compare(a, b))
     keyed(rooms, names, (name) => name, roomElement,
       (element, name) => updateRoom(element, name, listed.get(name)?.users))
   }
 
   /** @param {string} name */
   function roomElement(name) {
-    return h('li', null, h('a', { href: hashOfRoom(name) },
+    return h('li', null, h('a', { href: hashOfRoom(name), title: '#' + name },
       h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('bdi', { class: 'name' }, name),
       h('span', { class: 'badge' })))
   }
@@ -74,7 +74,7 @@ export function createSidebar(options) {
     if (!room) return
     const { name: me } = state.me
     const names = [...room.people.keys()]
-    names.sort((a, b) => Number(b === me) - Number(a === me) || a.localeCompare(b))
+    names.sort((a, b) => Number(b === me) - Number(a === me) || compare(a, b))
     setText(count, formatNumber(Math.max(room.users ?? 0, names.length)))
     keyed(people, names.slice(0, mostPeople), (name) => name, personElement, (element, name) => {
       const away = room.people.get(name)?.away ?? false
@@ -88,7 +88,7 @@ export function createSidebar(options) {
   function personElement(name) {
     return h('li', { '--hue': hue(name) },
       h('span', { class: 'avatar small', 'aria-hidden': 'true' }, firstGrapheme(name)),
-      h('bdi', { class: 'name' }, name), h('span', { class: 'you' }), h('span', { class: 'aside' }))
+      h('bdi', { class: 'name', title: name }, name), h('span', { class: 'you' }), h('span', { class: 'aside' }))
   }
 
   const isOpen = () => side.classList.contains('open')

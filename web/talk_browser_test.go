@@ -1,0 +1,149 @@
+package web_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// receiveEvents makes receive available, which applies events as if the server had sent them, without notifying.
+const receiveEvents = `globalThis.receive = chatapp.createEvents(
+	{ actions: {}, outbox: { markDelivered: () => false }, toLine: (line) => line, onMessage() {} })
+`
+
+// TestFormsOfLines checks what tells own lines, those of others and notices apart, how they are folded, and what
+// stands between them.
+func TestFormsOfLines(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, "MESSAGE_RATE=0")
+	ann, ben := openWindow(t, s.url(0), windowOptions{}), s.connect(t, 0, "Ben")
+	ann.enter("Ann")
+	ann.send("mine")
+	ann.waitForMessage("me", "mine")
+	ben.send("lobby", "one of Ben's")
+	ann.waitForMessage("Ben", "one of Ben's")
+	if got := eval[string](ann, `[...document.querySelectorAll('.author')].map((e) => e.querySelector('bdi').textContent
+		+ (e.closest('.own') ? ' (own)' : '')).join()`); got != "Ann (own),Ben" {
+		t.Errorf("authors are %s, want the own name, marked by its form alone", got)
+	}
+
+	ann.run(receiveEvents + `
+		const meta = (more) => ({ room: 'lobby', time: Date.now(), users: 3, ...more })
+		for (let i = 0; i < 40; i++) {
+			receive('announcement', ['', meta({ kind: 'join', name: 'guest ' + i, id: '0.1.' + i })])
+		}
+		receive('user message', ['Ben', 'another of Ben\'s', meta({}), '0.2.a'])
+		receive('announcement', ['', meta({ kind: 'rename', was: 'עדה', name: 'נועה', id: '0.3.a' })])`)
+	ann.waitForMessage("Ben", "another of Ben's")
+	ann.wait("forty arrivals are one row", `[...document.querySelectorAll('.notice:not([hidden]) .what')].slice(-2)
+		.map((e) => e.textContent).join('; ') === 'guest 0 and 39 others connected; עדה is now נועה'`)
+	ann.wait("names are apart from words, each in its own direction",
+		`[...[...document.querySelectorAll('.notice .what')].at(-1).childNodes].map((n) => n.localName ?? n.data).join()
+			=== 'bdi, is now ,bdi'`)
+	if eval[bool](ann, `[...document.querySelectorAll('.message')].at(-1).classList.contains('head')`) {
+		t.Error("an arrival tears a group of messages apart")
+	}
+	ann.run(`document.querySelector('.settings').open = true; document.querySelector('#coming').click()`)
+	ann.wait("coming and going is hidden, renaming is not",
+		`[...document.querySelectorAll('.notice')].filter((e) => e.checkVisibility()).length === 1`)
+
+	ben.send("lobby", strings.Repeat("a\n", 60)+"end")
+	ann.wait("a long message is folded", `document.querySelector('.text.folded')?.clientHeight < 600
+		&& document.querySelector('.unfold').textContent === 'Show all of it'`)
+	ann.run(`document.querySelector('.unfold').click()`)
+	ann.wait("and unfolds", `document.querySelector('.text.folded') === null
+		&& [...document.querySelectorAll('.text')].at(-1).clientHeight > 1000`)
+
+	ann.run(`const { state, changed } = chatapp
+		state.rooms.get('lobby').dropped = true
+		changed('lines')
+		document.querySelector('#lines').scrollTop = 0
+		const now = Date.now
+		Date.now = () => now() + 86400000
+		document.dispatchEvent(new Event('visibilitychange'))`)
+	ann.wait("the day has another name after midnight", `document.querySelector('.day').textContent === 'Yesterday'`)
+	ann.wait("no beginning is claimed where lines were dropped",
+		`document.querySelector('.older').textContent === 'Older messages are not kept.'`)
+
+	ann.run(`const text = [...document.querySelectorAll('.text')].at(-1)
+		getSelection().selectAllChildren(text)`)
+	ben.send("lobby", "while text is selected")
+	ann.waitForMessage("Ben", "while text is selected")
+	if got := eval[string](ann, `getSelection().toString()`); !strings.HasSuffix(got, "end") {
+		t.Errorf("the selection is %q, want the long message", got)
+	}
+	ann.run(`getSelection().selectAllChildren(document.querySelector('.blocks'))`)
+	if got := eval[string](ann, `getSelection().toString()`); strings.Contains(got, "Sent") {
+		t.Errorf("what is copied has words that are not seen: %q", got)
+	}
+}
+
+// TestWaysOfTheComposer uses commands, completions, the addresses of messages, and the mark before new ones.
+func TestWaysOfTheComposer(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, "MESSAGE_RATE=0")
+	ben := s.connect(t, 0, "Ben")
+	ann := openWindow(t, s.url(0), windowOptions{})
+	ann.wait("the card says who is there", `document.querySelector('#naming-place').textContent
+		=== 'You enter #lobby, where Ben is.'`)
+	ann.enter("Ann")
+	ann.write("/me likes @b")
+	ann.wait("a name is offered", `document.querySelector('#offers').innerText === 'Ben'`)
+	ann.press("Enter")
+	ann.write("and :thumbs")
+	ann.press("Tab")
+	ann.press("Enter")
+	ann.waitForMessage("me", "Ann likes @Ben and 👍")
+	ann.send("/hlep")
+	ann.wait("an unknown command is not sent", `document.querySelector('#hint').textContent.includes('/hlep')
+		&& document.querySelector('#message').value === '/hlep'`)
+	ann.run(`document.querySelector('#message').select()`)
+	ann.send("/nick Anna")
+	ann.wait("a command changes the name", `document.querySelector('#people .name').textContent === 'Anna'
+		&& document.querySelector('#naming').hidden`)
+	ann.run(`const files = new DataTransfer()
+		files.items.add(new File(['x'], 'x.png', { type: 'image/png' }))
+		document.querySelector('#message').dispatchEvent(
+			new ClipboardEvent('paste', { clipboardData: files, bubbles: true, cancelable: true }))`)
+	ann.wait("a picture gets a word", `document.querySelector('#hint').textContent.startsWith('Pictures and files')`)
+
+	ann.send("/join #garden")
+	ann.wait("a command joins a room", `document.querySelector('#title').textContent === '#garden'`)
+	ann.run(`document.querySelector('#visit-name').focus()`)
+	ann.press("Escape")
+	ann.wait("Escape leaves the focus where one types", `document.activeElement.id === 'visit-name'`)
+	ann.click("#leave-room")
+	ann.wait("the room is left", `document.querySelector('#title').textContent === '#lobby'`)
+	ann.run(`history.back(); await new Promise((done) => addEventListener('hashchange', done, { once: true }))`)
+	ann.wait("Back does not return to it", `document.querySelector('#title').textContent === '#lobby'
+		&& ![...document.querySelectorAll('#rooms .known .name')].some((e) => e.textContent === 'garden')`)
+
+	ann.run(`location.hash = 'elsewhere'`)
+	ann.wait("another room is shown", `document.querySelector('#title').textContent === '#elsewhere'`)
+	for _, text := range []string{"first new", "second new"} {
+		ben.send("lobby", text)
+	}
+	const unread = `document.querySelector('#rooms .badge.marked')?.textContent`
+	ann.wait("two messages are unread", unread+` === '2'`)
+	ann.reload()
+	ann.wait("they are unread after a reload", unread+` === '2'`)
+	ann.run(`document.querySelector('#rooms a.unread').click()`)
+	ann.waitForMessage("Ben", "second new")
+	ann.wait("the first of them is marked",
+		`document.querySelector('.new-since + .message .text').textContent === 'first new'`)
+
+	ann.wait("a message has an address", `document.querySelector('.at') !== null`)
+	link := eval[string](ann, `[...document.querySelectorAll('.message')].find((m) => m.innerText.includes('first new'))
+		.querySelector('.at').href`)
+	for range 120 {
+		ben.send("lobby", "more")
+	}
+	max := openWindow(t, link, windowOptions{})
+	max.enter("Max")
+	max.wait("the address of a message leads to it, though it must be loaded",
+		`document.querySelector('.target')?.innerText.includes('first new')
+			&& !document.querySelector('#jump').hidden`)
+	if got := max.texts(); !slices.Contains(got, "second new") {
+		t.Errorf("around the message there are %q", got)
+	}
+}
