@@ -111,7 +111,9 @@ func TestLanguageFollowsTheBrowserUntilChosen(t *testing.T) {
 	}
 }
 
-func TestThemeFollowsTheSystemUntilChosen(t *testing.T) {
+// TestThemes follows the system's theme until another one is chosen. In both it measures every colour of a name on
+// every background of names: WCAG 2.2, 1.4.3.
+func TestThemes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1)
 	ann := openWindow(t, s.url(0), windowOptions{dark: true})
@@ -119,6 +121,8 @@ func TestThemeFollowsTheSystemUntilChosen(t *testing.T) {
 		.map(Number); return r + g + b > 382 })()`
 	ann.wait("the theme is dark", `!`+light)
 	ann.enter("Ann")
+	ann.send("hello")
+	ann.waitForMessage("me", "hello")
 	choose := func(theme string) {
 		ann.run(`const c = document.querySelector('#theme')
 			c.value = ` + encode(theme) + `
@@ -128,20 +132,12 @@ func TestThemeFollowsTheSystemUntilChosen(t *testing.T) {
 	ann.wait("the theme is light", light)
 	ann.reload()
 	ann.wait("the theme is light after a reload", light)
-	choose("auto")
-	ann.wait("the theme is dark again", `!`+light)
-}
-
-// TestNamesHaveEnoughContrast measures every colour of a name on every background of names: WCAG
-// 2.2, 1.4.3.
-func TestNamesHaveEnoughContrast(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, 1)
+	ann.waitForMessage("me", "hello")
 	for _, dark := range []bool{false, true} {
-		ann := openWindow(t, s.url(0), windowOptions{dark: dark})
-		ann.enter(fmt.Sprint("Ann", dark))
-		ann.send("hello")
-		ann.waitForMessage("me", "hello")
+		if dark {
+			choose("auto")
+			ann.wait("the theme is dark again", `!`+light)
+		}
 		type measure struct {
 			Hue      int
 			On       string
@@ -224,7 +220,8 @@ func TestAxeFindsNothing(t *testing.T) {
 		ann.wait("the nickname is refused", `document.querySelector('#nickname-err').textContent !== ''`)
 		check("refused nickname")
 		ann.enter(fmt.Sprint("Ann", i))
-		ann.send("`code`, **bold**, https://example.org")
+		long := strings.Repeat(strings.Repeat("x ", 99)+"\n", 40)
+		ann.send("`code`, **bold**, https://example.org\n```go\n" + long + "```")
 		ann.wait("the message is in the log", `document.querySelector('.tail .message') === null`)
 		mina.send("lobby", "그래요")
 		if l.width == 320 {

@@ -9,7 +9,7 @@ import (
 
 func TestUsersOnTwoInstancesMeet(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, 2)
+	s := newSite(t, 2, "MESSAGE_RATE=0")
 	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1), windowOptions{})
 	ann.enter("Ann")
 	ben.enter("Ben")
@@ -46,6 +46,28 @@ func TestUsersOnTwoInstancesMeet(t *testing.T) {
 	ann.wait("the panel shows the path of the last message",
 		`document.querySelectorAll('.way .station').length === 5
 			&& document.querySelectorAll('.bars rect.log').length === 1`)
+
+	// Both send at the same time, and both windows show the order of the log.
+	const each = 40
+	for _, w := range []*window{ann, ben} {
+		w.run(fmt.Sprintf(`
+			globalThis.sending = (async () => {
+				const field = document.querySelector('#message'),
+					me = document.querySelector('#people .name').textContent
+				for (let i = 0; i < %d; i++) {
+					field.value = me + ' ' + i
+					field.dispatchEvent(new Event('input'))
+					field.form.requestSubmit()
+					await new Promise((later) => setTimeout(later, i %% 7))
+				}
+			})()`, each))
+	}
+	for _, w := range []*window{ann, ben} {
+		w.waitForCount(2*each + 2)
+	}
+	if a, b := ann.texts(), ben.texts(); !slices.Equal(a, b) {
+		t.Errorf("Ann sees %q, Ben sees %q, want the same order", a, b)
+	}
 }
 
 func TestNicknameIsRefusedAndChanged(t *testing.T) {
@@ -248,36 +270,6 @@ func TestRefusedMessageCanBeEdited(t *testing.T) {
 	ann.write(" no more")
 	ann.press("Enter")
 	ann.waitForMessage("me", "longer no more")
-}
-
-// TestOneOrder sends messages from two instances at the same time. Both windows show them in the
-// order of the log.
-func TestOneOrder(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, 2, "MESSAGE_RATE=0")
-	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1), windowOptions{})
-	ann.enter("Ann")
-	ben.enter("Ben")
-	const each = 40
-	for _, w := range []*window{ann, ben} {
-		w.run(fmt.Sprintf(`
-			globalThis.sending = (async () => {
-				const field = document.querySelector('#message'),
-					me = document.querySelector('#people .name').textContent
-				for (let i = 0; i < %d; i++) {
-					field.value = me + ' ' + i
-					field.dispatchEvent(new Event('input'))
-					field.form.requestSubmit()
-					await new Promise((later) => setTimeout(later, i %% 7))
-				}
-			})()`, each))
-	}
-	for _, w := range []*window{ann, ben} {
-		w.waitForCount(2 * each)
-	}
-	if a, b := ann.texts(), ben.texts(); !slices.Equal(a, b) {
-		t.Errorf("Ann sees %q, Ben sees %q, want the same order", a, b)
-	}
 }
 
 // TestQuicklyVisitedRoomsAreAllJoined visits rooms faster than the server's rate limit allows.

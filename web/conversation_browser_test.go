@@ -62,7 +62,7 @@ func longConversation(t *testing.T) (s *site, ben, ann *window) {
 
 func TestReadingPositionNeverJumps(t *testing.T) {
 	t.Parallel()
-	_, ben, ann := longConversation(t)
+	s, ben, ann := longConversation(t)
 	ben.send("followed")
 	ann.waitForMessage("Ben", "followed")
 	ann.wait("the end is still in view",
@@ -90,7 +90,19 @@ func TestReadingPositionNeverJumps(t *testing.T) {
 	ann.wait("Ben is typing", `document.querySelector('#typing').textContent !== ''`)
 	ann.checkStays("somebody types", at)
 
-	// Scroll to the beginning. Older lines are drawn above the line being read, and loaded.
+	// Scroll to the very top while older lines are being loaded: no space is left above to make up for the note that
+	// says so.
+	s.proxies[0].pause()
+	ann.wait("older lines are being loaded",
+		`(() => { document.querySelector('#lines').scrollTop = 0;
+			return document.querySelector('.older').textContent.startsWith('Loading') })()`)
+	ann.run(`document.querySelector('#lines').scrollTop = 0; globalThis.reading = undefined`)
+	at = eval[float64](ann, readingPosition)
+	s.proxies[0].resume()
+	ann.wait("older lines are drawn", `document.querySelector('.blocks').textContent.includes('line 1 word')`)
+	ann.checkStays("older lines are drawn", at)
+
+	// Scroll to the beginning. Older lines are drawn above the line being read.
 	for range 60 {
 		if eval[bool](ann, `document.querySelector('.older').textContent.startsWith('This is the beginning')`) {
 			break
@@ -115,23 +127,6 @@ func TestReadingPositionNeverJumps(t *testing.T) {
 	ann.wait("the end stays in view",
 		`(() => { const l = document.querySelector('#lines'); return l.clientHeight < 400
 			&& l.scrollHeight - l.scrollTop - l.clientHeight < 2 })()`)
-}
-
-// TestReadingPositionAtTheTop scrolls to the very top, where older lines are still being loaded. No
-// space is left above to make up for the note that says so.
-func TestReadingPositionAtTheTop(t *testing.T) {
-	t.Parallel()
-	s, _, ann := longConversation(t)
-
-	s.proxies[0].pause()
-	ann.wait("older lines are being loaded",
-		`(() => { document.querySelector('#lines').scrollTop = 0;
-			return document.querySelector('.older').textContent.startsWith('Loading') })()`)
-	ann.run(`document.querySelector('#lines').scrollTop = 0`)
-	at := eval[float64](ann, readingPosition)
-	s.proxies[0].resume()
-	ann.wait("older lines are drawn", `document.querySelector('.blocks').textContent.includes('line 1 word')`)
-	ann.checkStays("older lines are drawn", at)
 }
 
 // TestThousandsOfLines scrolls through a long conversation in a busy room. It logs the times,

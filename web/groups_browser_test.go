@@ -36,13 +36,4 @@ func TestAnnouncementOfSeveralIsOneLine(t *testing.T) {
 	if offset := eval[string](ann, `state.offset`); offset != "9003.x" {
 		t.Errorf("offset = %q, want %q: the last announcement has no offset", offset, "9003.x")
 	}
-
-	kim := openWindow(t, s.url(0), windowOptions{language: "ko-KR"})
-	kim.enter("Kim")
-	kim.run(setUp + `
-		receive('announcement', ['Ben and 2 others connected', { kind: 'join', name: 'Ben', room: 'lobby',
-			users: 5, time: Date.now(), id: '9003.x',
-			names: ['Ben', 'Cleo', 'Dan'], ids: ['9001.x', '9002.x', '9003.x'] }, '9003.x'])`)
-	kim.wait("the notice is in Korean",
-		`[...document.querySelectorAll('.notice:not([hidden]) .what')].at(-1).textContent === 'Ann 님 외 3명이 들어왔습니다'`)
 }

@@ -16,7 +16,7 @@ func (w *window) setHidden(hidden bool) {
 		document.dispatchEvent(new Event('visibilitychange'))`)
 }
 
-func TestMessagesAreReadOutOnce(t *testing.T) {
+func TestMessagesAreReadOutAndNotified(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1, "MESSAGE_RATE=0")
 	ben := s.connect(t, 0, "Ben")
@@ -51,20 +51,13 @@ func TestMessagesAreReadOutOnce(t *testing.T) {
 	if eval[bool](ann, `document.querySelector('#lines').closest('[role=log], [aria-live]') !== null`) {
 		t.Errorf("the conversation is a live region")
 	}
-}
 
-func TestHiddenTabNotifies(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, 1, "MESSAGE_RATE=0")
-	ben := s.connect(t, 0, "Ben")
-	ann := openWindow(t, s.url(0), windowOptions{})
 	// A test cannot see the system's notifications, so a fake records them.
 	ann.run(`globalThis.shown = []; globalThis.requests = 0
 		globalThis.Notification = class { static permission = 'default';
 			static async requestPermission() { requests++; return this.permission = 'granted' } constructor(title,
 			options) { this.title = title; this.body = options.body;
 			shown.push(this) } close() { this.closed = true } }`)
-	ann.enter("Ann")
 	ann.wait("the title names the room", `document.title === '#lobby – chatapp'`)
 	ann.setHidden(true)
 	ben.send("lobby", "one")

@@ -134,27 +134,6 @@ func TestSilentCutIsNoticed(t *testing.T) {
 	}
 }
 
-func TestSecondTabReplacesTheFirst(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, 1)
-	ann := openWindow(t, s.url(0), windowOptions{})
-	ann.enter("Ann")
-	kept := eval[map[string]string](ann, `({...sessionStorage})`)
-	again := openWindow(t, s.url(0)+"/nothing", windowOptions{})
-	again.clearErrors() // that the page was not found
-	again.run(`for (const [key, value] of Object.entries(` + encode(kept) + `)) sessionStorage.setItem(key, value)`)
-	again.navigate(s.url(0))
-	again.wait("the second tab resumes Ann",
-		`document.querySelector('#people .name')?.textContent === 'Ann' && document.querySelector('#naming').hidden`)
-	ann.wait("the first tab says that it is replaced",
-		`document.querySelector('#banner-text').textContent.startsWith('You went on in another window.')`)
-	ann.click("#banner-action")
-	ann.wait("the first tab is used again",
-		`document.querySelector('#pulse').dataset.phase === 'online' && document.querySelector('#banner').hidden`)
-	again.wait("the second tab says that it is replaced",
-		`document.querySelector('#banner-text').textContent.startsWith('You went on in another window.')`)
-}
-
 // TestSecondTabOfTheBrowserAsks opens a copy of a tab, and then an empty one. Neither takes the chat from the first
 // one by itself.
 func TestSecondTabOfTheBrowserAsks(t *testing.T) {

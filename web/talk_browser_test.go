@@ -47,6 +47,16 @@ func TestFormsOfLines(t *testing.T) {
 	ann.wait("coming and going is hidden, renaming is not",
 		`[...document.querySelectorAll('.notice')].filter((e) => e.checkVisibility()).length === 1`)
 
+	ben.send("lobby", "👍🏽 👩‍👩‍👧")
+	ann.wait("a message of emoji is large",
+		`[...document.querySelectorAll('.text')].at(-1).classList.contains('emoji')`)
+	word := strings.Repeat("Donaudampfschifffahrtsgesellschaft", 8)
+	ben.send("lobby", word)
+	ann.waitForMessage("Ben", word)
+	const wide = `document.querySelector('#lines').scrollWidth > document.querySelector('#lines').clientWidth`
+	if eval[bool](ann, wide) {
+		t.Errorf("a long word makes the conversation wider than the window")
+	}
 	ben.send("lobby", strings.Repeat("a\n", 60)+"end")
 	ann.wait("a long message is folded", `document.querySelector('.text.folded')?.clientHeight < 600
 		&& document.querySelector('.unfold').textContent === 'Show all of it'`)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { state } from '../page/js/state.js'
 import {
-  addLine, addOlder, clearUnread, firstID, forgetRoom, roomNamed, setHistory, setPeople, stopTyping,
+  addLine, addOlder, clearUnread, firstID, forgetLines, forgetRoom, roomNamed, setHistory, setPeople, stopTyping,
 } from '../page/js/rooms.js'
 
 const line = (id, time, more) => ({ kind: 'message', id, time, from: 'Ben', text: id, ...more })
@@ -116,4 +116,13 @@ test('people, typing and unread messages', () => {
   room.unread = 3
   clearUnread(room)
   assert.equal(room.unread, 0)
+})
+
+test('forgotten messages become a word, and notices of them go', () => {
+  const room = roomNamed('lobby')
+  const lines = [line('1', 1), { ...line('2', 2), kind: 'join' }, line('3', 3)]
+  setHistory(room, lines, { reset: true })
+  forgetLines(room, ['1', '2', '9'])
+  assert.deepEqual(room.lines.map(({ kind, id, from, text, n }) => [kind, id, from, text, n]),
+    [['forgotten', '1', '', '', 0], ['message', '3', lines[2].from, lines[2].text, 1]])
 })

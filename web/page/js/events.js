@@ -3,7 +3,9 @@
 
 import { state, changed, lobby } from './state.js'
 import { now } from './clock.js'
-import { roomNamed, addLine, addProvisional, setHistory, setPeople, stopTyping, withdraw } from './rooms.js'
+import {
+  roomNamed, addLine, addProvisional, forgetLines, setHistory, setPeople, stopTyping, withdraw,
+} from './rooms.js'
 import { restoreRead } from './reading.js'
 import { recordReceived } from './timings.js'
 
@@ -35,7 +37,7 @@ import { recordReceived } from './timings.js'
 
 /**
  * @typedef {object} AnnouncementMeta
- * @property {'join' | 'leave' | 'rename'} [kind]
+ * @property {'join' | 'leave' | 'rename' | 'refused'} [kind]
  * @property {string} [name]
  * @property {string} [was]
  * @property {string} [room]
@@ -102,6 +104,7 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
     announcement(text, meta = {}, id) {
       const room = roomNamed(meta.room ?? lobby)
       const { kind, was, users, ids, time = Date.now() } = meta
+      if (kind === 'refused') return // for pages that ask for no answer
       // Where it names several people, this user may be one of them.
       const names = meta.names?.filter((one) => one !== state.me.name) ?? [meta.name ?? '']
       const name = names[0]
@@ -144,6 +147,12 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
       const room = roomNamed(name)
       setHistory(room, messages.map(toLine), rest)
       restoreRead(room, name === state.room && !globalThis.document?.hidden)
+    },
+
+    /** @param {{ room: string, ids: string[] }} event */
+    forgotten({ room: name, ids }) {
+      const room = state.rooms.get(name)
+      if (room) forgetLines(room, ids)
     },
 
     /** @param {TypingEvent} event */

@@ -44,6 +44,7 @@ export function startsDay(line, before) {
  */
 export function noticePieces(line, room) {
   if (line.kind === 'rename') return pieces('renamed', { was: line.was ?? '', nick: line.from })
+  if (line.kind === 'forgotten') return pieces('forgotten')
   return isComing(line) ? runPieces([line], room) : [line.text]
 }
 

@@ -8,7 +8,7 @@ import { state, changed, lobby } from './state.js'
 /**
  * A line of a conversation: a message, or a notice that people joined, left or changed their name.
  * @typedef {object} Line
- * @property {'message' | 'join' | 'leave' | 'rename' | 'note'} kind
+ * @property {'message' | 'join' | 'leave' | 'rename' | 'forgotten' | 'note'} kind
  * @property {string} [id] of the log entry; a provisional message has none
  * @property {number} time as Date.now() counts
  * @property {string} from the author of a message, or whom a notice is about
@@ -172,6 +172,23 @@ export function disownRooms() {
     room.lines = room.lines.map((line) => ({ ...line, own: undefined, timing: undefined }))
     renumber(room)
   }
+}
+
+/**
+ * Replaces messages by a word, and drops notices, because their user wants to be forgotten.
+ *
+ * @param {Room} room
+ * @param {string[]} ids
+ */
+export function forgetLines(room, ids) {
+  const gone = new Set(ids)
+  if (!ids.some((id) => room.ids.has(id))) return
+  room.lines = room.lines.flatMap((line) => {
+    if (!gone.has(line.id ?? '')) return [line]
+    return line.kind === 'message' ? [{ kind: 'forgotten', id: line.id, time: line.time, from: '', text: '' }] : []
+  })
+  renumber(room)
+  changed('lines')
 }
 
 /** @param {Line} line */

@@ -81,6 +81,7 @@ export default {
   today: 'Heute',
   yesterday: 'Gestern',
   beginning: 'Hier beginnt #{room}.',
+  forgotten: 'Eine Nachricht, deren Verfasser vergessen werden will',
   dropped: 'Ältere Nachrichten werden nicht aufbewahrt.',
   newSince: 'Neu',
   lineGone: 'Diese Nachricht wird nicht mehr aufbewahrt.',

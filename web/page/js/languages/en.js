@@ -81,6 +81,7 @@ export default {
   today: 'Today',
   yesterday: 'Yesterday',
   beginning: 'This is the beginning of #{room}.',
+  forgotten: 'A message whose author wants to be forgotten',
   dropped: 'Older messages are not kept.',
   newSince: 'New',
   lineGone: 'This message is not kept any more.',

@@ -80,6 +80,7 @@ export default {
   today: '오늘',
   yesterday: '어제',
   beginning: '#{room} 대화의 시작입니다.',
+  forgotten: '작성자가 지운 메시지',
   dropped: '더 오래된 메시지는 보관되지 않습니다.',
   newSince: '새 메시지',
   lineGone: '이 메시지는 더 이상 보관되어 있지 않습니다.',
