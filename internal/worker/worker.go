@@ -31,14 +31,19 @@ type Worker struct {
 	chat      *chat.Chat
 	cluster   *cluster
 	storage   *storage // nil: the chat is not kept
-	metrics   *metrics
-	tracing   *tracing // nil: off
 	handler   http.Handler
+	telemetry
 
 	connections *connections
 	draining    chan struct{} // closed when the worker begins to stop
 	fits        int           // connections of clients within the limit of open files
 	full        atomic.Bool   // fits was reached; logged once
+}
+
+// telemetry is what others learn of the worker.
+type telemetry struct {
+	metrics *metrics
+	tracing *tracing // nil: off
 }
 
 // ConfigError is a configuration that LoadConfig accepts and a part of the worker rejects, such as a malformed
