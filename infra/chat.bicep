@@ -39,6 +39,9 @@ param imageName string
 @description('Host name of the Service Bus namespace.')
 param serviceBusHost string
 
+@description('Address of the store\'s tables. Empty: no store.')
+param tableEndpoint string
+
 // The parameters below are texts, which settings.bicep explains and checks.
 
 @description('The fewest replicas. One stops the chat when its replica moves; none disconnects everybody. Empty: 2.')
@@ -84,6 +87,7 @@ var variables = union(
     AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE: serviceBusHost
     GOMEMLIMIT: sizes[?size].?limit ?? ''
   },
+  empty(tableEndpoint) ? {} : { AZURE_STORAGETABLE_RESOURCEENDPOINT: tableEndpoint },
   signIn ? { NICKNAME_HEADER: signedInNameHeader } : {},
   givenSettings(settings)
 )

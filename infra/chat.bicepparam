@@ -9,6 +9,7 @@ param identityClientId = readEnvironmentVariable('CHAT_IDENTITY_CLIENT_ID')
 param registryServer = readEnvironmentVariable('AZURE_CONTAINER_REGISTRY_ENDPOINT')
 param imageName = readEnvironmentVariable('SERVICE_CHAT_IMAGE_NAME')
 param serviceBusHost = readEnvironmentVariable('AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE')
+param tableEndpoint = readEnvironmentVariable('AZURE_STORAGETABLE_RESOURCEENDPOINT', '')
 // azd sets the first variable when it provisions, and the second when it deploys.
 var provisioned = readEnvironmentVariable('SERVICE_CHAT_RESOURCE_EXISTS', 'false') == 'true'
 var address = readEnvironmentVariable('CHAT_URI', '')

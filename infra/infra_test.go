@@ -171,6 +171,11 @@ func TestHostsKeepTheContract(t *testing.T) {
 			"name: topicName", "supportOrdering: true", "enablePartitioning: false", "disableLocalAuth: true",
 			"var dataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'", // Azure Service Bus Data Owner
 		},
+		"modules/storage.bicep": {
+			"name: tableName", "allowSharedKeyAccess: false", "allowBlobPublicAccess: false",
+			"minimumTlsVersion: 'TLS1_2'",
+			"var dataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'", // Storage Table Data Contributor
+		},
 		"modules/registry.bicep": {
 			"adminUserEnabled: false",
 			"var acrPull = '7f951dda-4ed3-4680-a7ca-43fe172d538d'", // AcrPull

@@ -61,9 +61,14 @@ param serviceBusSku string = ''
 @description('Premium: messaging units: 1 (the default), 2, 4, 8 or 16.')
 param messagingUnits string = ''
 
+// The store.
+
+@description('What outlives all instances: table (the default), a table of Azure Storage; or none: nothing does.')
+param store string = ''
+
 // Options, off by default.
 
-@description('true: only the chat\'s own network reaches Service Bus. Implies Premium. Choose it at first.')
+@description('true: only the chat\'s own network reaches Service Bus, then Premium, and the store. Choose it at first.')
 param privateNetworking string = ''
 
 @description('true: spreads the instances over the region\'s zones. Choose before the first deployment.')
@@ -92,6 +97,7 @@ param logDailyCapGb string = ''
 var onAppService = host == 'appservice'
 var private = isTrue(privateNetworking)
 var zones = isTrue(zoneRedundant)
+var stored = store != 'none'
 var largest = onAppService ? 30 : 100
 var budgeted = whole(monthlyBudget, 0) > 0
 var problems = concat(
@@ -101,6 +107,7 @@ var problems = concat(
   choiceProblems('CHAT_CPU', cpu, objectKeys(sizes)),
   choiceProblems('SERVICEBUS_SKU', serviceBusSku, ['Standard', 'Premium']),
   choiceProblems('SERVICEBUS_UNITS', messagingUnits, ['1', '2', '4', '8', '16']),
+  choiceProblems('CHAT_STORE', store, ['table', 'none']),
   switchProblems('PRIVATE_NETWORKING', privateNetworking),
   switchProblems('ZONE_REDUNDANT', zoneRedundant),
   zones && whole(minReplicas, 2) < 2 ? ['ZONE_REDUNDANT needs two instances: set CHAT_MIN_REPLICAS to 2 or more.'] : [],
@@ -152,6 +159,20 @@ module serviceBus 'modules/servicebus.bicep' = {
     sku: private || serviceBusSku == 'Premium' ? 'Premium' : 'Standard'
     messagingUnits: whole(messagingUnits, 1)
     publicNetworkAccess: !private
+    stored: stored
+    identityName: identity.outputs.name
+    workspaceName: logs.outputs.workspaceName
+  }
+}
+
+module storage 'modules/storage.bicep' = if (stored) {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    zoneRedundant: zones
+    publicNetworkAccess: !private
     identityName: identity.outputs.name
     workspaceName: logs.outputs.workspaceName
   }
@@ -175,6 +196,8 @@ module privateLink 'modules/privatelink.bicep' = if (private) {
     token: token
     networkName: network.?outputs.name ?? ''
     serviceBusName: serviceBus.outputs.name
+    stored: stored
+    storageName: storage.?outputs.name ?? ''
   }
 }
 
@@ -205,6 +228,8 @@ module site 'modules/appservice.bicep' = if (onAppService) {
     identityName: identity.outputs.name
     identityClientId: identity.outputs.clientId
     serviceBusHost: serviceBus.outputs.host
+    stored: stored
+    tableEndpoint: storage.?outputs.tableEndpoint ?? ''
     settings: givenSettings(settings)
     customDomain: customDomain
     signInClientId: signInClientId
@@ -230,6 +255,8 @@ module alerts 'modules/alerts.bicep' = {
     token: token
     email: alertEmail
     serviceBusName: serviceBus.outputs.name
+    stored: stored
+    storageName: storage.?outputs.name ?? ''
     workspaceName: logs.outputs.workspaceName
   }
 }
@@ -253,6 +280,9 @@ output AZURE_CONTAINER_APPS_ENVIRONMENT_NAME string = environment.?outputs.name 
 
 @description('Host name of the Service Bus namespace, under the worker\'s own name for it.')
 output AZURE_SERVICEBUS_FULLYQUALIFIEDNAMESPACE string = serviceBus.outputs.host
+
+@description('Address of the store\'s tables, under the worker\'s own name for it; empty without a store.')
+output AZURE_STORAGETABLE_RESOURCEENDPOINT string = storage.?outputs.tableEndpoint ?? ''
 
 @description('Name the container app gets.')
 output CHAT_APP_NAME string = 'ca-${token}'

@@ -42,6 +42,7 @@ param settings = {
 }
 param serviceBusSku = readEnvironmentVariable('SERVICEBUS_SKU', '')
 param messagingUnits = readEnvironmentVariable('SERVICEBUS_UNITS', '')
+param store = readEnvironmentVariable('CHAT_STORE', '')
 param privateNetworking = readEnvironmentVariable('PRIVATE_NETWORKING', '')
 param zoneRedundant = readEnvironmentVariable('ZONE_REDUNDANT', '')
 param customDomain = readEnvironmentVariable('CUSTOM_DOMAIN', '')

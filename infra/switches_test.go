@@ -84,6 +84,39 @@ func TestSwitchesAreDeployedOffToo(t *testing.T) {
 	}
 }
 
+// TestStoreIsLeftOut checks that the account, its alert, and the address in the settings are there unless CHAT_STORE is
+// none.
+func TestStoreIsLeftOut(t *testing.T) {
+	for name, want := range map[string]bool{"default": true, "private": true, "appservice": true, "nostore": false} {
+		text, err := json.Marshal(recorded(t, name).Resources)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"Microsoft.Storage/storageAccounts/", "metricAlerts/store-unavailable-"} {
+			if got := strings.Contains(string(text), part); got != want {
+				t.Errorf("%s has %s: %v, want %v", name, part, got, want)
+			}
+		}
+	}
+	// A topic that an archive without a reader fills refuses all sends.
+	const subscription = "Microsoft.ServiceBus/namespaces/topics/subscriptions"
+	const ttl = "properties.defaultMessageTimeToLive"
+	for name, want := range map[string]any{"default": nil, "nostore": "PT1M"} {
+		if got := recorded(t, name).find(t, subscription, "/archive").at(ttl); got != want {
+			t.Errorf("%s: messages of the archive live for %v, want %v", name, got, want)
+		}
+	}
+	private := recorded(t, "private").find(t, "Microsoft.Storage/storageAccounts", "")
+	if got := private.at("properties.publicNetworkAccess"); got != "Disabled" {
+		t.Errorf("with private networking the store answers public networks: %v", got)
+	}
+	recorded(t, "private").find(t, "Microsoft.Network/privateDnsZones", "/privatelink.table.core.windows.net")
+	zones := recorded(t, "zones").find(t, "Microsoft.Storage/storageAccounts", "")
+	if got := zones.at("sku.name"); got != "Standard_ZRS" {
+		t.Errorf("with zones the store is %v, want Standard_ZRS", got)
+	}
+}
+
 // TestHeaderIsTrustedWithSignInOnly checks that the worker believes a name in a header only where the platform signs
 // people in, and so removes the header from what clients send.
 func TestHeaderIsTrustedWithSignInOnly(t *testing.T) {

@@ -10,6 +10,10 @@ var port = 8080
 var topicName = 'chat'
 
 @export()
+@description('The table that keeps the log and the history.')
+var tableName = 'chat'
+
+@export()
 @description('Answers 200 while the process works, whatever the state of Service Bus: a restart would not repair that.')
 var livenessPath = '/healthz'
 

@@ -1,4 +1,5 @@
-// Alert rules: instances out of sync, refused requests, Service Bus busy, unread messages. They send mail.
+// Alert rules: instances out of sync, refused requests, Service Bus busy, unread messages, the store out of reach. They
+// send mail.
 
 import { resourceTags } from '../settings.bicep'
 
@@ -16,6 +17,12 @@ param email string
 
 @description('The Service Bus namespace to watch.')
 param serviceBusName string
+
+@description('Whether there is a store to watch.')
+param stored bool
+
+@description('Its storage account.')
+param storageName string
 
 @description('The Log Analytics workspace with the instances\' metrics.')
 param workspaceName string
@@ -42,7 +49,7 @@ var busAlerts = [
   }
   {
     name: 'unread'
-    text: 'Messages stay unread although instances read at once: a subscription without an instance was not deleted.'
+    text: 'Messages stay unread: a subscription without an instance was not deleted, or the store does not take them.'
     metric: 'ActiveMessages'
     aggregation: 'Minimum'
     threshold: 100
@@ -120,6 +127,40 @@ resource busAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = [
     }
   }
 ]
+
+resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = if (stored) {
+  name: storageName
+}
+
+resource storeAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = if (stored) {
+  name: 'store-unavailable-${token}'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'The store answered less than 99 % of requests: the chat goes on, but what is said is not saved meanwhile.'
+    enabled: on
+    severity: 1
+    scopes: ['${account.id}/tableServices/default']
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'store-unavailable'
+          metricNamespace: 'Microsoft.Storage/storageAccounts/tableServices'
+          metricName: 'Availability'
+          timeAggregation: 'Average'
+          operator: 'LessThan'
+          threshold: 99
+        }
+      ]
+    }
+    actions: [{ actionGroupId: mail.id }]
+    autoMitigate: true
+  }
+}
 
 resource logAlert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   for alert in logAlerts: {

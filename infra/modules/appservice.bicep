@@ -47,6 +47,12 @@ param identityClientId string
 @description('Host name of the Service Bus namespace.')
 param serviceBusHost string
 
+@description('Whether there is a store.')
+param stored bool
+
+@description('Address of its tables.')
+param tableEndpoint string
+
 @description('Further worker settings by name.')
 param settings texts
 
@@ -83,6 +89,7 @@ var variables = union(
     WEBSITE_WARMUP_STATUSES: '200'
   },
   { '${assertionSetting}': identityClientId },
+  stored ? { AZURE_STORAGETABLE_RESOURCEENDPOINT: tableEndpoint } : {},
   signIn ? { NICKNAME_HEADER: signedInNameHeader } : {},
   settings
 )

@@ -22,6 +22,9 @@ param messagingUnits int
 @description('Whether the namespace answers from public networks.')
 param publicNetworkAccess bool
 
+@description('Whether there is a store.')
+param stored bool
+
 @description('The identity of the instances.')
 param identityName string
 
@@ -56,8 +59,8 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   }
 
   // The topic is the log of the chat. It has no partitions, so that all subscriptions share one order. It has no
-  // duplicate detection, because instances send again what does not come back, and drop repeats themselves. Its time to
-  // live is short, because a snapshot holds whatever was not read within ten minutes.
+  // duplicate detection, because instances send again what does not come back, and drop repeats themselves. It has no
+  // time to live, which would bound that of the archive; the instances' subscriptions have one of ten minutes.
   resource topic 'topics' = {
     name: topicName
     properties: {
@@ -65,8 +68,27 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
       enablePartitioning: false
       requiresDuplicateDetection: false
       enableBatchedOperations: true
-      defaultMessageTimeToLive: 'PT10M'
-      maxSizeInMegabytes: 1024
+      maxSizeInMegabytes: 5120
+    }
+
+    // What is published to all stays here until it is in the store. Without a store the subscription keeps nothing, and
+    // goes: a template can't remove one of an earlier deployment, which would fill the topic.
+    resource archive 'subscriptions' = {
+      name: 'archive'
+      properties: union(
+        {
+          lockDuration: 'PT30S'
+          maxDeliveryCount: 2000
+          enableBatchedOperations: true
+          deadLetteringOnMessageExpiration: false
+        },
+        stored ? {} : { defaultMessageTimeToLive: 'PT1M', autoDeleteOnIdle: 'PT5M' }
+      )
+
+      resource toAll 'rules' = {
+        name: '$Default'
+        properties: { filterType: 'SqlFilter', sqlFilter: { sqlExpression: '"to" IS NULL' } }
+      }
     }
   }
 

@@ -1,0 +1,5 @@
+using '../main.bicep'
+
+param environmentName = 'chat'
+param location = 'koreacentral'
+param store = 'none'
