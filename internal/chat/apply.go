@@ -37,6 +37,13 @@ func (c *Chat) Apply(e Entry) error {
 	return err
 }
 
+// Skip goes on behind an entry without applying it.
+func (c *Chat) Skip(e Entry) {
+	c.mu.Lock()
+	defer c.unlock()
+	c.state.Skip(e)
+}
+
 // Begin begins a log with the state that this instance has. at is its first entry.
 func (c *Chat) Begin(at Entry) {
 	c.mu.Lock()

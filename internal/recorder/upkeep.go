@@ -18,6 +18,13 @@ type Upkeep struct {
 	Before time.Time // lines of before go; zero: none
 }
 
+// WantCheckpoint makes a checkpoint due, however few entries there are behind the last one.
+func (r *Recorder) WantCheckpoint() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.due.wanted = r.due.taken == nil
+}
+
 // Upkeep removes from the store what has to go. It reports false if that has to wait: because another process writes
 // the store, or because the store has not got so far yet, or has no checkpoint from behind the entries that have to go.
 // Then a checkpoint is due. It may be called while the Recorder writes, by one goroutine at a time.

@@ -138,10 +138,23 @@ func (c *cluster) view() chat.Cluster {
 type machine struct {
 	*chat.Chat
 	tracing *tracing // nil: off
+	void    *void    // nil: all entries are applied
+	storage *storage // nil: none
+}
+
+// Joined also says that the store was read.
+func (m machine) Joined() [][]byte {
+	if m.void.end() && m.storage != nil {
+		m.storage.recorder.WantCheckpoint()
+	}
+	return m.Chat.Joined()
 }
 
 // Apply also traces an entry that carries a trace context.
 func (m machine) Apply(e backplane.Entry) error {
+	if skipped, err := m.void.apply(m.Chat, e); skipped {
+		return err
+	}
 	if m.tracing == nil || e.Trace == "" {
 		return m.Chat.Apply(chat.Entry(e))
 	}

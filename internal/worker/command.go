@@ -38,6 +38,10 @@ variables; the README has a table of them.
            print what the store has of a room or a user as JSON, one object a line, the newest first; a worker may be
            writing the store. A nickname may have been several people's: "user" in each line tells them apart, and
            its number selects what one of them has said under any nickname
+  void INDEX
+           serve, but do not apply the entry of the store with this log index at the start, because that ends the
+           process or takes for ever. It is left out for good: later starts need no command. In a cluster, end all
+           other instances first
   version  print the version
   help     print this text
 `
@@ -53,6 +57,11 @@ func Command(
 	}
 	if args[0] == "export" {
 		return export(ctx, args[1:], getenv, stdout, stderr)
+	}
+	if args[0] == "void" && len(args) == 2 {
+		if index, err := strconv.ParseUint(args[1], 10, 64); err == nil && index > 0 {
+			return runOne(ctx, getenv, stderr, listen, index)
+		}
 	}
 	if len(args) == 1 {
 		switch args[0] {
@@ -104,8 +113,17 @@ func check(getenv func(string) string, stdout io.Writer) int {
 func Main(
 	ctx context.Context, getenv func(string) string, stderr io.Writer, listen func(Config) (net.Listener, error),
 ) int {
+	return runOne(ctx, getenv, stderr, listen, 0)
+}
+
+// runOne is Main, with Config.Void.
+func runOne(
+	ctx context.Context, getenv func(string) string, stderr io.Writer, listen func(Config) (net.Listener, error),
+	void uint64,
+) int {
 	v := &variables{getenv: getenv}
 	config := v.config()
+	config.Void = void
 	log := NewLogger(stderr, config.Log)
 	if len(v.errs) > 0 {
 		reportUnusable(stderr, config.Log, log, v.errs)

@@ -23,6 +23,8 @@ type Config struct {
 
 	// Replica is the platform's name for this replica, or "": CONTAINER_APP_REPLICA_NAME or WEBSITE_INSTANCE_ID.
 	Replica string
+	// Void is the log index of an entry of the store that is not applied at start; 0: all are. No variable sets it.
+	Void uint64
 	// TuneGC is true where GOGC is not set, so that Main may choose a value.
 	TuneGC bool
 

@@ -129,7 +129,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		transport.Frames, transport.Refusals = sessionFrames(), sessionRefusals()
 	}
 	w.engine = engineio.NewServer(w.sockets, transport)
-	m := machine{w.chat, w.tracing}
+	m := machine{w.chat, w.tracing, newVoid(config.Void, log), w.storage}
 	options := backplane.Options{
 		Local:    m,
 		Logger:   nodeLog,
