@@ -55,8 +55,7 @@ func TestSharedSubscriptionIsNamed(t *testing.T) {
 	}
 	settings := []string{"AZURE_SERVICEBUS_CONNECTIONSTRING", e.ConnectionString(), "EMULATOR_HTTP_PORT", port,
 		"DRAIN_TIMEOUT", "0s", "SERVICEBUS_SUBSCRIPTION", "given"}
-	first := start(t, nil, "", settings...)
-	second := serve(t, nil, "", settings...)
+	first, second := serve(t, nil, "", settings...), serve(t, nil, "", settings...)
 	waittest.Until(t, "one of them says why it is not ready", func() bool {
 		return strings.Contains(text(first.get("/readyz"))+text(second.get("/readyz")),
 			"give each instance a subscription of its own")
