@@ -7,6 +7,8 @@ const (
 	// of Receive is ended and made again. The time doubles with each call that delivers nothing.
 	silentReceive    = 2500 * time.Millisecond
 	maxSilentReceive = 20 * time.Second
+	// maxSlowReceive bounds the patience with a bus that was slow when it last delivered: the link may have died then.
+	maxSlowReceive = 2 * silentReceive
 	// receiveAgainAfter is how long nothing may come after sends succeed again.
 	receiveAgainAfter = time.Second
 )
@@ -43,7 +45,7 @@ func (p *protocol) receiveTick(now time.Time) {
 	if received.After(s.sendsAgainAt) {
 		s.sendsAgainAt = time.Time{}
 	}
-	after := max(silentReceive, s.after, 3*s.roundTrip)
+	after := max(silentReceive, s.after, min(3*s.roundTrip, maxSlowReceive))
 	sendsAgain := !s.sendsAgainAt.IsZero() && now.Sub(s.sendsAgainAt) >= receiveAgainAfter
 	if !sendsAgain && p.nothingComes(now) < after {
 		return
