@@ -60,6 +60,9 @@ func (f *faults) deploy(rules uint64, next int) {
 }
 
 func (f *faults) inflict(k *fault, h *host) {
+	if f.allInSync() {
+		f.keeper = nil // all keep the state
+	}
 	if f.spares(h) {
 		return
 	}
@@ -95,7 +98,7 @@ func (f *faults) end() {
 // it, and is spared until all are in sync again. That is what the log asks for to lose nothing.
 func (f *faults) mayLose(h *host) bool {
 	if f.keeper != nil && !f.allInSync() {
-		return f.keeper != h
+		return f.keeper != h && f.keeper.inSync() // the others may have evicted it
 	}
 	f.keeper = nil
 	for _, other := range f.world.hosts {
