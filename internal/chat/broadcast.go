@@ -21,7 +21,7 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 			c.stopTypingLocked(u, cl, ch.Room)
 		}
 		if !waits {
-			c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, "")
+			c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, nil)
 		}
 		c.changeRosterLocked(ch.Room)
 		if ch.Lost && cl != nil && cl.user == u {

@@ -133,7 +133,7 @@ func (c *Chat) flushLocked() {
 		g.budget.spend(n)
 		for i := range lines {
 			l := &lines[i]
-			c.broadcastLineLocked(l.user, l.client, l.room, &l.line, "")
+			c.broadcastLineLocked(l.user, l.client, l.room, &l.line, nil)
 		}
 		return
 	}

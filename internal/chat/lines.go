@@ -101,15 +101,19 @@ func lineKind(l *state.Line) string {
 // broadcastLineLocked sends a line to the clients that listen to its room. It leaves out those that have no use for it:
 // cl, the client of u, which the line is about or from, and the client that is returning as u. cl and u may be nil.
 // Each event is encoded once for each protocol that has listeners.
-func (c *Chat) broadcastLineLocked(u *state.User, cl *client, room string, l *state.Line, replaces string) {
+func (c *Chat) broadcastLineLocked(u *state.User, cl *client, room string, l *state.Line, replaced *provisionalLine) {
 	r := c.local.rooms[room]
 	if r == nil {
 		return
 	}
 	var returning *client
-	if l.IsOwn(u) {
+	replaces := ""
+	switch {
+	case replaced != nil: // the user's later connections may display it, too
+		cl, replaces = replaced.sayer, replaced.id.cid
+	case l.IsOwn(u):
 		returning = c.resumption.returning[u.Token()]
-	} else {
+	default:
 		cl = nil
 	}
 	if r.listeners[state.V09] > 0 {

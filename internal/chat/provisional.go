@@ -20,6 +20,7 @@ type messageID struct {
 type provisionalLine struct {
 	id         messageID
 	from, room string
+	sayer      *client // was not sent it; another connection of the user may have been
 }
 
 // Provisional sends a message of this instance, which is slow to come back from the log, to its other users.
@@ -47,7 +48,7 @@ func (c *Chat) Provisional(body []byte) {
 		return
 	}
 	name := p.client.user.Nickname().Name
-	p.provisional = &provisionalLine{id, name, say.Room}
+	p.provisional = &provisionalLine{id, name, say.Room, p.client}
 	c.commands.provisional[id] = p.provisional
 	c.counts.provisional++
 	c.out.broadcast(r.sockets[state.V09], event{"provisional", []any{name, say.Text, struct {
@@ -57,19 +58,19 @@ func (c *Chat) Provisional(body []byte) {
 	}{say.CID, say.Room, c.backplane.Time().Add(-time.Since(p.appended)).UnixMilli()}}}, p.client, nil)
 }
 
-// confirm returns the key of the provisional line that the line of u replaces, which is resolved then; "" if there is
-// none. u is nil if the user has left for good.
-func (q *commands) confirm(u *state.User, l *state.Line) (replaces string) {
+// confirm returns the provisional line that the line of u replaces, which is resolved then; nil if there is none. u is
+// nil if the user has left for good.
+func (q *commands) confirm(u *state.User, l *state.Line) *provisionalLine {
 	if l.Kind != state.MessageLine {
-		return ""
+		return nil
 	}
 	for id, p := range q.provisional { // few, if any
 		if id.cid == l.CID && (u != nil && id.token == u.Token() || u == nil && p.from == l.From) {
 			delete(q.provisional, id)
-			return l.CID
+			return p
 		}
 	}
-	return ""
+	return nil
 }
 
 // withdrawLocked withdraws the provisional line of a command that is back from the log, unless the real line has
