@@ -49,11 +49,17 @@ const (
 	WrongTime   Kind = "wrong time"  // of a line: some machine's clock was believed
 )
 
-// knownDefects are the anomalies that the program is known to have, until it is repaired. There are none at present.
+// knownDefects are the anomalies that the program is known to have, until it is repaired.
 var knownDefects = []struct {
 	name string
 	is   func(*judge, Kind) bool
-}{}
+}{
+	// Seeds 115 and 1104: a client whose instance leaves a log in which the client was renamed is told the earlier
+	// nickname, and not that the rename is applied again in the other log.
+	{"client is not told of its rename in a log that was left", func(j *judge, kind Kind) bool {
+		return kind == Name && len(j.logs) > 1
+	}},
+}
 
 // maxAnomalies is how many the judge lists: the first ones are the cause of the others.
 const maxAnomalies = 20
