@@ -78,13 +78,16 @@ func buildPages(from fs.FS) (*build, error) {
 	for _, tag := range languages() {
 		entries = append(entries, "js/languages/"+tag+".js")
 	}
-	bundled, err := bundle.Build(from, bundle.Options{Entries: entries, Minify: true})
+	for i := range entries {
+		entries[i] = "page/" + entries[i]
+	}
+	bundled, err := bundle.Build(withClient{from}, bundle.Options{Entries: entries, Minify: true})
 	if err != nil {
 		return nil, err
 	}
 	contents := map[string][]byte{}
 	for _, f := range bundled {
-		contents[f.Name] = f.Content
+		contents[strings.TrimPrefix(f.Name, "page/")] = f.Content
 	}
 	for _, name := range scripts {
 		script, err := fs.ReadFile(from, name)
@@ -113,6 +116,17 @@ func buildPages(from fs.FS) (*build, error) {
 		}
 	}
 	return b, nil
+}
+
+// withClient is the page and the client that it imports, as they lie in this folder.
+type withClient struct{ page fs.FS }
+
+// Open implements fs.FS.
+func (w withClient) Open(name string) (fs.File, error) {
+	if rest, ok := strings.CutPrefix(name, "page/"); ok {
+		return w.page.Open(rest)
+	}
+	return embeddedClient.Open(name)
 }
 
 // newSite makes the site of some settings.

@@ -3,20 +3,20 @@ import assert from 'node:assert/strict'
 import { beforeEach, mock, test } from 'node:test'
 import { ConnectionLost, createConnection } from '../page/js/connection.js'
 
-/** A WebSocket whose other end is the test. */
-class FakeWebSocket {
+/** A carrier whose other end is the test. */
+class FakeCarrier {
   static opened = []
 
   sent = []
   closed = false
 
-  constructor(url) {
-    this.url = url
-    FakeWebSocket.opened.push(this)
+  constructor(attempt) {
+    this.attempt = attempt
+    FakeCarrier.opened.push(this)
   }
 
-  send(text) {
-    this.sent.push(JSON.parse(text))
+  send(message) {
+    this.sent.push(message)
   }
 
   close() {
@@ -25,7 +25,7 @@ class FakeWebSocket {
 
   /** Delivers a message of the server. */
   receive(message) {
-    this.onmessage({ data: JSON.stringify(message) })
+    this.onmessage(message)
   }
 
   /** Completes the connection. */
@@ -35,7 +35,6 @@ class FakeWebSocket {
   }
 }
 
-globalThis.WebSocket = FakeWebSocket
 let random = 0
 mock.method(Math, 'random', () => random)
 
@@ -46,12 +45,12 @@ let connection
 beforeEach(() => {
   mock.timers.reset() // no connection of another test goes on
   mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_700_000_000_000 })
-  FakeWebSocket.opened = []
+  FakeCarrier.opened = []
   phases = []
   events = []
   random = 0
   connection = createConnection({
-    url: 'ws://server/ws?connect',
+    openCarrier: (attempt) => new FakeCarrier(attempt),
     connectPayload: () => ({ token: 't' }),
     onEvent: (name, args) => events.push([name, args]),
     onPhase: (phase, detail) => phases.push({ phase, ...detail }),
@@ -59,9 +58,9 @@ beforeEach(() => {
   })
 })
 
-const socket = () => FakeWebSocket.opened.at(-1)
+const socket = () => FakeCarrier.opened.at(-1)
 const phase = () => phases.at(-1).phase
-const count = () => FakeWebSocket.opened.length
+const count = () => FakeCarrier.opened.length
 
 function online() {
   connection.open()
@@ -77,7 +76,6 @@ function delay() {
 
 test('the first message of a connection carries the payload', () => {
   connection.open()
-  assert.equal(socket().url, 'ws://server/ws?connect')
   assert.equal(phase(), 'connecting')
   socket().onopen()
   assert.deepEqual(socket().sent, [{ connect: { token: 't' } }])
@@ -166,7 +164,7 @@ test('an attempt that takes too long is given up', () => {
   assert.equal(phase(), 'connecting')
   mock.timers.tick(1)
   assert.equal(phase(), 'waiting')
-  assert.ok(FakeWebSocket.opened[0].closed)
+  assert.ok(FakeCarrier.opened[0].closed)
 })
 
 test('nothing of an abandoned connection counts', () => {
@@ -222,7 +220,7 @@ test('an answer that is late is followed by a probe, and a probe without an answ
   const probedAt = performance.now()
   mock.timers.tick(2000)
   assert.deepEqual([phase(), phases.at(-1).since], ['waiting', probedAt])
-  assert.ok(FakeWebSocket.opened[0].closed)
+  assert.ok(FakeCarrier.opened[0].closed)
   await assert.rejects(call, ConnectionLost)
 })
 

@@ -1,8 +1,8 @@
-// The connection to the server's raw WebSocket endpoint: events both ways, answers to events that
-// carry an id, and reconnecting after a loss. This module knows no event of the chat.
+// The connection to the server: events both ways, answers to events that carry an id, and
+// reconnecting after a loss. This module knows no event of the chat, and not what carries messages.
 //
-// A browser does not show WebSocket pings to a page. A connection that died without a close frame
-// is therefore found by a probe: when the system reports a change, when an answer is late, and
+// The server's heartbeat is too slow for people. A connection that died without a word is therefore
+// found by a probe: when the system reports a change, when an answer is late, and
 // after a time without any message.
 
 import { now } from './clock.js'
@@ -21,7 +21,7 @@ export class ConnectionLost extends Error {}
 
 /**
  * @typedef {object} Handlers
- * @property {string} url
+ * @property {(attempt: number) => Carrier} openCarrier attempt counts those since the last stable connection
  * @property {() => object} connectPayload the fields of the first message
  * @property {(name: string, args: any[]) => void} onEvent
  * @property {(phase: 'connecting' | 'online' | 'waiting' | 'closed', detail?: Loss) => void} onPhase
@@ -34,6 +34,17 @@ export class ConnectionLost extends Error {}
  * @typedef {{ retryAt: number, code: number, since: number }} Loss
  */
 
+/** @import { Carrier } from './carrier.js' */
+
+/**
+ * A message to the server: the first one has connect, every other one event.
+ * @typedef {object} ClientMessage
+ * @property {object} [connect]
+ * @property {string} [event]
+ * @property {unknown[]} [args]
+ * @property {number} [id] asks for an answer
+ */
+
 /**
  * A message of the server. Each has one of these fields.
  * @typedef {object} ServerMessage
@@ -43,7 +54,6 @@ export class ConnectionLost extends Error {}
  * @property {object} [connect]
  * @property {object} [connect_error]
  * @property {object} [disconnect]
- * @property {{ code: string, message: string }} [error]
  */
 
 /** @typedef {ReturnType<typeof createConnection>} Connection */
@@ -53,8 +63,8 @@ export class ConnectionLost extends Error {}
  *
  * @param {Handlers} handlers
  */
-export function createConnection({ url, connectPayload, onEvent, onPhase, probe }) {
-  /** @type {WebSocket | null} */
+export function createConnection({ openCarrier, connectPayload, onEvent, onPhase, probe }) {
+  /** @type {Carrier | null} */
   let socket = null
   let online = false
   let wanted = false // by the user: after a loss the connection is made again
@@ -73,19 +83,17 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
     clearTimeout(timer)
     wanted = true
     onPhase('connecting')
-    const opened = new WebSocket(url)
+    const opened = openCarrier(attempt)
     socket = opened
     timer = setTimeout(() => lose(opened, 0), connectTimeout)
-    opened.onopen = () => opened.send(JSON.stringify({ connect: connectPayload() }))
-    opened.onmessage = (message) => { if (opened === socket) receive(message.data) }
+    opened.onopen = () => opened.send({ connect: connectPayload() })
+    opened.onmessage = (message) => { if (opened === socket) receive(message) }
     opened.onclose = ({ code }) => lose(opened, code)
   }
 
-  /** @param {string} text */
-  function receive(text) {
+  /** @param {ServerMessage} message */
+  function receive(message) {
     lastMessageAt = now()
-    /** @type {ServerMessage} */
-    const message = JSON.parse(text)
     if (message.event !== undefined) onEvent(message.event, message.args ?? [])
     else if (message.ack !== undefined) {
       const waiting = calls.get(message.ack)
@@ -100,8 +108,6 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
       lose(socket, 0)
     } else if (message.disconnect) {
       close() // the server does not want the client to reconnect by itself
-    } else if (message.error) {
-      console.error('the server refused a message:', message.error.code, message.error.message)
     }
   }
 
@@ -121,7 +127,7 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
   /**
    * Abandons a connection that has been dead since then, and schedules the next attempt.
    *
-   * @param {WebSocket | null} old
+   * @param {Carrier | null} old
    * @param {number} code
    * @param {number} [since]
    */
@@ -173,9 +179,9 @@ export function createConnection({ url, connectPayload, onEvent, onPhase, probe 
     if (now() - lastMessageAt > idleLimit) check()
   }
 
-  /** @param {object} message */
+  /** @param {ClientMessage} message */
   function write(message) {
-    socket?.send(JSON.stringify(message))
+    socket?.send(message)
   }
 
   /**

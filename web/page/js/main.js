@@ -6,6 +6,7 @@ import { now } from './clock.js'
 import { tab } from './storage.js'
 import { isBoolean, isStrings } from './shapes.js'
 import { hashOfRoom, placeOfHash } from './address.js'
+import { openCarrier } from './carrier.js'
 import { createConnection } from './connection.js'
 import { createOutbox } from './outbox.js'
 import { createActions } from './actions.js'
@@ -37,7 +38,7 @@ const workerAfter = 8000 // ms
 /** @import { Link } from './state.js' */
 
 const connection = createConnection({
-  url: new URL('ws?connect', document.baseURI).href.replace(/^http/, 'ws'),
+  openCarrier: (attempt) => openCarrier(new URL('socket.io/', document.baseURI), attempt % 2 === 1),
   // After a reload the page has no lines, so it names no offset from which it wants them.
   connectPayload: () => ({
     ...(state.me.token && { token: state.me.token }),
