@@ -28,7 +28,7 @@ test('a tab finds who chats in another', async () => {
 test('without another tab, or with one that says something else, it finds nobody soon', async () => {
   const [one, two] = channels(2)
   const found = createTabs({ channel: one, inUse: () => undefined }).find()
-  two.postMessage({ name: 7 })
+  two.postMessage({ name: 7, token: 't', rooms: [] })
   two.postMessage(null)
   mock.timers.tick(1000)
   await settled()
