@@ -38,7 +38,7 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 		}
 	}
 	want := []string{
-		"a #lobby2", "a #garden1", "visit-name", "button ", "summary Settings", "copy", "open-behind",
+		"a #lobby2", "a #garden1", "visit-name", "button ", "summary Settings", "copy", "open-search", "open-behind",
 		"lines", "message",
 	}
 	if !slices.Equal(order, want) {

@@ -142,6 +142,15 @@ func TestWaysOfTheComposer(t *testing.T) {
 	ann.wait("the first of them is marked",
 		`document.querySelector('.new-since + .message .text').textContent === 'first new'`)
 
+	ann.click("#open-search")
+	ann.write("FIRST")
+	ann.press("Enter")
+	ann.wait("a search finds the message", `document.querySelectorAll('#found a').length === 1
+		&& document.querySelector('#found .found-text').textContent === 'first new'`)
+	ann.run(`document.querySelector('#found a').click()`)
+	ann.wait("and leads to it", `document.querySelector('.target')?.innerText.includes('first new')`)
+	ann.press("Escape")
+	ann.wait("Escape closes the search", `document.querySelector('#search').hidden`)
 	ann.wait("a message has an address", `document.querySelector('.at') !== null`)
 	link := eval[string](ann, `[...document.querySelectorAll('.message')].find((m) => m.innerText.includes('first new'))
 		.querySelector('.at').href`)

@@ -298,6 +298,15 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   }
 
   /**
+   * Searches messages, newest first.
+   *
+   * @param {string} text
+   * @param {string} room empty: all rooms of the user
+   * @param {string} before where an earlier search ended; empty: none
+   */
+  const search = (text, room, before) => request('search', { text, ...(room && { room }), ...(before && { before }) })
+
+  /**
    * Sends an event and returns the first argument of its answer. Repeats it while the refusal is
    * temporary. Returns undefined if the connection is lost, because the next `session` brings what
    * is missing, and if the user has left meanwhile.
@@ -342,7 +351,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
 
   return {
     claimName, handleNamed, handleUnnamed, showRoom, leaveRoom, leaveChat, loadOlder, refreshDirectory, refreshStatus,
-    sendMessage, setTyping, requestRename, goOnHere,
+    sendMessage, setTyping, requestRename, goOnHere, search,
     retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
   }
 }

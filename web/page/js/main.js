@@ -27,6 +27,7 @@ import { createLeave } from './view/leave.js'
 import { createNicknameDialog } from './view/nickname-dialog.js'
 import { createNotifications } from './view/notifications.js'
 import { createRoomHeader } from './view/room-header.js'
+import { createSearch } from './view/search.js'
 import { createSettings } from './view/settings.js'
 import { createShortcuts } from './view/shortcuts.js'
 import { createSidebar } from './view/sidebar.js'
@@ -149,7 +150,13 @@ createBanner({
 createConversation({
   scroller, jump: byId('jump', HTMLElement), message, actions, edit: composer.editUnsent, announce,
 })
-createShortcuts({ sidebar, diagnostics, nicknameDialog, message, scroller, rooms: roomList })
+const search = createSearch({
+  panel: byId('search', HTMLElement), open: byId('open-search', HTMLElement), close: byId('close-search', HTMLElement),
+  form: byId('search-form', HTMLFormElement), field: byId('search-text', HTMLInputElement),
+  everywhere: byId('search-all', HTMLInputElement), results: byId('found', HTMLElement),
+  status: byId('search-status', HTMLElement), more: byId('search-more', HTMLElement), actions,
+})
+createShortcuts({ sidebar, diagnostics, search, nicknameDialog, message, scroller, rooms: roomList })
 
 // Some browsers do not shrink the page when a phone's keyboard opens: the app takes the height that
 // is left.

@@ -13,12 +13,13 @@ const pageShare = 0.9 // of the conversation's height that Page Up scrolls
  * @param {object} options
  * @param {Panel} options.sidebar
  * @param {Panel} options.diagnostics
+ * @param {Panel} options.search
  * @param {{ cancelRename: () => void }} options.nicknameDialog
  * @param {HTMLElement} options.message
  * @param {HTMLElement} options.scroller
  * @param {HTMLElement} options.rooms
  */
-export function createShortcuts({ sidebar, diagnostics, nicknameDialog, message, scroller, rooms }) {
+export function createShortcuts({ sidebar, diagnostics, search, nicknameDialog, message, scroller, rooms }) {
   document.addEventListener('keydown', (event) => {
     if (event.isComposing || event.defaultPrevented) return
     const isArrow = event.key === 'ArrowUp' || event.key === 'ArrowDown'
@@ -35,6 +36,7 @@ export function createShortcuts({ sidebar, diagnostics, nicknameDialog, message,
     if (state.nicknameDialog.open) {
       if (state.nicknameDialog.renaming) nicknameDialog.cancelRename()
     } else if (sidebar.isOpen()) sidebar.toggle(false)
+    else if (search.isOpen()) search.toggle(false)
     else if (diagnostics.isOpen()) diagnostics.toggle(false)
     else if (!closest(target, 'input, select, textarea')) message.focus() // who types goes on
   }
