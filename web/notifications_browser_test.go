@@ -44,7 +44,8 @@ func TestMessagesAreReadOutAndNotified(t *testing.T) {
 	ann.reload()
 	ann.run(recordSpoken)
 	ann.waitForMessage("Ben", "hello again")
-	if got := eval[[]string](ann, `spoken`); len(got) > 0 {
+	// A slow connection is spoken of.
+	if got := eval[[]string](ann, `spoken.filter((text) => text.startsWith('Ben'))`); len(got) > 0 {
 		t.Errorf("after a reload the history is read out: %q", got)
 	}
 	// The conversation itself is silent. Otherwise screen readers would read each message twice.
