@@ -18,6 +18,7 @@ import (
 type cluster struct {
 	emulator  *emulatortest.Server
 	nameHold  time.Duration
+	store     string      // folder in which the chat is kept; "": none
 	instances []*instance // that should be alive
 	users     []*chatcheck.Client
 	lost      map[string]bool // names of users who have vanished for good

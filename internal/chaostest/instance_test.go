@@ -1,6 +1,7 @@
 package chaostest
 
 import (
+	"cmp"
 	"net"
 	"os/exec"
 	"strconv"
@@ -37,22 +38,26 @@ const (
 
 // settings returns a worker's environment, as NAME=value.
 func (c *cluster) settings(t *testing.T, replica string, port int) []string {
-	_, httpPort, err := net.SplitHostPort(c.emulator.HTTPAddress())
-	if err != nil {
-		t.Fatal(err)
+	var bus []string // none: the worker is alone
+	if c.emulator != nil {
+		_, httpPort, err := net.SplitHostPort(c.emulator.HTTPAddress())
+		if err != nil {
+			t.Fatal(err)
+		}
+		bus = []string{"AZURE_SERVICEBUS_CONNECTIONSTRING=" + c.emulator.ConnectionString(),
+			"EMULATOR_HTTP_PORT=" + httpPort}
 	}
-	return []string{
-		"PORT=" + strconv.Itoa(port),
-		"AZURE_SERVICEBUS_CONNECTIONSTRING=" + c.emulator.ConnectionString(),
-		"EMULATOR_HTTP_PORT=" + httpPort,
-		"CONTAINER_APP_REPLICA_NAME=" + replica,
-		"PING_INTERVAL=" + heartbeat.String(),
-		"PING_TIMEOUT=" + heartbeat.String(),
-		"NAME_HOLD=" + c.nameHold.String(),
+	return append(bus,
+		"PORT="+strconv.Itoa(port),
+		"STORE="+cmp.Or(c.store, "none"),
+		"CONTAINER_APP_REPLICA_NAME="+replica,
+		"PING_INTERVAL="+heartbeat.String(),
+		"PING_TIMEOUT="+heartbeat.String(),
+		"NAME_HOLD="+c.nameHold.String(),
 		"MESSAGE_RATE=0",
-		"DRAIN_TIMEOUT=" + drain.String(),
+		"DRAIN_TIMEOUT="+drain.String(),
 		"LOG_FORMAT=json",
-	}
+	)
 }
 
 // startWorker starts a worker in this process. It does not wait until the worker is ready.

@@ -51,9 +51,10 @@ func (c *Chat) waitLocked(cl *client, rooms []string, after state.Position) {
 	c.resumption.ahead = append(c.resumption.ahead, cl)
 }
 
-// catchUpLocked resumes the clients that were ahead of this instance and no longer are.
+// catchUpLocked resumes the clients that were ahead of this instance and no longer are. As long as the instance is not
+// in sync, its state may be one of an earlier time, which is only loaded: then they go on waiting.
 func (c *Chat) catchUpLocked() {
-	if len(c.resumption.ahead) > 0 {
+	if len(c.resumption.ahead) > 0 && c.backplane.Cluster().Ready {
 		c.resumeWaitingLocked(func(a *ahead) bool { return c.state.Ahead(a.after) })
 	}
 }
@@ -61,8 +62,10 @@ func (c *Chat) catchUpLocked() {
 // checkAheadLocked gives the history that this instance has to the clients that have waited for too long, or to all
 // that wait if the instance is alone by now.
 func (c *Chat) checkAheadLocked(now time.Time) {
-	alone := c.isAloneLocked()
-	c.resumeWaitingLocked(func(a *ahead) bool { return !alone && now.Sub(a.since) < maxAheadWait })
+	alone, ready := c.isAloneLocked(), c.backplane.Cluster().Ready
+	c.resumeWaitingLocked(func(a *ahead) bool {
+		return !alone && now.Sub(a.since) < maxAheadWait && (!ready || c.state.Ahead(a.after))
+	})
 	if len(c.resumption.ahead) > 0 {
 		c.timers.Add(now.Add(checkAheadEvery), c.checkAheadLocked)
 	}

@@ -16,14 +16,16 @@ const requestTimeout = 30 * time.Second
 func (w *Worker) routes() http.Handler {
 	mux := http.NewServeMux()
 	// A WebSocket can't follow the mux's redirect to the path with the slash.
-	mux.Handle("/socket.io", w.engine)
-	mux.Handle("/socket.io/", w.engine)
+	clients := w.whenLoaded(w.engine)
+	mux.Handle("/socket.io", clients)
+	mux.Handle("/socket.io/", clients)
 	scripts := web.ClientHandler()
 	for _, name := range web.ClientScripts() {
 		mux.Handle("/socket.io/"+name, scripts)
 	}
-	mux.Handle("/ws", w.engine.WebSocketHandler())
-	mux.Handle("/ws/{$}", w.engine.WebSocketHandler())
+	raw := w.whenLoaded(w.engine.WebSocketHandler())
+	mux.Handle("/ws", raw)
+	mux.Handle("/ws/{$}", raw)
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.HandleFunc("GET /readyz", w.serveReadiness)
 	mux.HandleFunc("GET /metrics", w.serveMetrics)

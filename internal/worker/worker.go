@@ -38,6 +38,7 @@ type Worker struct {
 	draining    chan struct{} // closed when the worker begins to stop
 	fits        int           // connections of clients within the limit of open files
 	full        atomic.Bool   // fits was reached; logged once
+	loaded      atomic.Bool   // see whenLoaded
 }
 
 // telemetry is what others learn of the worker.
