@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"github.com/fxamacker/cbor/v2"
@@ -108,8 +107,6 @@ func roomPartition(room string) string {
 	}
 	return "rn" + base64.RawURLEncoding.EncodeToString([]byte(room))
 }
-
-func isRoom(partition string) bool { return strings.HasPrefix(partition, "r") }
 
 // reversed has greater numbers sort first.
 func reversed(seq uint64) string { return fmt.Sprintf("%016x", math.MaxUint64-seq) }
