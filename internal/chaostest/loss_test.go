@@ -20,6 +20,14 @@ func TestChatOutlivesAllInstances(t *testing.T) {
 	c.outlive(t, scaled(200, 10), "a")
 }
 
+// The same for three instances on a bus, which keeps what is published until it is stored.
+func TestChatOutlivesAllInstancesOfACluster(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, longHold)
+	c.store = t.TempDir()
+	c.outlive(t, scaled(50, 2), "a", "b", "c")
+}
+
 // outlive kills all instances and starts them again, round after round, and then compares what users have received.
 func (c *cluster) outlive(t *testing.T, rounds int, names ...string) {
 	t.Helper()

@@ -2,10 +2,11 @@ package worker
 
 import "net/http"
 
-// whenLoaded refuses clients with 503 until a worker without Service Bus has loaded what its store has. Before that it
-// knows no session, and would take every client that returns for a new one.
+// whenLoaded refuses clients with 503 until a worker that has a store is in sync for the first time. Before that it
+// knows no session, and would take every client that returns for a new one: when all instances have ended, each of them
+// starts without a state, until one has loaded it.
 func (w *Worker) whenLoaded(next http.Handler) http.Handler {
-	if w.storage == nil || w.cluster.kind != kindInProcess {
+	if w.storage == nil {
 		return next
 	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
