@@ -203,7 +203,7 @@ func (p *protocol) suspectWatched(now time.Time, by string) {
 		if r.Instance == p.instance {
 			continue
 		}
-		if peer := p.membership.peer(now, r.Instance); p.signs.frequent && peer.suspectedAt.IsZero() {
+		if peer := p.membership.peer(now, r.Instance); peer.suspectedAt.IsZero() {
 			peer.suspectedAt = now
 		}
 	}

@@ -51,23 +51,25 @@ func (c *cluster) wantGone(within time.Duration) {
 	}
 }
 
-func TestDeadInstanceIsFoundWhileClientsAreConnected(t *testing.T) {
+func TestDeadInstanceIsFound(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		n      int
-		kill   []int
-		within time.Duration
+		name      string
+		n         int
+		connected bool
+		kill      []int
+		within    time.Duration
 	}{
-		{"of two", 2, []int{0}, 10 * time.Second},
-		{"the oldest", 5, []int{0}, 10 * time.Second},
-		{"the youngest", 5, []int{4}, 10 * time.Second},
-		{"two that are neighbours", 5, []int{0, 1}, 10 * time.Second},
-		{"two apart", 6, []int{1, 4}, 10 * time.Second},
-		{"all but one, each in its turn", 4, []int{0, 1, 3}, 20 * time.Second},
+		{"of two", 2, true, []int{0}, 10 * time.Second},
+		{"the oldest", 5, true, []int{0}, 10 * time.Second},
+		{"the youngest", 5, true, []int{4}, 10 * time.Second},
+		{"two that are neighbours", 5, true, []int{0, 1}, 10 * time.Second},
+		{"two apart", 6, true, []int{1, 4}, 10 * time.Second},
+		{"all but one, each in its turn", 4, true, []int{0, 1, 3}, 20 * time.Second},
+		{"six neighbours while nobody is connected", 8, false, []int{1, 2, 3, 4, 5, 6}, 5 * time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := startMany(t, test.n, true)
+				c := startMany(t, test.n, test.connected)
 				var killed []*instance
 				for _, i := range test.kill {
 					killed = append(killed, c.byAge(i))
