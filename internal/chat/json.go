@@ -14,12 +14,25 @@ type object struct{ dst []byte }
 func (o *object) begin() { o.dst = append(o.dst, '{') }
 func (o *object) end()   { o.dst = append(o.dst, '}') }
 
-func (o *object) key(name string) {
-	if o.dst[len(o.dst)-1] != '{' {
+// next separates what comes from what is there already, in an object or in a list.
+func (o *object) next() {
+	if last := o.dst[len(o.dst)-1]; last != '{' && last != '[' {
 		o.dst = append(o.dst, ',')
 	}
+}
+
+func (o *object) key(name string) {
+	o.next()
 	o.dst = append(append(append(o.dst, '"'), name...), '"', ':')
 }
+
+// list begins a list, which endList ends. Each element comes behind a call of next.
+func (o *object) list(name string) {
+	o.key(name)
+	o.dst = append(o.dst, '[')
+}
+
+func (o *object) endList() { o.dst = append(o.dst, ']') }
 
 func (o *object) text(name, value string) {
 	o.key(name)
@@ -41,6 +54,13 @@ func (o *object) number(name string, value int64) {
 func (o *object) flag(name string, value bool) {
 	o.key(name)
 	o.dst = strconv.AppendBool(o.dst, value)
+}
+
+// mark appends a flag that is there only if it is set.
+func (o *object) mark(name string, set bool) {
+	if set {
+		o.flag(name, true)
+	}
 }
 
 // millis appends a time in ms, whose least digit is a thousandth.
@@ -72,12 +92,8 @@ func (s said) AppendJSON(dst []byte) []byte {
 	o.number("time", s.Time)
 	o.text("room", s.Room)
 	o.text("cid", s.CID)
-	if s.Duplicate {
-		o.flag("duplicate", true)
-	}
-	if s.Unsaved {
-		o.flag("unsaved", true)
-	}
+	o.mark("duplicate", s.Duplicate)
+	o.mark("unsaved", s.Unsaved)
 	o.millis("latency", s.Latency)
 	o.end()
 	return o.dst
@@ -91,22 +107,15 @@ type historyEvent historyView
 func (v historyEvent) AppendJSON(dst []byte) []byte {
 	o := object{dst}
 	o.begin()
-	o.key("messages")
-	o.dst = append(o.dst, '[')
+	o.list("messages")
 	for i := range v.Messages {
-		if i > 0 {
-			o.dst = append(o.dst, ',')
-		}
+		o.next()
 		v.Messages[i].append(&o)
 	}
-	o.dst = append(o.dst, ']')
+	o.endList()
 	o.flag("more", v.More)
-	if v.Dropped {
-		o.flag("dropped", true)
-	}
-	if v.Reset {
-		o.flag("reset", true)
-	}
+	o.mark("dropped", v.Dropped)
+	o.mark("reset", v.Reset)
 	o.end()
 	return o.dst
 }
@@ -129,10 +138,8 @@ func (v *lineView) append(o *object) {
 func (names rosterNames) AppendJSON(dst []byte) []byte {
 	o := object{dst}
 	o.begin()
-	for i, name := range slices.Sorted(slices.Values(names)) {
-		if i > 0 {
-			o.dst = append(o.dst, ',')
-		}
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		o.next()
 		o.dst = append(socketio.AppendString(o.dst, name), ':')
 		o.dst = socketio.AppendString(o.dst, name)
 	}
@@ -147,19 +154,14 @@ func (m rosterMeta) AppendJSON(dst []byte) []byte {
 	o.text("room", m.Room)
 	o.number("users", int64(m.Users))
 	if len(m.Away) > 0 {
-		o.key("away")
-		o.dst = append(o.dst, '[')
-		for i, name := range m.Away {
-			if i > 0 {
-				o.dst = append(o.dst, ',')
-			}
+		o.list("away")
+		for _, name := range m.Away {
+			o.next()
 			o.dst = socketio.AppendString(o.dst, name)
 		}
-		o.dst = append(o.dst, ']')
+		o.endList()
 	}
-	if m.More {
-		o.flag("more", true)
-	}
+	o.mark("more", m.More)
 	o.end()
 	return o.dst
 }
