@@ -76,8 +76,8 @@ func (c *Chat) broadcastErasedLocked(ch *state.Change) {
 
 // Upkeep is what has to go from the store.
 type Upkeep struct {
-	// Of users who have had themselves forgotten. Once the store has a checkpoint at Index or behind it, and no
-	// entries from before it, Change is for all lines up to the number Through. Index 0: there are none.
+	// Some users have had themselves forgotten. Once the store has a checkpoint at Index or behind it, and no
+	// entries from before it, Change is for all lines up to the number Through. Index 0: nobody has.
 	Index, Through uint64
 	Change         func(*store.Line) store.Change
 
