@@ -175,10 +175,7 @@ func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 		return err
 	}
 	t := b.topic
-	t.mu.Lock()
-	onWay := t.timeLocked(t.faults.PublishTime)
-	t.mu.Unlock()
-	if err := sleep(ctx, onWay); err != nil {
+	if err := t.delay(ctx); err != nil {
 		return err
 	}
 	if err := b.passable(ctx); err != nil {
@@ -201,6 +198,14 @@ func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	}
 	t.storeLocked(m)
 	return nil
+}
+
+// delay waits for as long as a body is on its way to the topic.
+func (t *Topic) delay(ctx context.Context) error {
+	t.mu.Lock()
+	onWay := t.timeLocked(t.faults.PublishTime)
+	t.mu.Unlock()
+	return sleep(ctx, onWay)
 }
 
 // passable waits while the member is stalled, and fails while it is cut.

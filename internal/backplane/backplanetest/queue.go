@@ -49,10 +49,7 @@ func (b *Bus) Gather(ctx context.Context, body []byte) error {
 		return err
 	}
 	t := b.topic
-	t.mu.Lock()
-	onWay := t.timeLocked(t.faults.PublishTime)
-	t.mu.Unlock()
-	if err := sleep(ctx, onWay); err != nil {
+	if err := t.delay(ctx); err != nil {
 		return err
 	}
 	t.mu.Lock()
