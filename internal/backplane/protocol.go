@@ -163,7 +163,9 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 // receivedTopic counts a message of the log.
 func (p *protocol) receivedTopic(now time.Time, e *envelope) {
 	p.counters.Received++
-	p.turns.sent(now, e.From)
+	if p.Credits > 0 {
+		p.turns.sent(now, e.From)
+	}
 	if e.From != p.instance {
 		p.spend(now, p.topicCost(), false)
 	}
