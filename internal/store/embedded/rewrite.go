@@ -1,0 +1,191 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"chatapp/internal/store"
+)
+
+// rewriteLocked writes a file again with what change says about its lines, if that changes anything or a part of the
+// file has been dropped. It needs upkeep held.
+func (s *Store) rewriteLocked(ctx context.Context, file *pageFile, change func(*store.Line) store.Change) error {
+	st := s.current.Load()
+	cuts := st.cuts([]*pageFile{file})
+	f, err := os.Open(file.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var w *pageWriter
+	begin := func(pages []page) error { // those that stay as they are
+		if w, err = createPages(s.d, file.kind, s.number()); err != nil {
+			return err
+		}
+		for i := range pages {
+			lines, err := pages[i].read(f)
+			if err != nil {
+				return err
+			}
+			for _, line := range lines {
+				w.add(line)
+			}
+		}
+		return nil
+	}
+	for i := range file.pages {
+		var lines []store.Line
+		if err = ctx.Err(); err == nil {
+			lines, err = file.pages[i].read(f)
+		}
+		if err != nil {
+			break
+		}
+		kept, changed := changeLines(below(lines, cuts[0]), change)
+		changed = changed || len(kept) < len(lines)
+		if changed && w == nil {
+			if err = begin(file.pages[:i]); err != nil {
+				break
+			}
+		}
+		if w != nil {
+			for _, line := range kept {
+				w.add(line)
+			}
+		}
+	}
+	if err != nil || w == nil {
+		if w != nil {
+			w.abandon()
+		}
+		return err
+	}
+	written, err := w.finish()
+	if err != nil {
+		return err
+	}
+	return s.replaceLocked([]*pageFile{file}, cuts, written)
+}
+
+// changeLines returns what becomes of lines, and whether that is anything else.
+func changeLines(lines []store.Line, change func(*store.Line) store.Change) (kept []store.Line, changed bool) {
+	for _, line := range lines {
+		altered := line
+		altered.Body = slices.Clone(line.Body)
+		switch change(&altered) {
+		case store.Drop:
+			changed = true
+			continue
+		case store.Replace:
+			changed = true
+			line.Body, line.User = altered.Body, altered.User
+		}
+		kept = append(kept, line)
+	}
+	return kept, changed
+}
+
+// change runs what a method that removes something does once all logs are pages.
+func (s *Store) change(what string, do func(*state) error) error {
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	err := s.sealAllLocked()
+	if err == nil {
+		err = do(s.current.Load())
+	}
+	if err == nil {
+		err = s.mergeLocked()
+	}
+	if err != nil {
+		return fmt.Errorf("%s in %s: %w", what, s.d.folder, explain(err))
+	}
+	return nil
+}
+
+// DropEntries implements store.Store.
+func (s *Store) DropEntries(ctx context.Context, through uint64) error {
+	s.writing.Lock()
+	err := s.writableLocked()
+	if err == nil {
+		st := s.current.Load()
+		if n := len(st.checkpoints); n == 0 || through > st.checkpoints[n-1].index {
+			err = fmt.Errorf("drop the entries up to index %d: no checkpoint contains them", through)
+		} else if err = s.recordLocked(&record{kind: recordDrop, through: through}); err != nil {
+			err = fmt.Errorf("drop entries of the store in %s: %w", s.d.folder, err)
+		}
+	}
+	s.writing.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.change("drop entries", func(st *state) error {
+		st.mu.RLock()
+		floor := st.kept.Floor
+		st.mu.RUnlock()
+		for _, file := range st.snapshot(&st.old) {
+			cut := st.cuts([]*pageFile{file})
+			var err error
+			switch first, last := file.pages[0].firstSeq, min(file.lastIndex, cut[0]); {
+			case last <= floor || cut[0] < first:
+				err = s.replaceLocked([]*pageFile{file}, cut, nil)
+			case first <= floor || cut[0] < file.lastIndex:
+				err = s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
+					if l.Seq <= floor {
+						return store.Drop
+					}
+					return store.Keep
+				})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Rewrite implements store.Store.
+func (s *Store) Rewrite(ctx context.Context, through uint64, change func(*store.Line) store.Change) error {
+	return s.change("rewrite lines", func(st *state) error {
+		for _, file := range st.snapshot(&st.lines) {
+			err := s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
+				if l.Seq > through {
+					return store.Keep
+				}
+				return change(l)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// DropLines implements store.Store.
+func (s *Store) DropLines(ctx context.Context, before time.Time) error {
+	limit := before.UnixMilli()
+	return s.change("drop lines", func(st *state) error {
+		for _, file := range st.snapshot(&st.lines) {
+			var err error
+			switch {
+			case file.times.newest < limit:
+				err = s.replaceLocked([]*pageFile{file}, st.cuts([]*pageFile{file}), nil)
+			case file.times.oldest < limit:
+				err = s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
+					if l.Time < limit {
+						return store.Drop
+					}
+					return store.Keep
+				})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
