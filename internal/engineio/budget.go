@@ -10,13 +10,13 @@ import (
 type queueBudget struct {
 	limit   int64        // bytes; 0: none
 	held    atomic.Int64 // bytes of the messages that some session has queued or is writing
-	closing atomic.Bool  // closeSlowest is running
+	overrun atomic.Int64 // messages that went over the limit since closeSlowest began; 0: it isn't running
 }
 
 // hold counts a message in n more queues.
 func (s *Server) hold(p *Prepared, n int64) {
 	if p.queues.Add(n) == n && s.budget.held.Add(int64(p.size)) > s.budget.limit && s.budget.limit > 0 &&
-		s.budget.closing.CompareAndSwap(false, true) {
+		s.budget.overrun.Add(1) == 1 {
 		s.running.Go(s.closeSlowest)
 	}
 }
@@ -40,22 +40,37 @@ func (s *Server) releaseQueue(q *queue) (messages, size int) {
 	return messages, size
 }
 
-// closeSlowest closes sessions as slow consumers until an eighth of the budget is free: first those that hold most.
-// Messages that many have to receive count little for each.
+// closeSlowest closes sessions as slow consumers until the queues fit the budget. It begins again when more messages
+// went over the limit meanwhile, which it may not have counted.
 func (s *Server) closeSlowest() {
-	defer s.budget.closing.Store(false)
+	for {
+		overrun := s.budget.overrun.Load()
+		s.closeSlowestOnce()
+		if s.budget.overrun.CompareAndSwap(overrun, 0) {
+			return
+		}
+	}
+}
+
+// closeSlowestOnce closes sessions as slow consumers until an eighth of the budget is free: first those that hold most.
+// Messages that many have to receive count little for each.
+func (s *Server) closeSlowestOnce() {
 	type debtor struct {
 		session *Session
 		bytes   int
 	}
 	var debtors []debtor
+	var owed int64
 	for _, session := range s.all() {
 		if bytes := session.holds(); bytes > 0 {
 			debtors = append(debtors, debtor{session, bytes})
+			owed += int64(bytes)
 		}
 	}
 	slices.SortFunc(debtors, func(a, b debtor) int { return cmp.Compare(b.bytes, a.bytes) })
-	excess := s.budget.held.Load() - s.budget.limit/8*7
+	// Messages that were queued after their session was asked count in held alone, as do those of sessions that are
+	// being closed: nobody else is to pay for them. Messages that are being written to many count in owed for each.
+	excess := min(s.budget.held.Load(), owed) - s.budget.limit/8*7
 	for _, d := range debtors {
 		if excess <= 0 {
 			return

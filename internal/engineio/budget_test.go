@@ -67,6 +67,26 @@ func TestSlowestPayForTheBudgetOfAllQueues(t *testing.T) {
 	}
 }
 
+// Messages of sessions that are being closed, or that were queued after closeSlowest looked, are nobody else's debt.
+func TestOthersDoNotPayForWhatNoOpenSessionHolds(t *testing.T) {
+	server := NewServer(silentHandler{}, Options{MaxQueuedBytes: 1 << 20})
+	listeners := openLocals(t, server, 10)
+	for _, l := range listeners {
+		if err := l.session.Send(Message{Data: make([]byte, 1000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closing := Prepare(Message{Data: make([]byte, 2<<20)})
+	server.hold(closing, 1)
+	waittest.Until(t, "closeSlowest ends", func() bool { return server.budget.overrun.Load() == 0 })
+	server.letGo(closing, 1)
+	for i, l := range listeners {
+		if messages, over := l.Take(); over || len(messages) != 1 {
+			t.Errorf("listener %d has %d messages, over: %v, want its own and that it goes on", i, len(messages), over)
+		}
+	}
+}
+
 // A client that polls late has a burst of small messages waiting for it.
 func TestBurstOfSmallMessagesFitsTheQueue(t *testing.T) {
 	server := NewServer(silentHandler{}, Options{})
