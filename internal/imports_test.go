@@ -87,6 +87,7 @@ var table = map[string]rule{
 	"internal/chatclient":                {},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
 	"internal/logtest":                   {}, // tests alone
+	"internal/folder":                    {outside: []string{"golang.org/x/sys"}},
 	"internal/leaktest":                  {outside: []string{"go.uber.org/goleak"}},
 	"internal/simulation": {
 		ours: []string{"internal/backplane", "internal/chat", "internal/chat/state", "internal/engineio",
@@ -96,7 +97,7 @@ var table = map[string]rule{
 	"internal/store":      {},
 	"internal/store/azuretable": {ours: []string{"internal/store"},
 		outside: []string{"github.com/Azure", "github.com/fxamacker/cbor"}},
-	"internal/store/embedded":  {ours: []string{"internal/store"}, outside: []string{"golang.org/x/sys"}},
+	"internal/store/embedded":  {ours: []string{"internal/folder", "internal/store"}},
 	"internal/store/storetest": {ours: []string{"internal/store"}},
 	"internal/waittest":        {},
 	"internal/workertest": {

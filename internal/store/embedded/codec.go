@@ -3,7 +3,6 @@ package embedded
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 
 	"chatapp/internal/store"
 )
@@ -23,10 +22,6 @@ const (
 	kindManifest   = 'M'
 	kindCheckpoint = 'C'
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 func appendHeader(b []byte, kind byte) []byte { return append(append(b, magic...), kind, version) }
 

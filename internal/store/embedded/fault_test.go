@@ -175,7 +175,7 @@ func TestFullDisk(t *testing.T) {
 	fill(t, s, 1, 2)
 	for _, step := range []string{"write", "sync", "create"} {
 		full := true
-		s.d.fault = func(what, name string) error {
+		s.d.Fault = func(what, name string) error {
 			if full && what == step {
 				return &os.PathError{Op: step, Path: name, Err: syscall.ENOSPC}
 			}
@@ -225,7 +225,7 @@ func TestWriteThatCannotBeUndone(t *testing.T) {
 	}
 	defer reader.Close()
 	fill(t, s, 1, 2)
-	s.d.fault = func(step, name string) error {
+	s.d.Fault = func(step, name string) error {
 		if step == "sync" || step == "truncate" {
 			return errors.New("input/output error")
 		}
@@ -237,7 +237,7 @@ func TestWriteThatCannotBeUndone(t *testing.T) {
 		t.Fatal("Append() = nil, want the error of the disk")
 	}
 	wantHead(t, reader, 3) // it can't know
-	s.d.fault = nil
+	s.d.Fault = nil
 	wantHead(t, s, 2)
 	fill(t, s, 3, 5)
 	for range 2 {
@@ -332,7 +332,7 @@ func TestCrashWhileFilesChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := steps
-		s.d.fault = func(string, string) error {
+		s.d.Fault = func(string, string) error {
 			if left--; left < 0 {
 				return crash
 			}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"testing"
 
+	"chatapp/internal/folder"
 	"chatapp/internal/store"
 )
 
@@ -27,13 +28,13 @@ func FuzzRecord(f *testing.F) {
 		f.Add(append(b, b...))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		torn(b, 0)
-		body, rest, ok := nextRecord(b, 0)
+		folder.Torn(b, 0, recordKinds)
+		body, rest, ok := folder.NextRecord(b, 0)
 		if !ok {
 			body, rest = b, nil // what the checksum does not protect must not panic either
 		}
 		if len(body)+len(rest) > len(b) {
-			t.Fatalf("nextRecord() returns more than it has")
+			t.Fatalf("folder.NextRecord() returns more than it has")
 		}
 		r, err := decodeRecord(body)
 		if err != nil {
@@ -49,7 +50,7 @@ func FuzzRecord(f *testing.F) {
 				t.Errorf("line %d is not at offset %d", i, r.lineAt[i])
 			}
 		}
-		again, err := decodeRecord(appendRecord(nil, r, 1)[recordHead:])
+		again, err := decodeRecord(appendRecord(nil, r, 1)[folder.RecordHead:])
 		if err != nil || !reflect.DeepEqual(again.batch, r.batch) || again.seq != r.seq || again.term != r.term {
 			t.Errorf("%+v becomes %+v, %v", r, again, err)
 		}

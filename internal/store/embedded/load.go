@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"chatapp/internal/folder"
 	"chatapp/internal/store"
 )
 
@@ -15,19 +16,19 @@ var errChanged = errors.New("the folder has changed meanwhile")
 
 // load reads the folder. It returns errChanged if it has to be read again.
 func (d *disk) load() (*state, error) {
-	l, err := d.list()
+	l, err := d.List()
 	if err != nil {
 		return nil, err
 	}
 	s := newState()
-	if n := l.numbers[nameManifest]; len(n) > 0 {
+	if n := l.Numbers[nameManifest]; len(n) > 0 {
 		number := n[len(n)-1]
-		b, err := os.ReadFile(d.path(nameManifest, number))
+		b, err := os.ReadFile(d.Path(nameManifest, number))
 		if err != nil {
 			return nil, changed(err)
 		}
 		if s.manifest, err = decodeManifest(b); err != nil {
-			return nil, fmt.Errorf("read %s: %w", d.path(nameManifest, number), err)
+			return nil, fmt.Errorf("read %s: %w", d.Path(nameManifest, number), err)
 		}
 		s.manifest.number = number
 	}
@@ -58,10 +59,10 @@ func changed(err error) error {
 }
 
 // follow reads what the logs have more than the state.
-func (d *disk) follow(s *state, l listing) error {
+func (d *disk) follow(s *state, l folder.Listing) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	numbers := l.numbers[nameLog]
+	numbers := l.Numbers[nameLog]
 	for i, number := range numbers {
 		if number < s.manifest.firstLog || len(s.logs) > 0 && number < s.logs[len(s.logs)-1].number {
 			continue
@@ -81,7 +82,7 @@ func (d *disk) follow(s *state, l listing) error {
 
 // followClosedLocked reads the rest of a log that another one follows, whose beginning says where this one ends.
 func (d *disk) followClosedLocked(s *state, number, next uint64) error {
-	f, err := os.Open(d.path(nameLog, next))
+	f, err := os.Open(d.Path(nameLog, next))
 	if err != nil {
 		return changed(err)
 	}
@@ -115,7 +116,7 @@ func readLogHead(f *os.File) (previousEnd int64, salt uint32, err error) {
 
 // followLogLocked reads the rest of a log, up to end if that is not negative.
 func (d *disk) followLogLocked(s *state, number uint64, end int64) error {
-	path := d.path(nameLog, number)
+	path := d.Path(nameLog, number)
 	f, err := os.Open(path)
 	if err != nil {
 		return changed(err)
@@ -157,13 +158,13 @@ func (d *disk) followLogLocked(s *state, number uint64, end int64) error {
 // readLocked applies the records that follow in a log, up to the first that is not whole.
 func (s *state) readLocked(log *logFile, b []byte) error {
 	for {
-		body, rest, ok := nextRecord(b, log.salt)
+		body, rest, ok := folder.NextRecord(b, log.salt)
 		if !ok {
 			return nil
 		}
 		r, err := decodeRecord(body)
 		if err == nil {
-			err = s.applyLocked(r, log, log.end+recordHead)
+			err = s.applyLocked(r, log, log.end+folder.RecordHead)
 		}
 		if err != nil {
 			return fmt.Errorf("read the record at offset %d of %s: %w", log.end, log.path, err)
@@ -184,12 +185,12 @@ func (d *disk) cut(log *logFile, f *os.File) error {
 	if n, err := f.ReadAt(b, log.end); err != nil && n < len(b) {
 		return fmt.Errorf("read %s: %w", log.path, err)
 	}
-	if !torn(b, log.salt) {
+	if !folder.Torn(b, log.salt, recordKinds) {
 		return fmt.Errorf("read %s: the record at offset %d is damaged, and others behind it are not: %w",
 			log.path, log.end, store.ErrCorrupt)
 	}
 	if err := f.Truncate(log.end); err != nil {
 		return err
 	}
-	return d.sync(f)
+	return d.Sync(f)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"chatapp/internal/folder"
 	"chatapp/internal/store"
 )
 
@@ -57,7 +58,7 @@ func appendManifest(b []byte, m *manifest) []byte {
 			b = binary.AppendUvarint(b, f.cut)
 		}
 	}
-	return binary.BigEndian.AppendUint32(b, checksum(b))
+	return binary.BigEndian.AppendUint32(b, folder.Checksum(b))
 }
 
 func decodeManifest(b []byte) (*manifest, error) {
@@ -92,7 +93,7 @@ func checkSum(b []byte, kind byte) ([]byte, error) {
 		return nil, err
 	}
 	n := len(b) - 4
-	if len(body) < 4 || binary.BigEndian.Uint32(b[n:]) != checksum(b[:n]) {
+	if len(body) < 4 || binary.BigEndian.Uint32(b[n:]) != folder.Checksum(b[:n]) {
 		return nil, fmt.Errorf("its checksum is wrong: %w", store.ErrCorrupt)
 	}
 	return body[:len(body)-4], nil
@@ -103,7 +104,7 @@ func appendCheckpoint(b []byte, c *store.Checkpoint) []byte {
 	b = appendLog(b, c.Log)
 	b = binary.AppendUvarint(b, c.Index)
 	b = appendBytes(b, c.Body)
-	return binary.BigEndian.AppendUint32(b, checksum(b))
+	return binary.BigEndian.AppendUint32(b, folder.Checksum(b))
 }
 
 func decodeCheckpoint(b []byte) (*store.Checkpoint, error) {
@@ -124,7 +125,7 @@ func appendLogHead(b []byte, previousEnd int64, salt uint32) []byte {
 	b = appendHeader(b, kindLog)
 	b = binary.BigEndian.AppendUint64(b, uint64(previousEnd))
 	b = binary.BigEndian.AppendUint32(b, salt)
-	return binary.BigEndian.AppendUint32(b, checksum(b))
+	return binary.BigEndian.AppendUint32(b, folder.Checksum(b))
 }
 
 func decodeLogHead(b []byte) (previousEnd int64, salt uint32, err error) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"chatapp/internal/folder"
 	"chatapp/internal/store"
 )
 
@@ -40,7 +41,7 @@ func fileName(kind byte) string {
 
 // openPages reads the index of a file.
 func openPages(d *disk, kind byte, number uint64) (*pageFile, error) {
-	file := &pageFile{number: number, path: d.path(fileName(kind), number), kind: kind, cut: uncut}
+	file := &pageFile{number: number, path: d.Path(fileName(kind), number), kind: kind, cut: uncut}
 	f, err := os.Open(file.path)
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func openPages(d *disk, kind byte, number uint64) (*pageFile, error) {
 	if _, err := f.ReadAt(index, int64(at)); err != nil {
 		return wrong(err)
 	}
-	if checksum(index) != binary.BigEndian.Uint32(tail[12:]) {
+	if folder.Checksum(index) != binary.BigEndian.Uint32(tail[12:]) {
 		return wrong(fmt.Errorf("its checksum is wrong: %w", store.ErrCorrupt))
 	}
 	if file.pages, file.times, err = decodeIndex(index, file, at); err != nil {
@@ -92,7 +93,7 @@ func (p *page) read(f *os.File) ([]store.Line, error) {
 	}
 	var lines []store.Line
 	err := error(store.ErrCorrupt)
-	if checksum(b) == p.sum {
+	if folder.Checksum(b) == p.sum {
 		lines, err = decodePage(b, p.room)
 	}
 	if err != nil {
@@ -127,9 +128,9 @@ type pageWriter struct {
 }
 
 func createPages(d *disk, kind byte, number uint64) (*pageWriter, error) {
-	file := &pageFile{number: number, path: d.path(fileName(kind), number), kind: kind, cut: uncut,
+	file := &pageFile{number: number, path: d.Path(fileName(kind), number), kind: kind, cut: uncut,
 		times: times{math.MaxInt64, math.MinInt64}}
-	f, err := d.create(file.path)
+	f, err := d.Create(file.path)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -140,7 +141,7 @@ func createPages(d *disk, kind byte, number uint64) (*pageWriter, error) {
 
 func (w *pageWriter) put(b []byte) {
 	if w.err == nil {
-		if w.err = w.d.step("write", w.file.path); w.err == nil {
+		if w.err = w.d.Step("write", w.file.path); w.err == nil {
 			_, w.err = w.w.Write(b)
 		}
 	}
@@ -167,9 +168,9 @@ func (w *pageWriter) flush() {
 	if n := len(w.file.pages); n > 0 && w.file.pages[n-1].room == room {
 		room = w.file.pages[n-1].room // pages of one room share it
 	}
-	w.file.pages = append(w.file.pages, page{file: w.file, room: room, at: w.at, size: uint32(len(b)), sum: checksum(b),
-		count: uint32(len(w.lines)), firstSeq: first.Seq, lastSeq: last.Seq, firstIndex: first.Index,
-		lastIndex: last.Index})
+	w.file.pages = append(w.file.pages, page{file: w.file, room: room, at: w.at, size: uint32(len(b)),
+		sum: folder.Checksum(b), count: uint32(len(w.lines)), firstSeq: first.Seq, lastSeq: last.Seq,
+		firstIndex: first.Index, lastIndex: last.Index})
 	w.file.lastIndex = max(w.file.lastIndex, last.Index)
 	w.put(b)
 	w.lines, w.bytes = w.lines[:0], 0
@@ -186,13 +187,13 @@ func (w *pageWriter) finish() (*pageFile, error) {
 	w.put(index)
 	end := binary.BigEndian.AppendUint64(nil, at)
 	end = binary.BigEndian.AppendUint32(end, uint32(len(index)))
-	w.put(binary.BigEndian.AppendUint32(end, checksum(index)))
+	w.put(binary.BigEndian.AppendUint32(end, folder.Checksum(index)))
 	w.file.size = w.at
 	w.file.pages = slices.Clip(w.file.pages)
 	if w.err == nil {
 		w.err = w.w.Flush()
 	}
-	if err := w.d.commit(w.f, w.file.path, w.err); err != nil {
+	if err := w.d.Commit(w.f, w.file.path, w.err); err != nil {
 		return nil, fmt.Errorf("write %s: %w", w.file.path, err)
 	}
 	return w.file, nil
@@ -200,8 +201,7 @@ func (w *pageWriter) finish() (*pageFile, error) {
 
 // abandon removes what was written.
 func (w *pageWriter) abandon() {
-	w.f.Close()
-	os.Remove(w.file.path + temporary)
+	folder.Abandon(w.f)
 }
 
 // byRoom orders pages as a file has them.

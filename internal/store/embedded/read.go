@@ -52,7 +52,7 @@ func (s *Store) Checkpoint(ctx context.Context) (checkpoint *store.Checkpoint, e
 			checkpoint = nil
 			return nil
 		}
-		path := s.d.path(nameCheckpoint, checkpoints[len(checkpoints)-1].number)
+		path := s.d.Path(nameCheckpoint, checkpoints[len(checkpoints)-1].number)
 		b, err := os.ReadFile(path)
 		if err == nil {
 			if checkpoint, err = decodeCheckpoint(b); err != nil {

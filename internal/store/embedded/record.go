@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"chatapp/internal/folder"
 	"chatapp/internal/store"
 )
 
@@ -14,11 +15,7 @@ const (
 	recordDrop  = 'd'
 )
 
-// recordHead is the size of what stands in front of a record: its length and its checksum, 32 bits each, big-endian.
-const recordHead = 8
-
-// maxRecord bounds the length of a record, so that a damaged length is found to be one.
-const maxRecord = 1 << 30
+const recordKinds = string(recordClaim) + string(recordBatch) + string(recordDrop)
 
 // record is a record of a log. Its kind says which fields it has.
 type record struct {
@@ -36,11 +33,10 @@ type record struct {
 	entryAt, lineAt []int
 }
 
-// appendRecord encodes a record, with what stands in front of it. Every log has another random salt, so that no body
-// can be made to look like a record.
+// appendRecord encodes a record, with what stands in front of it.
 func appendRecord(b []byte, r *record, salt uint32) []byte {
 	start := len(b)
-	b = append(b, make([]byte, recordHead)...)
+	b = folder.BeginRecord(b)
 	b = append(b, r.kind)
 	switch r.kind {
 	case recordClaim:
@@ -48,11 +44,9 @@ func appendRecord(b []byte, r *record, salt uint32) []byte {
 	case recordDrop:
 		b = binary.AppendUvarint(b, r.through)
 	case recordBatch:
-		b = appendBatch(b, r, start+recordHead)
+		b = appendBatch(b, r, start+folder.RecordHead)
 	}
-	body := b[start+recordHead:]
-	binary.BigEndian.PutUint32(b[start:], uint32(len(body)))
-	binary.BigEndian.PutUint32(b[start+4:], checksum(body)^salt)
+	folder.EndRecord(b, start, salt)
 	return b
 }
 
@@ -136,34 +130,4 @@ func decodeBatch(in *reader, r *record) {
 		batch.Lines = append(batch.Lines, line)
 		r.lineAt = append(r.lineAt, in.at-len(line.Body))
 	}
-}
-
-// nextRecord returns the body of the first record in b, and what follows it. It returns ok false if there is no
-// whole and undamaged record.
-func nextRecord(b []byte, salt uint32) (body, rest []byte, ok bool) {
-	if len(b) < recordHead {
-		return nil, b, false
-	}
-	size := binary.BigEndian.Uint32(b)
-	if size > maxRecord || uint64(size) > uint64(len(b)-recordHead) {
-		return nil, b, false
-	}
-	body = b[recordHead : recordHead+int(size)]
-	if size == 0 || checksum(body)^salt != binary.BigEndian.Uint32(b[4:]) {
-		return nil, b, false
-	}
-	return body, b[recordHead+int(size):], true
-}
-
-// torn reports whether no record follows the damage at the beginning of b: what a crash leaves of the last write.
-func torn(b []byte, salt uint32) bool {
-	for i := 1; i+recordHead < len(b); i++ {
-		switch b[i+recordHead] {
-		case recordBatch, recordClaim, recordDrop:
-			if _, _, ok := nextRecord(b[i:], salt); ok {
-				return false
-			}
-		}
-	}
-	return true
 }

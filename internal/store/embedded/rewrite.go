@@ -100,7 +100,7 @@ func (s *Store) change(what string, do func(*state) error) error {
 		err = s.mergeLocked()
 	}
 	if err != nil {
-		return fmt.Errorf("%s in %s: %w", what, s.d.folder, explain(err))
+		return fmt.Errorf("%s in %s: %w", what, s.d.Dir, explain(err))
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (s *Store) DropEntries(ctx context.Context, through uint64) error {
 		if n := len(st.checkpoints); n == 0 || through > st.checkpoints[n-1].index {
 			err = fmt.Errorf("drop the entries up to index %d: no checkpoint contains them", through)
 		} else if err = s.recordLocked(&record{kind: recordDrop, through: through}); err != nil {
-			err = fmt.Errorf("drop entries of the store in %s: %w", s.d.folder, err)
+			err = fmt.Errorf("drop entries of the store in %s: %w", s.d.Dir, err)
 		}
 	}
 	s.writing.Unlock()

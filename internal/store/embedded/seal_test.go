@@ -13,7 +13,7 @@ func TestRewindWhileALogIsSealed(t *testing.T) {
 	s := claimed(t, t.TempDir(), Options{NoSync: true})
 	fill(t, s, 1, 9)
 	done := false
-	s.d.fault = func(step, name string) error {
+	s.d.Fault = func(step, name string) error {
 		if step != "create" || !strings.HasPrefix(name, nameLines) || done {
 			return nil
 		}
@@ -41,7 +41,7 @@ func TestLogIsLeftBehindAFailedSync(t *testing.T) {
 	s := claimed(t, folder, Options{NoSync: true})
 	before := the(t, folder, nameLog)
 	failed := false
-	s.d.fault = func(step, _ string) error {
+	s.d.Fault = func(step, _ string) error {
 		if step == "sync" && !failed {
 			failed = true
 			return errors.New("input/output error")

@@ -7,12 +7,11 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
+	"chatapp/internal/folder"
 	"chatapp/internal/store"
 )
 
@@ -61,17 +60,17 @@ var errClosed = errors.New("the store is closed")
 
 // Open opens a folder, and makes it if there is none. Its errors say what is wrong with the folder. Call Close to end
 // what Claim and Append have begun.
-func Open(folder string, o Options) (*Store, error) {
+func Open(dir string, o Options) (*Store, error) {
 	if o.SegmentBytes <= 0 {
 		o.SegmentBytes = 32 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	s := &Store{d: &disk{folder: folder, noSync: o.NoSync}, segmentBytes: o.SegmentBytes, logger: o.Logger}
+	s := &Store{d: &disk{folder.Folder{Dir: dir, NoSync: o.NoSync}}, segmentBytes: o.SegmentBytes, logger: o.Logger}
 	if err := s.reload(); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
@@ -102,12 +101,12 @@ func (s *Store) look() (*state, error) {
 	if s.claimed.Load() { // meanwhile
 		return s.current.Load(), nil
 	}
-	l, err := s.d.list()
+	l, err := s.d.List()
 	if err != nil {
 		return nil, err
 	}
 	st := s.current.Load()
-	manifests := l.numbers[nameManifest]
+	manifests := l.Numbers[nameManifest]
 	if n := len(manifests); n == 0 && st.manifest.number == 0 || n > 0 && manifests[n-1] == st.manifest.number {
 		if err = s.d.follow(st, l); err == nil {
 			return st, nil
@@ -130,7 +129,7 @@ func (s *Store) Claim(ctx context.Context) (store.Head, error) {
 	defer s.writing.Unlock()
 	head, err := s.claimLocked()
 	if err != nil {
-		return store.Head{}, fmt.Errorf("claim the store in %s: %w", s.d.folder, explain(err))
+		return store.Head{}, fmt.Errorf("claim the store in %s: %w", s.d.Dir, explain(err))
 	}
 	return head, nil
 }
@@ -161,36 +160,26 @@ func (s *Store) claimLocked() (store.Head, error) {
 
 // takeLocked locks the folder, reads it, and removes what a crash has left.
 func (s *Store) takeLocked() (err error) {
-	if s.lock, err = os.OpenFile(filepath.Join(s.d.folder, nameLock), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if s.lock, err = s.d.Lock(); err != nil {
 		return err
 	}
-	if err := lock(s.lock); err != nil {
-		if holder, _ := os.ReadFile(s.lock.Name()); len(holder) > 0 && errors.Is(err, store.ErrInUse) {
-			return fmt.Errorf("%w: process %s", err, strings.TrimSpace(string(holder)))
-		}
-		return err
-	}
-	s.lock.Truncate(0) // the next process that tries tells its user, so errors don't matter
-	fmt.Fprintln(s.lock, os.Getpid())
 	if err := s.reload(); err != nil {
 		return err
 	}
-	l, err := s.d.list()
+	l, err := s.d.List()
 	if err != nil {
 		return err
 	}
-	s.next.Store(l.highest + 1)
-	for _, name := range l.others {
-		if err := s.d.remove(filepath.Join(s.d.folder, name)); err != nil {
-			return err
-		}
+	s.next.Store(l.Highest + 1)
+	if err := s.d.RemoveLeftovers(l); err != nil {
+		return err
 	}
 	st := s.current.Load()
 	last := st.last()
 	if last == nil {
 		if st.manifest.number == 0 {
 			m := &manifest{number: s.number(), firstLog: 1}
-			if err := s.d.writeFile(s.d.path(nameManifest, m.number), appendManifest(nil, m)); err != nil {
+			if err := s.d.WriteFile(s.d.Path(nameManifest, m.number), appendManifest(nil, m)); err != nil {
 				return err
 			}
 			st.manifest = m
@@ -221,13 +210,13 @@ func (s *Store) number() uint64 { return s.next.Add(1) - 1 }
 func (s *Store) rollLocked() error {
 	st := s.current.Load()
 	number, salt := s.number(), rand.Uint32()
-	next := &logFile{number: number, path: s.d.path(nameLog, number), salt: salt, end: logHead}
+	next := &logFile{number: number, path: s.d.Path(nameLog, number), salt: salt, end: logHead}
 	previous := st.last()
 	var previousEnd int64
 	if previous != nil {
 		previousEnd = previous.end
 	}
-	if err := s.d.writeFile(next.path, appendLogHead(nil, previousEnd, salt)); err != nil {
+	if err := s.d.WriteFile(next.path, appendLogHead(nil, previousEnd, salt)); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(next.path, os.O_RDWR, 0)
@@ -257,17 +246,17 @@ func (s *Store) recordLocked(r *record) error {
 	st := s.current.Load()
 	log := st.last()
 	s.buffer = appendRecord(s.buffer[:0], r, log.salt)
-	if len(s.buffer) > maxRecord {
+	if len(s.buffer) > folder.MaxRecord {
 		return fmt.Errorf("a batch of %d bytes", len(s.buffer))
 	}
-	err := s.d.writeAt(s.log, s.buffer, log.end)
+	err := s.d.WriteAt(s.log, s.buffer, log.end)
 	if err == nil {
-		if err = s.d.sync(s.log); err != nil {
+		if err = s.d.Sync(s.log); err != nil {
 			s.broken = true // what a failed sync leaves of a file is unknown
 		}
 	}
 	if err != nil {
-		undo := s.d.step("truncate", log.path)
+		undo := s.d.Step("truncate", log.path)
 		if undo == nil {
 			undo = s.log.Truncate(log.end)
 		}
@@ -278,7 +267,7 @@ func (s *Store) recordLocked(r *record) error {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if err := st.applyLocked(r, log, log.end+recordHead); err != nil {
+	if err := st.applyLocked(r, log, log.end+folder.RecordHead); err != nil {
 		return err
 	}
 	log.end += int64(len(s.buffer))
@@ -296,7 +285,7 @@ func (s *Store) Append(ctx context.Context, b store.Batch) error {
 		return err
 	}
 	if err := s.appendLocked(b); err != nil {
-		return fmt.Errorf("append to the store in %s: %w", s.d.folder, explain(err))
+		return fmt.Errorf("append to the store in %s: %w", s.d.Dir, explain(err))
 	}
 	if s.current.Load().last().end >= s.segmentBytes {
 		if err := s.rollLocked(); err != nil {
@@ -343,12 +332,12 @@ func (s *Store) appendLocked(b store.Batch) error {
 		return s.recordLocked(r)
 	}
 	r.number = s.number()
-	path := s.d.path(nameCheckpoint, r.number)
-	if err := s.d.writeFile(path, appendCheckpoint(nil, b.Checkpoint)); err != nil {
+	path := s.d.Path(nameCheckpoint, r.number)
+	if err := s.d.WriteFile(path, appendCheckpoint(nil, b.Checkpoint)); err != nil {
 		return err
 	}
 	if err := s.recordLocked(r); err != nil {
-		return errors.Join(err, s.d.remove(path))
+		return errors.Join(err, s.d.Remove(path))
 	}
 	return nil
 }

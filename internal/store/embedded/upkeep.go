@@ -95,7 +95,7 @@ func (s *Store) manifestOf(st *state) *manifest {
 }
 
 func (s *Store) writeManifest(m *manifest) error {
-	return s.d.writeFile(s.d.path(nameManifest, m.number), appendManifest(nil, m))
+	return s.d.WriteFile(s.d.Path(nameManifest, m.number), appendManifest(nil, m))
 }
 
 // placed is a line in a log, and its room.
@@ -183,15 +183,15 @@ func (s *Store) writeLog(log *logFile, entries []entryRef, lines []placed) (made
 func (s *Store) sweepLocked() error {
 	st := s.current.Load()
 	s.writing.Lock()
-	l, err := s.d.list()
+	l, err := s.d.List()
 	needed := make(map[string]bool)
 	st.mu.RLock()
-	needed[s.d.path(nameManifest, st.manifest.number)] = true
+	needed[s.d.Path(nameManifest, st.manifest.number)] = true
 	for _, log := range st.logs {
 		needed[log.path] = true
 	}
 	for _, c := range st.checkpoints {
-		needed[s.d.path(nameCheckpoint, c.number)] = true
+		needed[s.d.Path(nameCheckpoint, c.number)] = true
 	}
 	for _, files := range [][]*pageFile{st.lines, st.old} {
 		for _, file := range files {
@@ -203,14 +203,14 @@ func (s *Store) sweepLocked() error {
 	if err != nil {
 		return err
 	}
-	for name, numbers := range l.numbers {
+	for name, numbers := range l.Numbers {
 		for _, number := range numbers {
-			if path := s.d.path(name, number); !needed[path] {
-				if err := s.d.remove(path); err != nil {
+			if path := s.d.Path(name, number); !needed[path] {
+				if err := s.d.Remove(path); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return s.d.syncFolder()
+	return s.d.SyncFolder()
 }

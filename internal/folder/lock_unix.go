@@ -1,14 +1,12 @@
 //go:build unix
 
-package embedded
+package folder
 
 import (
 	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"chatapp/internal/store"
 )
 
 // lock makes this process the only one that has the file locked, until it is closed.
@@ -19,14 +17,14 @@ func lock(f *os.File) error {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.EWOULDBLOCK):
-			return store.ErrInUse
+			return ErrInUse
 		}
 		return err
 	}
 }
 
-// isFull reports whether a file system or a quota had no room left.
-func isFull(err error) bool {
+// IsFull reports whether a file system or a quota had no room left.
+func IsFull(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
 }
 

@@ -1,12 +1,10 @@
-package embedded
+package folder
 
 import (
 	"errors"
 	"os"
 
 	"golang.org/x/sys/windows"
-
-	"chatapp/internal/store"
 )
 
 // lock makes this process the only one that has the file locked, until it is closed.
@@ -14,13 +12,13 @@ func lock(f *os.File) error {
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,
 		0, 1, 0, new(windows.Overlapped))
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
-		return store.ErrInUse
+		return ErrInUse
 	}
 	return err
 }
 
-// isFull reports whether a file system or a quota had no room left.
-func isFull(err error) bool {
+// IsFull reports whether a file system or a quota had no room left.
+func IsFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
 
