@@ -62,9 +62,10 @@ var table = map[string]rule{
 	},
 	"internal/confusables": {outside: []string{"golang.org/x/text"}},
 	"internal/chat/state": {
-		ours:    []string{"internal/confusables"},
+		ours:    []string{"internal/confusables", "internal/corecbor"},
 		outside: []string{"golang.org/x/text", "github.com/rivo/uniseg", "github.com/fxamacker/cbor"},
 	},
+	"internal/corecbor": {},
 	"internal/backplane": {
 		ours:    []string{"internal/tokenbucket"},
 		outside: []string{"github.com/fxamacker/cbor"},
@@ -113,7 +114,7 @@ var table = map[string]rule{
 // codecs are the files that turn bytes into values and back: no I/O, locks, contexts or clocks in them.
 var codecs = []string{
 	"internal/engineio/packet.go", "internal/engineio/payload.go", "internal/socketio/packet.go",
-	"internal/emulator/amqp/*.go", "internal/backplane/envelope.go",
+	"internal/emulator/amqp/*.go", "internal/backplane/envelope.go", "internal/corecbor/*.go",
 }
 
 var codecBans = []string{"net", "net/http", "os", "sync", "sync/atomic", "context", "time", "log/slog"}

@@ -215,6 +215,14 @@ func validRoomKey(key string) bool { return key != "" && len(key) <= maxRoomKeyB
 
 // Encode returns the body of an entry. It belongs to the caller.
 func (c *Command) Encode() []byte {
+	if say, ok := c.Action.(*Say); ok {
+		return say.encode(c.Ref, c.Conn)
+	}
+	return c.encode()
+}
+
+// encode is Encode by package cbor, for all kinds.
+func (c *Command) encode() []byte {
 	buffer := bytes.NewBuffer(make([]byte, 0, 96+c.payload()))
 	buffer.WriteByte(commandVersion) // integers below 24 are CBOR items of one byte
 	buffer.WriteByte(byte(c.Action.kind()))
@@ -224,12 +232,9 @@ func (c *Command) Encode() []byte {
 	return buffer.Bytes()
 }
 
-// payload is about how many bytes the action's texts take.
+// payload is about how many bytes the action's list takes.
 func (c *Command) payload() int {
-	switch a := c.Action.(type) {
-	case *Say:
-		return len(a.Text)
-	case *Expire:
+	if a, ok := c.Action.(*Expire); ok {
 		return 16 * len(a.Users)
 	}
 	return 0
@@ -258,6 +263,16 @@ func decodeCommand(body []byte) (Command, error) {
 	if body[0] != commandVersion || k == 0 || k >= kinds {
 		return Command{}, fmt.Errorf("%w: %d, %d", errUnknown, body[0], body[1])
 	}
+	if k == sayKind {
+		if c, ok := decodeSay(body[2:]); ok {
+			return c, nil
+		}
+	}
+	return decodeAny(k, body)
+}
+
+// decodeAny decodes a command of any known kind by package cbor.
+func decodeAny(k kind, body []byte) (Command, error) {
 	if len(body) == 2 || body[2] != arrayOfThree { // the decoder accepts null, too
 		return Command{}, fmt.Errorf("%w of kind %d", errMalformed, k)
 	}

@@ -112,6 +112,12 @@ func FuzzCommand(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		kept := bytes.Clone(body)
 		c, err := DecodeCommand(body)
+		if len(body) > 2 && kind(body[1]) == sayKind && body[0] == commandVersion {
+			byLibrary, libraryErr := decodeAny(sayKind, body)
+			if !reflect.DeepEqual(c, byLibrary) || (err == nil) != (libraryErr == nil) {
+				t.Fatalf("DecodeCommand(%x) = %+v, %v, by the library %+v, %v", body, c, err, byLibrary, libraryErr)
+			}
+		}
 		if !bytes.Equal(body, kept) {
 			t.Fatalf("DecodeCommand(%x) changed its argument to %x", kept, body)
 		}
@@ -120,7 +126,7 @@ func FuzzCommand(f *testing.F) {
 		}
 		encoded := c.Encode()
 		again, err := DecodeCommand(encoded)
-		if err != nil || !bytes.Equal(again.Encode(), encoded) {
+		if err != nil || !bytes.Equal(again.Encode(), encoded) || !bytes.Equal(c.encode(), encoded) {
 			t.Errorf("DecodeCommand(%x) = %+v, encoded and decoded again %+v, %v", body, c, again, err)
 		}
 		// Every command that decodes can be applied, to an empty State and to one that knows its names and rooms.

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,7 +11,7 @@ import (
 const lineVersion = 1
 
 // storedLine is a line as a store has it: lineVersion, and the CBOR array of these fields. A store keeps number and
-// time itself, and an author in place of the user.
+// time itself, and an author in place of the user. Line.Encode writes the same without it.
 type storedLine struct {
 	_        struct{} `cbor:",toarray"`
 	Log      uint32
@@ -26,18 +25,6 @@ type storedLine struct {
 }
 
 var errMalformedLine = errors.New("malformed line")
-
-// Encode returns the line for a store, without its number, time and user. The result belongs to the caller.
-func (l *Line) Encode() []byte {
-	buffer := bytes.NewBuffer(make([]byte, 0, 48+len(l.From)+len(l.Was)+len(l.Text)+len(l.CID)+len(l.Instance)))
-	buffer.WriteByte(lineVersion)
-	err := encoding.MarshalToBuffer(&storedLine{Log: l.Log, Check: l.Check, Kind: l.Kind, From: l.From, Was: l.Was,
-		Text: l.Text, CID: l.CID, Instance: l.Instance}, buffer)
-	if err != nil {
-		panic(err) // no field of a line can fail to encode
-	}
-	return buffer.Bytes()
-}
 
 // DecodeLine is the inverse of Line.Encode. Its error wraps ErrVersion if a later version of this program has encoded
 // the line.

@@ -62,6 +62,9 @@ func FuzzLine(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if encoded := l.Encode(); !bytes.Equal(encoded, libraryLine(t, &l)) {
+			t.Errorf("%+v is encoded as %x, by the library as %x", l, encoded, libraryLine(t, &l))
+		}
 		if again, err := DecodeLine(l.Encode()); err != nil || again != l {
 			t.Errorf("DecodeLine(%x) = %+v, encoded and decoded again %+v, %v", body, l, again, err)
 		}
