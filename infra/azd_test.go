@@ -35,6 +35,8 @@ var odd = map[string]string{
 	"CHAT_OTEL_EXPORTER_OTLP_HEADERS": `a="b\c",d=$e${AZURE_ENV_NAME}'f' %g%`,
 	"CHAT_MESSAGE_RATE":               "0.5",
 	"CHAT_LOG_LEVEL":                  "",
+	"CHAT_PAGE_ACCENT":                "#7a2e0e,#ffb38a",
+	"CHAT_PAGE_TITLE":                 `찻집 "Tea & Talk"`,
 	"PRIVATE_NETWORKING":              "yes",
 }
 

@@ -145,6 +145,12 @@ func TestWorkerSettingsAreRead(t *testing.T) {
 			t.Errorf("the worker does not read %s", name)
 		}
 	}
+	for _, name := range read {
+		ofPage := strings.HasPrefix(name, "PAGE_") || name == "EMBED_ORIGINS"
+		if ofPage && !slices.Contains(declared, name) {
+			t.Errorf("no deployment can set the page's %s", name)
+		}
+	}
 	for name := range bicepEnvironment(t) {
 		if slices.Contains(declared, name) {
 			t.Errorf("%s can be changed though the hosts rely on it", name)
