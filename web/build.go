@@ -61,6 +61,7 @@ var languages = sync.OnceValue(func() []string {
 type build struct {
 	assets map[string]*file
 	plain  map[string][]byte // documents and others that name assets or settings
+	texts  startTexts
 }
 
 // built is made once in a process, because bundling takes some hundredth of a second.
@@ -85,6 +86,9 @@ func buildPages(from fs.FS) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.texts, err = readStartTexts(from, languages()); err != nil {
+		return nil, err
+	}
 	contents := map[string][]byte{}
 	for _, f := range bundled {
 		contents[strings.TrimPrefix(f.Name, "page/")] = f.Content
@@ -94,7 +98,7 @@ func buildPages(from fs.FS) (*build, error) {
 		if err != nil {
 			return nil, err
 		}
-		contents[name] = stripComments(script)
+		contents[name] = bytes.ReplaceAll(stripComments(script), []byte(`JSON.parse('{texts}')`), b.texts.json())
 	}
 	pictures, err := fs.Glob(from, "icons/*")
 	if err != nil {
@@ -153,14 +157,16 @@ func newSite(settings Settings) (*site, error) {
 		return nil, err
 	}
 	s.version = s.hash()
-	folder := assetsPath + s.version
+	folder, offered := assetsPath+s.version, settings.offered()
 	fill := strings.NewReplacer("{assets}", folder, "{title}", html.EscapeString(title),
-		"{languages}", strings.Join(settings.offered(), " "), "{settings}", string(settings.public()))
+		"{languages}", strings.Join(offered, " "), "{settings}", string(settings.public()),
+		"{noScript}", b.texts.elements("noScript", `p class="noscript"`, offered, ""))
 	if s.index, err = newFile("index.html", []byte(fill.Replace(string(b.plain["index.html"])))); err != nil {
 		return nil, err
 	}
-	s.notFound = []byte(strings.NewReplacer("{assets}", "{top}"+folder, "{title}", html.EscapeString(title)).
-		Replace(string(b.plain["404.html"])))
+	s.notFound = []byte(strings.NewReplacer("{assets}", "{top}"+folder, "{title}", html.EscapeString(title),
+		"{noPage}", b.texts.elements("noPage", "p", offered, ""),
+		"{toChat}", b.texts.elements("toChat", "span", offered, " · ")).Replace(string(b.plain["404.html"])))
 	shell, err := json.Marshal(s.shell(folder))
 	if err != nil {
 		return nil, err

@@ -27,6 +27,12 @@ func TestFailureToStartIsExplained(t *testing.T) {
 	w.navigate(s.url(0))
 	w.wait("a lost module is explained in the reader's language", reason+` === 'load'
 		&& document.querySelector('#failure h1').textContent === '채팅을 시작하지 못했습니다'`)
+	w.navigate(s.url(0) + "/?language=de")
+	w.wait("a lost module is explained in the language that the address names", reason+` === 'load'
+		&& document.querySelector('#failure').lang === 'de'
+		&& document.querySelector('#failure h1').textContent === 'Der Chat konnte nicht starten'`)
+	w.navigate(s.url(0))
+	w.wait("a lost module is explained again", reason+` === 'load'`)
 	block()
 	w.click("#failure button")
 	w.wait("trying again starts the page",

@@ -4,42 +4,26 @@
 (function () {
   var slowAfter = 20000 // ms
   var evaluationAfter = 5000 // ms from the load event, for modules that await others
-  var texts = {
-    en: {
-      title: 'The chat could not start',
-      load: 'A part of the page did not arrive. Check your connection and try again.',
-      old: 'This browser lacks something the chat needs. Use Chrome or Edge 123, Firefox 125 or Safari 17.5, or later.',
-      broken: 'Something went wrong in the page. Try again. If that does not help, start afresh: ' +
-        'this forgets your name and what you have not sent.',
-      slow: 'The page takes unusually long to arrive. You can wait or try again.',
-      retry: 'Try again',
-      afresh: 'Start afresh'
-    },
-    ko: {
-      title: '채팅을 시작하지 못했습니다',
-      load: '페이지의 일부를 받지 못했습니다. 연결을 확인하고 다시 시도해 주세요.',
-      old: '이 브라우저에는 채팅에 필요한 기능이 없습니다. Chrome 또는 Edge 123, Firefox 125, Safari 17.5 이상을 사용해 주세요.',
-      broken: '페이지에 문제가 생겼습니다. 다시 시도해 주세요. 그래도 안 되면 처음부터 시작하세요. 애칭과 보내지 않은 글은 지워집니다.',
-      slow: '페이지를 받는 데 평소보다 오래 걸립니다. 기다리거나 다시 시도할 수 있습니다.',
-      retry: '다시 시도',
-      afresh: '처음부터 시작'
-    }
-  }
+  /** @type {Record<string, Record<string, string>>} by language, each with every key */
+  var texts = JSON.parse('{texts}')
+  var script = document.currentScript
   var root = document.documentElement
   var box = /** @type {HTMLElement | null} */ (null)
 
-  /** Returns the texts in the language that the page would have. */
-  function words() {
+  /** Returns the tag of the language that the page would have. */
+  function language() {
+    var offered = (script && script.getAttribute('data-languages') || 'en').split(' ')
+    var asked = /[?&]language=([a-z]+)/.exec(location.search)
     var wanted = navigator.languages ? navigator.languages.slice() : [navigator.language]
     try {
       wanted.unshift(JSON.parse(localStorage.getItem('chatapp.language') || '""'))
     } catch (_) { /* The browser's languages decide. */ }
+    if (asked) wanted.unshift(asked[1])
     for (var i = 0; i < wanted.length; i++) {
-      var tag = String(wanted[i]).slice(0, 2).toLowerCase()
-      if (tag === 'ko') return { tag: tag, words: texts.ko }
-      if (tag === 'en') break
+      var tag = String(wanted[i]).split('-')[0].toLowerCase()
+      if (offered.indexOf(tag) >= 0 && texts[tag]) return tag
     }
-    return { tag: 'en', words: texts.en }
+    return texts[offered[0]] ? offered[0] : 'en'
   }
 
   /** Reports whether the browser has the newest features that the page needs. */
@@ -79,21 +63,22 @@
       return
     }
     if (reason !== 'slow' && !isSupported()) reason = 'old'
-    var chosen = words()
+    var tag = language()
+    var words = texts[tag]
     if (box) box.remove()
     box = document.createElement('div')
     box.id = 'failure'
     box.className = 'failure'
-    box.lang = chosen.tag
+    box.lang = tag
     box.dataset.reason = reason
     box.setAttribute('role', 'alert')
-    add(box, 'h1', chosen.words.title).hidden = reason === 'slow'
-    add(box, 'p', chosen.words[reason])
+    add(box, 'h1', words.title).hidden = reason === 'slow'
+    add(box, 'p', words[reason])
     if (reason !== 'old') {
-      add(box, 'button', chosen.words.retry).addEventListener('click', function () { location.reload() })
+      add(box, 'button', words.retry).addEventListener('click', function () { location.reload() })
     }
     if (reason === 'broken') {
-      add(box, 'button', chosen.words.afresh).addEventListener('click', function () {
+      add(box, 'button', words.afresh).addEventListener('click', function () {
         try { forget() } catch (_) { /* There is no storage. */ }
         location.reload()
       })

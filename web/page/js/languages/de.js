@@ -1,5 +1,19 @@
-// The texts of the page in German. Refusals are keyed by the codes of internal/chat/VOCABULARY.md.
+// The texts of the page in German. Texts named start.* show where no module runs: the server reads
+// them from this file, and wants each as quoted parts that + joins. Refusals are keyed by the codes
+// of internal/chat/VOCABULARY.md.
 export default {
+  'start.noScript': 'Dieser Chat braucht JavaScript.',
+  'start.noPage': 'Unter dieser Adresse gibt es nichts.',
+  'start.toChat': 'Zum Chat',
+  'start.title': 'Der Chat konnte nicht starten',
+  'start.load': 'Ein Teil der Seite ist nicht angekommen. Prüfe deine Verbindung und versuche es noch einmal.',
+  'start.old': 'Diesem Browser fehlt etwas, das der Chat braucht. ' +
+    'Nimm Chrome oder Edge 123, Firefox 125 oder Safari 17.5 oder einen neueren.',
+  'start.broken': 'In der Seite ging etwas schief. Versuche es noch einmal. Hilft das nicht, dann fang ' +
+    'von vorn an: Dein Name und was du nicht gesendet hast, werden vergessen.',
+  'start.slow': 'Die Seite braucht ungewöhnlich lange. Du kannst warten oder es noch einmal versuchen.',
+  'start.retry': 'Noch einmal versuchen',
+  'start.afresh': 'Von vorn anfangen',
   askNickname: 'Bitte einen Namen eingeben und die Eingabetaste drücken.',
   connecting: 'Verbindung zum Server wird aufgebaut',
   elsewhere: 'In einem anderen Tab dieses Browsers chattest du schon als {name}.',

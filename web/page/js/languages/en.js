@@ -1,5 +1,19 @@
-// The texts of the page in English. Refusals are keyed by the codes of internal/chat/VOCABULARY.md.
+// The texts of the page in English. Texts named start.* show where no module runs: the server reads
+// them from this file, and wants each as quoted parts that + joins. Refusals are keyed by the codes
+// of internal/chat/VOCABULARY.md.
 export default {
+  'start.noScript': 'This chat needs JavaScript.',
+  'start.noPage': 'There is nothing at this address.',
+  'start.toChat': 'To the chat',
+  'start.title': 'The chat could not start',
+  'start.load': 'A part of the page did not arrive. Check your connection and try again.',
+  'start.old': 'This browser lacks something the chat needs. ' +
+    'Use Chrome or Edge 123, Firefox 125 or Safari 17.5, or later.',
+  'start.broken': 'Something went wrong in the page. Try again. If that does not help, start afresh: ' +
+    'this forgets your name and what you have not sent.',
+  'start.slow': 'The page takes unusually long to arrive. You can wait or try again.',
+  'start.retry': 'Try again',
+  'start.afresh': 'Start afresh',
   askNickname: 'Please type in your nickname and press enter.',
   connecting: 'Connecting to the server',
   elsewhere: 'You already chat as {name} in another tab of this browser.',

@@ -1,5 +1,19 @@
-// The texts of the page in Korean. Refusals are keyed by the codes of internal/chat/VOCABULARY.md.
+// The texts of the page in Korean. Texts named start.* show where no module runs: the server reads
+// them from this file, and wants each as quoted parts that + joins. Refusals are keyed by the codes
+// of internal/chat/VOCABULARY.md.
 export default {
+  'start.noScript': '이 채팅은 JavaScript가 필요합니다.',
+  'start.noPage': '이 주소에는 아무것도 없습니다.',
+  'start.toChat': '채팅으로',
+  'start.title': '채팅을 시작하지 못했습니다',
+  'start.load': '페이지의 일부를 받지 못했습니다. 연결을 확인하고 다시 시도해 주세요.',
+  'start.old': '이 브라우저에는 채팅에 필요한 기능이 없습니다. ' +
+    'Chrome 또는 Edge 123, Firefox 125, Safari 17.5 이상을 사용해 주세요.',
+  'start.broken': '페이지에 문제가 생겼습니다. 다시 시도해 주세요. 그래도 안 되면 처음부터 시작하세요. ' +
+    '애칭과 보내지 않은 글은 지워집니다.',
+  'start.slow': '페이지를 받는 데 평소보다 오래 걸립니다. 기다리거나 다시 시도할 수 있습니다.',
+  'start.retry': '다시 시도',
+  'start.afresh': '처음부터 시작',
   askNickname: '애칭을 입력하고 Enter 키를 누르세요.',
   connecting: '서버에 연결하는 중',
   elsewhere: '이 브라우저의 다른 탭에서 {name}(으)로 대화하고 있습니다.',
