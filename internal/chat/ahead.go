@@ -107,7 +107,7 @@ func (c *Chat) stopWaitingLocked(cl *client) {
 	}
 	for _, room := range entered {
 		c.emitHistoryLocked(cl, room, false)
-		c.listenLocked(cl, room)
+		c.local.listenLocked(cl, room)
 	}
 	c.emitPresentLocked(cl, cl.rooms)
 }
@@ -115,7 +115,7 @@ func (c *Chat) stopWaitingLocked(cl *client) {
 // roomsOfLocked returns the rooms of the user that a client has, or returns to.
 func (c *Chat) roomsOfLocked(cl *client) []string {
 	u := cl.user
-	if u == nil && c.resumption.returning[cl.token] == cl {
+	if u == nil && c.local.returning[cl.token] == cl {
 		u = c.state.UserByToken(cl.token)
 	}
 	if u != nil && cl.protocol == state.V09 && len(u.Rooms()) > 0 {

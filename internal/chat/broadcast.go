@@ -25,7 +25,7 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 		}
 		c.changeRosterLocked(ch.Room)
 		if ch.Lost && cl != nil && cl.user == u {
-			c.ignoreLocked(cl, ch.Room)
+			c.local.ignoreLocked(cl, ch.Room)
 			c.emitSessionLocked(cl, u.Rooms(), cl.socket.Recovered(), state.RoomClosed)
 		}
 	case state.Away, state.Back:
@@ -47,7 +47,7 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 		c.claimOvertakenLocked(u)
 		if cl != nil && cl.user == u {
 			cl.user = nil
-			c.syncRoomsLocked(cl)
+			c.local.syncRoomsLocked(cl)
 		}
 	}
 }

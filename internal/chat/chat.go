@@ -3,8 +3,6 @@ package chat
 import (
 	crand "crypto/rand"
 	"encoding/binary"
-	"log/slog"
-	"sync"
 	"time"
 
 	"chatapp/internal/chat/state"
@@ -16,12 +14,9 @@ import (
 // called concurrently, except that the log makes its calls (Apply, Gone, Begin, Raise, Snapshot, Restore, Joined,
 // Provisional, Committed, CutOff) one at a time.
 type Chat struct {
-	// Immutable once Attach has returned.
-	options   Options
-	backplane Backplane
+	core
 
-	mu         sync.Mutex // guards what follows
-	state      *state.State
+	// Guarded by core.mu.
 	local      localClients
 	commands   commands
 	resumption resumption
@@ -29,10 +24,7 @@ type Chat struct {
 	rosters    rosters
 	presence   presence
 	coalescing coalescing
-	timers     *timerheap.Heap[func(now time.Time)]
 	status     clusterStatus
-	counts     counts
-	out        outbox
 }
 
 // New returns a chat without users. Attach makes it accessible.
@@ -43,8 +35,7 @@ func New(options Options) *Chat {
 	var random [16]byte
 	_, _ = crand.Read(random[:]) // never fails
 	c := &Chat{
-		options:    options,
-		state:      state.New(options.Bounds),
+		core:       core{options: options, state: state.New(options.Bounds)},
 		local:      newLocalClients(binary.LittleEndian.Uint64(random[8:])>>16, options.MessageRate),
 		commands:   newCommands(binary.LittleEndian.Uint64(random[:]) >> 16),
 		resumption: newResumption(),
@@ -52,6 +43,7 @@ func New(options Options) *Chat {
 		presence:   newPresence(),
 	}
 	c.timers = timerheap.New[func(time.Time)](c.runTimers)
+	c.local.core = &c.core
 	return c
 }
 
@@ -88,34 +80,9 @@ func (c *Chat) Attach(nsp *socketio.Namespace, b Backplane) {
 // The log may still call.
 func (c *Chat) Close() {
 	c.mu.Lock()
-	c.local.closed = true
+	c.closed = true
 	c.timers.Stop()
 	c.local.past.close()
 	c.mu.Unlock()
 	c.local.past.ended.Wait()
 }
-
-// unlock ends a critical section, and performs what it has put into the outbox.
-func (c *Chat) unlock() {
-	idle := len(c.out.queue) == 0
-	c.mu.Unlock()
-	if !idle {
-		c.out.deliver(&c.mu)
-	}
-}
-
-// runTimers is the wake function of the timers.
-func (c *Chat) runTimers() {
-	c.mu.Lock()
-	defer c.unlock()
-	now := time.Now()
-	for {
-		run, ok := c.timers.Pop(now)
-		if !ok {
-			return
-		}
-		run(now)
-	}
-}
-
-func (c *Chat) logger() *slog.Logger { return c.options.Logger }

@@ -80,7 +80,7 @@ func (c *Chat) replyToClaimLocked(p *pendingCommand, claim *state.Claim, o state
 	cl := p.client
 	requested := cl.claims.requested
 	cl.claims.requested = nil
-	c.resumption.returned(cl)
+	c.local.returned(cl)
 	switch {
 	case o.Stale:
 		c.replyToOvertakenLocked(p, claim, o.User)
@@ -112,7 +112,7 @@ func (c *Chat) refuseClaimLocked(p *pendingCommand, requested *requestedName, co
 	} else if !claims { // else it is not the user that it was, but will be the one that it requests
 		c.counts.refusals[state.NameLost]++
 		cl.name = state.Nickname{}
-		c.syncRoomsLocked(cl)
+		c.local.syncRoomsLocked(cl)
 		c.emitSessionLocked(cl, cl.rooms, false, state.NameLost)
 	}
 }
@@ -145,8 +145,8 @@ func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User,
 	if requested {
 		protocol = state.V4 // the only one in which a client may request a nickname then
 	}
-	c.setProtocolLocked(cl, protocol)
-	added := c.syncRoomsLocked(cl)
+	c.local.setProtocolLocked(cl, protocol)
+	added := c.local.syncRoomsLocked(cl)
 	if cl.protocol == state.V4 {
 		if !p.resumes || requested {
 			c.emitLoginLocked(cl, secret)

@@ -23,7 +23,7 @@ func (c *Chat) connect(s *socketio.Socket) {
 
 	c.mu.Lock()
 	defer c.unlock()
-	if !s.Connected() || c.local.closed {
+	if !s.Connected() || c.closed {
 		return
 	}
 	cl := c.local.add(s, assigned)
@@ -44,7 +44,7 @@ func (c *Chat) connect(s *socketio.Socket) {
 	} else {
 		c.emitSessionLocked(cl, nil, false, state.Accepted)
 		c.emitHistoryLocked(cl, state.Lobby, false)
-		c.listenLocked(cl, state.Lobby)
+		c.local.listenLocked(cl, state.Lobby)
 		if cl.assigned != nil {
 			c.claimAssignedLocked(cl)
 		}
@@ -88,7 +88,7 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 	} else {
 		for _, room := range rooms {
 			c.emitHistoryLocked(cl, room, false)
-			c.listenLocked(cl, room)
+			c.local.listenLocked(cl, room)
 		}
 		c.emitPresentLocked(cl, rooms)
 	}
@@ -98,11 +98,11 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 	}
 	if err := c.appendLocked(newResumingClaim(cl, claim)); err != nil {
 		cl.name = state.Nickname{}
-		c.syncRoomsLocked(cl)
+		c.local.syncRoomsLocked(cl)
 		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
 		return
 	}
-	c.resumption.returning[user.token] = cl
+	c.local.returning[user.token] = cl
 }
 
 // disconnect notes that a client has gone, and appends what becomes of its user.
@@ -118,9 +118,9 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 	}
 	delete(c.local.byConn, cl.conn)
 	c.local.closeUser(cl)
-	c.resumption.returned(cl)
+	c.local.returned(cl)
 	for len(cl.rooms) > 0 {
-		c.ignoreLocked(cl, cl.rooms[0])
+		c.local.ignoreLocked(cl, cl.rooms[0])
 	}
 	wasNamed := cl.isNamed() && !cl.ended
 	c.resumption.forgetOvertaken(cl)

@@ -103,7 +103,7 @@ func (c *Chat) refuseRequestLocked(r *request, code state.Code, wait time.Durati
 // allowLocked reports whether a request is within the client's budget and the chat is not closed. If not, it refuses
 // the request.
 func (c *Chat) allowLocked(r *request, take func(*client) (time.Duration, bool)) bool {
-	if c.local.closed {
+	if c.closed {
 		c.refuseRequestLocked(r, state.Unavailable, 0)
 		return false
 	}
@@ -264,7 +264,7 @@ func (c *Chat) onAddUser(r *request) {
 	}
 	switch {
 	case r.client.user != nil:
-		c.setProtocolLocked(r.client, state.V4)
+		c.local.setProtocolLocked(r.client, state.V4)
 		c.emitLoginLocked(r.client, "")
 		c.out.reply(r.ack, succeeded{true})
 	case r.client.claims.pending > 0:

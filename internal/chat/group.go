@@ -69,7 +69,7 @@ func (c *Chat) broadcastGroupLocked(r *localRoom, g *lineGroup) {
 	members := make(map[*client]int) // indexes of the lines
 	for i := range g.lines {
 		l := &g.lines[i]
-		for _, cl := range [2]*client{l.client, c.resumption.returning[l.user.Token()]} {
+		for _, cl := range [2]*client{l.client, c.local.returning[l.user.Token()]} {
 			if cl != nil && slices.Contains(cl.rooms, r.name) {
 				members[cl] = i
 				c.out.join(cl, groupMembers)

@@ -112,7 +112,7 @@ func (c *Chat) broadcastLineLocked(u *state.User, cl *client, room string, l *st
 	case replaced != nil: // the user's later connections may display it, too
 		cl, replaces = replaced.sayer, replaced.id.cid
 	case l.IsOwn(u):
-		returning = c.resumption.returning[u.Token()]
+		returning = c.local.returning[u.Token()]
 	default:
 		cl = nil
 	}

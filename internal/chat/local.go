@@ -14,6 +14,8 @@ import (
 
 // localClients are the clients of this instance, and the rooms that they listen to. Chat.mu guards it.
 type localClients struct {
+	*core
+
 	// Immutable once Chat.Attach has returned.
 	instance string
 	limits   allowance.Limits // for each connection and for each user
@@ -24,7 +26,8 @@ type localClients struct {
 	byConn   map[uint64]*client
 	rooms    map[string]*localRoom
 	lastConn uint64
-	closed   bool // clients are refused what they request
+
+	returning map[state.Hash]*client // by token of the user: their claims are on their way through the log
 }
 
 // localRoom is a room with listeners on this instance. It has one room of socketio for each protocol.
@@ -46,6 +49,8 @@ func newLocalClients(lastConn uint64, messageRate float64) localClients {
 		byConn:   make(map[uint64]*client),
 		rooms:    make(map[string]*localRoom),
 		lastConn: lastConn,
+
+		returning: make(map[state.Hash]*client),
 	}
 }
 
@@ -88,55 +93,62 @@ func (l *localClients) makeRoom(name string) *localRoom {
 	return r
 }
 
+// returned ends the wait of a client for the log to bind it to its user.
+func (l *localClients) returned(cl *client) {
+	if l.returning[cl.token] == cl {
+		delete(l.returning, cl.token)
+	}
+}
+
 // numListeners returns how many clients receive what happens in the room.
 func (r *localRoom) numListeners() int { return r.listeners[state.V09] + r.listeners[state.V4] }
 
 // listenLocked makes a client receive what happens in a room, in its protocol.
-func (c *Chat) listenLocked(cl *client, room string) {
+func (l *localClients) listenLocked(cl *client, room string) {
 	if slices.Contains(cl.rooms, room) {
 		return
 	}
-	r := c.local.makeRoom(room)
+	r := l.makeRoom(room)
 	r.listeners[cl.protocol]++
 	cl.rooms = append(cl.rooms, room)
-	c.out.join(cl, r.sockets[cl.protocol])
+	l.out.join(cl, r.sockets[cl.protocol])
 }
 
 // ignoreLocked ends listenLocked.
-func (c *Chat) ignoreLocked(cl *client, room string) {
+func (l *localClients) ignoreLocked(cl *client, room string) {
 	i := slices.Index(cl.rooms, room)
 	if i < 0 {
 		return
 	}
 	cl.rooms = slices.Delete(cl.rooms, i, i+1)
-	r := c.local.rooms[room]
-	c.out.leave(cl, r.sockets[cl.protocol])
+	r := l.rooms[room]
+	l.out.leave(cl, r.sockets[cl.protocol])
 	r.listeners[cl.protocol]--
 	if r.numListeners() == 0 {
-		delete(c.local.rooms, room)
+		delete(l.rooms, room)
 	}
 }
 
 // setProtocolLocked changes a client's protocol. The one of 4.x knows no room but the lobby.
-func (c *Chat) setProtocolLocked(cl *client, p state.Protocol) {
+func (l *localClients) setProtocolLocked(cl *client, p state.Protocol) {
 	if cl.protocol == p {
 		return
 	}
 	listened := slices.Clone(cl.rooms)
 	for _, room := range listened {
-		c.ignoreLocked(cl, room)
+		l.ignoreLocked(cl, room)
 	}
 	cl.protocol = p
 	for _, room := range listened {
 		if p == state.V09 || room == state.Lobby {
-			c.listenLocked(cl, room)
+			l.listenLocked(cl, room)
 		}
 	}
 }
 
 // syncRoomsLocked makes a client listen to the rooms of its user, or to the lobby if it has none. It returns the rooms
 // that the client did not listen to before.
-func (c *Chat) syncRoomsLocked(cl *client) (added []string) {
+func (l *localClients) syncRoomsLocked(cl *client) (added []string) {
 	if cl.ahead != nil {
 		return nil // catchUpLocked will
 	}
@@ -146,22 +158,14 @@ func (c *Chat) syncRoomsLocked(cl *client) (added []string) {
 	}
 	for _, room := range slices.Clone(cl.rooms) {
 		if !slices.Contains(rooms, room) {
-			c.ignoreLocked(cl, room)
+			l.ignoreLocked(cl, room)
 		}
 	}
 	for _, room := range rooms {
 		if !slices.Contains(cl.rooms, room) {
-			c.listenLocked(cl, room)
+			l.listenLocked(cl, room)
 			added = append(added, room)
 		}
 	}
 	return added
-}
-
-// numUsersLocked returns the number of a room's members.
-func (c *Chat) numUsersLocked(room string) int {
-	if r := c.state.Room(room); r != nil {
-		return r.NumMembers()
-	}
-	return 0
 }

@@ -75,7 +75,7 @@ func (c *Chat) readLocked(
 		r.client.usage.reads--
 		c.noteReadLocked(err)
 		switch {
-		case c.local.closed:
+		case c.closed:
 			c.refuseRequestLocked(r, state.Unavailable, 0)
 		case slices.ContainsFunc(rooms, func(room string) bool { return !r.client.mayListen(room) }):
 			c.refuseRequestLocked(r, state.NotInRoom, 0) // it has left meanwhile
@@ -100,7 +100,7 @@ func safely(read func() (any, error)) (answer any, err error) {
 // noteReadLocked logs when the store begins to fail, and when it no longer does.
 func (c *Chat) noteReadLocked(err error) {
 	switch {
-	case c.local.closed || (err != nil) == c.local.past.failed:
+	case c.closed || (err != nil) == c.local.past.failed:
 	case err != nil:
 		c.logger().Warn("past of the chat can't be read", "err", err)
 		c.local.past.failed = true

@@ -35,7 +35,7 @@ func (c *Chat) recovered(nsp, pid, offset string) (socketio.Restored, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.state.UserByClient(state.HashOf(pid))
-	if u == nil || u.SID() == "" || c.local.closed {
+	if u == nil || u.SID() == "" || c.closed {
 		return socketio.Restored{}, false
 	}
 	if _, whole := c.missedByLocked(u.Rooms(), since, maxReplayBytes); !whole {

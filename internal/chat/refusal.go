@@ -53,7 +53,7 @@ func newRefusal(code state.Code, wait time.Duration) Refusal {
 
 // refuseLocked replies to a client's event with the reason why not, or emits it if the client wants no reply. wait is
 // the time after which the client may try again, 0 if unknown.
-func (c *Chat) refuseLocked(cl *client, name string, ack socketio.Ack, code state.Code, wait time.Duration) {
+func (c *core) refuseLocked(cl *client, name string, ack socketio.Ack, code state.Code, wait time.Duration) {
 	c.counts.refusals[code]++
 	switch code {
 	case state.Overloaded, state.Unavailable, state.PastUnavailable: // which are no fault of the client

@@ -54,7 +54,7 @@ func (c *Chat) replyLocked(p *pendingCommand, o state.Outcome) {
 	case *state.Join, *state.Enter:
 		c.replyToJoinLocked(p, o.Room)
 	case *state.Leave:
-		c.ignoreLocked(cl, action.Room)
+		c.local.ignoreLocked(cl, action.Room)
 		c.out.reply(p.ack, succeeded{true})
 	case *state.Say:
 		c.replyToMessageLocked(p, action, o)
@@ -64,7 +64,7 @@ func (c *Chat) replyLocked(p *pendingCommand, o state.Outcome) {
 func (c *Chat) replyToJoinLocked(p *pendingCommand, room string) {
 	waits := p.client.ahead != nil // then history and roster follow, see stopWaitingLocked
 	if p.client.protocol == state.V09 && p.client.user != nil && !waits {
-		c.listenLocked(p.client, room)
+		c.local.listenLocked(p.client, room)
 		c.emitHistoryLocked(p.client, room, false)
 	}
 	c.out.reply(p.ack, struct {

@@ -4,21 +4,13 @@ import "chatapp/internal/chat/state"
 
 // resumption says which clients return to a user. Chat.mu guards it.
 type resumption struct {
-	returning map[state.Hash]*client // by token: their claims are on their way through the log
 	overtaken map[state.Hash]*client // by token: the user is on a socket that was connected later
 	ahead     []*client              // wait for this instance to apply what they have received elsewhere
 	paged     []*client              // receive what they have missed page by page
 }
 
 func newResumption() resumption {
-	return resumption{returning: make(map[state.Hash]*client), overtaken: make(map[state.Hash]*client)}
-}
-
-// returned ends the wait of a client for the log to bind it to its user.
-func (r *resumption) returned(cl *client) {
-	if r.returning[cl.token] == cl {
-		delete(r.returning, cl.token)
-	}
+	return resumption{overtaken: make(map[state.Hash]*client)}
 }
 
 // replayLocked sends a client what it has missed since a position, in its protocol and without what it knows of itself,
@@ -55,7 +47,7 @@ func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since 
 		if !whole {
 			c.emitHistoryLocked(cl, room, true)
 		}
-		c.listenLocked(cl, room)
+		c.local.listenLocked(cl, room)
 	}
 	return true
 }

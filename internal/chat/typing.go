@@ -56,7 +56,7 @@ func (cl *client) typingChanges(room string, on bool, now time.Time) bool {
 func (c *Chat) typeLocked(cl *client, room string, on bool) (state.Code, time.Duration) {
 	now := time.Now()
 	switch {
-	case c.local.closed:
+	case c.closed:
 		return state.Unavailable, 0
 	case cl.user == nil:
 		return state.NoName, 0
