@@ -74,7 +74,7 @@ func (c *Chat) Gone(at Entry, instance string) {
 // prepareLocked settles what replies and broadcasts depend on: up to where clients have been sent the log, and which
 // clients the users are on.
 func (c *Chat) prepareLocked(changes []state.Change) {
-	if c.coalesceLocked(changes) {
+	if c.lines.coalesceLocked(changes) {
 		c.deferRostersLocked(time.Now())
 	}
 	c.bindLocked(changes)

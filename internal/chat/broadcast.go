@@ -5,7 +5,7 @@ import "chatapp/internal/chat/state"
 // broadcastLocked sends the clients here what an entry has changed.
 func (c *Chat) broadcastLocked(changes []state.Change) {
 	for i := range changes {
-		c.broadcastChangeLocked(&changes[i], c.coalescing.waits[i])
+		c.broadcastChangeLocked(&changes[i], c.lines.waits[i])
 	}
 }
 
@@ -15,13 +15,13 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 	switch ch.Kind {
 	case state.Said:
 		c.stopTypingLocked(u, cl, ch.Room)
-		c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, c.commands.confirm(u, &ch.Line))
+		c.lines.broadcastLocked(u, cl, ch.Room, &ch.Line, c.commands.confirm(u, &ch.Line))
 	case state.Joined, state.Left, state.Renamed:
 		if ch.Kind == state.Left {
 			c.stopTypingLocked(u, cl, ch.Room)
 		}
 		if !waits {
-			c.broadcastLineLocked(u, cl, ch.Room, &ch.Line, nil)
+			c.lines.broadcastLocked(u, cl, ch.Room, &ch.Line, nil)
 		}
 		c.changeRosterLocked(ch.Room)
 		if ch.Lost && cl != nil && cl.user == u {

@@ -23,7 +23,7 @@ type Chat struct {
 	typing     typing
 	rosters    rosters
 	presence   presence
-	coalescing coalescing
+	lines      lines
 	status     clusterStatus
 }
 
@@ -44,6 +44,7 @@ func New(options Options) *Chat {
 	}
 	c.timers = timerheap.New[func(time.Time)](c.runTimers)
 	c.local.core = &c.core
+	c.lines = lines{core: &c.core, local: &c.local}
 	return c
 }
 

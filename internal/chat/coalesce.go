@@ -23,9 +23,12 @@ const (
 	maxWaiting             = 10_000  // lines
 )
 
-// coalescing holds the lines of users joining and leaving that have not been sent. Chat.mu guards it.
-type coalescing struct {
-	waiting []waitingLine
+// lines sends clients here the lines that the log leads to: each at once, or coalesced. core.mu guards it.
+type lines struct {
+	*core
+	local *localClients
+
+	waiting []waitingLine  // lines of users joining and leaving that have not been sent
 	before  state.Position // of the last line ahead of these
 	due     time.Time      // when they are sent, unless something else has them sent earlier
 	last    state.Position // of the last line applied, sent or not
@@ -60,96 +63,94 @@ func (b *announcementBudget) wait(now time.Time, n int) time.Duration {
 func (b *announcementBudget) spend(n int) { b.spent = min(b.spent+float64(n), announcementsPerSecond) }
 
 // coalesceLocked decides which of an entry's changes are sent at once. It keeps the lines of the others and marks them
-// in coalescing.waits. It is called before anything of the entry is sent, and reports whether lines have begun to wait.
-func (c *Chat) coalesceLocked(changes []state.Change) (begun bool) {
-	g := &c.coalescing
-	g.waits = slices.Grow(g.waits[:0], len(changes))[:len(changes)]
-	clear(g.waits)
+// in lines.waits. It is called before anything of the entry is sent, and reports whether lines have begun to wait.
+func (ls *lines) coalesceLocked(changes []state.Change) (begun bool) {
+	ls.waits = slices.Grow(ls.waits[:0], len(changes))[:len(changes)]
+	clear(ls.waits)
 	for i := range changes {
 		if kind := changes[i].Kind; kind == state.Said || kind == state.Renamed {
-			c.flushLocked()
-			g.last = c.state.Last()
+			ls.flushLocked()
+			ls.last = ls.state.Last()
 			return false
 		}
 	}
 	for i := range changes {
 		if kind := changes[i].Kind; kind == state.Joined || kind == state.Left {
-			begun = c.coalesceLineLocked(i, &changes[i]) || begun
-			g.last = changes[i].Line.Position()
+			begun = ls.coalesceLineLocked(i, &changes[i]) || begun
+			ls.last = changes[i].Line.Position()
 		}
 	}
 	return begun
 }
 
 // coalesceLineLocked is coalesceLocked for the i-th change. Once one line waits, so do all behind it.
-func (c *Chat) coalesceLineLocked(i int, ch *state.Change) (begun bool) {
-	r := c.local.rooms[ch.Room]
+func (ls *lines) coalesceLineLocked(i int, ch *state.Change) (begun bool) {
+	r := ls.local.rooms[ch.Room]
 	if r == nil {
 		return false // it has no listeners
 	}
-	g, now, listeners := &c.coalescing, time.Now(), r.numListeners()
-	if len(g.waiting) == 0 {
-		delay := g.budget.wait(now, listeners)
+	now, listeners := time.Now(), r.numListeners()
+	if len(ls.waiting) == 0 {
+		delay := ls.budget.wait(now, listeners)
 		if delay == 0 {
-			g.budget.spend(listeners)
+			ls.budget.spend(listeners)
 			return false
 		}
-		g.before, g.due = g.last, now.Add(delay)
+		ls.before, ls.due = ls.last, now.Add(delay)
 		begun = true
-		c.timers.Add(g.due, c.flushDueLocked)
+		ls.timers.Add(ls.due, ls.flushDueLocked)
 	}
-	g.waiting = append(g.waiting, waitingLine{ch.Room, ch.Line, ch.User, c.local.at(ch.At)})
-	g.waits[i] = true
-	if len(g.waiting) == maxWaiting {
-		c.flushLocked()
+	ls.waiting = append(ls.waiting, waitingLine{ch.Room, ch.Line, ch.User, ls.local.at(ch.At)})
+	ls.waits[i] = true
+	if len(ls.waiting) == maxWaiting {
+		ls.flushLocked()
 	}
 	return begun
 }
 
-func (c *Chat) flushDueLocked(now time.Time) {
-	if !c.coalescing.due.After(now) {
-		c.flushLocked()
+func (ls *lines) flushDueLocked(now time.Time) {
+	if !ls.due.After(now) {
+		ls.flushLocked()
 	}
 }
 
 // sentLocked returns the position up to which clients here have been sent what happened.
-func (c *Chat) sentLocked() state.Position {
-	if len(c.coalescing.waiting) > 0 {
-		return c.coalescing.before
+func (ls *lines) sentLocked() state.Position {
+	if len(ls.waiting) > 0 {
+		return ls.before
 	}
-	return c.state.Last()
+	return ls.state.Last()
 }
 
 // flushLocked sends the lines that wait.
-func (c *Chat) flushLocked() {
-	g := &c.coalescing
-	if len(g.waiting) == 0 {
+func (ls *lines) flushLocked() {
+	if len(ls.waiting) == 0 {
 		return
 	}
-	lines := g.waiting
-	g.waiting = nil
-	g.budget.wait(time.Now(), 0) // brings it up to date
-	if n := c.announcementsLocked(lines); n <= maxSingly && !g.grouped {
-		g.budget.spend(n)
+	lines := ls.waiting
+	ls.waiting = nil
+	ls.budget.wait(time.Now(), 0) // brings it up to date
+	if n := ls.announcementsLocked(lines); n <= maxSingly && !ls.grouped {
+		ls.budget.spend(n)
 		for i := range lines {
 			l := &lines[i]
-			c.broadcastLineLocked(l.user, l.client, l.room, &l.line, nil)
+			ls.broadcastLocked(l.user, l.client, l.room, &l.line, nil)
 		}
 		return
 	}
 	for _, group := range groupLines(lines) {
-		if r := c.local.rooms[group.lines[0].room]; r != nil {
-			g.budget.spend(r.numListeners())
-			c.broadcastGroupLocked(r, &group)
+		if r := ls.local.rooms[group.lines[0].room]; r != nil {
+			ls.budget.spend(r.numListeners())
+			ls.broadcastGroupLocked(r, &group)
 		}
 	}
 }
 
 // announcementsLocked returns how many announcements it takes to send lines one by one.
-func (c *Chat) announcementsLocked(lines []waitingLine) int {
+func (ls *lines) announcementsLocked(lines []waitingLine) int {
 	n := 0
 	for i := range lines {
-		if r := c.local.rooms[lines[i].room]; r != nil {
+		if r := ls.local.rooms[lines[i].room]; r != nil {
 			n += r.numListeners()
 		}
 	}

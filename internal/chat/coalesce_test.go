@@ -15,9 +15,9 @@ import (
 func (c *Chat) coalesceFromNow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.coalescing.budget.wait(time.Now(), 0)
-	c.coalescing.budget.spend(announcementsPerSecond)
-	c.coalescing.grouped = true
+	c.lines.budget.wait(time.Now(), 0)
+	c.lines.budget.spend(announcementsPerSecond)
+	c.lines.grouped = true
 }
 
 // news takes what a page receives until an event with the name given. It returns the announcements line by line, as

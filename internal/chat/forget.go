@@ -54,7 +54,7 @@ func (c *Chat) replyToForgetLocked(p *pendingCommand, stored bool) {
 
 // broadcastErasedLocked tells the clients in a room which lines are forgotten.
 func (c *Chat) broadcastErasedLocked(ch *state.Change) {
-	c.flushLocked() // lines of the user that wait
+	c.lines.flushLocked() // lines of the user that wait
 	r := c.local.rooms[ch.Room]
 	if r == nil {
 		return

@@ -65,31 +65,31 @@ var groupMembers = []string{"group members"}
 
 // broadcastGroupLocked sends a group to a room. Clients that it is about receive one without themselves, and so does a
 // client that is returning as one of its users.
-func (c *Chat) broadcastGroupLocked(r *localRoom, g *lineGroup) {
+func (ls *lines) broadcastGroupLocked(r *localRoom, g *lineGroup) {
 	members := make(map[*client]int) // indexes of the lines
 	for i := range g.lines {
 		l := &g.lines[i]
-		for _, cl := range [2]*client{l.client, c.local.returning[l.user.Token()]} {
+		for _, cl := range [2]*client{l.client, ls.local.returning[l.user.Token()]} {
 			if cl != nil && slices.Contains(cl.rooms, r.name) {
 				members[cl] = i
-				c.out.join(cl, groupMembers)
+				ls.out.join(cl, groupMembers)
 			}
 		}
 	}
 	for p := range r.listeners {
 		if r.listeners[p] > 0 {
-			e := share(c.groupEventLocked(state.Protocol(p), g, nobody))
-			c.out.broadcastShared(r.sockets[p], e, groupMembers[0])
+			e := share(ls.groupEventLocked(state.Protocol(p), g, nobody))
+			ls.out.broadcastShared(r.sockets[p], e, groupMembers[0])
 		}
 	}
-	c.emitGroupLocked(g, members)
+	ls.emitGroupLocked(g, members)
 	for cl := range members {
-		c.out.leave(cl, groupMembers)
+		ls.out.leave(cl, groupMembers)
 	}
 }
 
 // emitGroupLocked sends a group to the clients it is about.
-func (c *Chat) emitGroupLocked(g *lineGroup, members map[*client]int) {
+func (ls *lines) emitGroupLocked(g *lineGroup, members map[*client]int) {
 	if len(g.lines) == 1 {
 		return
 	}
@@ -97,9 +97,9 @@ func (c *Chat) emitGroupLocked(g *lineGroup, members map[*client]int) {
 	for cl, i := range members {
 		form := &forms[cl.protocol][min(i, 1)]
 		if *form == nil || len(g.lines) <= maxNamed+1 { // the texts of small groups name everybody
-			*form = share(c.groupEventLocked(cl.protocol, g, i))
+			*form = share(ls.groupEventLocked(cl.protocol, g, i))
 		}
-		c.out.emitShared(cl, *form)
+		ls.out.emitShared(cl, *form)
 	}
 }
 
@@ -109,7 +109,7 @@ const (
 )
 
 // groupEventLocked returns a group's event, for the client that the line with the index is about.
-func (c *Chat) groupEventLocked(p state.Protocol, g *lineGroup, index int) event {
+func (ls *lines) groupEventLocked(p state.Protocol, g *lineGroup, index int) event {
 	first := &g.lines[0]
 	if index == 0 {
 		first = &g.lines[1]
@@ -121,11 +121,11 @@ func (c *Chat) groupEventLocked(p state.Protocol, g *lineGroup, index int) event
 	var e event
 	switch {
 	case n == 1 && p == state.V4:
-		e = c.lineEventsV4Locked(first.room, &first.line)[0]
+		e = ls.eventsV4Locked(first.room, &first.line)[0]
 	case n == 1:
-		e = c.lineEventLocked(first.room, &first.line, "")
+		e = ls.eventLocked(first.room, &first.line, "")
 	default:
-		e = c.severalEventLocked(p, g, first, g.names(index))
+		e = ls.severalEventLocked(p, g, first, g.names(index))
 	}
 	e.args = e.args[:len(e.args)-1] // the id of one line; the offset counts
 	if g.offset != "" {
@@ -136,8 +136,8 @@ func (c *Chat) groupEventLocked(p state.Protocol, g *lineGroup, index int) event
 
 // severalEventLocked returns the event of a group of several users. inWords lists them, first is the first one
 // that it names.
-func (c *Chat) severalEventLocked(p state.Protocol, g *lineGroup, first *waitingLine, inWords string) event {
-	last, users := &g.lines[len(g.lines)-1].line, c.numUsersLocked(first.room)
+func (ls *lines) severalEventLocked(p state.Protocol, g *lineGroup, first *waitingLine, inWords string) event {
+	last, users := &g.lines[len(g.lines)-1].line, ls.numUsersLocked(first.room)
 	id := last.Position().String()
 	names, ids := make([]string, len(g.lines)), make([]string, len(g.lines))
 	for i := range g.lines {

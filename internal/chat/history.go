@@ -52,7 +52,7 @@ type cachedHistory struct {
 // historyLocked returns the event that a client receives when it enters a room. Its offset is the last position that
 // clients here have been sent: up to there, nothing else is left to send.
 func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
-	local, r, at := c.local.rooms[room], c.state.Room(room), c.sentLocked()
+	local, r, at := c.local.rooms[room], c.state.Room(room), c.lines.sentLocked()
 	if r == nil {
 		empty := historyView{Messages: []lineView{}, Reset: reset}
 		return share(event{"history", []any{room, historyEvent(empty), at.String()}})

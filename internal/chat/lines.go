@@ -45,21 +45,21 @@ type userCount struct {
 	Names    []string `json:"names,omitempty"` // of several users, whom Username lists in words
 }
 
-// lineEventLocked is a line in the protocol of 0.9.
-func (c *Chat) lineEventLocked(room string, l *state.Line, replaces string) event {
+// eventLocked is a line in the protocol of 0.9.
+func (ls *lines) eventLocked(room string, l *state.Line, replaces string) event {
 	id := l.Position().String()
 	if l.Kind == state.MessageLine {
 		return event{"user message", []any{l.From, l.Text,
 			meta{ID: id, Time: l.Time, Room: room, Instance: l.Instance, CID: l.CID, Replaces: replaces}, id}}
 	}
 	return event{"announcement", []any{lineText(l, room),
-		announced{Kind: lineKind(l), Name: l.From, Was: l.Was, Room: room, Users: c.numUsersLocked(room), Time: l.Time,
+		announced{Kind: lineKind(l), Name: l.From, Was: l.Was, Room: room, Users: ls.numUsersLocked(room), Time: l.Time,
 			ID: id}, id}}
 }
 
-// lineEventsV4Locked are a line of the lobby in the protocol of 4.x, which has no event for a rename.
-func (c *Chat) lineEventsV4Locked(room string, l *state.Line) []event {
-	id, users := l.Position().String(), c.numUsersLocked(room)
+// eventsV4Locked are a line of the lobby in the protocol of 4.x, which has no event for a rename.
+func (ls *lines) eventsV4Locked(room string, l *state.Line) []event {
+	id, users := l.Position().String(), ls.numUsersLocked(room)
 	switch l.Kind {
 	case state.MessageLine:
 		return []event{{"new message", []any{newMessage{l.From, l.Text, l.Time, id}, id}}}
@@ -98,11 +98,11 @@ func lineKind(l *state.Line) string {
 		state.RenameLine: "rename"}[l.Kind]
 }
 
-// broadcastLineLocked sends a line to the clients that listen to its room. It leaves out those that have no use for it:
+// broadcastLocked sends a line to the clients that listen to its room. It leaves out those that have no use for it:
 // cl, the client of u, which the line is about or from, and the client that is returning as u. cl and u may be nil.
 // Each event is encoded once for each protocol that has listeners.
-func (c *Chat) broadcastLineLocked(u *state.User, cl *client, room string, l *state.Line, replaced *provisionalLine) {
-	r := c.local.rooms[room]
+func (ls *lines) broadcastLocked(u *state.User, cl *client, room string, l *state.Line, replaced *provisionalLine) {
+	r := ls.local.rooms[room]
 	if r == nil {
 		return
 	}
@@ -112,29 +112,29 @@ func (c *Chat) broadcastLineLocked(u *state.User, cl *client, room string, l *st
 	case replaced != nil: // the user's later connections may display it, too
 		cl, replaces = replaced.sayer, replaced.id.cid
 	case l.IsOwn(u):
-		returning = c.local.returning[u.Token()]
+		returning = ls.local.returning[u.Token()]
 	default:
 		cl = nil
 	}
 	if r.listeners[state.V09] > 0 {
-		c.out.broadcast(r.sockets[state.V09], c.lineEventLocked(room, l, replaces), cl, returning)
+		ls.out.broadcast(r.sockets[state.V09], ls.eventLocked(room, l, replaces), cl, returning)
 	}
 	if r.listeners[state.V4] > 0 {
-		for _, e := range c.lineEventsV4Locked(room, l) {
-			c.out.broadcast(r.sockets[state.V4], e, cl, returning)
+		for _, e := range ls.eventsV4Locked(room, l) {
+			ls.out.broadcast(r.sockets[state.V4], e, cl, returning)
 		}
 	}
 }
 
-// emitLineLocked sends a line to one client, unless the client knows it already.
-func (c *Chat) emitLineLocked(cl *client, u *state.User, room string, l *state.Line) {
+// emitLocked sends a line to one client, unless the client knows it already.
+func (ls *lines) emitLocked(cl *client, u *state.User, room string, l *state.Line) {
 	switch {
 	case l.IsOwn(u):
 	case cl.protocol == state.V09:
-		c.out.emitEvent(cl, c.lineEventLocked(room, l, ""))
+		ls.out.emitEvent(cl, ls.eventLocked(room, l, ""))
 	case room == state.Lobby:
-		for _, e := range c.lineEventsV4Locked(room, l) {
-			c.out.emitEvent(cl, e)
+		for _, e := range ls.eventsV4Locked(room, l) {
+			ls.out.emitEvent(cl, e)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func TestWaitingLinesAreBounded(t *testing.T) {
 		a.coalesceFromNow()
 		a.mu.Lock()
 		for range maxWaiting - 1 {
-			a.coalescing.waiting = append(a.coalescing.waiting, waitingLine{room: "nobody's"})
+			a.lines.waiting = append(a.lines.waiting, waitingLine{room: "nobody's"})
 		}
 		a.mu.Unlock()
 		c.put("z", claimOf(1, "Ann"))

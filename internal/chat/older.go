@@ -31,7 +31,7 @@ type historyPage struct {
 // answerHistoryLocked replies with the last lines of a room before a position; zero: the last that clients have been
 // sent, since the others are going to be broadcast. It reads on in the store where memory ends.
 func (c *Chat) answerHistoryLocked(r *request, name string, before state.Position, limit int) {
-	p := historyPage{room: name, before: before, limit: min(max(limit, 1), maxLines), end: c.sentLocked().Seq + 1,
+	p := historyPage{room: name, before: before, limit: min(max(limit, 1), maxLines), end: c.lines.sentLocked().Seq + 1,
 		first: math.MaxUint64, verified: c.state.Ahead(before) || c.state.Verify(before)}
 	if before.Seq > 0 {
 		p.end = min(p.end, before.Seq)

@@ -19,12 +19,12 @@ func (c *Chat) emitPageLocked(cl *client, u *state.User, missed []state.MissedLi
 	fit := max(firstThatFit(missed, maxPageBytes), 1)
 	for i := range missed {
 		switch {
-		case missed[i].Line.Seq > c.sentLocked().Seq:
+		case missed[i].Line.Seq > c.lines.sentLocked().Seq:
 			return 0 // it is broadcast later, as all that follow
 		case i == fit:
 			return fit
 		}
-		c.emitLineLocked(cl, u, missed[i].Room, &missed[i].Line)
+		c.lines.emitLocked(cl, u, missed[i].Room, &missed[i].Line)
 	}
 	return 0
 }

@@ -66,7 +66,7 @@ func (c *Chat) changePresenceLocked(u *state.User) {
 
 // sendPresenceLocked sends which users are away, or back.
 func (c *Chat) sendPresenceLocked(time.Time) {
-	c.flushLocked()
+	c.lines.flushLocked()
 	changed := c.presence.update(c.state)
 	for _, u := range changed {
 		for _, room := range u.Rooms() {

@@ -23,9 +23,9 @@ func (c *Chat) Restore(snapshot []byte) error {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	c.flushLocked()
+	c.lines.flushLocked()
 	before := c.state.Last()
-	c.state, c.coalescing.last = restored, restored.Last()
+	c.state, c.lines.last = restored, restored.Last()
 	for _, cl := range c.local.sorted() {
 		cl.user = restored.UserOn(c.local.id(cl))
 	}
@@ -65,7 +65,7 @@ func (c *Chat) broadcastMissedLocked(since state.Position) {
 		if u != nil {
 			cl = c.local.at(u.Conn())
 		}
-		c.broadcastLineLocked(u, cl, missed[i].Room, l, c.commands.confirm(u, l))
+		c.lines.broadcastLocked(u, cl, missed[i].Room, l, c.commands.confirm(u, l))
 	}
 }
 

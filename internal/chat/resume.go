@@ -29,8 +29,8 @@ func (c *Chat) replayLocked(cl *client, u *state.User, rooms []string, since sta
 // replayNowLocked is replayLocked for a client that does not wait. It reports false if it has sent the first page of
 // what the client has missed, and the client is to receive more before it listens.
 func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since state.Position) bool {
-	if since.Seq > c.sentLocked().Seq {
-		c.flushLocked() // the client has received some of it elsewhere
+	if since.Seq > c.lines.sentLocked().Seq {
+		c.lines.flushLocked() // the client has received some of it elsewhere
 	}
 	var missed []state.MissedLine
 	whole := since.Seq <= c.state.Last().Seq

@@ -127,12 +127,12 @@ func (c *Chat) deferRostersLocked(now time.Time) {
 
 // sendDeferredRostersLocked sends the deferred rosters if no lines are waiting, or they have waited for long.
 func (c *Chat) sendDeferredRostersLocked(now time.Time) {
-	busy := len(c.coalescing.waiting) > 0
+	busy := len(c.lines.waiting) > 0
 	if busy && now.Sub(c.rosters.deferred) < rosterPatience {
 		c.timers.Add(now.Add(rosterRetryEvery), c.sendDeferredRostersLocked)
 		return
 	}
-	c.flushLocked()
+	c.lines.flushLocked()
 	c.rosters.deferred = time.Time{}
 	c.sendRostersNowLocked(now)
 	if busy {

@@ -94,7 +94,7 @@ func (c *Chat) onSearch(r *request) {
 		}
 		s.rooms = append(s.rooms, &scan{room: room})
 	}
-	end := c.sentLocked().Seq + 1
+	end := c.lines.sentLocked().Seq + 1
 	c.readLocked(r, rooms, func(ctx context.Context, reader store.Reader) (any, error) {
 		s.store = reader
 		return s.run(ctx, end)

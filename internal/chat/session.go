@@ -51,7 +51,7 @@ func (c *Chat) emitWithOffsetLocked(cl *client, name string, arg any) {
 		c.out.emit(cl, name, arg)
 		return
 	}
-	c.out.emit(cl, name, arg, c.sentLocked().String())
+	c.out.emit(cl, name, arg, c.lines.sentLocked().String())
 }
 
 // emitLoginLocked sends a client of the 4.x protocol which nickname it has.

@@ -83,9 +83,9 @@ func TestWaitingLinesAreNotSentByAnEarlierTimer(t *testing.T) {
 		c.put("z", claimOf(1, "Ann"))
 		synctest.Wait()
 		a.mu.Lock()
-		earlier := a.coalescing.due
-		a.coalescing.due = earlier.Add(time.Second)
-		a.timers.Add(a.coalescing.due, a.flushDueLocked)
+		earlier := a.lines.due
+		a.lines.due = earlier.Add(time.Second)
+		a.timers.Add(a.lines.due, a.lines.flushDueLocked)
 		a.mu.Unlock()
 		observer.WantNothing("the line waits", time.Until(earlier)+500*time.Millisecond)
 		observer.Want("until it is due", `2["announcement","Ann connected",*`)
