@@ -109,7 +109,7 @@ func (c *Chat) stopWaitingLocked(cl *client) {
 		c.emitHistoryLocked(cl, room, false)
 		c.local.listenLocked(cl, room)
 	}
-	c.emitPresentLocked(cl, cl.rooms)
+	c.rosters.emitAllLocked(cl, cl.rooms)
 }
 
 // roomsOfLocked returns the rooms of the user that a client has, or returns to.

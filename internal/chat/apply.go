@@ -75,7 +75,7 @@ func (c *Chat) Gone(at Entry, instance string) {
 // clients the users are on.
 func (c *Chat) prepareLocked(changes []state.Change) {
 	if c.lines.coalesceLocked(changes) {
-		c.deferRostersLocked(time.Now())
+		c.rosters.deferLocked(time.Now())
 	}
 	c.bindLocked(changes)
 }
@@ -83,6 +83,6 @@ func (c *Chat) prepareLocked(changes []state.Change) {
 // finishLocked sends what entries have in common: the rosters that have changed, and the log to clients that were ahead
 // of it.
 func (c *Chat) finishLocked() {
-	c.sendRostersLocked()
+	c.rosters.sendLocked()
 	c.catchUpLocked()
 }

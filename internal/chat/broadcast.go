@@ -23,19 +23,19 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 		if !waits {
 			c.lines.broadcastLocked(u, cl, ch.Room, &ch.Line, nil)
 		}
-		c.changeRosterLocked(ch.Room)
+		c.rosters.changeLocked(ch.Room)
 		if ch.Lost && cl != nil && cl.user == u {
 			c.local.ignoreLocked(cl, ch.Room)
 			c.emitSessionLocked(cl, u.Rooms(), cl.socket.Recovered(), state.RoomClosed)
 		}
 	case state.Away, state.Back:
-		c.watchExpiryLocked(u)
-		c.changePresenceLocked(u)
+		c.expiry.watchLocked(u)
+		c.presence.changeLocked(u)
 		if ch.Kind == state.Away {
 			c.claimOvertakenLocked(u)
 		}
 	case state.Orphaned:
-		c.watchExpiryLocked(u)
+		c.expiry.watchLocked(u)
 	case state.Typed:
 		if ch.At.Instance != c.local.instance { // otherwise it was sent at once
 			c.broadcastTypingLocked(u, nil, ch.Room, ch.On)
@@ -43,7 +43,7 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 	case state.Erased:
 		c.broadcastErasedLocked(ch)
 	case state.Freed:
-		delete(c.presence.away, u.ID())
+		delete(c.rosters.away, u.ID())
 		c.claimOvertakenLocked(u)
 		if cl != nil && cl.user == u {
 			cl.user = nil

@@ -23,6 +23,7 @@ type Chat struct {
 	typing     typing
 	rosters    rosters
 	presence   presence
+	expiry     expiry
 	lines      lines
 	status     clusterStatus
 }
@@ -40,11 +41,14 @@ func New(options Options) *Chat {
 		commands:   newCommands(binary.LittleEndian.Uint64(random[:]) >> 16),
 		resumption: newResumption(),
 		typing:     newTyping(),
-		presence:   newPresence(),
 	}
 	c.timers = timerheap.New[func(time.Time)](c.runTimers)
 	c.local.core = &c.core
 	c.lines = lines{core: &c.core, local: &c.local}
+	c.expiry = expiry{core: &c.core, local: &c.local}
+	c.rosters = rosters{core: &c.core, local: &c.local, lines: &c.lines, away: make(map[uint64]struct{})}
+	c.presence = presence{core: &c.core, local: &c.local, lines: &c.lines, rosters: &c.rosters,
+		changed: make(map[uint64]struct{})}
 	return c
 }
 

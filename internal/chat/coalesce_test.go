@@ -279,7 +279,7 @@ func TestDeferredRostersAreSentInTheEnd(t *testing.T) {
 		synctest.Wait()
 		bob.announcements()
 		a.mu.Lock()
-		a.scheduleRosterLocked(a.local.rooms[state.Lobby], time.Now().Add(100*time.Millisecond))
+		a.rosters.scheduleLocked(a.local.rooms[state.Lobby], time.Now().Add(100*time.Millisecond))
 		a.mu.Unlock()
 		start := time.Now()
 		carl.Send(`21["nickname","Carl"]`)

@@ -90,7 +90,7 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 			c.emitHistoryLocked(cl, room, false)
 			c.local.listenLocked(cl, room)
 		}
-		c.emitPresentLocked(cl, rooms)
+		c.rosters.emitAllLocked(cl, rooms)
 	}
 	claim := c.newClaim(cl, user.token)
 	if u == nil {

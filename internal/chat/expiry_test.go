@@ -83,7 +83,7 @@ func TestManyUsersAreExpiredByBoundedEntries(t *testing.T) {
 		a.mu.Lock()
 		now := time.Now()
 		for u := range a.state.Users() {
-			a.expireLocked(u.Stamp(), now)
+			a.expiry.expireLocked(u.Stamp(), now)
 		}
 		a.unlock()
 		time.Sleep(time.Second)

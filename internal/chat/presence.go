@@ -16,78 +16,77 @@ const (
 	maxAwayEvents = 20 // so many users make a room's roster be sent rather than one event for each
 )
 
-// presence records which users are away, and which of them are about to expire. Chat.mu guards it.
+// presence sends clients which users are away. core.mu guards it.
 type presence struct {
+	*core
+	local   *localClients
+	lines   *lines
+	rosters *rosters
+
 	changed map[uint64]struct{} // users that may be away or back since clients were sent it
-	away    map[uint64]struct{} // users that clients have been sent as away
-	expiry  expiry
 }
 
-func newPresence() presence {
-	return presence{changed: make(map[uint64]struct{}), away: make(map[uint64]struct{})}
-}
-
-// reset takes the users of a state as sent.
-func (p *presence) reset(s *state.State) {
-	clear(p.away)
-	for u := range s.Users() {
+// resetLocked takes the users that are away as sent.
+func (p *presence) resetLocked() {
+	clear(p.rosters.away)
+	for u := range p.state.Users() {
 		if u.Status() == state.Disconnected {
-			p.away[u.ID()] = struct{}{}
+			p.rosters.away[u.ID()] = struct{}{}
 		}
 	}
 }
 
-// update returns the users that are away, or back, and were sent otherwise, in the order of their ids.
-func (p *presence) update(s *state.State) (changed []*state.User) {
+// updateLocked returns the users that are away, or back, and were sent otherwise, in the order of their ids.
+func (p *presence) updateLocked() (changed []*state.User) {
 	for _, id := range slices.Sorted(maps.Keys(p.changed)) {
-		_, sent := p.away[id]
-		u := s.User(id)
+		_, sent := p.rosters.away[id]
+		u := p.state.User(id)
 		if u == nil || (u.Status() == state.Disconnected) == sent {
 			continue
 		}
 		changed = append(changed, u)
 		if sent {
-			delete(p.away, id)
+			delete(p.rosters.away, id)
 		} else {
-			p.away[id] = struct{}{}
+			p.rosters.away[id] = struct{}{}
 		}
 	}
 	clear(p.changed)
 	return changed
 }
 
-// changePresenceLocked notes that a user may be away or back.
-func (c *Chat) changePresenceLocked(u *state.User) {
-	if len(c.presence.changed) == 0 {
-		c.timers.Add(time.Now().Add(presenceDelay), c.sendPresenceLocked)
+// changeLocked notes that a user may be away or back.
+func (p *presence) changeLocked(u *state.User) {
+	if len(p.changed) == 0 {
+		p.timers.Add(time.Now().Add(presenceDelay), p.sendLocked)
 	}
-	c.presence.changed[u.ID()] = struct{}{}
+	p.changed[u.ID()] = struct{}{}
 }
 
-// sendPresenceLocked sends which users are away, or back.
-func (c *Chat) sendPresenceLocked(time.Time) {
-	c.lines.flushLocked()
-	changed := c.presence.update(c.state)
+// sendLocked sends which users are away, or back.
+func (p *presence) sendLocked(time.Time) {
+	p.lines.flushLocked()
+	changed := p.updateLocked()
 	for _, u := range changed {
 		for _, room := range u.Rooms() {
 			if len(changed) >= maxAwayEvents {
-				c.changeRosterLocked(room)
+				p.rosters.changeLocked(room)
 			} else {
-				c.broadcastAwayLocked(u, room)
+				p.broadcastLocked(u, room)
 			}
 		}
 	}
-	c.sendRostersLocked()
+	p.rosters.sendLocked()
 }
 
-// broadcastAwayLocked sends to the listeners of a room that a user is away, or back. It includes the client of the
+// broadcastLocked sends to the listeners of a room that a user is away, or back. It includes the client of the
 // user, whose roster may have listed the user as away.
-func (c *Chat) broadcastAwayLocked(u *state.User, room string) {
-	r := c.local.rooms[room]
+func (p *presence) broadcastLocked(u *state.User, room string) {
+	r := p.local.rooms[room]
 	if r == nil || r.listeners[state.V09] == 0 {
 		return
 	}
-	c.out.broadcast(r.sockets[state.V09], event{"away", []any{struct {
+	p.out.broadcast(r.sockets[state.V09], event{"away", []any{struct {
 		Name string `json:"name"`
 		Room string `json:"room"`
 		Away bool   `json:"away"`

@@ -73,7 +73,7 @@ func (c *Chat) replyToJoinLocked(p *pendingCommand, room string) {
 		Users int    `json:"users"`
 	}{true, room, c.numUsersLocked(room)})
 	if !waits {
-		c.emitRosterLocked(p.client, room)
+		c.rosters.emitLocked(p.client, room)
 	}
 }
 

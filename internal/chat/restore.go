@@ -35,11 +35,11 @@ func (c *Chat) Restore(snapshot []byte) error {
 		c.broadcastMissedLocked(before)
 	}
 	for name := range c.local.rooms {
-		c.changeRosterLocked(name) // it lists the away users as well
+		c.rosters.changeLocked(name) // it lists the away users as well
 	}
-	c.presence.reset(restored)
+	c.presence.resetLocked()
 	for u := range restored.Users() {
-		c.watchExpiryLocked(u)
+		c.expiry.watchLocked(u)
 	}
 	c.finishLocked()
 	return nil

@@ -22,7 +22,7 @@ func (c *Chat) replayLocked(cl *client, u *state.User, rooms []string, since sta
 		return
 	}
 	if c.replayNowLocked(cl, u, rooms, since) {
-		c.emitPresentLocked(cl, rooms)
+		c.rosters.emitAllLocked(cl, rooms)
 	}
 }
 
@@ -52,10 +52,10 @@ func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since 
 	return true
 }
 
-// emitPresentLocked sends a client what is no line in rooms that it listens to from now on: who is there. Typing is
+// emitAllLocked sends a client what is no line in rooms that it listens to from now on: who is there. Typing is
 // refreshed anyway, and everybody receives the status.
-func (c *Chat) emitPresentLocked(cl *client, rooms []string) {
+func (rs *rosters) emitAllLocked(cl *client, rooms []string) {
 	for _, room := range rooms {
-		c.emitRosterLocked(cl, room)
+		rs.emitLocked(cl, room)
 	}
 }
