@@ -68,7 +68,7 @@ func (c *Chat) Gone(at Entry, instance string) {
 	c.prepareLocked(changes)
 	c.broadcastLocked(changes)
 	c.finishLocked()
-	c.timers.Add(time.Now().Add(statusAfterGone), c.checkClusterLocked)
+	c.timers.Add(time.Now().Add(statusAfterGone), c.status.checkLocked)
 }
 
 // prepareLocked settles what replies and broadcasts depend on: up to where clients have been sent the log, and which

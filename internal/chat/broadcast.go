@@ -14,11 +14,11 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 	u, cl := ch.User, c.local.at(ch.At) // cl is the user's client
 	switch ch.Kind {
 	case state.Said:
-		c.stopTypingLocked(u, cl, ch.Room)
+		c.typing.stopLocked(u, cl, ch.Room)
 		c.lines.broadcastLocked(u, cl, ch.Room, &ch.Line, c.commands.confirm(u, &ch.Line))
 	case state.Joined, state.Left, state.Renamed:
 		if ch.Kind == state.Left {
-			c.stopTypingLocked(u, cl, ch.Room)
+			c.typing.stopLocked(u, cl, ch.Room)
 		}
 		if !waits {
 			c.lines.broadcastLocked(u, cl, ch.Room, &ch.Line, nil)
@@ -38,7 +38,7 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 		c.expiry.watchLocked(u)
 	case state.Typed:
 		if ch.At.Instance != c.local.instance { // otherwise it was sent at once
-			c.broadcastTypingLocked(u, nil, ch.Room, ch.On)
+			c.typing.broadcastLocked(u, nil, ch.Room, ch.On)
 		}
 	case state.Erased:
 		c.broadcastErasedLocked(ch)

@@ -40,11 +40,12 @@ func New(options Options) *Chat {
 		local:      newLocalClients(binary.LittleEndian.Uint64(random[8:])>>16, options.MessageRate),
 		commands:   newCommands(binary.LittleEndian.Uint64(random[:]) >> 16),
 		resumption: newResumption(),
-		typing:     newTyping(),
 	}
 	c.timers = timerheap.New[func(time.Time)](c.runTimers)
 	c.local.core = &c.core
 	c.lines = lines{core: &c.core, local: &c.local}
+	c.typing = newTyping(&c.core, &c.local)
+	c.status = clusterStatus{core: &c.core, local: &c.local}
 	c.expiry = expiry{core: &c.core, local: &c.local}
 	c.rosters = rosters{core: &c.core, local: &c.local, lines: &c.lines, away: make(map[uint64]struct{})}
 	c.presence = presence{core: &c.core, local: &c.local, lines: &c.lines, rosters: &c.rosters,
@@ -75,7 +76,7 @@ func (c *Chat) Attach(nsp *socketio.Namespace, b Backplane) {
 	c.handleEvents()
 	c.mu.Lock()
 	defer c.unlock()
-	c.watchClusterLocked(time.Now())
+	c.status.watchLocked(time.Now())
 	if c.options.Retention > 0 {
 		c.timers.Add(time.Now().Add(c.options.retentionStep()/2), c.retainLocked)
 	}

@@ -49,7 +49,7 @@ func (c *Chat) connect(s *socketio.Socket) {
 			c.claimAssignedLocked(cl)
 		}
 	}
-	c.out.emit(cl, "status", c.statusLocked())
+	c.out.emit(cl, "status", c.status.infoLocked())
 }
 
 // identifyLocked returns what is known of the user of a client that was recovered, or that sends a resume token or a

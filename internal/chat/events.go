@@ -364,7 +364,7 @@ func (c *Chat) onTyping(r *request, on bool) {
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	code, wait := c.typeLocked(r.client, c.state.Meant(room), on)
+	code, wait := c.typing.typeLocked(r.client, c.state.Meant(room), on)
 	switch {
 	case !r.ack.Wanted(): // a refusal would cost more than it says
 	case code != state.Accepted:

@@ -148,8 +148,8 @@ func (c *Chat) onStatus(r *request) {
 	switch {
 	case !c.allowLocked(r, c.local.takeRequest):
 	case r.ack.Wanted():
-		c.out.reply(r.ack, c.statusLocked())
+		c.out.reply(r.ack, c.status.infoLocked())
 	default:
-		c.out.emit(r.client, "status", c.statusLocked())
+		c.out.emit(r.client, "status", c.status.infoLocked())
 	}
 }

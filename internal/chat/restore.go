@@ -90,8 +90,8 @@ func (c *Chat) Joined() [][]byte {
 		p.command.Conn = cl.conn
 		bodies = append(bodies, c.commands.expect(p))
 	}
-	c.broadcastStatusLocked()
-	c.timers.Add(time.Now().Add(statusAfterGone), c.checkClusterLocked) // only then the instance is ready
+	c.status.broadcastLocked()
+	c.timers.Add(time.Now().Add(statusAfterGone), c.status.checkLocked) // only then the instance is ready
 	return bodies
 }
 

@@ -13,11 +13,14 @@ const (
 	usersEvery      = time.Second            // how old the numbers of users may be
 )
 
-// clusterStatus is what clients are sent about the cluster. Chat.mu guards it.
+// clusterStatus sends clients how the cluster is. core.mu guards it.
 type clusterStatus struct {
+	*core
+	local *localClients
+
 	cutOff  bool
 	sent    string         // the outline of what clients were sent last; "": nothing
-	users   map[string]int // by instance, see usersAt
+	users   map[string]int // by instance, see usersAtLocked
 	counted time.Time      // when users was
 }
 
@@ -39,13 +42,13 @@ type instanceInfo struct {
 	Users int    `json:"users"`           // connected there, about
 }
 
-// usersAt returns how many users are connected to each instance. It counts them at most once in usersEvery, because
-// many clients may connect at once.
-func (c *clusterStatus) usersAt(s *state.State) map[string]int {
+// usersAtLocked returns how many users are connected to each instance. It counts them at most once in usersEvery,
+// because many clients may connect at once.
+func (c *clusterStatus) usersAtLocked() map[string]int {
 	now := time.Now()
 	if c.users == nil || now.Sub(c.counted) >= usersEvery {
 		c.users, c.counted = make(map[string]int), now
-		for u := range s.Users() {
+		for u := range c.state.Users() {
 			if u.Status() == state.Connected {
 				c.users[u.Conn().Instance]++
 			}
@@ -54,13 +57,13 @@ func (c *clusterStatus) usersAt(s *state.State) map[string]int {
 	return c.users
 }
 
-func (c *Chat) statusLocked() statusInfo {
+func (c *clusterStatus) infoLocked() statusInfo {
 	cluster := c.backplane.Cluster()
-	s := statusInfo{Instance: c.local.instance, Ready: cluster.Ready, CutOff: c.status.cutOff || cluster.CutOff,
+	s := statusInfo{Instance: c.local.instance, Ready: cluster.Ready, CutOff: c.cutOff || cluster.CutOff,
 		Why: cluster.Why, Unsaved: c.backplane.Unsaved(),
 		Latency: float64(cluster.Latency.Microseconds()) / 1000, Instances: []instanceInfo{}}
 	for _, i := range cluster.Instances {
-		info := instanceInfo{Name: i.Name, Self: i.Self, Users: c.status.usersAt(c.state)[i.Name]}
+		info := instanceInfo{Name: i.Name, Self: i.Self, Users: c.usersAtLocked()[i.Name]}
 		if !i.Self && !i.Heard.IsZero() {
 			info.Heard = time.Since(i.Heard).Milliseconds()
 		}
@@ -78,27 +81,27 @@ func (s *statusInfo) outline() string {
 	return fmt.Sprint(s.Ready, s.CutOff, s.Why, s.Unsaved, names)
 }
 
-func (c *Chat) broadcastStatusLocked() {
-	s := c.statusLocked()
-	c.status.sent = s.outline()
+func (c *clusterStatus) broadcastLocked() {
+	s := c.infoLocked()
+	c.sent = s.outline()
 	c.out.broadcastToAll("status", s)
 }
 
-// checkClusterLocked sends all clients the status if it differs from what they were sent.
-func (c *Chat) checkClusterLocked(time.Time) {
-	s := c.statusLocked()
-	if c.status.sent == "" {
-		c.status.sent = s.outline() // clients receive it when they connect
+// checkLocked sends all clients the status if it differs from what they were sent.
+func (c *clusterStatus) checkLocked(time.Time) {
+	s := c.infoLocked()
+	if c.sent == "" {
+		c.sent = s.outline() // clients receive it when they connect
 	}
-	if s.outline() != c.status.sent {
-		c.broadcastStatusLocked()
+	if s.outline() != c.sent {
+		c.broadcastLocked()
 	}
 }
 
-// watchClusterLocked checks the cluster now and from then on.
-func (c *Chat) watchClusterLocked(now time.Time) {
-	c.checkClusterLocked(now)
-	c.timers.Add(now.Add(statusEvery), c.watchClusterLocked)
+// watchLocked checks the cluster now and from then on.
+func (c *clusterStatus) watchLocked(now time.Time) {
+	c.checkLocked(now)
+	c.timers.Add(now.Add(statusEvery), c.watchLocked)
 }
 
 // CutOff tells the chat whether its entries reach the other instances, and the chat tells the clients.
@@ -106,7 +109,7 @@ func (c *Chat) CutOff(cut bool) {
 	c.mu.Lock()
 	defer c.unlock()
 	c.status.cutOff = cut
-	c.broadcastStatusLocked()
+	c.status.broadcastLocked()
 }
 
 // ClusterChanged makes the chat call Backplane.Cluster and send clients what has changed. Without it, that takes up to
@@ -114,5 +117,5 @@ func (c *Chat) CutOff(cut bool) {
 func (c *Chat) ClusterChanged() {
 	c.mu.Lock()
 	defer c.unlock()
-	c.checkClusterLocked(time.Now())
+	c.status.checkLocked(time.Now())
 }

@@ -31,7 +31,7 @@ func TestUsersAreCountedOnceASecond(t *testing.T) {
 		users := func() int {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			s := a.statusLocked()
+			s := a.status.infoLocked()
 			return s.Instances[0].Users
 		}
 		c.put("a", claimOf(1, "Ann"))

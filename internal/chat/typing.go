@@ -17,11 +17,14 @@ const (
 	typingEntriesBurst     = 20
 )
 
-// typing records which users are displayed as typing. Chat.mu guards it.
+// typing sends clients who types. core.mu guards it.
 type typing struct {
-	until  map[typist]time.Time
-	start  time.Time         // origin of the bucket
-	limit  tokenbucket.Limit // of the entries that this instance appends
+	*core
+	local *localClients
+
+	until  map[typist]time.Time // when clients stop displaying a user as typing
+	start  time.Time            // origin of the bucket
+	limit  tokenbucket.Limit    // of the entries that this instance appends
 	bucket tokenbucket.Bucket
 }
 
@@ -31,9 +34,9 @@ type typist struct {
 	room string
 }
 
-func newTyping() typing {
-	return typing{until: make(map[typist]time.Time), start: time.Now(),
-		limit: tokenbucket.NewLimit(typingEntriesPerSecond, typingEntriesBurst)}
+func newTyping(c *core, local *localClients) typing {
+	return typing{core: c, local: local, until: make(map[typist]time.Time),
+		start: time.Now(), limit: tokenbucket.NewLimit(typingEntriesPerSecond, typingEntriesBurst)}
 }
 
 // takeEntry reports whether an entry may be appended.
@@ -53,10 +56,10 @@ func (cl *client) typingChanges(room string, on bool, now time.Time) bool {
 
 // typeLocked takes a client's event that its user types, or has stopped. It returns the reason why not, and for TooFast
 // how long to wait.
-func (c *Chat) typeLocked(cl *client, room string, on bool) (state.Code, time.Duration) {
+func (t *typing) typeLocked(cl *client, room string, on bool) (state.Code, time.Duration) {
 	now := time.Now()
 	switch {
-	case c.closed:
+	case t.closed:
 		return state.Unavailable, 0
 	case cl.user == nil:
 		return state.NoName, 0
@@ -65,39 +68,39 @@ func (c *Chat) typeLocked(cl *client, room string, on bool) (state.Code, time.Du
 	case !cl.typingChanges(room, on, now):
 		return state.Accepted, 0
 	}
-	if wait, ok := c.local.takeRequest(cl); !ok {
+	if wait, ok := t.local.takeRequest(cl); !ok {
 		return state.TooFast, wait
 	}
 	cl.typingIn = nil
 	if on {
 		cl.typingIn = &typingIn{room: room, at: now}
 	}
-	c.broadcastTypingLocked(cl.user, cl, room, on)
-	if c.typing.takeEntry() && len(c.backplane.Cluster().Instances) > 1 {
+	t.broadcastLocked(cl.user, cl, room, on)
+	if t.takeEntry() && len(t.backplane.Cluster().Instances) > 1 {
 		command := state.Command{Conn: cl.conn, Action: &state.Typing{Room: room, On: on}}
-		if err := c.backplane.Log.Append(command.Encode()); err != nil {
-			c.logger().Debug("log refuses a typing entry", "err", err)
+		if err := t.backplane.Log.Append(command.Encode()); err != nil {
+			t.logger().Debug("log refuses a typing entry", "err", err)
 		}
 	}
 	return state.Accepted, 0
 }
 
-// broadcastTypingLocked sends to the clients here that a user types, or has stopped. The event is the same in both
+// broadcastLocked sends to the clients here that a user types, or has stopped. The event is the same in both
 // protocols. cl is the user's client if it is here, or nil.
-func (c *Chat) broadcastTypingLocked(u *state.User, cl *client, room string, on bool) {
-	t, now := typist{u.ID(), room}, time.Now()
-	if _, displayed := c.typing.until[t]; !on {
+func (t *typing) broadcastLocked(u *state.User, cl *client, room string, on bool) {
+	who, now := typist{u.ID(), room}, time.Now()
+	if _, displayed := t.until[who]; !on {
 		if !displayed {
 			return
 		}
-		delete(c.typing.until, t)
+		delete(t.until, who)
 	} else {
-		c.typing.until[t] = now.Add(typingLasts)
+		t.until[who] = now.Add(typingLasts)
 		if !displayed {
-			c.endTypingLaterLocked(t, now.Add(typingLasts))
+			t.endLaterLocked(who, now.Add(typingLasts))
 		}
 	}
-	r := c.local.rooms[room]
+	r := t.local.rooms[room]
 	if r == nil {
 		return
 	}
@@ -106,36 +109,36 @@ func (c *Chat) broadcastTypingLocked(u *state.User, cl *client, room string, on 
 		name = "stop typing"
 	}
 	both := []string{r.sockets[state.V09][0], r.sockets[state.V4][0]}
-	c.out.broadcastVolatile(both, event{name, []any{struct {
+	t.out.broadcastVolatile(both, event{name, []any{struct {
 		Username string `json:"username"`
 		Room     string `json:"room"`
 	}{u.Nickname().Name, room}}}, cl)
 }
 
-func (c *Chat) endTypingLaterLocked(t typist, at time.Time) {
-	c.timers.Add(at, func(now time.Time) { c.endTypingLocked(t, now) })
+func (t *typing) endLaterLocked(who typist, at time.Time) {
+	t.timers.Add(at, func(now time.Time) { t.endLocked(who, now) })
 }
 
-// endTypingLocked ends typing that was not refreshed.
-func (c *Chat) endTypingLocked(t typist, now time.Time) {
-	until, displayed := c.typing.until[t]
+// endLocked ends typing that was not refreshed.
+func (t *typing) endLocked(who typist, now time.Time) {
+	until, displayed := t.until[who]
 	if !displayed {
 		return
 	}
 	if until.After(now) {
-		c.endTypingLaterLocked(t, until)
+		t.endLaterLocked(who, until)
 		return
 	}
-	if u := c.state.User(t.user); u != nil {
-		c.broadcastTypingLocked(u, c.local.at(u.Conn()), t.room, false)
+	if u := t.state.User(who.user); u != nil {
+		t.broadcastLocked(u, t.local.at(u.Conn()), who.room, false)
 	}
-	delete(c.typing.until, t)
+	delete(t.until, who)
 }
 
-// stopTypingLocked ends typing because the user has sent the message, or has left. cl may be nil.
-func (c *Chat) stopTypingLocked(u *state.User, cl *client, room string) {
-	if _, displayed := c.typing.until[typist{u.ID(), room}]; displayed {
-		c.broadcastTypingLocked(u, cl, room, false)
+// stopLocked ends typing because the user has sent the message, or has left. cl may be nil.
+func (t *typing) stopLocked(u *state.User, cl *client, room string) {
+	if _, displayed := t.until[typist{u.ID(), room}]; displayed {
+		t.broadcastLocked(u, cl, room, false)
 	}
 	if cl != nil && cl.typingIn != nil && cl.typingIn.room == room {
 		cl.typingIn = nil
