@@ -23,7 +23,8 @@ type cluster struct {
 	users     []*chatcheck.Client
 	lost      map[string]bool // names of users who have vanished for good
 	sequence  atomic.Int64    // of messages
-	asked     time.Time       // when a user was last asked for presence
+	acks      [senders]atomic.Int64
+	asked     time.Time // when a user was last asked for presence
 
 	// others return the records of users that are no clients of chatcheck.
 	others []func() chatcheck.Record
@@ -93,7 +94,7 @@ func (c *cluster) send(t *testing.T) (acknowledged *atomic.Int64, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	acknowledged = new(atomic.Int64)
 	var group sync.WaitGroup
-	for _, user := range c.users[:senders] {
+	for n, user := range c.users[:senders] {
 		group.Go(func() {
 			ticker := time.NewTicker(sendEvery())
 			defer ticker.Stop()
@@ -113,6 +114,7 @@ func (c *cluster) send(t *testing.T) (acknowledged *atomic.Int64, stop func()) {
 						return
 					}
 					acknowledged.Add(1)
+					c.acks[n].Add(1)
 				})
 				select {
 				case <-ticker.C:

@@ -13,6 +13,8 @@ import (
 var full = flag.Bool("chaos.full", os.Getenv("CHATAPP_CHAOS_FULL") == "1",
 	"300 users, and faults of full length; the default with CHATAPP_CHAOS_FULL=1")
 
+var rounds = flag.Int("chaos.rounds", 0, "how often tests that kill all instances do so; 0: by -chaos.full")
+
 // TestMain turns the test binary into a worker when the environment asks for that. Otherwise it has
 // all tests run at the same time, because they mostly wait; in the long run they take turns.
 func TestMain(m *testing.M) {
