@@ -69,6 +69,24 @@ func (b *Bus) lengthen(ctx context.Context, p admin.TopicProperties) error {
 	return nil
 }
 
+// enlarge has an existing topic take as many bytes as one that an instance creates, because a store may be down for
+// long. A smaller one serves too, but tells so.
+func (b *Bus) enlarge(ctx context.Context, p admin.TopicProperties) {
+	if p.MaxSizeInMegabytes == nil || *p.MaxSizeInMegabytes >= topicMegabytes {
+		return
+	}
+	before := *p.MaxSizeInMegabytes
+	p.MaxSizeInMegabytes, p.DefaultMessageTimeToLive = new(int32(topicMegabytes)), new(unlimited)
+	b.meter.manages.Add(1)
+	if _, err := b.admin.UpdateTopic(ctx, b.options.Topic, p, nil); err != nil {
+		b.options.Logger.Warn("topic is small: less of what the store lacks fits in it", "topic", b.options.Topic,
+			"megabytes", before, "wanted", topicMegabytes, "err", firstLine(err))
+		return
+	}
+	b.options.Logger.Info("topic takes more now", "topic", b.options.Topic, "megabytes", topicMegabytes,
+		"before", before)
+}
+
 // Peek calls yield with the bodies of all messages in the archive, in the order in which they were published. That
 // includes those that another process has received and not completed.
 func (b *Bus) Peek(parent context.Context, yield func(body []byte) error) error {

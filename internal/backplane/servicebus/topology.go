@@ -19,7 +19,7 @@ const (
 	lockDuration     = "PT30S"
 	autoDeleteOnIdle = "PT5M" // the minimum
 	maxDeliveryCount = 2000   // the maximum: repeated deliveries are normal here
-	topicMegabytes   = 1024
+	topicMegabytes   = 5120   // the most without partitions: the archive keeps what a store that is down lacks
 	// metadata marks subscriptions that instances have created for themselves.
 	metadata = "chatapp instance"
 )
@@ -46,7 +46,9 @@ func (b *Bus) ensureTopic(parent context.Context) error {
 	if found != nil {
 		err := checkTopic(b.options.Topic, found.TopicProperties)
 		if err == nil && b.options.Archive {
-			err = b.lengthen(ctx, found.TopicProperties)
+			if err = b.lengthen(ctx, found.TopicProperties); err == nil {
+				b.enlarge(ctx, found.TopicProperties)
+			}
 		}
 		return err
 	}
