@@ -89,6 +89,8 @@ type envelope struct {
 
 	Traces map[uint]string `cbor:"16,keyasint,omitempty"` // kindLog: trace contexts, by the index of their item
 
+	Trouble Trouble `cbor:"17,keyasint,omitempty"` // of the storage, as the archivist says
+
 	parts []*envelope // Parts, decoded
 }
 

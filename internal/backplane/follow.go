@@ -10,9 +10,7 @@ func (p *protocol) follow(now time.Time, e *envelope) {
 	if !own && e.Index > 0 {
 		p.checkSender(now, e, r)
 	}
-	if e.Kept > 0 && e.Cluster == p.log.cluster {
-		p.storing.told = max(p.storing.told, e.Kept)
-	}
+	p.hearKeeping(e)
 	if !own && r != nil && !r.Gone && r.Epoch == e.Epoch {
 		p.membership.hear(now, e.From)
 	}
@@ -69,6 +67,7 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 		if e.Traces != nil {
 			at.Trace = e.Traces[uint(number-e.First)]
 		}
+		p.storing.due = p.log.index
 		p.effect(effect{kind: effectApply, entry: at})
 		p.counters.Applied++
 	case entryJoined:

@@ -273,10 +273,10 @@ func (n *Node) tickRecorder(ctx context.Context, now time.Time) error {
 	n.mu.Lock()
 	standing := n.protocol.standing()
 	n.unlock()
-	kept := n.options.Recorder.Tick(now, standing)
+	keeping := n.options.Recorder.Tick(now, standing)
 	due := standing.InSync && n.options.Recorder.Due()
 	n.mu.Lock()
-	n.protocol.kept(kept)
+	n.protocol.keeps(keeping)
 	if due {
 		n.protocol.checkpoint()
 	}

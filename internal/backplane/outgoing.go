@@ -188,12 +188,13 @@ func (p *protocol) ownBatch(items []item, room int) (e envelope, ok bool) {
 		}
 	}
 	p.counters.Resent += uint64(max(0, min(len(items), p.outbox.sent-begin)))
+	keeping := p.ownKeeping()
 	return envelope{
 		Version: p.outgoing.version, Needs: oldestVersion, Kind: kindLog,
 		From: p.instance, Epoch: p.outgoing.epoch,
 		First: p.outbox.first + uint64(begin), Items: items,
 		Cluster: p.log.cluster, Index: p.log.index, Hash: p.log.hash,
-		Kept: p.keptByArchivist(), Traces: traces,
+		Kept: keeping.Kept, Trouble: keeping.Trouble, Traces: traces,
 	}, true
 }
 

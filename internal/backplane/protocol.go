@@ -215,6 +215,7 @@ func (p *protocol) tick(now time.Time) {
 	p.receiveTick(now)
 	if p.join == nil {
 		p.rulesTick(now)
+		p.storingTick(now)
 	}
 	p.clockTick(now)
 	p.outboxTick(now)

@@ -23,8 +23,9 @@ type Recorder interface {
 	// recorded.
 	Jump(at Lineage)
 
-	// Tick is called four times a second. It returns up to which index all entries are known to be kept; 0: unknown.
-	Tick(now time.Time, s Standing) (kept uint64)
+	// Tick is called four times a second. It returns how far the Recorder has come. The others learn by Standing what
+	// the archivist's has returned.
+	Tick(now time.Time, s Standing) Keeping
 
 	// Due reports whether a checkpoint is wanted. If so, Checkpoint is called soon: at the next Tick, or where a log
 	// begins.
@@ -47,6 +48,21 @@ type Recorded struct {
 type Standing struct {
 	At        Lineage // of the state; empty: there is none
 	InSync    bool
-	Archivist bool   // of the members in sync that have a Recorder, this is the oldest one
-	Kept      uint64 // index up to which the archivist says that all entries are kept
+	Archivist bool    // of the members in sync that have a Recorder, this is the oldest one
+	Told      Keeping // what the archivist has said last
 }
+
+// Keeping is how far a Recorder has come.
+type Keeping struct {
+	Kept    uint64 // index up to which all entries are known to be kept; 0: unknown
+	Trouble Trouble
+}
+
+// Trouble is what a storage that fails means for what is accepted now.
+type Trouble uint8
+
+const (
+	NoTrouble Trouble = iota
+	Delayed           // the bus keeps it until the storage has it
+	AtRisk            // it is lost if all instances end before the storage works again
+)

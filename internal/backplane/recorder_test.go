@@ -76,11 +76,11 @@ func (k *keeper) Jump(backplane.Lineage) {
 	k.due, k.entries = true, nil
 }
 
-func (k *keeper) Tick(_ time.Time, s backplane.Standing) uint64 {
+func (k *keeper) Tick(_ time.Time, s backplane.Standing) backplane.Keeping {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.standing = s
-	return k.kept
+	return backplane.Keeping{Kept: k.kept}
 }
 
 func (k *keeper) Due() bool {

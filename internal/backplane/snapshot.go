@@ -123,7 +123,7 @@ func (p *protocol) restored(now time.Time, r *restoreRequest, s *snapshot, err e
 		return
 	}
 	p.log = restoreLogState(s)
-	if p.storing.told = 0; p.recording {
+	if p.storing.told = (Keeping{}); p.recording {
 		p.effect(effect{kind: effectJump, at: p.log.position()})
 	}
 	p.enterSync(now, p.log.records[p.instance], p.join.buffered, true)

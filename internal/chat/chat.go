@@ -60,7 +60,7 @@ func (c *Chat) Attach(nsp *socketio.Namespace, b Backplane) {
 		b.Suspect = func(string) {}
 	}
 	if b.Unsaved == nil {
-		b.Unsaved = func() string { return "" }
+		b.Unsaved = func() (string, bool) { return "", false }
 	}
 	if b.Time == nil {
 		b.Time = time.Now

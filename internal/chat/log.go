@@ -52,8 +52,9 @@ type Backplane struct {
 	Time func() time.Time
 
 	// Unsaved returns why what the log accepts is not saved at present, as a sentence; "" if it is, or if nothing saves
-	// it. It is called with the chat's lock held. Nil: it returns "".
-	Unsaved func() string
+	// it. It reports atRisk if what is accepted now is lost when all instances end, rather than kept by the bus. It is
+	// called with the chat's lock held. Nil: it returns "".
+	Unsaved func() (why string, atRisk bool)
 
 	// Cluster returns this instance's view of the cluster. It is called with the chat's lock held. Nil: this
 	// instance is alone.

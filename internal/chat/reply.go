@@ -88,8 +88,9 @@ func (c *Chat) replyToMessageLocked(p *pendingCommand, say *state.Say, o state.O
 	if !p.ack.Wanted() {
 		return
 	}
+	_, unsaved := c.backplane.Unsaved()
 	reply := said{OK: true, ID: o.At.String(), Time: p.appended.UnixMilli(), Room: say.Room, CID: say.CID,
-		Duplicate: o.Duplicate, Unsaved: c.backplane.Unsaved() != "", Latency: float64(latency.Microseconds()) / 1000}
+		Duplicate: o.Duplicate, Unsaved: unsaved, Latency: float64(latency.Microseconds()) / 1000}
 	if r := c.state.Room(say.Room); r != nil {
 		if l, kept := r.Line(o.At.Seq); kept {
 			reply.Time = l.Time

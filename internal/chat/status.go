@@ -59,8 +59,9 @@ func (c *clusterStatus) usersAtLocked() map[string]int {
 
 func (c *clusterStatus) infoLocked() statusInfo {
 	cluster := c.backplane.Cluster()
+	unsaved, _ := c.backplane.Unsaved()
 	s := statusInfo{Instance: c.local.instance, Ready: cluster.Ready, CutOff: c.cutOff || cluster.CutOff,
-		Why: cluster.Why, Unsaved: c.backplane.Unsaved(),
+		Why: cluster.Why, Unsaved: unsaved,
 		Latency: float64(cluster.Latency.Microseconds()) / 1000, Instances: []instanceInfo{}}
 	for _, i := range cluster.Instances {
 		info := instanceInfo{Name: i.Name, Self: i.Self, Users: c.usersAtLocked()[i.Name]}

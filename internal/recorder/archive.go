@@ -16,6 +16,12 @@ type Archive interface {
 	// Drain receives messages until ctx ends or it can't go on. take gets each body with a function that completes the
 	// message. A message that is not completed comes again after a while.
 	Drain(ctx context.Context, take func(body []byte, complete func())) error
+
+	// Usage returns how many bytes the bus holds, and at how many it refuses to take more.
+	Usage(ctx context.Context) (used, limit int64, err error)
+
+	// Drop removes a share of the archive's messages, the oldest ones, and returns how many.
+	Drop(ctx context.Context, share float64) (messages int, err error)
 }
 
 const (

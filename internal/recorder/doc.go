@@ -13,6 +13,13 @@
 // archivist says that they are stored, so that each of them can go on in its place. Each archivist claims the store,
 // which fences the one before; so two of them for a moment harm nothing.
 //
+// # Where the store is down
+//
+// The bus then keeps what the store lacks, and the archivist catches up later, from its own memory. A bus that is full
+// would refuse everything. So the archivist asks once a minute how full it is, as long as the store is behind. Beyond
+// 80 percent it drops the oldest messages of the archive and says so: what is accepted from then on is lost if all
+// instances end before the store has it. The other instances learn from the archivist's batches how the store does.
+//
 // # Checkpoints
 //
 // A start reads the newest checkpoint and applies the entries behind it. So a checkpoint is due whenever those have
@@ -25,7 +32,8 @@
 // # Concurrency
 //
 // Messages of the archive are completed by a goroutine of Run, which waits for it, and received by another one for as
-// long as this process writes. A message is completed once the log has passed it and is stored up to there.
+// long as this process writes. A message is completed once the log has passed it and is stored up to there. A third
+// goroutine, which Run waits for too, drops messages where the bus is nearly full.
 //
 // The node's loop calls the methods of backplane.Recorder, and Lines from within StateMachine. Run's caller owns the
 // goroutine that writes, if entries are stored behind. Upkeep may run beside it, on another one. Recorder.mu guards

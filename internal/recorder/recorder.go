@@ -66,6 +66,8 @@ type Recorder struct {
 	release bool // another process is to write: the store is to be closed
 	due     dueCheckpoint
 	trouble trouble
+	full    fullness
+	told    backplane.Trouble // of the store, as another process says that writes it
 	counts  counts
 }
 
@@ -215,31 +217,33 @@ func (r *Recorder) Jump(at backplane.Lineage) {
 }
 
 // Tick implements backplane.Recorder.
-func (r *Recorder) Tick(now time.Time, s backplane.Standing) (kept uint64) {
+func (r *Recorder) Tick(now time.Time, s backplane.Standing) backplane.Keeping {
 	r.mu.Lock()
 	if len(s.At) > 0 && s.InSync {
 		r.at = s.At
 		r.applied = max(r.applied, s.At.Last().Index)
 	}
 	if r.options.Behind {
+		if !r.writes && s.Archivist {
+			r.full.dropped = s.Told.Trouble == backplane.AtRisk && r.options.Archive != nil // by the one before
+		}
+		r.told = s.Told.Trouble
 		if r.writes = s.Archivist; !r.writes {
 			r.release = r.release || r.head.claimed
 			r.head.claimed, r.head.known = false, false
-			r.queue.trim(s.Kept)
-			r.trouble = trouble{}
+			r.queue.trim(s.Told.Kept)
+			r.trouble, r.full = trouble{}, fullness{}
 		}
 	}
 	inline := !r.options.Behind && s.InSync && (r.trouble.retryAt.IsZero() || !now.Before(r.trouble.retryAt))
-	if r.writes && r.head.claimed && r.head.known {
-		kept = r.head.behind
-	}
+	keeping := r.keepingLocked()
 	r.mu.Unlock()
 	if inline {
 		r.Write(context.Background())
 	} else {
 		r.wakeUp()
 	}
-	return kept
+	return keeping
 }
 
 // Due implements backplane.Recorder.

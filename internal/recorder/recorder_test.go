@@ -84,6 +84,7 @@ type cluster struct {
 	live  []*instance
 	names int
 	acked []string // of all instances that have ended
+	quiet bool     // no client is connected to instances that start from now on
 }
 
 func newCluster(t *testing.T, seed uint64) *cluster {
@@ -99,8 +100,9 @@ func (c *cluster) start(o recorder.Options) *instance {
 	o.Since = i.since
 	o.Open = func() (store.Store, error) { return c.store.Open(), nil }
 	i.recorder = recorder.New(o)
+	connected := !c.quiet
 	i.node = backplane.New(i.bus, i.machine, backplane.Options{Recorder: i.recorder,
-		Connected: func() bool { return true }})
+		Connected: func() bool { return connected }})
 	ctx, stop := context.WithCancel(c.t.Context())
 	i.stop = stop
 	go func() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"chatapp/internal/backplane"
 	"chatapp/internal/store"
 )
 
@@ -19,6 +20,7 @@ type counts struct {
 	batches  uint64
 	failures uint64
 	lost     uint64 // lines that were dropped before they were stored
+	dropped  uint64 // messages of the archive, likewise
 }
 
 // Status says how saving goes.
@@ -26,12 +28,14 @@ type Status struct {
 	Writes bool   // this process writes the store
 	Saved  bool   // what is accepted is stored, or will be in a moment
 	Why    string // if not: the reason as a sentence
+	AtRisk bool   // what is accepted now is lost if all instances end; false: the bus keeps what the store lacks
 	Index  uint64 // up to which everything is stored, if this process writes
 	Behind int    // entries that wait to be stored
 
 	Batches  uint64 // stored
 	Failures uint64 // calls of the store that failed
 	Lost     uint64 // lines that were dropped before they were stored
+	Dropped  uint64 // messages of the archive that were dropped before they were stored
 }
 
 var errClosed = errors.New("the store is closed")
@@ -40,13 +44,26 @@ var errClosed = errors.New("the store is closed")
 func (r *Recorder) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Status{Writes: r.writes, Saved: r.trouble.err == nil, Behind: len(r.queue.entries), Batches: r.counts.batches,
-		Failures: r.counts.failures, Lost: r.counts.lost}
+	s := Status{Writes: r.writes, Behind: len(r.queue.entries), Batches: r.counts.batches,
+		Failures: r.counts.failures, Lost: r.counts.lost, Dropped: r.counts.dropped}
 	if r.writes && r.head.known {
 		s.Index = r.head.behind
 	}
+	trouble, why := r.told, "the store does not work"
+	if r.writes {
+		trouble = r.keepingLocked().Trouble
+	}
 	if r.trouble.err != nil {
-		s.Why = "messages are not saved: " + inWords(r.trouble.err)
+		why = inWords(r.trouble.err)
+	}
+	s.Saved, s.AtRisk = trouble == backplane.NoTrouble, trouble == backplane.AtRisk
+	switch {
+	case trouble == backplane.Delayed:
+		s.Why = why + ": messages wait on the bus meanwhile"
+	case s.AtRisk && r.options.Archive != nil:
+		s.Why = "messages are not saved: " + why + ", and the bus has no more room to keep them"
+	case s.AtRisk:
+		s.Why = "messages are not saved: " + why
 	}
 	return s
 }
@@ -70,20 +87,29 @@ func (r *Recorder) failLocked(err error) {
 	t := &r.trouble
 	if t.err == nil {
 		t.since = time.Now()
-		r.options.Logger.Error("not saved: the chat goes on, and what is written now is lost if all instances end",
-			"err", err)
+		if r.options.Archive == nil {
+			r.options.Logger.Error("not saved: the chat goes on, and what is written now is lost if all instances end",
+				"err", err)
+		} else {
+			r.options.Logger.Error("store does not work: the chat goes on, and the bus keeps what is written meanwhile",
+				"err", err)
+		}
 	}
 	t.err = err
 	t.pause = min(max(2*t.pause, firstRetry), maxRetry)
 	t.retryAt = time.Now().Add(t.pause)
 }
 
-// wellLocked notes that the store works.
-func (r *Recorder) wellLocked() {
+// wellLocked notes that the store works. all says that it has everything.
+func (r *Recorder) wellLocked(all bool) {
 	t := &r.trouble
 	if t.err != nil && !r.due.wanted && r.due.taken == nil {
 		r.options.Logger.Info("saved again", "after", time.Since(t.since).Round(time.Millisecond))
 		*t = trouble{}
+	}
+	if r.full.dropped && all && !r.due.wanted && r.due.taken == nil {
+		r.options.Logger.Info("store has all that was dropped from the bus", "messages", r.counts.dropped)
+		r.full.dropped = false
 	}
 	t.retryAt = time.Time{}
 }

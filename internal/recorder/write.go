@@ -17,6 +17,7 @@ func (r *Recorder) Run(ctx context.Context) {
 		var group sync.WaitGroup
 		defer group.Wait()
 		group.Go(func() { r.drain(ctx) })
+		group.Go(func() { r.watchUsage(ctx) })
 	}
 	for ctx.Err() == nil {
 		var retry <-chan time.Time
@@ -78,7 +79,7 @@ func (r *Recorder) step(parent context.Context) (more bool, err error) {
 	if b == nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.wellLocked()
+		r.wellLocked(true)
 		return false, nil
 	}
 	err = r.source.with(func(s store.Store) error { return s.Append(ctx, *b) })
@@ -98,7 +99,7 @@ func (r *Recorder) step(parent context.Context) (more bool, err error) {
 		return false, fmt.Errorf("append to the store: %w", err)
 	}
 	through := r.appendedLocked(b)
-	r.wellLocked()
+	r.wellLocked(false)
 	r.mu.Unlock()
 	if through > 0 {
 		if err := r.source.with(func(s store.Store) error { return s.DropEntries(ctx, through) }); err != nil {

@@ -87,7 +87,7 @@ func (w *Worker) serveReadinessWithReason(rw http.ResponseWriter, _ *http.Reques
 		return
 	}
 	_, _ = io.WriteString(rw, "ready\n")
-	if why := w.storage.unsaved(); why != "" {
+	if why, _ := w.storage.unsaved(); why != "" {
 		_, _ = io.WriteString(rw, why+"\n")
 	}
 	if w.engine.BehindUnknownProxy() {

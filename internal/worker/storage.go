@@ -72,12 +72,11 @@ func (c StoreConfig) opener(log *slog.Logger) (name string, open func() (store.S
 	return "", nil
 }
 
-// unsaved returns why nothing is saved at present, as a sentence; "" if it is, or if there is no store.
-func (s *storage) unsaved() string {
-	if s == nil {
-		return ""
-	}
-	return s.recorder.Status().Why
+// unsaved returns why nothing is saved at present, as a sentence; "" if it is, or if there is no store. It reports
+// whether what is accepted now is lost if all instances end.
+func (s *storage) unsaved() (why string, atRisk bool) {
+	status := s.status()
+	return status.Why, status.AtRisk
 }
 
 func (s *storage) status() recorder.Status {

@@ -26,5 +26,7 @@ func storageObservables() []observable {
 			func(s *recorder.Status) int64 { return int64(s.Failures) }),
 		one("chat.store.lost", "{line}", "Lines dropped before the store had them.", counter,
 			func(s *recorder.Status) int64 { return int64(s.Lost) }),
+		one("chat.store.dropped", "{message}", "Messages of the bus dropped before the store had them.", counter,
+			func(s *recorder.Status) int64 { return int64(s.Dropped) }),
 	}
 }
