@@ -33,6 +33,9 @@ func (c *Chat) Apply(e Entry) error {
 	c.replyLocked(p, outcome)
 	c.broadcastLocked(changes)
 	c.withdrawLocked(p)
+	if e.Again && p == nil && e.Instance == c.local.instance {
+		c.tellAgainLocked(command.Conn)
+	}
 	c.finishLocked()
 	return err
 }

@@ -3,6 +3,7 @@ package chat
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -97,4 +98,63 @@ func TestOffsetOfALostLogResets(t *testing.T) {
 			t.Errorf("client is sent %v, want a history that replaces what it shows", args)
 		}
 	})
+}
+
+// An instance leaves a log in which a client was renamed and has left a room. Another instance's log, to which the
+// client's requests come again, grants them or refuses them. Either way the client learns which nickname and rooms it
+// has in the end.
+func TestClientLearnsWhatComesOfItsRequestsInAnotherLog(t *testing.T) {
+	for _, holder := range []string{"Bob", "Anna"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t, 2, Options{})
+			a, b := c.replicas[0], c.replicas[1]
+			ann := a.join("Ann")
+			ann.Send(`21["join","side"]`)
+			time.Sleep(time.Second)
+			b.set(func(r *replica) { r.paused = true })
+			left := len(c.entries)
+			ann.Send(`22["nickname","Anna"]`)
+			ann.Send(`23["leave","side"]`)
+			time.Sleep(time.Second)
+			ann.drain()
+
+			a.set(func(r *replica) { r.paused = true })
+			own := slices.Clone(c.entries[left:])
+			b.set(func(r *replica) { r.paused, r.next = false, len(c.entries) })
+			b.join(holder)
+			c.evict("a")
+			synctest.Wait()
+			if err := a.Restore(b.Snapshot()); err != nil {
+				t.Fatal(err)
+			}
+			a.set(func(r *replica) { r.next, r.paused = len(c.entries), false })
+			for _, body := range a.Joined() {
+				if err := a.Append(body); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a.set(func(*replica) {
+				for _, e := range own {
+					e.Again = true
+					c.entries = append(c.entries, e)
+				}
+			})
+			synctest.Wait()
+			ann.Send(`29["status"]`)
+			var last string
+			for text := ""; !strings.HasPrefix(text, "39["); text = ann.Next("events") {
+				if strings.HasPrefix(text, `2["session",`) {
+					last = text
+				}
+			}
+			want := `"name":"Anna","rooms":["lobby"]`
+			if holder == "Anna" {
+				want = `"name":"Ann","rooms":["lobby"]`
+			}
+			if !strings.Contains(last, want) {
+				t.Errorf("while %s is there, the client is told at last %s, want %s", holder, last, want)
+			}
+			c.agree()
+		})
+	}
 }

@@ -45,6 +45,34 @@ func (c *Chat) emitSessionTokenLocked(cl *client, rooms []string, recovered bool
 	c.emitWithOffsetLocked(cl, "session", s)
 }
 
+// tellAgainLocked tells the client with a number here which nickname and rooms it has, if that is not what it was told
+// last. A request that was granted as part of a log which this instance has left since is decided again in the log that
+// it follows now, where no client waits for the reply.
+func (c *Chat) tellAgainLocked(conn uint64) {
+	cl := c.local.byConn[conn]
+	if cl == nil || cl.user == nil || cl.claims.pending > 0 {
+		return // a claim that is pending tells the client
+	}
+	renamed := cl.name != cl.user.Nickname()
+	cl.name = cl.user.Nickname()
+	if cl.protocol == state.V4 {
+		if renamed {
+			c.emitLoginLocked(cl, "")
+		}
+		return
+	}
+	listened := len(cl.rooms)
+	added := c.local.syncRoomsLocked(cl)
+	if !renamed && len(cl.rooms) == listened && len(added) == 0 {
+		return
+	}
+	for _, room := range added {
+		c.emitHistoryLocked(cl, room, true)
+		c.rosters.emitLocked(cl, room)
+	}
+	c.emitSessionLocked(cl, cl.user.Rooms(), cl.socket.Recovered(), state.Accepted)
+}
+
 // emitWithOffsetLocked sends an event that is no line, with the offset of what the client has been sent, if it has.
 func (c *Chat) emitWithOffsetLocked(cl *client, name string, arg any) {
 	if len(cl.rooms) == 0 {

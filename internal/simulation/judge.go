@@ -19,7 +19,6 @@ type judge struct {
 	logs      []int             // where in the topic each log was begun; the first has number 1
 	place     int               // in the topic, of the message that is being delivered
 	anomalies []Anomaly
-	known     map[string]int
 }
 
 // Anomaly is something that must not be.
@@ -49,33 +48,11 @@ const (
 	WrongTime   Kind = "wrong time"  // of a line: some machine's clock was believed
 )
 
-// knownDefects are the anomalies that the program is known to have, until it is repaired.
-var knownDefects = []struct {
-	name string
-	is   func(*judge, Kind) bool
-}{
-	// Seeds 115 and 1104: a client whose instance leaves a log in which the client was renamed is told the earlier
-	// nickname, and not that the rename is applied again in the other log.
-	{"client is not told of its rename in a log that was left", func(j *judge, kind Kind) bool {
-		return kind == Name && len(j.logs) > 1
-	}},
-}
-
 // maxAnomalies is how many the judge lists: the first ones are the cause of the others.
 const maxAnomalies = 20
 
 func (j *judge) anomaly(kind Kind, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	for _, d := range knownDefects {
-		if d.is(j, kind) {
-			j.world.tell("judge", "%s (known: %s)", text, d.name)
-			if j.known == nil {
-				j.known = make(map[string]int)
-			}
-			j.known[d.name]++
-			return
-		}
-	}
 	j.world.tell("judge", "%s", text)
 	if len(j.anomalies) < maxAnomalies {
 		j.anomalies = append(j.anomalies, Anomaly{kind, j.world.now(), text})
@@ -226,6 +203,9 @@ func (j *judge) judgeUser(u *user, s *state.State) {
 		holds := holder != nil && holder.Nickname().Name == u.name && holder.Status() == state.Connected
 		if u.auth.Token != "" && !holds {
 			j.anomaly(Name, "%s, at %s, is called %q, and the state does not say so", u.who(), at, u.name)
+		}
+		if holds && u.display.rooms[side] != nil && !slices.Contains(holder.Rooms(), side) {
+			j.anomaly(Name, "%s, at %s, is in another room, and the state does not say so", u.who(), at)
 		}
 	}
 	for _, room := range slices.Sorted(maps.Keys(u.display.rooms)) {

@@ -47,15 +47,12 @@ func TestSeeds(t *testing.T) {
 		}
 		return
 	}
-	messages, ran, known := 0, 0, make(map[string]int)
+	messages, ran := 0, 0
 	for seed := resume(t); seed < *from+*seeds; seed++ {
 		r := run(t, seed, false)
 		ran++
 		save(t, seed+1, len(r.Anomalies) > 0)
 		messages += r.Messages
-		for name := range r.Known {
-			known[name]++
-		}
 		if len(r.Anomalies) == 0 {
 			continue
 		}
@@ -67,7 +64,7 @@ func TestSeeds(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d messages acknowledged; seeds with known defects: %v", messages, known)
+	t.Logf("%d messages acknowledged", messages)
 	if messages < 300*ran {
 		t.Errorf("only %d messages were acknowledged in %d seeds", messages, ran)
 	}

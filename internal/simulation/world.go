@@ -37,12 +37,11 @@ type world struct {
 // Result is the outcome of a run.
 type Result struct {
 	Seed      uint64
-	Anomalies []Anomaly      // what the judge found; none if all is well
-	Known     map[string]int // anomalies that are known, by the name of the defect
-	Story     string         // for people, if it was asked for
-	Trace     uint64         // a hash over all that the instances applied, and when
-	Messages  int            // that were acknowledged
-	Applied   int            // entries, by all instances
+	Anomalies []Anomaly // what the judge found; none if all is well
+	Story     string    // for people, if it was asked for
+	Trace     uint64    // a hash over all that the instances applied, and when
+	Messages  int       // that were acknowledged
+	Applied   int       // entries, by all instances
 }
 
 // Run lives the life that follows from a seed. It must be called in a bubble of testing/synctest, and with a source
@@ -94,7 +93,7 @@ func Run(seed uint64, tell bool) Result {
 		h.crash()
 	}
 	time.Sleep(time.Minute) // the last sessions end
-	r := Result{Seed: seed, Anomalies: w.judge.anomalies, Known: w.judge.known, Trace: w.trace.hash,
+	r := Result{Seed: seed, Anomalies: w.judge.anomalies, Trace: w.trace.hash,
 		Messages: len(w.judge.acked), Applied: w.trace.applied}
 	if tell {
 		r.Story = story.tellOf(r.Anomalies)
