@@ -21,7 +21,7 @@ var deterministic = map[string]struct {
 }{
 	"internal/backplane": {
 		shells: []string{"bus.go", "node.go", "execute.go", "receiver.go", "sender.go", "evictor.go", "options.go",
-			"driver.go", "combiner.go", "recorder.go", "replay.go"},
+			"driver.go", "combiner.go", "recorder.go", "replay.go", "decompressor.go"},
 		time: true,
 	},
 	"internal/chat/state": {},

@@ -46,9 +46,9 @@ func (s *snapshot) pack(w *flate.Writer) ([]byte, error) {
 
 // unpackHead reads a packed snapshot without its state.
 func unpackHead(packed []byte) (*snapshot, error) {
-	r := flate.NewReader(bytes.NewReader(packed))
-	defer r.Close()
-	return readHead(r, math.MaxInt32)
+	d := newDecompressor(bytes.NewReader(packed))
+	defer d.free()
+	return readHead(d, math.MaxInt32)
 }
 
 // unpackSnapshot reads a packed snapshot in parts. A state above the limit in bytes is refused before more
@@ -58,13 +58,13 @@ func unpackSnapshot(parts [][]byte, limit int) (*snapshot, error) {
 	for i, part := range parts {
 		readers[i] = bytes.NewReader(part)
 	}
-	r := flate.NewReader(io.MultiReader(readers...))
-	defer r.Close()
-	s, err := readHead(r, limit)
+	d := newDecompressor(io.MultiReader(readers...))
+	defer d.free()
+	s, err := readHead(d, limit)
 	if err != nil {
 		return nil, err
 	}
-	s.State, err = readAtMost(r, limit)
+	s.State, err = readAtMost(d, limit)
 	return s, err
 }
 

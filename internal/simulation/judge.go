@@ -113,11 +113,11 @@ func (j *judge) judge() {
 		if h.instance == nil {
 			continue
 		}
-		snapshot := machine{h.instance}.Snapshot()
+		snapshot := h.instance.chat.Snapshot()
 		if bytes.Equal(snapshot, encoded) {
 			continue
 		}
-		s, err := state.Decode(snapshot[:len(snapshot)-2])
+		s, err := state.Decode(snapshot)
 		switch {
 		case err != nil:
 			j.anomaly(Broken, "snapshot of %s does not decode: %v", h.name, err)

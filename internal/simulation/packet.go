@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 )
@@ -26,31 +25,29 @@ func (w *world) read(data []byte) *packet {
 	if p := w.parsed[string(data)]; p != nil {
 		return p
 	}
-	p := parse(data)
+	text := string(data)
+	p := parse(text)
 	if p.kind == '2' {
 		if len(w.parsed) >= 1024 {
 			clear(w.parsed)
 		}
-		w.parsed[string(data)] = p
+		w.parsed[text] = p
 	}
 	return p
 }
 
-func parse(data []byte) *packet {
-	p := &packet{kind: data[0]}
-	rest := data[1:]
+func parse(text string) *packet {
+	p := &packet{kind: text[0], text: text[1:]}
 	switch p.kind {
 	case '3':
-		i := bytes.IndexByte(rest, '[')
-		p.id, _ = strconv.Atoi(string(rest[:i]))
+		id, _, _ := strings.Cut(p.text, "[")
+		p.id, _ = strconv.Atoi(id)
 	case '2':
-		end := bytes.IndexByte(rest[2:], '"') + 2
-		p.event = string(rest[2:end])
+		p.event, _, _ = strings.Cut(p.text[2:], `"`)
 		if p.event == "status" {
 			return p
 		}
 	}
-	p.text = string(rest)
 	if text, ok := strings.CutSuffix(p.text, `"]`); ok {
 		p.offset = text[strings.LastIndexByte(text, '"')+1:]
 	}
