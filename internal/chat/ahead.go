@@ -106,7 +106,7 @@ func (c *Chat) stopWaitingLocked(cl *client) {
 		return
 	}
 	for _, room := range entered {
-		c.emitHistoryLocked(cl, room, false)
+		c.history.emitLocked(cl, room, false)
 		c.local.listenLocked(cl, room)
 	}
 	c.rosters.emitAllLocked(cl, cl.rooms)

@@ -75,8 +75,8 @@ func newestThatFit(room string, lines []state.Line) (fit []state.Line, all bool)
 
 // missedByLocked returns the lines that were missed since a position in some rooms. It reports false if not all of them
 // are kept, or if they are more than so many bytes: then clients receive histories instead.
-func (c *Chat) missedByLocked(rooms []string, since state.Position, most int) (missed []state.MissedLine, whole bool) {
-	missed, whole = c.state.MissedBy(rooms, since)
+func (h *history) missedByLocked(rooms []string, since state.Position, most int) ([]state.MissedLine, bool) {
+	missed, whole := h.state.MissedBy(rooms, since)
 	if n := firstThatFit(missed, most); n < len(missed) {
 		return nil, false
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	crand "crypto/rand"
 	"encoding/binary"
 	"time"
@@ -20,6 +21,7 @@ type Chat struct {
 	local      localClients
 	commands   commands
 	resumption resumption
+	history    history
 	typing     typing
 	rosters    rosters
 	presence   presence
@@ -44,6 +46,8 @@ func New(options Options) *Chat {
 	c.timers = timerheap.New[func(time.Time)](c.runTimers)
 	c.local.core = &c.core
 	c.lines = lines{core: &c.core, local: &c.local}
+	c.history.core, c.history.local, c.history.lines = &c.core, &c.local, &c.lines
+	c.history.reads = make(map[*request]context.CancelFunc)
 	c.typing = newTyping(&c.core, &c.local)
 	c.status = clusterStatus{core: &c.core, local: &c.local}
 	c.expiry = expiry{core: &c.core, local: &c.local}
@@ -88,7 +92,7 @@ func (c *Chat) Close() {
 	c.mu.Lock()
 	c.closed = true
 	c.timers.Stop()
-	c.local.past.close()
+	c.history.close()
 	c.mu.Unlock()
-	c.local.past.ended.Wait()
+	c.history.ended.Wait()
 }

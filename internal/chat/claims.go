@@ -156,7 +156,7 @@ func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User,
 	}
 	c.replyGrantedLocked(p, u, secret)
 	for _, room := range added {
-		c.emitHistoryLocked(cl, room, true)
+		c.history.emitLocked(cl, room, true)
 	}
 	if !p.resumes && cl.ahead == nil {
 		c.rosters.joiners = append(c.rosters.joiners, cl)

@@ -43,7 +43,7 @@ func (c *Chat) connect(s *socketio.Socket) {
 		c.resumeLocked(cl, user, auth.Offset)
 	} else {
 		c.emitSessionLocked(cl, nil, false, state.Accepted)
-		c.emitHistoryLocked(cl, state.Lobby, false)
+		c.history.emitLocked(cl, state.Lobby, false)
 		c.local.listenLocked(cl, state.Lobby)
 		if cl.assigned != nil {
 			c.claimAssignedLocked(cl)
@@ -87,7 +87,7 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 		c.replayLocked(cl, u, rooms, since)
 	} else {
 		for _, room := range rooms {
-			c.emitHistoryLocked(cl, room, false)
+			c.history.emitLocked(cl, room, false)
 			c.local.listenLocked(cl, room)
 		}
 		c.rosters.emitAllLocked(cl, rooms)

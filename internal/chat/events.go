@@ -95,7 +95,7 @@ func (c *Chat) refuse(r *request, code state.Code) {
 	c.refuseRequestLocked(r, code, 0)
 }
 
-func (c *Chat) refuseRequestLocked(r *request, code state.Code, wait time.Duration) {
+func (c *core) refuseRequestLocked(r *request, code state.Code, wait time.Duration) {
 	r.code = code
 	c.refuseLocked(r.client, r.name, r.ack, code, wait)
 }

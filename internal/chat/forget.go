@@ -35,7 +35,7 @@ func (c *Chat) onForget(r *request) {
 		c.refuseRequestLocked(r, state.Overloaded, 0)
 		return
 	}
-	c.requestLocked(r, &state.Forget{Stored: c.local.past.store != nil})
+	c.requestLocked(r, &state.Forget{Stored: c.history.store != nil})
 }
 
 // replyToForgetLocked tells a client by when nothing is left of its user.
@@ -89,7 +89,7 @@ func (c *Chat) Upkeep() Upkeep {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var u Upkeep
-	if ms := c.state.Retained(); ms > c.local.past.dropped {
+	if ms := c.state.Retained(); ms > c.history.dropped {
 		u.Before = time.UnixMilli(ms)
 	}
 	through := make(map[uint64]uint64) // by author
@@ -117,7 +117,7 @@ func (c *Chat) UpkeepDone(u Upkeep) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !u.Before.IsZero() {
-		c.local.past.dropped = u.Before.UnixMilli()
+		c.history.dropped = u.Before.UnixMilli()
 	}
 	if u.Index == 0 {
 		return nil

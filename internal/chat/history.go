@@ -49,10 +49,10 @@ type cachedHistory struct {
 	event *sharedEvent
 }
 
-// historyLocked returns the event that a client receives when it enters a room. Its offset is the last position that
+// eventLocked returns the event that a client receives when it enters a room. Its offset is the last position that
 // clients here have been sent: up to there, nothing else is left to send.
-func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
-	local, r, at := c.local.rooms[room], c.state.Room(room), c.lines.sentLocked()
+func (h *history) eventLocked(room string, reset bool) *sharedEvent {
+	local, r, at := h.local.rooms[room], h.state.Room(room), h.lines.sentLocked()
 	if r == nil {
 		empty := historyView{Messages: []lineView{}, Reset: reset}
 		return share(event{"history", []any{room, historyEvent(empty), at.String()}})
@@ -60,14 +60,14 @@ func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
 	if local != nil && local.history.event != nil && local.history.at == at && local.history.reset == reset {
 		return local.history.event
 	}
-	lines, more := r.Last(c.options.HistoryOnJoin, at.Seq+1)
+	lines, more := r.Last(h.options.HistoryOnJoin, at.Seq+1)
 	lines, all := newestThatFit(room, lines)
 	more = more || !all
 	oldest := at.Seq + 1
 	if len(lines) > 0 {
 		oldest = lines[0].Seq
 	}
-	v := viewOf(room, lines, more || c.local.past.store != nil && c.state.MayBeStored(r, oldest))
+	v := viewOf(room, lines, more || h.store != nil && h.state.MayBeStored(r, oldest))
 	v.Dropped = !v.More && oldest > r.First()
 	v.Reset = reset
 	e := share(event{"history", []any{room, historyEvent(v), at.String()}})
@@ -77,15 +77,15 @@ func (c *Chat) historyLocked(room string, reset bool) *sharedEvent {
 	return e
 }
 
-func (c *Chat) emitHistoryLocked(cl *client, room string, reset bool) {
-	c.out.emitShared(cl, c.historyLocked(room, reset))
+func (h *history) emitLocked(cl *client, room string, reset bool) {
+	h.out.emitShared(cl, h.eventLocked(room, reset))
 }
 
-// resetHistoryLocked makes all clients here replace what they display.
-func (c *Chat) resetHistoryLocked() {
-	for name, r := range c.local.rooms {
+// resetLocked makes all clients here replace what they display.
+func (h *history) resetLocked() {
+	for name, r := range h.local.rooms {
 		if r.listeners[state.V09] > 0 {
-			c.out.broadcastShared(r.sockets[state.V09], c.historyLocked(name, true), "")
+			h.out.broadcastShared(r.sockets[state.V09], h.eventLocked(name, true), "")
 		}
 	}
 }

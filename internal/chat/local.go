@@ -2,7 +2,6 @@ package chat
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"slices"
 	"time"
@@ -22,7 +21,6 @@ type localClients struct {
 	users    *allowance.Table // by origin or token
 	start    time.Time        // origin of the connections' buckets
 
-	past     *past
 	byConn   map[uint64]*client
 	rooms    map[string]*localRoom
 	lastConn uint64
@@ -45,7 +43,6 @@ func newLocalClients(lastConn uint64, messageRate float64) localClients {
 		limits:   limits,
 		users:    allowance.NewTable(limits),
 		start:    time.Now(),
-		past:     &past{reads: make(map[*request]context.CancelFunc)},
 		byConn:   make(map[uint64]*client),
 		rooms:    make(map[string]*localRoom),
 		lastConn: lastConn,

@@ -30,15 +30,15 @@ type historyPage struct {
 
 // answerHistoryLocked replies with the last lines of a room before a position; zero: the last that clients have been
 // sent, since the others are going to be broadcast. It reads on in the store where memory ends.
-func (c *Chat) answerHistoryLocked(r *request, name string, before state.Position, limit int) {
-	p := historyPage{room: name, before: before, limit: min(max(limit, 1), maxLines), end: c.lines.sentLocked().Seq + 1,
-		first: math.MaxUint64, verified: c.state.Ahead(before) || c.state.Verify(before)}
+func (h *history) answerHistoryLocked(r *request, name string, before state.Position, limit int) {
+	p := historyPage{room: name, before: before, limit: min(max(limit, 1), maxLines), end: h.lines.sentLocked().Seq + 1,
+		first: math.MaxUint64, verified: h.state.Ahead(before) || h.state.Verify(before)}
 	if before.Seq > 0 {
 		p.end = min(p.end, before.Seq)
 	}
-	room := c.state.Room(name)
-	if room == nil || !p.verified && c.local.past.store == nil {
-		c.out.reply(r.ack, p.answer(nil, false))
+	room := h.state.Room(name)
+	if room == nil || !p.verified && h.store == nil {
+		h.out.reply(r.ack, p.answer(nil, false))
 		return
 	}
 	p.first, p.trimmed = room.First(), room.Trimmed()
@@ -47,13 +47,13 @@ func (c *Chat) answerHistoryLocked(r *request, name string, before state.Positio
 		p.lines, more = room.Last(p.limit, p.end)
 	}
 	lines, all := newestThatFit(name, p.lines)
-	if !all || more || c.local.past.store == nil || !c.state.MayBeStored(room, p.oldest()) {
-		c.out.reply(r.ack, p.answer(lines, more || !all))
+	if !all || more || h.store == nil || !h.state.MayBeStored(room, p.oldest()) {
+		h.out.reply(r.ack, p.answer(lines, more || !all))
 		return
 	}
 	p.lines = slices.Clone(lines)
-	c.readLocked(r, []string{name}, func(ctx context.Context, s store.Reader) (any, error) {
-		return c.readHistory(ctx, s, &p)
+	h.readLocked(r, []string{name}, func(ctx context.Context, s store.Reader) (any, error) {
+		return h.readHistory(ctx, s, &p)
 	})
 }
 
@@ -76,9 +76,9 @@ func (p *historyPage) answer(lines []state.Line, more bool) historyAnswer {
 }
 
 // readHistory completes a page by lines of the store.
-func (c *Chat) readHistory(ctx context.Context, s store.Reader, p *historyPage) (any, error) {
+func (h *history) readHistory(ctx context.Context, s store.Reader, p *historyPage) (any, error) {
 	if !p.verified {
-		stored, err := c.isStored(ctx, s, p.room, p.before)
+		stored, err := h.isStored(ctx, s, p.room, p.before)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (c *Chat) readHistory(ctx context.Context, s store.Reader, p *historyPage) 
 		}
 		p.verified = true
 	}
-	older, more, err := c.olderLines(ctx, s, p)
+	older, more, err := h.olderLines(ctx, s, p)
 	switch {
 	case err != nil && len(p.lines) == 0:
 		return nil, err
@@ -99,9 +99,9 @@ func (c *Chat) readHistory(ctx context.Context, s store.Reader, p *historyPage) 
 }
 
 // olderLines reads what a page lacks.
-func (c *Chat) olderLines(ctx context.Context, s store.Reader, p *historyPage) ([]state.Line, bool, error) {
+func (h *history) olderLines(ctx context.Context, s store.Reader, p *historyPage) ([]state.Line, bool, error) {
 	if err := savedUpTo(ctx, s, p.trimmed, p.oldest()); err != nil {
 		return nil, false, err
 	}
-	return c.pastLines(ctx, s, p.room, p.oldest(), p.limit-len(p.lines))
+	return h.linesBefore(ctx, s, p.room, p.oldest(), p.limit-len(p.lines))
 }

@@ -20,11 +20,16 @@ const (
 	maxReadTime       = 5 * time.Second
 )
 
-// past is how this instance reads the store.
-type past struct {
+// history sends clients lines of before they came, or of before what they display: from memory, and from the store
+// where memory ends.
+type history struct {
+	*core
+	local *localClients
+	lines *lines
+
 	ended sync.WaitGroup // goroutines that read
 
-	// Guarded by Chat.mu.
+	// Guarded by core.mu.
 	store  store.Reader                    // nil: there is none
 	reads  map[*request]context.CancelFunc // under way
 	failed bool                            // the last read has failed, which the log says
@@ -40,49 +45,49 @@ var errUnsaved = errors.New("the store does not have the lines yet that memory h
 func (c *Chat) SetStore(s store.Reader) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.local.past.store = s
+	c.history.store = s
 	for _, r := range c.local.rooms {
 		r.history = cachedHistory{}
 	}
 }
 
-// close ends the reads under way. The caller holds Chat.mu, and waits for past.ended once it no longer does.
-func (p *past) close() {
-	for _, cancel := range p.reads {
+// close ends the reads under way. The caller holds Chat.mu, and waits for history.ended once it no longer does.
+func (h *history) close() {
+	for _, cancel := range h.reads {
 		cancel()
 	}
 }
 
 // readLocked replies to a request with what read returns about rooms, and refuses the request if that is nil. read is
 // called later and without the lock. Its context ends after maxReadTime, and when the chat closes. Its error is logged.
-func (c *Chat) readLocked(
+func (h *history) readLocked(
 	r *request, rooms []string, read func(context.Context, store.Reader) (answer any, err error),
 ) {
-	if len(c.local.past.reads) >= maxReads || r.client.usage.reads >= maxReadsPerClient {
-		c.refuseRequestLocked(r, state.Overloaded, 0)
+	if len(h.reads) >= maxReads || r.client.usage.reads >= maxReadsPerClient {
+		h.refuseRequestLocked(r, state.Overloaded, 0)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), maxReadTime)
-	c.local.past.reads[r] = cancel
+	h.reads[r] = cancel
 	r.client.usage.reads++
-	s := c.local.past.store
-	c.local.past.ended.Go(func() {
+	s := h.store
+	h.ended.Go(func() {
 		defer cancel()
 		answer, err := safely(func() (any, error) { return read(ctx, s) })
-		c.mu.Lock()
-		defer c.unlock()
-		delete(c.local.past.reads, r)
+		h.mu.Lock()
+		defer h.unlock()
+		delete(h.reads, r)
 		r.client.usage.reads--
-		c.noteReadLocked(err)
+		h.noteReadLocked(err)
 		switch {
-		case c.closed:
-			c.refuseRequestLocked(r, state.Unavailable, 0)
+		case h.closed:
+			h.refuseRequestLocked(r, state.Unavailable, 0)
 		case slices.ContainsFunc(rooms, func(room string) bool { return !r.client.mayListen(room) }):
-			c.refuseRequestLocked(r, state.NotInRoom, 0) // it has left meanwhile
+			h.refuseRequestLocked(r, state.NotInRoom, 0) // it has left meanwhile
 		case answer == nil:
-			c.refuseRequestLocked(r, state.PastUnavailable, 0)
+			h.refuseRequestLocked(r, state.PastUnavailable, 0)
 		default:
-			c.out.reply(r.ack, answer)
+			h.out.reply(r.ack, answer)
 		}
 	})
 }
@@ -98,21 +103,21 @@ func safely(read func() (any, error)) (answer any, err error) {
 }
 
 // noteReadLocked logs when the store begins to fail, and when it no longer does.
-func (c *Chat) noteReadLocked(err error) {
+func (h *history) noteReadLocked(err error) {
 	switch {
-	case c.closed || (err != nil) == c.local.past.failed:
+	case h.closed || (err != nil) == h.failed:
 	case err != nil:
-		c.logger().Warn("past of the chat can't be read", "err", err)
-		c.local.past.failed = true
+		h.logger().Warn("past of the chat can't be read", "err", err)
+		h.failed = true
 	default:
-		c.logger().Info("past of the chat can be read again")
-		c.local.past.failed = false
+		h.logger().Info("past of the chat can be read again")
+		h.failed = false
 	}
 }
 
-// pastLines reads the last lines of a room before a number that clients may see: want of them, if there are as many. It
-// reports whether there are more.
-func (c *Chat) pastLines(
+// linesBefore reads the last lines of a room before a number that clients may see: want of them, if there are as many.
+// It reports whether there are more.
+func (h *history) linesBefore(
 	ctx context.Context, s store.Reader, room string, before uint64, want int,
 ) (lines []state.Line, more bool, err error) {
 	for {
@@ -120,7 +125,7 @@ func (c *Chat) pastLines(
 		if err != nil {
 			return nil, false, fmt.Errorf("read lines of a room: %w", err)
 		}
-		lines = append(c.visible(page.Lines), lines...)
+		lines = append(h.visible(page.Lines), lines...)
 		switch {
 		case len(lines) > want:
 			return lines[len(lines)-want:], true, nil
@@ -133,7 +138,7 @@ func (c *Chat) pastLines(
 
 // visible decodes lines of the store and leaves out those that clients may not see: of a log that this one does not
 // continue, too old, or forgotten.
-func (c *Chat) visible(stored []store.Line) []state.Line {
+func (h *history) visible(stored []store.Line) []state.Line {
 	lines := make([]state.Line, 0, len(stored))
 	var malformed error
 	for i := range stored {
@@ -145,17 +150,17 @@ func (c *Chat) visible(stored []store.Line) []state.Line {
 		l.Seq, l.Time, l.Author = stored[i].Seq, stored[i].Time, stored[i].User
 		lines = append(lines, l)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if malformed != nil {
-		c.logger().Error("line of the store can't be read", "err", malformed)
+		h.logger().Error("line of the store can't be read", "err", malformed)
 	}
 	kept := lines[:0]
 	for _, l := range lines {
-		if c.state.IsErased(l.Author, l.Seq) {
+		if h.state.IsErased(l.Author, l.Seq) {
 			l = l.Erased()
 		}
-		if !l.Hidden() && l.Time >= c.state.Retained() && c.state.Continues(l.Position()) {
+		if !l.Hidden() && l.Time >= h.state.Retained() && h.state.Continues(l.Position()) {
 			kept = append(kept, l)
 		}
 	}
@@ -176,11 +181,11 @@ func savedUpTo(ctx context.Context, s store.Reader, trimmed, before uint64) erro
 }
 
 // isStored reports whether a position is one of a line of a room that the store has, and clients may see.
-func (c *Chat) isStored(ctx context.Context, s store.Reader, room string, p state.Position) (bool, error) {
+func (h *history) isStored(ctx context.Context, s store.Reader, room string, p state.Position) (bool, error) {
 	page, err := s.Lines(ctx, room, p.Seq+1, 1)
 	if err != nil {
 		return false, fmt.Errorf("look up a line: %w", err)
 	}
-	lines := c.visible(page.Lines)
+	lines := h.visible(page.Lines)
 	return len(lines) == 1 && lines[0].Position() == p, nil
 }

@@ -137,7 +137,7 @@ func (c *Chat) onHistory(r *request) {
 	case !r.client.mayListen(name):
 		c.refuseRequestLocked(r, state.NotInRoom, 0)
 	default:
-		c.answerHistoryLocked(r, name, before, options.Limit)
+		c.history.answerHistoryLocked(r, name, before, options.Limit)
 	}
 }
 

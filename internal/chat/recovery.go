@@ -38,7 +38,7 @@ func (c *Chat) recovered(nsp, pid, offset string) (socketio.Restored, bool) {
 	if u == nil || u.SID() == "" || c.closed {
 		return socketio.Restored{}, false
 	}
-	if _, whole := c.missedByLocked(u.Rooms(), since, maxReplayBytes); !whole {
+	if _, whole := c.history.missedByLocked(u.Rooms(), since, maxReplayBytes); !whole {
 		return socketio.Restored{}, false
 	}
 	return socketio.Restored{SID: u.SID(), Data: knownOf(u)}, true

@@ -65,7 +65,7 @@ func (c *Chat) replyToJoinLocked(p *pendingCommand, room string) {
 	waits := p.client.ahead != nil // then history and roster follow, see stopWaitingLocked
 	if p.client.protocol == state.V09 && p.client.user != nil && !waits {
 		c.local.listenLocked(p.client, room)
-		c.emitHistoryLocked(p.client, room, false)
+		c.history.emitLocked(p.client, room, false)
 	}
 	c.out.reply(p.ack, struct {
 		OK    bool   `json:"ok"`

@@ -30,7 +30,7 @@ func (c *Chat) Restore(snapshot []byte) error {
 		cl.user = restored.UserOn(c.local.id(cl))
 	}
 	if restored.Ahead(before) {
-		c.resetHistoryLocked() // the log has lost what was sent here
+		c.history.resetLocked() // the log has lost what was sent here
 	} else {
 		c.broadcastMissedLocked(before)
 	}
@@ -53,9 +53,9 @@ func (c *Chat) broadcastMissedLocked(since state.Position) {
 			rooms = append(rooms, name)
 		}
 	}
-	missed, whole := c.missedByLocked(rooms, since, maxMissedBytes)
+	missed, whole := c.history.missedByLocked(rooms, since, maxMissedBytes)
 	if !whole {
-		c.resetHistoryLocked()
+		c.history.resetLocked()
 		return
 	}
 	for i := range missed {

@@ -35,7 +35,7 @@ func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since 
 	var missed []state.MissedLine
 	whole := since.Seq <= c.state.Last().Seq
 	if whole {
-		missed, whole = c.missedByLocked(rooms, since, maxReplayBytes)
+		missed, whole = c.history.missedByLocked(rooms, since, maxReplayBytes)
 	}
 	if whole {
 		if sent := c.emitPageLocked(cl, u, missed); sent > 0 {
@@ -45,7 +45,7 @@ func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since 
 	}
 	for _, room := range rooms {
 		if !whole {
-			c.emitHistoryLocked(cl, room, true)
+			c.history.emitLocked(cl, room, true)
 		}
 		c.local.listenLocked(cl, room)
 	}

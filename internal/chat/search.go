@@ -30,7 +30,7 @@ type searchAnswer struct {
 
 // search is one under way, on a goroutine of its own.
 type search struct {
-	chat   *Chat
+	past   *history
 	store  store.Reader // nil: none
 	query  state.Query
 	before state.Position // zero: not given
@@ -60,7 +60,7 @@ func (c *Chat) onSearch(r *request) {
 	if !c.optionsArgument(r, 0, &options) {
 		return
 	}
-	s := &search{chat: c}
+	s := &search{past: &c.history}
 	var code state.Code
 	if s.query, code = state.ParseQuery(options.Text); code != state.Accepted {
 		c.refuse(r, code)
@@ -95,7 +95,7 @@ func (c *Chat) onSearch(r *request) {
 		s.rooms = append(s.rooms, &scan{room: room})
 	}
 	end := c.lines.sentLocked().Seq + 1
-	c.readLocked(r, rooms, func(ctx context.Context, reader store.Reader) (any, error) {
+	c.history.readLocked(r, rooms, func(ctx context.Context, reader store.Reader) (any, error) {
 		s.store = reader
 		return s.run(ctx, end)
 	})
@@ -155,12 +155,12 @@ func (s *search) pause() searchAnswer {
 
 // knows reports whether search.before is a position of this log.
 func (s *search) knows(ctx context.Context) (bool, error) {
-	s.chat.mu.Lock()
-	known := s.chat.state.Ahead(s.before) || s.chat.state.Verify(s.before)
-	s.chat.mu.Unlock()
+	s.past.mu.Lock()
+	known := s.past.state.Ahead(s.before) || s.past.state.Verify(s.before)
+	s.past.mu.Unlock()
 	for i := 0; i < len(s.rooms) && !known && s.store != nil; i++ {
 		var err error
-		if known, err = s.chat.isStored(ctx, s.store, s.rooms[i].room, s.before); err != nil {
+		if known, err = s.past.isStored(ctx, s.store, s.rooms[i].room, s.before); err != nil {
 			return false, err
 		}
 	}
@@ -202,15 +202,15 @@ func (s *search) read(ctx context.Context, of *scan) error {
 	if len(page.Lines) > 0 {
 		of.before = page.Lines[0].Seq
 	}
-	of.lines = s.chat.visible(page.Lines)
+	of.lines = s.past.visible(page.Lines)
 	return nil
 }
 
 // readMemory is read from memory. Where that has no more lines, it returns the number up to which it has dropped some.
 func (s *search) readMemory(of *scan) (trimmed uint64) {
-	s.chat.mu.Lock()
-	defer s.chat.mu.Unlock()
-	r := s.chat.state.Room(of.room)
+	s.past.mu.Lock()
+	defer s.past.mu.Unlock()
+	r := s.past.state.Room(of.room)
 	if r == nil {
 		of.done = true
 		return 0
@@ -221,6 +221,6 @@ func (s *search) readMemory(of *scan) (trimmed uint64) {
 		of.before = lines[0].Seq
 		return 0
 	}
-	of.stored, of.done = true, s.store == nil || !s.chat.state.MayBeStored(r, of.before)
+	of.stored, of.done = true, s.store == nil || !s.past.state.MayBeStored(r, of.before)
 	return r.Trimmed()
 }

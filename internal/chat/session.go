@@ -67,7 +67,7 @@ func (c *Chat) tellAgainLocked(conn uint64) {
 		return
 	}
 	for _, room := range added {
-		c.emitHistoryLocked(cl, room, true)
+		c.history.emitLocked(cl, room, true)
 		c.rosters.emitLocked(cl, room)
 	}
 	c.emitSessionLocked(cl, cl.user.Rooms(), cl.socket.Recovered(), state.Accepted)
