@@ -40,11 +40,11 @@ func New(options Options) *Chat {
 	c := &Chat{
 		core:       core{options: options, state: state.New(options.Bounds)},
 		local:      newLocalClients(binary.LittleEndian.Uint64(random[8:])>>16, options.MessageRate),
-		commands:   newCommands(binary.LittleEndian.Uint64(random[:]) >> 16),
 		resumption: newResumption(),
 	}
 	c.timers = timerheap.New[func(time.Time)](c.runTimers)
 	c.local.core = &c.core
+	c.commands = newCommands(&c.core, binary.LittleEndian.Uint64(random[:])>>16)
 	c.lines = lines{core: &c.core, local: &c.local}
 	c.history.core, c.history.local, c.history.lines = &c.core, &c.local, &c.lines
 	c.history.reads = make(map[*request]context.CancelFunc)

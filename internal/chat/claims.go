@@ -125,7 +125,7 @@ func (c *Chat) claimRequestedLocked(cl *client, requested *requestedName) bool {
 	if len(p.others) > 0 {
 		p.ack, p.others = p.others[0], p.others[1:]
 	}
-	if c.appendLocked(p) != nil {
+	if c.commands.appendLocked(p) != nil {
 		c.refuseLocked(cl, p.event, p.ack, state.Overloaded, 0)
 		p.others.refuse(c, cl, p.event, state.Overloaded)
 		return false
@@ -221,7 +221,7 @@ func (c *Chat) claimOvertakenLocked(u *state.User) {
 	c.resumption.forgetOvertaken(cl)
 	claim := c.newClaim(cl, cl.token)
 	claim.Name, claim.Key, claim.Rooms = cl.name.Name, cl.name.Key, slices.Clone(u.Rooms())
-	if err := c.appendLocked(newResumingClaim(cl, claim)); err != nil {
+	if err := c.commands.appendLocked(newResumingClaim(cl, claim)); err != nil {
 		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
 	}
 }

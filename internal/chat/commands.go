@@ -8,8 +8,10 @@ import (
 	"chatapp/internal/socketio"
 )
 
-// commands are those of this instance on their way through the log. Chat.mu guards it.
+// commands are those of this instance on their way through the log. core.mu guards it.
 type commands struct {
+	*core
+
 	lastRef uint64
 	pending map[uint64]*pendingCommand // by reference
 	claims  map[*client]*state.Claim   // of these, the last claim of each client
@@ -32,9 +34,10 @@ type pendingCommand struct {
 	span        Span             // of the request; nil: it is not traced
 }
 
-func newCommands(lastRef uint64) commands {
-	return commands{lastRef: lastRef, pending: make(map[uint64]*pendingCommand),
-		claims: make(map[*client]*state.Claim), provisional: make(map[messageID]*provisionalLine)}
+func newCommands(c *core, lastRef uint64) commands {
+	return commands{core: c, retries: retryQueue{core: c}, lastRef: lastRef,
+		pending: make(map[uint64]*pendingCommand),
+		claims:  make(map[*client]*state.Claim), provisional: make(map[messageID]*provisionalLine)}
 }
 
 // expect registers a command that is about to be appended, and encodes it.
@@ -92,23 +95,23 @@ func (p *pendingCommand) claim() *state.Claim {
 }
 
 // appendLocked appends a client's command to the log. It returns the error of the log.
-func (c *Chat) appendLocked(p *pendingCommand) error {
+func (q *commands) appendLocked(p *pendingCommand) error {
 	p.command.Conn = p.client.conn
-	body := c.commands.expect(p)
-	if err := c.appendTraced(body, p.span); err != nil {
-		c.commands.forget(p)
-		c.logger().Warn("log refuses an entry", "err", err)
+	body := q.expect(p)
+	if err := q.appendTraced(body, p.span); err != nil {
+		q.forget(p)
+		q.logger().Warn("log refuses an entry", "err", err)
 		return err
 	}
 	return nil
 }
 
 // appendTraced appends a body to the log, with the trace context of a span that is sampled, which may be nil.
-func (c *Chat) appendTraced(body []byte, span Span) error {
+func (q *commands) appendTraced(body []byte, span Span) error {
 	if span != nil {
-		if log, ok := c.backplane.Log.(TracedLog); ok && span.Trace() != "" {
+		if log, ok := q.backplane.Log.(TracedLog); ok && span.Trace() != "" {
 			return log.AppendTraced(body, span.Trace())
 		}
 	}
-	return c.backplane.Log.Append(body)
+	return q.backplane.Log.Append(body)
 }

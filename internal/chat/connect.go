@@ -96,7 +96,7 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 	if u == nil {
 		claim.Name, claim.Key, claim.Rooms = user.name.Name, user.name.Key, user.rooms
 	}
-	if err := c.appendLocked(newResumingClaim(cl, claim)); err != nil {
+	if err := c.commands.appendLocked(newResumingClaim(cl, claim)); err != nil {
 		cl.name = state.Nickname{}
 		c.local.syncRoomsLocked(cl)
 		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
@@ -134,9 +134,9 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 		if c.options.Clean(reason) {
 			hold = c.options.CleanHold
 		}
-		c.appendReliablyLocked(state.Command{Conn: cl.conn,
+		c.commands.retries.appendLocked(state.Command{Conn: cl.conn,
 			Action: &state.Disconnect{HoldMillis: uint64(hold.Milliseconds())}})
 	default:
-		c.appendReliablyLocked(state.Command{Conn: cl.conn, Action: &state.LeaveChat{}})
+		c.commands.retries.appendLocked(state.Command{Conn: cl.conn, Action: &state.LeaveChat{}})
 	}
 }

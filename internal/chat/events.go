@@ -146,7 +146,7 @@ func (c *Chat) requestLocked(r *request, action state.Action) {
 func (c *Chat) appendRequestLocked(r *request, p *pendingCommand) {
 	p.client, p.event, p.ack = r.client, r.name, r.ack
 	p.span, r.span = r.span, nil
-	if err := c.appendLocked(p); err != nil {
+	if err := c.commands.appendLocked(p); err != nil {
 		r.span = p.span
 		c.refuseRequestLocked(r, state.Overloaded, 0)
 	}

@@ -6,32 +6,34 @@ import (
 	"chatapp/internal/chat/state"
 )
 
-// retryQueue holds commands that must not be lost and that the log has refused, oldest first. Chat.mu guards it.
-type retryQueue struct{ commands []state.Command }
+// retryQueue holds commands that must not be lost and that the log has refused. core.mu guards it.
+type retryQueue struct {
+	*core
+
+	waiting []state.Command // oldest first
+}
 
 const retryEvery = time.Second
 
-// appendReliablyLocked appends a command that no client waits for. If the log refuses it, or others are waiting to be
+// appendLocked appends a command that no client waits for. If the log refuses it, or others are waiting to be
 // retried, it is appended later.
-func (c *Chat) appendReliablyLocked(command state.Command) {
-	q := &c.commands.retries
-	if len(q.commands) == 0 {
-		if err := c.backplane.Log.Append(command.Encode()); err == nil {
+func (q *retryQueue) appendLocked(command state.Command) {
+	if len(q.waiting) == 0 {
+		if err := q.backplane.Log.Append(command.Encode()); err == nil {
 			return
 		}
-		c.timers.Add(time.Now().Add(retryEvery), c.retryLocked)
+		q.timers.Add(time.Now().Add(retryEvery), q.retryLocked)
 	}
-	q.commands = append(q.commands, command)
+	q.waiting = append(q.waiting, command)
 }
 
-func (c *Chat) retryLocked(now time.Time) {
-	q := &c.commands.retries
-	for len(q.commands) > 0 {
-		if err := c.backplane.Log.Append(q.commands[0].Encode()); err != nil {
-			c.timers.Add(now.Add(retryEvery), c.retryLocked)
+func (q *retryQueue) retryLocked(now time.Time) {
+	for len(q.waiting) > 0 {
+		if err := q.backplane.Log.Append(q.waiting[0].Encode()); err != nil {
+			q.timers.Add(now.Add(retryEvery), q.retryLocked)
 			return
 		}
-		q.commands = q.commands[1:]
+		q.waiting = q.waiting[1:]
 	}
-	q.commands = nil
+	q.waiting = nil
 }

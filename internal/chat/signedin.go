@@ -60,7 +60,7 @@ func (c *Chat) claimAssignedLocked(cl *client) {
 	p := c.newNameClaim(cl, cl.assigned.Nickname, newSecret(), state.V09)
 	p.claim().Variant = true
 	p.event = "nickname"
-	if c.appendLocked(p) != nil {
+	if c.commands.appendLocked(p) != nil {
 		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
 	}
 }
