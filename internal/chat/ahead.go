@@ -27,54 +27,54 @@ const (
 
 // isAloneLocked reports whether this instance is in sync and the only one. Then no instance has more of the log, and a
 // position ahead of the state belongs to a log that is lost.
-func (c *Chat) isAloneLocked() bool {
-	cluster := c.backplane.Cluster()
+func (re *resumption) isAloneLocked() bool {
+	cluster := re.backplane.Cluster()
 	return cluster.Ready && !slices.ContainsFunc(cluster.Instances, func(i Instance) bool { return !i.Self })
 }
 
 // mustWaitLocked reports whether a client that has received everything up to a position has to wait: the log may still
 // bring this instance there. An instance that is not in sync does not know yet which log it is going to have.
-func (c *Chat) mustWaitLocked(p state.Position) bool {
-	if c.state.Ahead(p) {
-		return !c.isAloneLocked()
+func (re *resumption) mustWaitLocked(p state.Position) bool {
+	if re.state.Ahead(p) {
+		return !re.isAloneLocked()
 	}
-	return !c.backplane.Cluster().Ready && !c.state.Verify(p)
+	return !re.backplane.Cluster().Ready && !re.state.Verify(p)
 }
 
 // waitLocked makes a client wait for this instance to reach a position.
-func (c *Chat) waitLocked(cl *client, rooms []string, after state.Position) {
+func (re *resumption) waitLocked(cl *client, rooms []string, after state.Position) {
 	now := time.Now()
-	if len(c.resumption.ahead) == 0 {
-		c.timers.Add(now.Add(checkAheadEvery), c.checkAheadLocked)
+	if len(re.ahead) == 0 {
+		re.timers.Add(now.Add(checkAheadEvery), re.checkAheadLocked)
 	}
 	cl.ahead = &ahead{after: after, since: now, rooms: rooms}
-	c.resumption.ahead = append(c.resumption.ahead, cl)
+	re.ahead = append(re.ahead, cl)
 }
 
 // catchUpLocked resumes the clients that were ahead of this instance and no longer are. As long as the instance is not
 // in sync, its state may be one of an earlier time, which is only loaded: then they go on waiting.
-func (c *Chat) catchUpLocked() {
-	if len(c.resumption.ahead) > 0 && c.backplane.Cluster().Ready {
-		c.resumeWaitingLocked(func(a *ahead) bool { return c.state.Ahead(a.after) })
+func (re *resumption) catchUpLocked() {
+	if len(re.ahead) > 0 && re.backplane.Cluster().Ready {
+		re.resumeWaitingLocked(func(a *ahead) bool { return re.state.Ahead(a.after) })
 	}
 }
 
 // checkAheadLocked gives the history that this instance has to the clients that have waited for too long, or to all
 // that wait if the instance is alone by now.
-func (c *Chat) checkAheadLocked(now time.Time) {
-	alone, ready := c.isAloneLocked(), c.backplane.Cluster().Ready
-	c.resumeWaitingLocked(func(a *ahead) bool {
-		return !alone && now.Sub(a.since) < maxAheadWait && (!ready || c.state.Ahead(a.after))
+func (re *resumption) checkAheadLocked(now time.Time) {
+	alone, ready := re.isAloneLocked(), re.backplane.Cluster().Ready
+	re.resumeWaitingLocked(func(a *ahead) bool {
+		return !alone && now.Sub(a.since) < maxAheadWait && (!ready || re.state.Ahead(a.after))
 	})
-	if len(c.resumption.ahead) > 0 {
-		c.timers.Add(now.Add(checkAheadEvery), c.checkAheadLocked)
+	if len(re.ahead) > 0 {
+		re.timers.Add(now.Add(checkAheadEvery), re.checkAheadLocked)
 	}
 }
 
 // resumeWaitingLocked resumes the clients that wait, except those for which waits returns true.
-func (c *Chat) resumeWaitingLocked(waits func(*ahead) bool) {
-	all := c.resumption.ahead
-	c.resumption.ahead = nil
+func (re *resumption) resumeWaitingLocked(waits func(*ahead) bool) {
+	all := re.ahead
+	re.ahead = nil
 	var waiting []*client
 	for _, cl := range all {
 		switch {
@@ -82,41 +82,41 @@ func (c *Chat) resumeWaitingLocked(waits func(*ahead) bool) {
 		case waits(cl.ahead):
 			waiting = append(waiting, cl)
 		default:
-			c.stopWaitingLocked(cl)
+			re.stopWaitingLocked(cl)
 		}
 	}
-	c.resumption.ahead = waiting
+	re.ahead = waiting
 }
 
 // stopWaitingLocked sends a client what it has missed while it waited: the lines of the rooms that it had, the history
 // of rooms that it has entered meanwhile, and who is there. It may send a page of those lines alone, and have the
 // client wait again.
-func (c *Chat) stopWaitingLocked(cl *client) {
+func (re *resumption) stopWaitingLocked(cl *client) {
 	had, since := cl.ahead.rooms, cl.ahead.after
 	cl.ahead = nil
 	var known, entered []string
-	for _, room := range c.roomsOfLocked(cl) {
+	for _, room := range re.roomsOfLocked(cl) {
 		if slices.Contains(had, room) {
 			known = append(known, room)
 		} else {
 			entered = append(entered, room)
 		}
 	}
-	if !c.replayNowLocked(cl, c.state.UserByToken(cl.token), known, since) {
+	if !re.replayNowLocked(cl, re.state.UserByToken(cl.token), known, since) {
 		return
 	}
 	for _, room := range entered {
-		c.history.emitLocked(cl, room, false)
-		c.local.listenLocked(cl, room)
+		re.history.emitLocked(cl, room, false)
+		re.local.listenLocked(cl, room)
 	}
-	c.rosters.emitAllLocked(cl, cl.rooms)
+	re.rosters.emitAllLocked(cl, cl.rooms)
 }
 
 // roomsOfLocked returns the rooms of the user that a client has, or returns to.
-func (c *Chat) roomsOfLocked(cl *client) []string {
+func (re *resumption) roomsOfLocked(cl *client) []string {
 	u := cl.user
-	if u == nil && c.local.returning[cl.token] == cl {
-		u = c.state.UserByToken(cl.token)
+	if u == nil && re.local.returning[cl.token] == cl {
+		u = re.state.UserByToken(cl.token)
 	}
 	if u != nil && cl.protocol == state.V09 && len(u.Rooms()) > 0 {
 		return u.Rooms()

@@ -87,5 +87,5 @@ func (c *Chat) prepareLocked(changes []state.Change) {
 // of it.
 func (c *Chat) finishLocked() {
 	c.rosters.sendLocked()
-	c.catchUpLocked()
+	c.resumption.catchUpLocked()
 }

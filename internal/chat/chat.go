@@ -38,9 +38,8 @@ func New(options Options) *Chat {
 	var random [16]byte
 	_, _ = crand.Read(random[:]) // never fails
 	c := &Chat{
-		core:       core{options: options, state: state.New(options.Bounds)},
-		local:      newLocalClients(binary.LittleEndian.Uint64(random[8:])>>16, options.MessageRate),
-		resumption: newResumption(),
+		core:  core{options: options, state: state.New(options.Bounds)},
+		local: newLocalClients(binary.LittleEndian.Uint64(random[8:])>>16, options.MessageRate),
 	}
 	c.timers = timerheap.New[func(time.Time)](c.runTimers)
 	c.local.core = &c.core
@@ -54,6 +53,8 @@ func New(options Options) *Chat {
 	c.rosters = rosters{core: &c.core, local: &c.local, lines: &c.lines, away: make(map[uint64]struct{})}
 	c.presence = presence{core: &c.core, local: &c.local, lines: &c.lines, rosters: &c.rosters,
 		changed: make(map[uint64]struct{})}
+	c.resumption = resumption{core: &c.core, local: &c.local, lines: &c.lines, history: &c.history,
+		rosters: &c.rosters, overtaken: make(map[state.Hash]*client)}
 	return c
 }
 

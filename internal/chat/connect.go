@@ -84,7 +84,7 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 	}
 	c.emitSessionLocked(cl, rooms, cl.socket.Recovered(), state.Accepted)
 	if since, err := state.ParsePosition(offset); err == nil {
-		c.replayLocked(cl, u, rooms, since)
+		c.resumption.replayLocked(cl, u, rooms, since)
 	} else {
 		for _, room := range rooms {
 			c.history.emitLocked(cl, room, false)

@@ -2,52 +2,54 @@ package chat
 
 import "chatapp/internal/chat/state"
 
-// resumption says which clients return to a user. Chat.mu guards it.
+// resumption sends clients that return what they have missed. core.mu guards it.
 type resumption struct {
+	*core
+	local   *localClients
+	lines   *lines
+	history *history
+	rosters *rosters
+
 	overtaken map[state.Hash]*client // by token: the user is on a socket that was connected later
 	ahead     []*client              // wait for this instance to apply what they have received elsewhere
 	paged     []*client              // receive what they have missed page by page
 }
 
-func newResumption() resumption {
-	return resumption{overtaken: make(map[state.Hash]*client)}
-}
-
 // replayLocked sends a client what it has missed since a position, in its protocol and without what it knows of itself,
 // and makes it listen. It is called before the client listens to anything. u is the user that the client returns to;
 // nil: none that is known. A client that is ahead of this instance waits, and receives all that later.
-func (c *Chat) replayLocked(cl *client, u *state.User, rooms []string, since state.Position) {
-	if len(c.resumption.ahead) < maxAhead && c.mustWaitLocked(since) {
-		c.waitLocked(cl, rooms, since)
+func (re *resumption) replayLocked(cl *client, u *state.User, rooms []string, since state.Position) {
+	if len(re.ahead) < maxAhead && re.mustWaitLocked(since) {
+		re.waitLocked(cl, rooms, since)
 		return
 	}
-	if c.replayNowLocked(cl, u, rooms, since) {
-		c.rosters.emitAllLocked(cl, rooms)
+	if re.replayNowLocked(cl, u, rooms, since) {
+		re.rosters.emitAllLocked(cl, rooms)
 	}
 }
 
 // replayNowLocked is replayLocked for a client that does not wait. It reports false if it has sent the first page of
 // what the client has missed, and the client is to receive more before it listens.
-func (c *Chat) replayNowLocked(cl *client, u *state.User, rooms []string, since state.Position) bool {
-	if since.Seq > c.lines.sentLocked().Seq {
-		c.lines.flushLocked() // the client has received some of it elsewhere
+func (re *resumption) replayNowLocked(cl *client, u *state.User, rooms []string, since state.Position) bool {
+	if since.Seq > re.lines.sentLocked().Seq {
+		re.lines.flushLocked() // the client has received some of it elsewhere
 	}
 	var missed []state.MissedLine
-	whole := since.Seq <= c.state.Last().Seq
+	whole := since.Seq <= re.state.Last().Seq
 	if whole {
-		missed, whole = c.history.missedByLocked(rooms, since, maxReplayBytes)
+		missed, whole = re.history.missedByLocked(rooms, since, maxReplayBytes)
 	}
 	if whole {
-		if sent := c.emitPageLocked(cl, u, missed); sent > 0 {
-			c.pageLocked(cl, rooms, missed[sent-1].Line.Position())
+		if sent := re.emitPageLocked(cl, u, missed); sent > 0 {
+			re.pageLocked(cl, rooms, missed[sent-1].Line.Position())
 			return false
 		}
 	}
 	for _, room := range rooms {
 		if !whole {
-			c.history.emitLocked(cl, room, true)
+			re.history.emitLocked(cl, room, true)
 		}
-		c.local.listenLocked(cl, room)
+		re.local.listenLocked(cl, room)
 	}
 	return true
 }
