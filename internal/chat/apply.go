@@ -34,7 +34,7 @@ func (c *Chat) Apply(e Entry) error {
 	c.broadcastLocked(changes)
 	c.withdrawLocked(p)
 	if e.Again && p == nil && e.Instance == c.local.instance {
-		c.tellAgainLocked(command.Conn)
+		c.nicknames.tellAgainLocked(command.Conn)
 	}
 	c.finishLocked()
 	return err
@@ -80,7 +80,7 @@ func (c *Chat) prepareLocked(changes []state.Change) {
 	if c.lines.coalesceLocked(changes) {
 		c.rosters.deferLocked(time.Now())
 	}
-	c.bindLocked(changes)
+	c.nicknames.bindLocked(changes)
 }
 
 // finishLocked sends what entries have in common: the rosters that have changed, and the log to clients that were ahead

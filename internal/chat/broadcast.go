@@ -26,13 +26,13 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 		c.rosters.changeLocked(ch.Room)
 		if ch.Lost && cl != nil && cl.user == u {
 			c.local.ignoreLocked(cl, ch.Room)
-			c.emitSessionLocked(cl, u.Rooms(), cl.socket.Recovered(), state.RoomClosed)
+			c.nicknames.emitSessionLocked(cl, u.Rooms(), cl.socket.Recovered(), state.RoomClosed)
 		}
 	case state.Away, state.Back:
 		c.expiry.watchLocked(u)
 		c.presence.changeLocked(u)
 		if ch.Kind == state.Away {
-			c.claimOvertakenLocked(u)
+			c.nicknames.claimOvertakenLocked(u)
 		}
 	case state.Orphaned:
 		c.expiry.watchLocked(u)
@@ -44,7 +44,7 @@ func (c *Chat) broadcastChangeLocked(ch *state.Change, waits bool) {
 		c.broadcastErasedLocked(ch)
 	case state.Freed:
 		delete(c.rosters.away, u.ID())
-		c.claimOvertakenLocked(u)
+		c.nicknames.claimOvertakenLocked(u)
 		if cl != nil && cl.user == u {
 			cl.user = nil
 			c.local.syncRoomsLocked(cl)

@@ -21,6 +21,7 @@ type Chat struct {
 	local      localClients
 	commands   commands
 	resumption resumption
+	nicknames  nicknames
 	history    history
 	typing     typing
 	rosters    rosters
@@ -54,7 +55,10 @@ func New(options Options) *Chat {
 	c.presence = presence{core: &c.core, local: &c.local, lines: &c.lines, rosters: &c.rosters,
 		changed: make(map[uint64]struct{})}
 	c.resumption = resumption{core: &c.core, local: &c.local, lines: &c.lines, history: &c.history,
-		rosters: &c.rosters, overtaken: make(map[state.Hash]*client)}
+		rosters: &c.rosters}
+	c.nicknames = nicknames{core: &c.core, local: &c.local, lines: &c.lines, history: &c.history,
+		rosters: &c.rosters, commands: &c.commands, resumption: &c.resumption,
+		overtaken: make(map[state.Hash]*client)}
 	return c
 }
 

@@ -8,6 +8,20 @@ import (
 	"chatapp/internal/socketio"
 )
 
+// nicknames binds clients to users: it claims nicknames in the log, and tells clients which they have. core.mu guards
+// it.
+type nicknames struct {
+	*core
+	local      *localClients
+	lines      *lines
+	history    *history
+	rosters    *rosters
+	commands   *commands
+	resumption *resumption
+
+	overtaken map[state.Hash]*client // by token: the user is on a socket that was connected later
+}
+
 // granted is the reply to a client that has its nickname.
 type granted struct {
 	OK    bool     `json:"ok"`
@@ -22,29 +36,29 @@ func newGranted(u *state.User, secret string) granted {
 }
 
 // newClaim returns the claim of a client for the user whose token has this hash, or is to have it.
-func (c *Chat) newClaim(cl *client, token state.Hash) *state.Claim {
-	return &state.Claim{Token: token, Client: cl.instance, SID: sidOf(cl.socket), Born: c.bornAt(cl),
-		Protocol: cl.protocol, HoldMillis: uint64(c.options.NameHold.Milliseconds()),
-		RoomLimit: uint64(c.options.MaxRooms), Origin: c.originLocked(cl)}
+func (n *nicknames) newClaim(cl *client, token state.Hash) *state.Claim {
+	return &state.Claim{Token: token, Client: cl.instance, SID: sidOf(cl.socket), Born: n.bornAt(cl),
+		Protocol: cl.protocol, HoldMillis: uint64(n.options.NameHold.Milliseconds()),
+		RoomLimit: uint64(n.options.MaxRooms), Origin: n.originLocked(cl)}
 }
 
 // originLocked returns what the client's user shares rooms and history by with others: the person that is signed in, or
 // else the address; zero if neither is known.
-func (c *Chat) originLocked(cl *client) state.Hash {
+func (n *nicknames) originLocked(cl *client) state.Hash {
 	if cl.assigned != nil {
-		return c.state.OriginOf("subject " + cl.assigned.subject)
+		return n.state.OriginOf("subject " + cl.assigned.subject)
 	}
 	if address := cl.socket.Handshake().Counted; address != "" {
-		return c.state.OriginOf("address " + address)
+		return n.state.OriginOf("address " + address)
 	}
 	return state.Hash{}
 }
 
 // bornAt returns when a client was connected, by the bus's clock: the claims of sockets on two instances are compared
 // by it.
-func (c *Chat) bornAt(cl *client) uint64 {
-	age := time.Since(c.local.start) - time.Duration(cl.born)*time.Millisecond
-	return uint64(max(c.backplane.Time().Add(-age).UnixMilli(), 0))
+func (n *nicknames) bornAt(cl *client) uint64 {
+	age := time.Since(n.local.start) - time.Duration(cl.born)*time.Millisecond
+	return uint64(max(n.backplane.Time().Add(-age).UnixMilli(), 0))
 }
 
 func sidOf(s *socketio.Socket) string {
@@ -56,8 +70,8 @@ func sidOf(s *socketio.Socket) string {
 
 // newNameClaim returns the claim of a nickname that a client requests. One of the 4.x protocol can't be refused a
 // nickname, so it accepts a variant.
-func (c *Chat) newNameClaim(cl *client, name state.Nickname, secret string, p state.Protocol) *pendingCommand {
-	claim := c.newClaim(cl, state.HashOf(secret))
+func (n *nicknames) newNameClaim(cl *client, name state.Nickname, secret string, p state.Protocol) *pendingCommand {
+	claim := n.newClaim(cl, state.HashOf(secret))
 	claim.Name, claim.Key = name.Name, name.Key
 	claim.Protocol, claim.Variant = p, p == state.V4
 	return &pendingCommand{command: state.Command{Action: claim}, client: cl, secret: secret}
@@ -69,72 +83,72 @@ func newResumingClaim(cl *client, claim *state.Claim) *pendingCommand {
 }
 
 // suspectLocked asks after the instance that a user is connected to by the log, now that the user has turned up here.
-func (c *Chat) suspectLocked(u *state.User) {
-	if u != nil && u.Status() == state.Connected && u.Conn().Instance != c.local.instance {
-		c.backplane.Suspect(u.Conn().Instance)
+func (n *nicknames) suspectLocked(u *state.User) {
+	if u != nil && u.Status() == state.Connected && u.Conn().Instance != n.local.instance {
+		n.backplane.Suspect(u.Conn().Instance)
 	}
 }
 
-// replyToClaimLocked tells a client whether it has a nickname.
-func (c *Chat) replyToClaimLocked(p *pendingCommand, claim *state.Claim, o state.Outcome) {
+// replyLocked tells a client whether it has a nickname.
+func (n *nicknames) replyLocked(p *pendingCommand, claim *state.Claim, o state.Outcome) {
 	cl := p.client
 	requested := cl.claims.requested
 	cl.claims.requested = nil
-	c.local.returned(cl)
+	n.local.returned(cl)
 	switch {
 	case o.Stale:
-		c.replyToOvertakenLocked(p, claim, o.User)
+		n.replyToOvertakenLocked(p, claim, o.User)
 	case o.Code == state.Accepted:
-		c.counts.claims++
-		c.options.Audit("claim", cl.socket.Handshake().RemoteAddr, o.User.Nickname().Name)
+		n.counts.claims++
+		n.options.Audit("claim", cl.socket.Handshake().RemoteAddr, o.User.Nickname().Name)
 		if p.resumes {
-			c.counts.returns++
+			n.counts.returns++
 		}
-		c.grantLocked(p, claim, o.User, requested != nil)
+		n.grantLocked(p, claim, o.User, requested != nil)
 	default:
-		c.refuseClaimLocked(p, requested, o.Code)
+		n.refuseClaimLocked(p, requested, o.Code)
 		return
 	}
-	p.others.succeed(c)
+	p.others.succeed(n.core)
 	if requested != nil {
-		requested.acks.succeed(c)
+		requested.acks.succeed(n.core)
 	}
 }
 
 // refuseClaimLocked ends a claim that the log has refused. The nickname that the client has requested since, if any, is
 // claimed next.
-func (c *Chat) refuseClaimLocked(p *pendingCommand, requested *requestedName, code state.Code) {
+func (n *nicknames) refuseClaimLocked(p *pendingCommand, requested *requestedName, code state.Code) {
 	cl := p.client
-	claims := requested != nil && c.claimRequestedLocked(cl, requested)
+	claims := requested != nil && n.claimRequestedLocked(cl, requested)
 	if !p.resumes {
-		c.refuseLocked(cl, p.event, p.ack, code, 0)
-		p.others.refuse(c, cl, p.event, code)
+		n.refuseLocked(cl, p.event, p.ack, code, 0)
+		p.others.refuse(n.core, cl, p.event, code)
 	} else if !claims { // else it is not the user that it was, but will be the one that it requests
-		c.counts.refusals[state.NameLost]++
+		n.counts.refusals[state.NameLost]++
 		cl.name = state.Nickname{}
-		c.local.syncRoomsLocked(cl)
-		c.emitSessionLocked(cl, cl.rooms, false, state.NameLost)
+		n.local.syncRoomsLocked(cl)
+		n.emitSessionLocked(cl, cl.rooms, false, state.NameLost)
 	}
 }
 
 // claimRequestedLocked claims the nickname that a client has requested while an earlier claim was pending. It reports
 // false, and tells the client, if the log takes no entry.
-func (c *Chat) claimRequestedLocked(cl *client, requested *requestedName) bool {
-	p := c.newNameClaim(cl, requested.name, newSecret(), state.V4)
+func (n *nicknames) claimRequestedLocked(cl *client, requested *requestedName) bool {
+	p := n.newNameClaim(cl, requested.name, newSecret(), state.V4)
 	p.event, p.others = "add user", requested.acks
 	if len(p.others) > 0 {
 		p.ack, p.others = p.others[0], p.others[1:]
 	}
-	if c.commands.appendLocked(p) != nil {
-		c.refuseLocked(cl, p.event, p.ack, state.Overloaded, 0)
-		p.others.refuse(c, cl, p.event, state.Overloaded)
+	if n.commands.appendLocked(p) != nil {
+		n.refuseLocked(cl, p.event, p.ack, state.Overloaded, 0)
+		p.others.refuse(n.core, cl, p.event, state.Overloaded)
 		return false
 	}
 	return true
 }
 
 // grantLocked gives a client its user. requested says that it has requested a nickname while one was claimed for it.
-func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User, requested bool) {
+func (n *nicknames) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User, requested bool) {
 	cl := p.client
 	cl.user, cl.token, cl.name = u, u.Token(), u.Nickname()
 	secret := p.secret
@@ -145,35 +159,35 @@ func (c *Chat) grantLocked(p *pendingCommand, claim *state.Claim, u *state.User,
 	if requested {
 		protocol = state.V4 // the only one in which a client may request a nickname then
 	}
-	c.local.setProtocolLocked(cl, protocol)
-	added := c.local.syncRoomsLocked(cl)
+	n.local.setProtocolLocked(cl, protocol)
+	added := n.local.syncRoomsLocked(cl)
 	if cl.protocol == state.V4 {
 		if !p.resumes || requested {
-			c.emitLoginLocked(cl, secret)
+			n.emitLoginLocked(cl, secret)
 		}
-		c.replyGrantedLocked(p, u, secret)
+		n.replyGrantedLocked(p, u, secret)
 		return
 	}
-	c.replyGrantedLocked(p, u, secret)
+	n.replyGrantedLocked(p, u, secret)
 	for _, room := range added {
-		c.history.emitLocked(cl, room, true)
+		n.history.emitLocked(cl, room, true)
 	}
 	if !p.resumes && cl.ahead == nil {
-		c.rosters.joiners = append(c.rosters.joiners, cl)
+		n.rosters.joiners = append(n.rosters.joiners, cl)
 	}
 	if cl.assigned == nil {
 		secret = "" // the reply has it
 	}
-	c.emitSessionTokenLocked(cl, u.Rooms(), cl.socket.Recovered(), state.Accepted, secret)
+	n.emitSessionTokenLocked(cl, u.Rooms(), cl.socket.Recovered(), state.Accepted, secret)
 }
 
 // replyGrantedLocked replies to the request by which a client has got its nickname. secret is the resume token, or "".
-func (c *Chat) replyGrantedLocked(p *pendingCommand, u *state.User, secret string) {
+func (n *nicknames) replyGrantedLocked(p *pendingCommand, u *state.User, secret string) {
 	if p.event == "add user" {
-		c.out.reply(p.ack, succeeded{true}) // "login" has said the rest
+		n.out.reply(p.ack, succeeded{true}) // "login" has said the rest
 		return
 	}
-	c.out.reply(p.ack, false, newGranted(u, secret))
+	n.out.reply(p.ack, false, newGranted(u, secret))
 }
 
 // A claim may be overtaken by the claim of a socket that was connected later: its instance was cut off, for example,
@@ -185,70 +199,70 @@ func (c *Chat) replyGrantedLocked(p *pendingCommand, u *state.User, secret strin
 const maxSkew = 5 * time.Second
 
 // replyToOvertakenLocked ends a client whose claim was overtaken, or makes it wait for the other socket to end.
-func (c *Chat) replyToOvertakenLocked(p *pendingCommand, claim *state.Claim, u *state.User) {
+func (n *nicknames) replyToOvertakenLocked(p *pendingCommand, claim *state.Claim, u *state.User) {
 	cl := p.client
 	if cl.ended {
 		return
 	}
 	if u.ConnBorn()-claim.Born > uint64(maxSkew.Milliseconds()) {
-		c.replaceLocked(cl)
+		n.replaceLocked(cl)
 		return
 	}
 	cl.token, cl.name, cl.claims.overtaken = u.Token(), u.Nickname(), true
-	c.resumption.overtaken[u.Token()] = cl
+	n.overtaken[u.Token()] = cl
 	if !p.resumes {
-		c.replyGrantedLocked(p, u, p.secret)
+		n.replyGrantedLocked(p, u, p.secret)
 	}
 }
 
 // forgetOvertaken ends the wait of a client whose claim was overtaken.
-func (r *resumption) forgetOvertaken(cl *client) {
+func (n *nicknames) forgetOvertaken(cl *client) {
 	if !cl.claims.overtaken {
 		return
 	}
 	cl.claims.overtaken = false
-	if r.overtaken[cl.token] == cl {
-		delete(r.overtaken, cl.token)
+	if n.overtaken[cl.token] == cl {
+		delete(n.overtaken, cl.token)
 	}
 }
 
 // claimOvertakenLocked claims a user that is away or gone for the client here whose claim was overtaken.
-func (c *Chat) claimOvertakenLocked(u *state.User) {
-	cl := c.resumption.overtaken[u.Token()]
+func (n *nicknames) claimOvertakenLocked(u *state.User) {
+	cl := n.overtaken[u.Token()]
 	if cl == nil {
 		return
 	}
-	c.resumption.forgetOvertaken(cl)
-	claim := c.newClaim(cl, cl.token)
+	n.forgetOvertaken(cl)
+	claim := n.newClaim(cl, cl.token)
 	claim.Name, claim.Key, claim.Rooms = cl.name.Name, cl.name.Key, slices.Clone(u.Rooms())
-	if err := c.commands.appendLocked(newResumingClaim(cl, claim)); err != nil {
-		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
+	if err := n.commands.appendLocked(newResumingClaim(cl, claim)); err != nil {
+		n.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
 	}
 }
 
 // bindLocked notes which clients here have got, or lost, their users to other sockets by an entry.
-func (c *Chat) bindLocked(changes []state.Change) {
+func (n *nicknames) bindLocked(changes []state.Change) {
 	for i := range changes {
 		ch := &changes[i]
 		if ch.Kind != state.Bound {
 			continue
 		}
-		if old := c.local.at(ch.Old); old != nil && old.user == ch.User && ch.Old != ch.At {
-			c.replaceLocked(old)
+		if old := n.local.at(ch.Old); old != nil && old.user == ch.User && ch.Old != ch.At {
+			n.replaceLocked(old)
 		}
-		if cl := c.local.at(ch.At); cl != nil {
-			c.resumption.forgetOvertaken(cl)
+		if cl := n.local.at(ch.At); cl != nil {
+			n.forgetOvertaken(cl)
 			cl.user, cl.token = ch.User, ch.User.Token()
 		}
 	}
 }
 
 // replaceLocked ends a client whose user has returned by another socket.
-func (c *Chat) replaceLocked(cl *client) {
-	c.resumption.forgetOvertaken(cl)
+func (n *nicknames) replaceLocked(cl *client) {
+	n.forgetOvertaken(cl)
 	cl.user, cl.name, cl.ended = nil, state.Nickname{}, true
-	c.out.emit(cl, "replaced", struct {
+	n.out.emit(cl, "replaced", struct {
 		Message string `json:"message"`
 	}{"You have come back in another window."})
-	c.out.disconnect(cl)
+	n.out.disconnect(cl)
 }

@@ -35,7 +35,7 @@ type client struct {
 // claims are those of a client for a nickname.
 type claims struct {
 	pending   int32          // on their way through the log
-	overtaken bool           // see resumption.overtaken
+	overtaken bool           // see nicknames.overtaken
 	requested *requestedName // requested in the 4.x protocol while a claim was pending; nil: none
 }
 
@@ -48,13 +48,13 @@ type requestedName struct {
 // acks are of requests with one outcome. Chat.mu guards them.
 type acks []socketio.Ack
 
-func (a acks) succeed(c *Chat) {
+func (a acks) succeed(c *core) {
 	for _, ack := range a {
 		c.out.reply(ack, succeeded{true})
 	}
 }
 
-func (a acks) refuse(c *Chat, cl *client, name string, code state.Code) {
+func (a acks) refuse(c *core, cl *client, name string, code state.Code) {
 	for _, ack := range a {
 		c.refuseLocked(cl, name, ack, code, 0)
 	}

@@ -19,7 +19,7 @@ func (c *Chat) connect(s *socketio.Socket) {
 	if offset := s.Offset(); offset != "" {
 		auth.Offset = offset
 	}
-	assigned := c.assignedName(s)
+	assigned := c.nicknames.assignedName(s)
 
 	c.mu.Lock()
 	defer c.unlock()
@@ -36,17 +36,17 @@ func (c *Chat) connect(s *socketio.Socket) {
 	recovered, _ := s.Data().(*known)
 	s.SetData(cl)
 	user := c.identifyLocked(recovered, auth.Token, auth.PID)
-	if user != nil && !c.mayBeLocked(cl, user.origin) {
+	if user != nil && !c.nicknames.mayBeLocked(cl, user.origin) {
 		user = nil // somebody else is signed in now
 	}
 	if user != nil {
 		c.resumeLocked(cl, user, auth.Offset)
 	} else {
-		c.emitSessionLocked(cl, nil, false, state.Accepted)
+		c.nicknames.emitSessionLocked(cl, nil, false, state.Accepted)
 		c.history.emitLocked(cl, state.Lobby, false)
 		c.local.listenLocked(cl, state.Lobby)
 		if cl.assigned != nil {
-			c.claimAssignedLocked(cl)
+			c.nicknames.claimAssignedLocked(cl)
 		}
 	}
 	c.out.emit(cl, "status", c.status.infoLocked())
@@ -77,12 +77,12 @@ func (c *Chat) identifyLocked(recovered *known, token, pid string) *known {
 func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 	cl.token, cl.name, cl.protocol = user.token, user.name, user.protocol
 	u := c.state.UserByToken(user.token)
-	c.suspectLocked(u)
+	c.nicknames.suspectLocked(u)
 	rooms := []string{state.Lobby}
 	if cl.protocol == state.V09 && len(user.rooms) > 0 {
 		rooms = user.rooms
 	}
-	c.emitSessionLocked(cl, rooms, cl.socket.Recovered(), state.Accepted)
+	c.nicknames.emitSessionLocked(cl, rooms, cl.socket.Recovered(), state.Accepted)
 	if since, err := state.ParsePosition(offset); err == nil {
 		c.resumption.replayLocked(cl, u, rooms, since)
 	} else {
@@ -92,14 +92,14 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 		}
 		c.rosters.emitAllLocked(cl, rooms)
 	}
-	claim := c.newClaim(cl, user.token)
+	claim := c.nicknames.newClaim(cl, user.token)
 	if u == nil {
 		claim.Name, claim.Key, claim.Rooms = user.name.Name, user.name.Key, user.rooms
 	}
 	if err := c.commands.appendLocked(newResumingClaim(cl, claim)); err != nil {
 		cl.name = state.Nickname{}
 		c.local.syncRoomsLocked(cl)
-		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
+		c.nicknames.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
 		return
 	}
 	c.local.returning[user.token] = cl
@@ -123,7 +123,7 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 		c.local.ignoreLocked(cl, cl.rooms[0])
 	}
 	wasNamed := cl.isNamed() && !cl.ended
-	c.resumption.forgetOvertaken(cl)
+	c.nicknames.forgetOvertaken(cl)
 	cl.ended, cl.user = true, nil
 	switch {
 	case !wasNamed:

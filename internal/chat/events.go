@@ -228,12 +228,12 @@ func (c *Chat) claimLocked(r *request, name state.Nickname, secret string, p sta
 	if !isSecret(secret) || c.state.IsForgotten(state.HashOf(secret)) {
 		secret = newSecret()
 	}
-	if u := c.state.UserByToken(state.HashOf(secret)); u != nil && !c.mayBeLocked(r.client, u.Origin()) {
+	if u := c.state.UserByToken(state.HashOf(secret)); u != nil && !c.nicknames.mayBeLocked(r.client, u.Origin()) {
 		secret = newSecret() // the token is that of another person
 	} else {
-		c.suspectLocked(u)
+		c.nicknames.suspectLocked(u)
 	}
-	c.appendRequestLocked(r, c.newNameClaim(r.client, name, secret, p))
+	c.appendRequestLocked(r, c.nicknames.newNameClaim(r.client, name, secret, p))
 }
 
 func (c *Chat) onRename(r *request) {
@@ -265,7 +265,7 @@ func (c *Chat) onAddUser(r *request) {
 	switch {
 	case r.client.user != nil:
 		c.local.setProtocolLocked(r.client, state.V4)
-		c.emitLoginLocked(r.client, "")
+		c.nicknames.emitLoginLocked(r.client, "")
 		c.out.reply(r.ack, succeeded{true})
 	case r.client.claims.pending > 0:
 		r.client.claims.request(name, r.ack)

@@ -82,14 +82,14 @@ func TestOvertakenClientIsClaimedOnceWhenTheInstanceIsBack(t *testing.T) {
 		overtaken(t, c, time.Second)
 		synctest.Wait()
 		a.mu.Lock()
-		before := len(a.resumption.overtaken)
+		before := len(a.nicknames.overtaken)
 		a.mu.Unlock()
 		bodies := a.Joined()
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if before != 1 || len(bodies) != 1 || len(a.resumption.overtaken) != 0 {
+		if before != 1 || len(bodies) != 1 || len(a.nicknames.overtaken) != 0 {
 			t.Errorf("of %d overtaken clients, %d are claimed again and %d are left, want 1, 1 and none",
-				before, len(bodies), len(a.resumption.overtaken))
+				before, len(bodies), len(a.nicknames.overtaken))
 		}
 	})
 }

@@ -35,7 +35,7 @@ func (c *Chat) replyLocked(p *pendingCommand, o state.Outcome) {
 		p.span = nil
 	}
 	if claim := p.claim(); claim != nil {
-		c.replyToClaimLocked(p, claim, o)
+		c.nicknames.replyLocked(p, claim, o)
 		return
 	}
 	if o.Code != state.Accepted {

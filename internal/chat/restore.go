@@ -80,8 +80,8 @@ func (c *Chat) Joined() [][]byte {
 		if cl.user != nil || cl.claims.pending > 0 || cl.name.Key == "" {
 			continue
 		}
-		c.resumption.forgetOvertaken(cl)
-		claim := c.newClaim(cl, cl.token)
+		c.nicknames.forgetOvertaken(cl)
+		claim := c.nicknames.newClaim(cl, cl.token)
 		claim.Rooms = slices.DeleteFunc(slices.Clone(cl.rooms), func(room string) bool { return room == state.Lobby })
 		if c.state.UserByToken(cl.token) == nil {
 			claim.Name, claim.Key = cl.name.Name, cl.name.Key

@@ -10,9 +10,8 @@ type resumption struct {
 	history *history
 	rosters *rosters
 
-	overtaken map[state.Hash]*client // by token: the user is on a socket that was connected later
-	ahead     []*client              // wait for this instance to apply what they have received elsewhere
-	paged     []*client              // receive what they have missed page by page
+	ahead []*client // wait for this instance to apply what they have received elsewhere
+	paged []*client // receive what they have missed page by page
 }
 
 // replayLocked sends a client what it has missed since a position, in its protocol and without what it knows of itself,

@@ -28,28 +28,28 @@ type clientLimits struct {
 }
 
 // emitSessionLocked sends a client its identity. code is the reason why it has no nickname, or Accepted.
-func (c *Chat) emitSessionLocked(cl *client, rooms []string, recovered bool, code state.Code) {
-	c.emitSessionTokenLocked(cl, rooms, recovered, code, "")
+func (n *nicknames) emitSessionLocked(cl *client, rooms []string, recovered bool, code state.Code) {
+	n.emitSessionTokenLocked(cl, rooms, recovered, code, "")
 }
 
 // emitSessionTokenLocked is emitSessionLocked with a resume token. The event's offset makes a client recoverable that
 // has received nothing else. A client that listens to nothing yet gets no offset: what it has missed follows.
-func (c *Chat) emitSessionTokenLocked(cl *client, rooms []string, recovered bool, code state.Code, token string) {
-	s := sessionInfo{Instance: c.local.instance, Recovered: recovered, SignedIn: cl.assigned != nil,
+func (n *nicknames) emitSessionTokenLocked(cl *client, rooms []string, recovered bool, code state.Code, token string) {
+	s := sessionInfo{Instance: n.local.instance, Recovered: recovered, SignedIn: cl.assigned != nil,
 		Code: code.String(), Message: sentences[code],
-		Limits: clientLimits{max(c.options.MaxMessageLength, 0), c.options.MaxNicknameLength,
-			c.options.MaxMessageBytes}}
+		Limits: clientLimits{max(n.options.MaxMessageLength, 0), n.options.MaxNicknameLength,
+			n.options.MaxMessageBytes}}
 	if cl.name.Key != "" {
 		s.Name, s.Rooms, s.Token = cl.name.Name, slices.Clone(rooms), token
 	}
-	c.emitWithOffsetLocked(cl, "session", s)
+	n.lines.emitWithOffsetLocked(cl, "session", s)
 }
 
 // tellAgainLocked tells the client with a number here which nickname and rooms it has, if that is not what it was told
 // last. A request that was granted as part of a log which this instance has left since is decided again in the log that
 // it follows now, where no client waits for the reply.
-func (c *Chat) tellAgainLocked(conn uint64) {
-	cl := c.local.byConn[conn]
+func (n *nicknames) tellAgainLocked(conn uint64) {
+	cl := n.local.byConn[conn]
 	if cl == nil || cl.user == nil || cl.claims.pending > 0 {
 		return // a claim that is pending tells the client
 	}
@@ -57,36 +57,36 @@ func (c *Chat) tellAgainLocked(conn uint64) {
 	cl.name = cl.user.Nickname()
 	if cl.protocol == state.V4 {
 		if renamed {
-			c.emitLoginLocked(cl, "")
+			n.emitLoginLocked(cl, "")
 		}
 		return
 	}
 	listened := len(cl.rooms)
-	added := c.local.syncRoomsLocked(cl)
+	added := n.local.syncRoomsLocked(cl)
 	if !renamed && len(cl.rooms) == listened && len(added) == 0 {
 		return
 	}
 	for _, room := range added {
-		c.history.emitLocked(cl, room, true)
-		c.rosters.emitLocked(cl, room)
+		n.history.emitLocked(cl, room, true)
+		n.rosters.emitLocked(cl, room)
 	}
-	c.emitSessionLocked(cl, cl.user.Rooms(), cl.socket.Recovered(), state.Accepted)
+	n.emitSessionLocked(cl, cl.user.Rooms(), cl.socket.Recovered(), state.Accepted)
 }
 
 // emitWithOffsetLocked sends an event that is no line, with the offset of what the client has been sent, if it has.
-func (c *Chat) emitWithOffsetLocked(cl *client, name string, arg any) {
+func (ls *lines) emitWithOffsetLocked(cl *client, name string, arg any) {
 	if len(cl.rooms) == 0 {
-		c.out.emit(cl, name, arg)
+		ls.out.emit(cl, name, arg)
 		return
 	}
-	c.out.emit(cl, name, arg, c.lines.sentLocked().String())
+	ls.out.emit(cl, name, arg, ls.sentLocked().String())
 }
 
 // emitLoginLocked sends a client of the 4.x protocol which nickname it has.
-func (c *Chat) emitLoginLocked(cl *client, secret string) {
-	c.emitWithOffsetLocked(cl, "login", struct {
+func (n *nicknames) emitLoginLocked(cl *client, secret string) {
+	n.lines.emitWithOffsetLocked(cl, "login", struct {
 		NumUsers int    `json:"numUsers"`
 		Username string `json:"username"`
 		Token    string `json:"token,omitempty"`
-	}{c.numUsersLocked(state.Lobby), cl.user.Nickname().Name, secret})
+	}{n.numUsersLocked(state.Lobby), cl.user.Nickname().Name, secret})
 }

@@ -19,11 +19,11 @@ type assigned struct {
 
 // assignedName returns the person that a proxy has signed in; nil if none has. A name that is not legal is cleaned
 // rather than refused: the user has not typed it.
-func (c *Chat) assignedName(s *socketio.Socket) *assigned {
-	if c.options.SignedIn == nil {
+func (n *nicknames) assignedName(s *socketio.Socket) *assigned {
+	if n.options.SignedIn == nil {
 		return nil
 	}
-	person := c.options.SignedIn(s)
+	person := n.options.SignedIn(s)
 	if person.Subject == "" {
 		return nil
 	}
@@ -50,17 +50,17 @@ func (cl *client) takeLocked(requested state.Nickname) (state.Nickname, bool) {
 }
 
 // mayBeLocked reports whether a client may return to a user with an origin: one that is signed in only to its own.
-func (c *Chat) mayBeLocked(cl *client, origin state.Hash) bool {
-	return cl.assigned == nil || origin == c.originLocked(cl)
+func (n *nicknames) mayBeLocked(cl *client, origin state.Hash) bool {
+	return cl.assigned == nil || origin == n.originLocked(cl)
 }
 
 // claimAssignedLocked claims the nickname of a user that is signed in. If another window of the user has it, this one
 // receives a variant.
-func (c *Chat) claimAssignedLocked(cl *client) {
-	p := c.newNameClaim(cl, cl.assigned.Nickname, newSecret(), state.V09)
+func (n *nicknames) claimAssignedLocked(cl *client) {
+	p := n.newNameClaim(cl, cl.assigned.Nickname, newSecret(), state.V09)
 	p.claim().Variant = true
 	p.event = "nickname"
-	if c.commands.appendLocked(p) != nil {
-		c.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
+	if n.commands.appendLocked(p) != nil {
+		n.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
 	}
 }
