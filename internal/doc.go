@@ -31,11 +31,12 @@
 //
 // # Adding an event
 //
-// Write its row in chat/VOCABULARY.md first, with arguments, answer and error codes. Register a handler in
-// chat/events.go. A handler decodes and checks its arguments before it takes the lock. What only reads belongs into
-// chat/queries.go and answers at once. What changes anything that others can see becomes a command: the handler appends
-// it to the log, chat/reply.go answers the client when the command comes back, and chat/broadcast.go tells the others.
-// Nothing is encoded or sent under the lock: the methods of the outbox only queue. Test it as a client sees it, over
+// Write its row in chat/VOCABULARY.md first, with arguments, answer and error codes. Write the handler beside the part
+// of the chat that it concerns (chat/chat.go lists them), and register it in chat/events.go. A handler decodes and
+// checks its arguments before it takes the lock. What only reads answers at once (chat/queries.go). What changes
+// anything that others can see becomes a command: the handler appends it to the log, chat/reply.go answers the client
+// when the command comes back, and chat/broadcast.go tells the others. Nothing is encoded or sent under the lock: the
+// methods of the outbox only queue. Test it as a client sees it, over
 // both endpoints, in chat/events_test.go.
 //
 // # Changing what log entries do

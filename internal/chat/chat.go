@@ -17,18 +17,18 @@ import (
 type Chat struct {
 	core
 
-	// Guarded by core.mu.
+	// The parts, each with a file of that name or so. Each refers only to those above it. Guarded by Chat.mu.
 	local      localClients
+	lines      lines
 	commands   commands
-	resumption resumption
-	nicknames  nicknames
-	history    history
+	expiry     expiry
 	typing     typing
+	status     clusterStatus
+	history    history
 	rosters    rosters
 	presence   presence
-	expiry     expiry
-	lines      lines
-	status     clusterStatus
+	resumption resumption
+	nicknames  nicknames
 }
 
 // New returns a chat without users. Attach makes it accessible.
@@ -44,13 +44,13 @@ func New(options Options) *Chat {
 	}
 	c.timers = timerheap.New[func(time.Time)](c.runTimers)
 	c.local.core = &c.core
-	c.commands = newCommands(&c.core, binary.LittleEndian.Uint64(random[:])>>16)
 	c.lines = lines{core: &c.core, local: &c.local}
-	c.history.core, c.history.local, c.history.lines = &c.core, &c.local, &c.lines
-	c.history.reads = make(map[*request]context.CancelFunc)
+	c.commands = newCommands(&c.core, &c.local, binary.LittleEndian.Uint64(random[:])>>16)
+	c.expiry = expiry{core: &c.core, local: &c.local}
 	c.typing = newTyping(&c.core, &c.local)
 	c.status = clusterStatus{core: &c.core, local: &c.local}
-	c.expiry = expiry{core: &c.core, local: &c.local}
+	c.history.core, c.history.local, c.history.lines = &c.core, &c.local, &c.lines
+	c.history.reads = make(map[*request]context.CancelFunc)
 	c.rosters = rosters{core: &c.core, local: &c.local, lines: &c.lines, away: make(map[uint64]struct{})}
 	c.presence = presence{core: &c.core, local: &c.local, lines: &c.lines, rosters: &c.rosters,
 		changed: make(map[uint64]struct{})}

@@ -8,20 +8,6 @@ import (
 	"chatapp/internal/socketio"
 )
 
-// nicknames binds clients to users: it claims nicknames in the log, and tells clients which they have. core.mu guards
-// it.
-type nicknames struct {
-	*core
-	local      *localClients
-	lines      *lines
-	history    *history
-	rosters    *rosters
-	commands   *commands
-	resumption *resumption
-
-	overtaken map[state.Hash]*client // by token: the user is on a socket that was connected later
-}
-
 // granted is the reply to a client that has its nickname.
 type granted struct {
 	OK    bool     `json:"ok"`

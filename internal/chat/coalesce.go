@@ -23,7 +23,7 @@ const (
 	maxWaiting             = 10_000  // lines
 )
 
-// lines sends clients here the lines that the log leads to: each at once, or coalesced. core.mu guards it.
+// lines sends clients here the lines that the log leads to: each at once, or coalesced. Chat.mu guards it.
 type lines struct {
 	*core
 	local *localClients

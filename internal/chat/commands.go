@@ -8,9 +8,10 @@ import (
 	"chatapp/internal/socketio"
 )
 
-// commands are those of this instance on their way through the log. core.mu guards it.
+// commands are those of this instance on their way through the log. Chat.mu guards it.
 type commands struct {
 	*core
+	local *localClients
 
 	lastRef uint64
 	pending map[uint64]*pendingCommand // by reference
@@ -34,8 +35,8 @@ type pendingCommand struct {
 	span        Span             // of the request; nil: it is not traced
 }
 
-func newCommands(c *core, lastRef uint64) commands {
-	return commands{core: c, retries: retryQueue{core: c}, lastRef: lastRef,
+func newCommands(c *core, local *localClients, lastRef uint64) commands {
+	return commands{core: c, local: local, retries: retryQueue{core: c}, lastRef: lastRef,
 		pending: make(map[uint64]*pendingCommand),
 		claims:  make(map[*client]*state.Claim), provisional: make(map[messageID]*provisionalLine)}
 }
@@ -114,4 +115,18 @@ func (q *commands) appendTraced(body []byte, span Span) error {
 		}
 	}
 	return q.backplane.Log.Append(body)
+}
+
+// requestLocked appends the command of a client that waits for the outcome.
+func (q *commands) requestLocked(r *request, action state.Action) {
+	q.appendRequestLocked(r, &pendingCommand{command: state.Command{Action: action}})
+}
+
+func (q *commands) appendRequestLocked(r *request, p *pendingCommand) {
+	p.client, p.event, p.ack = r.client, r.name, r.ack
+	p.span, r.span = r.span, nil
+	if err := q.appendLocked(p); err != nil {
+		r.span = p.span
+		q.refuseRequestLocked(r, state.Overloaded, 0)
+	}
 }

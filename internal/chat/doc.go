@@ -8,6 +8,13 @@
 // same state after the same entry. Then Chat replies to the client that sent the event and broadcasts what has changed
 // (reply.go, broadcast.go). A reply that a message was sent means that the log has it.
 //
+// # Parts
+//
+// A Chat consists of parts by concern: the clients here, lines, commands, expiry, typing, the cluster's status,
+// history, rosters, presence, resumption, nicknames. Each has its own fields, and handles the events that belong to it.
+// All share core (core.go), and each refers only to the parts that stand above it in Chat (chat.go). What is left to
+// Chat walks through the parts, forward: it lets clients in, applies entries, and restores snapshots.
+//
 // # Delivery
 //
 // Critical sections only decide what to send to which sockets and put that into the outbox (outbox.go). It is encoded

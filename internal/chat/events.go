@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"time"
 
-	"chatapp/internal/allowance"
 	"chatapp/internal/chat/state"
 	"chatapp/internal/socketio"
 )
@@ -14,21 +13,21 @@ import (
 func (c *Chat) handleEvents() {
 	c.out.nsp.OnConnect(c.connect)
 	c.out.nsp.OnDisconnect(c.disconnect)
-	c.on("nickname", c.onNickname)
-	c.on("rename", c.onRename)
-	c.on("user message", c.onMessage)
-	c.on("join", c.onJoin)
-	c.on("leave", c.onLeave)
-	c.on("rooms", c.onRooms)
-	c.on("who", c.onWho)
-	c.on("history", c.onHistory)
-	c.on("search", c.onSearch)
+	c.on("nickname", c.nicknames.onNickname)
+	c.on("rename", c.nicknames.onRename)
+	c.on("user message", c.commands.onMessage)
+	c.on("join", c.commands.onJoin)
+	c.on("leave", c.commands.onLeave)
+	c.on("rooms", c.rosters.onRooms)
+	c.on("who", c.rosters.onWho)
+	c.on("history", c.history.onHistory)
+	c.on("search", c.history.onSearch)
 	c.on("forget me", c.onForget)
-	c.on("status", c.onStatus)
-	c.on("typing", func(r *request) { c.onTyping(r, true) })
-	c.on("stop typing", func(r *request) { c.onTyping(r, false) })
-	c.on("add user", c.onAddUser)
-	c.on("new message", c.onMessage)
+	c.on("status", c.status.onStatus)
+	c.on("typing", func(r *request) { c.typing.onTyping(r, true) })
+	c.on("stop typing", func(r *request) { c.typing.onTyping(r, false) })
+	c.on("add user", c.nicknames.onAddUser)
+	c.on("new message", c.commands.onMessage)
 	c.out.nsp.OnUnknown(c.onUnknown)
 }
 
@@ -80,7 +79,7 @@ func (r *request) options(i int, v any) bool {
 }
 
 // optionsArgument is options. It refuses the request if the argument is wrong.
-func (c *Chat) optionsArgument(r *request, i int, v any) bool {
+func (c *core) optionsArgument(r *request, i int, v any) bool {
 	ok := r.options(i, v)
 	if !ok {
 		c.refuse(r, state.BadArgument)
@@ -89,7 +88,7 @@ func (c *Chat) optionsArgument(r *request, i int, v any) bool {
 }
 
 // refuse refuses a request before Chat.mu is locked.
-func (c *Chat) refuse(r *request, code state.Code) {
+func (c *core) refuse(r *request, code state.Code) {
 	c.mu.Lock()
 	defer c.unlock()
 	c.refuseRequestLocked(r, code, 0)
@@ -100,75 +99,9 @@ func (c *core) refuseRequestLocked(r *request, code state.Code, wait time.Durati
 	c.refuseLocked(r.client, r.name, r.ack, code, wait)
 }
 
-// allowLocked reports whether a request is within the client's budget and the chat is not closed. If not, it refuses
-// the request.
-func (c *Chat) allowLocked(r *request, take func(*client) (time.Duration, bool)) bool {
-	if c.closed {
-		c.refuseRequestLocked(r, state.Unavailable, 0)
-		return false
-	}
-	wait, ok := take(r.client)
-	if !ok {
-		c.refuseRequestLocked(r, state.TooFast, wait)
-	}
-	return ok
-}
-
-// allowNamedLocked is allowLocked for a request that takes a nickname.
-func (c *Chat) allowNamedLocked(r *request) bool {
-	if !c.allowLocked(r, c.local.takeRequest) {
-		return false
-	}
-	if !r.client.isNamed() {
-		c.refuseRequestLocked(r, state.NoName, 0)
-		return false
-	}
-	return true
-}
-
-// allowRoomLocked reports whether a client may join a room: one that does not exist, only if it may make another.
-func (c *Chat) allowRoomLocked(r *request, room string) bool {
-	if c.state.Room(room) != nil {
-		return true
-	}
-	wait, ok := c.local.take(r.client, allowance.Rooms)
-	if !ok {
-		c.refuseRequestLocked(r, state.TooFast, wait)
-	}
-	return ok
-}
-
-// requestLocked appends the command of a client that waits for the outcome.
-func (c *Chat) requestLocked(r *request, action state.Action) {
-	c.appendRequestLocked(r, &pendingCommand{command: state.Command{Action: action}})
-}
-
-func (c *Chat) appendRequestLocked(r *request, p *pendingCommand) {
-	p.client, p.event, p.ack = r.client, r.name, r.ack
-	p.span, r.span = r.span, nil
-	if err := c.commands.appendLocked(p); err != nil {
-		r.span = p.span
-		c.refuseRequestLocked(r, state.Overloaded, 0)
-	}
-}
-
-// nicknameArgument returns the nickname that the first argument is, or refuses the request.
-func (c *Chat) nicknameArgument(r *request) (state.Nickname, bool) {
-	typed, ok := r.String(0)
-	if !ok {
-		c.refuse(r, state.BadArgument)
-		return state.Nickname{}, false
-	}
-	name, code := state.ParseNickname(typed, c.options.MaxNicknameLength)
-	if code != state.Accepted {
-		c.refuse(r, code)
-	}
-	return name, code == state.Accepted
-}
-
 // roomArgument returns the room that the first argument names, as a string or in an object, and otherwise if it names
 // none. It refuses the request if the argument is of a wrong type, or no legal name.
-func (c *Chat) roomArgument(r *request, otherwise string) (string, bool) {
+func (c *core) roomArgument(r *request, otherwise string) (string, bool) {
 	var options struct {
 		Room *string `json:"room"`
 	}
@@ -185,7 +118,7 @@ func (c *Chat) roomArgument(r *request, otherwise string) (string, bool) {
 }
 
 // parseRoom returns the room that a client has named; otherwise where typed is nil.
-func (c *Chat) parseRoom(typed *string, otherwise string) (string, state.Code) {
+func (c *core) parseRoom(typed *string, otherwise string) (string, state.Code) {
 	if typed != nil {
 		return state.ParseRoom(*typed, c.options.MaxNicknameLength)
 	}
@@ -193,185 +126,6 @@ func (c *Chat) parseRoom(typed *string, otherwise string) (string, state.Code) {
 		return "", state.RoomInvalid
 	}
 	return otherwise, state.Accepted
-}
-
-func (c *Chat) onNickname(r *request) {
-	name, ok := c.nicknameArgument(r)
-	if !ok {
-		return
-	}
-	var options struct {
-		Token string `json:"token"`
-	}
-	if !c.optionsArgument(r, 1, &options) {
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowLocked(r, c.local.takeRequest) {
-		return
-	}
-	if name, ok = r.client.takeLocked(name); !ok {
-		c.refuseRequestLocked(r, state.NameFixed, 0)
-		return
-	}
-	c.claimLocked(r, name, options.Token, state.V09)
-}
-
-// claimLocked claims a nickname for a client: another one, if the client has one. secret is the resume token that the
-// client sends, or "".
-func (c *Chat) claimLocked(r *request, name state.Nickname, secret string, p state.Protocol) {
-	if r.client.user != nil {
-		c.requestLocked(r, &state.Rename{Name: name.Name, Key: name.Key})
-		return
-	}
-	if !isSecret(secret) || c.state.IsForgotten(state.HashOf(secret)) {
-		secret = newSecret()
-	}
-	if u := c.state.UserByToken(state.HashOf(secret)); u != nil && !c.nicknames.mayBeLocked(r.client, u.Origin()) {
-		secret = newSecret() // the token is that of another person
-	} else {
-		c.nicknames.suspectLocked(u)
-	}
-	c.appendRequestLocked(r, c.nicknames.newNameClaim(r.client, name, secret, p))
-}
-
-func (c *Chat) onRename(r *request) {
-	c.mu.Lock()
-	named := r.client.isNamed()
-	c.mu.Unlock()
-	if !named {
-		c.refuse(r, state.NoName)
-		return
-	}
-	c.onNickname(r)
-}
-
-// onAddUser claims a nickname in the 4.x protocol. Its clients can't be refused one, so they receive a variant. The
-// page sends it again after every reconnection, also when its user was recovered.
-func (c *Chat) onAddUser(r *request) {
-	name, ok := c.nicknameArgument(r)
-	if !ok {
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowLocked(r, c.local.takeRequest) {
-		return
-	}
-	if r.client.assigned != nil {
-		name = r.client.assigned.Nickname
-	}
-	switch {
-	case r.client.user != nil:
-		c.local.setProtocolLocked(r.client, state.V4)
-		c.nicknames.emitLoginLocked(r.client, "")
-		c.out.reply(r.ack, succeeded{true})
-	case r.client.claims.pending > 0:
-		r.client.claims.request(name, r.ack)
-	default:
-		c.claimLocked(r, name, "", state.V4)
-	}
-}
-
-func (c *Chat) onMessage(r *request) {
-	say, code := c.parseMessage(r)
-	if code != state.Accepted {
-		c.refuse(r, code)
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !r.client.isNamed() {
-		c.refuseRequestLocked(r, state.NoName, 0)
-		return
-	}
-	if c.allowLocked(r, c.local.takeMessage) {
-		say.Room = c.state.Meant(say.Room)
-		say.Token, say.From = c.commands.speaker(r.client)
-		c.requestLocked(r, say)
-	}
-}
-
-func (c *Chat) parseMessage(r *request) (*state.Say, state.Code) {
-	// Every byte of the text takes six in JSON at most. A longer argument is refused before it costs anything.
-	if len(r.Raw(0)) > 6*c.options.MaxMessageBytes+2 {
-		return nil, state.TooLong
-	}
-	typed, ok := r.String(0)
-	if !ok {
-		return nil, state.BadArgument
-	}
-	text, code := state.ParseText(typed, c.options.MaxMessageLength, c.options.MaxMessageBytes)
-	var options struct {
-		Room *string `json:"room"`
-		CID  string  `json:"cid"`
-	}
-	if r.name == "user message" && !r.options(1, &options) || len(options.CID) > state.MaxCID {
-		return nil, state.BadArgument
-	}
-	room := state.Lobby
-	if code == state.Accepted {
-		room, code = c.parseRoom(options.Room, state.Lobby)
-	}
-	return &state.Say{Room: room, Text: text, CID: options.CID}, code
-}
-
-func (c *Chat) onJoin(r *request) {
-	room, ok := c.roomArgument(r, "")
-	if !ok {
-		return
-	}
-	key := state.RoomKey(room)
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowNamedLocked(r) {
-		return
-	}
-	meant, limit := c.state.Meant(room), uint64(c.options.MaxRooms)
-	switch {
-	case !c.allowRoomLocked(r, meant):
-	case c.state.Rules() < state.EnterSince:
-		c.requestLocked(r, &state.Join{Room: room, RoomLimit: limit})
-	case key == "":
-		c.refuseRequestLocked(r, state.RoomInvalid, 0)
-	default:
-		c.requestLocked(r, &state.Enter{Room: meant, Key: key, RoomLimit: limit})
-	}
-}
-
-// onLeave leaves a room, or the chat.
-func (c *Chat) onLeave(r *request) {
-	room, ok := c.roomArgument(r, state.Lobby)
-	if !ok {
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	switch room = c.state.Meant(room); {
-	case !c.allowNamedLocked(r):
-	case room == state.Lobby:
-		c.requestLocked(r, &state.LeaveChat{})
-	default:
-		c.requestLocked(r, &state.Leave{Room: room})
-	}
-}
-
-func (c *Chat) onTyping(r *request, on bool) {
-	room, ok := c.roomArgument(r, state.Lobby)
-	if !ok {
-		return
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	code, wait := c.typing.typeLocked(r.client, c.state.Meant(room), on)
-	switch {
-	case !r.ack.Wanted(): // a refusal would cost more than it says
-	case code != state.Accepted:
-		c.refuseRequestLocked(r, code, wait)
-	default:
-		c.out.reply(r.ack, succeeded{true})
-	}
 }
 
 // onUnknown refuses an event that the chat does not know, if its client waits for an answer. Others are ignored, as

@@ -8,7 +8,7 @@ import (
 	"chatapp/internal/chat/state"
 )
 
-// expiry collects the disconnected users whose hold time is over, for one entry that expires them all. core.mu guards
+// expiry collects the disconnected users whose hold time is over, for one entry that expires them all. Chat.mu guards
 // it.
 type expiry struct {
 	*core

@@ -24,7 +24,7 @@ type forgotten struct {
 func (c *Chat) onForget(r *request) {
 	c.mu.Lock()
 	defer c.unlock()
-	if !c.allowNamedLocked(r) {
+	if !c.local.allowNamedLocked(r) {
 		return
 	}
 	if wait, ok := c.local.take(r.client, allowance.Rooms); !ok {
@@ -35,7 +35,7 @@ func (c *Chat) onForget(r *request) {
 		c.refuseRequestLocked(r, state.Overloaded, 0)
 		return
 	}
-	c.requestLocked(r, &state.Forget{Stored: c.history.store != nil})
+	c.commands.requestLocked(r, &state.Forget{Stored: c.history.store != nil})
 }
 
 // replyToForgetLocked tells a client by when nothing is left of its user.

@@ -105,3 +105,35 @@ func (h *history) olderLines(ctx context.Context, s store.Reader, p *historyPage
 	}
 	return h.linesBefore(ctx, s, p.room, p.oldest(), p.limit-len(p.lines))
 }
+
+// onHistory returns older lines of a room.
+func (h *history) onHistory(r *request) {
+	name, ok := h.roomArgument(r, state.Lobby)
+	if !ok {
+		return
+	}
+	options := struct {
+		Before string `json:"before"`
+		Limit  int    `json:"limit"`
+	}{Limit: h.options.HistoryOnJoin}
+	if _, isName := r.String(0); !isName && !h.optionsArgument(r, 0, &options) {
+		return
+	}
+	var before state.Position
+	if options.Before != "" {
+		var err error
+		if before, err = state.ParsePosition(options.Before); err != nil {
+			h.refuse(r, state.BadArgument)
+			return
+		}
+	}
+	h.mu.Lock()
+	defer h.unlock()
+	switch name = h.state.Meant(name); {
+	case !h.local.allowLocked(r, h.local.takeRequest):
+	case !r.client.mayListen(name):
+		h.refuseRequestLocked(r, state.NotInRoom, 0)
+	default:
+		h.answerHistoryLocked(r, name, before, options.Limit)
+	}
+}

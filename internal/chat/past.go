@@ -29,7 +29,7 @@ type history struct {
 
 	ended sync.WaitGroup // goroutines that read
 
-	// Guarded by core.mu.
+	// Guarded by Chat.mu.
 	store  store.Reader                    // nil: there is none
 	reads  map[*request]context.CancelFunc // under way
 	failed bool                            // the last read has failed, which the log says

@@ -16,7 +16,7 @@ const (
 	maxAwayEvents = 20 // so many users make a room's roster be sent rather than one event for each
 )
 
-// presence sends clients which users are away. core.mu guards it.
+// presence sends clients which users are away. Chat.mu guards it.
 type presence struct {
 	*core
 	local   *localClients

@@ -25,16 +25,16 @@ const (
 )
 
 // onRooms lists the rooms that have members, by name and as many as fit a reply.
-func (c *Chat) onRooms(r *request) {
+func (rs *rosters) onRooms(r *request) {
 	var options struct {
 		After string `json:"after"`
 	}
-	if !c.optionsArgument(r, 0, &options) {
+	if !rs.optionsArgument(r, 0, &options) {
 		return
 	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowLocked(r, c.local.takeRequest) {
+	rs.mu.Lock()
+	defer rs.unlock()
+	if !rs.local.allowLocked(r, rs.local.takeRequest) {
 		return
 	}
 	reply := struct {
@@ -43,7 +43,7 @@ func (c *Chat) onRooms(r *request) {
 		Mine  []string   `json:"mine"`
 		More  bool       `json:"more,omitempty"`
 	}{OK: true, Rooms: []roomInfo{}, Mine: append([]string{}, r.client.rooms...)}
-	for room := range c.state.Rooms() {
+	for room := range rs.state.Rooms() {
 		if name, n := room.Name(), room.NumMembers(); name > options.After && (n > 0 || name == state.Lobby) {
 			reply.Rooms = append(reply.Rooms, roomInfo{name, n, slices.Contains(r.client.rooms, name)})
 		}
@@ -56,7 +56,7 @@ func (c *Chat) onRooms(r *request) {
 			break
 		}
 	}
-	c.out.reply(r.ack, reply)
+	rs.out.reply(r.ack, reply)
 }
 
 type userInfo struct {
@@ -65,26 +65,26 @@ type userInfo struct {
 }
 
 // onWho lists the members of a room, by name and as many as fit a reply.
-func (c *Chat) onWho(r *request) {
-	name, ok := c.roomArgument(r, state.Lobby)
+func (rs *rosters) onWho(r *request) {
+	name, ok := rs.roomArgument(r, state.Lobby)
 	if !ok {
 		return
 	}
 	var options struct {
 		After string `json:"after"`
 	}
-	if _, isName := r.String(0); !isName && !c.optionsArgument(r, 0, &options) {
+	if _, isName := r.String(0); !isName && !rs.optionsArgument(r, 0, &options) {
 		return
 	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowLocked(r, c.local.takeRequest) {
+	rs.mu.Lock()
+	defer rs.unlock()
+	if !rs.local.allowLocked(r, rs.local.takeRequest) {
 		return
 	}
-	name = c.state.Meant(name)
-	room := c.state.Room(name)
+	name = rs.state.Meant(name)
+	room := rs.state.Room(name)
 	if room == nil && name != state.Lobby {
-		c.refuseRequestLocked(r, state.UnknownRoom, 0)
+		rs.refuseRequestLocked(r, state.UnknownRoom, 0)
 		return
 	}
 	reply := struct {
@@ -106,50 +106,5 @@ func (c *Chat) onWho(r *request) {
 			reply.Users = append(reply.Users, userInfo{u.Nickname().Name, u.Status() == state.Disconnected})
 		}
 	}
-	c.out.reply(r.ack, reply)
-}
-
-// onHistory returns older lines of a room.
-func (c *Chat) onHistory(r *request) {
-	name, ok := c.roomArgument(r, state.Lobby)
-	if !ok {
-		return
-	}
-	options := struct {
-		Before string `json:"before"`
-		Limit  int    `json:"limit"`
-	}{Limit: c.options.HistoryOnJoin}
-	if _, isName := r.String(0); !isName && !c.optionsArgument(r, 0, &options) {
-		return
-	}
-	var before state.Position
-	if options.Before != "" {
-		var err error
-		if before, err = state.ParsePosition(options.Before); err != nil {
-			c.refuse(r, state.BadArgument)
-			return
-		}
-	}
-	c.mu.Lock()
-	defer c.unlock()
-	switch name = c.state.Meant(name); {
-	case !c.allowLocked(r, c.local.takeRequest):
-	case !r.client.mayListen(name):
-		c.refuseRequestLocked(r, state.NotInRoom, 0)
-	default:
-		c.history.answerHistoryLocked(r, name, before, options.Limit)
-	}
-}
-
-// onStatus replies with the status, or emits it to a client that wants no reply.
-func (c *Chat) onStatus(r *request) {
-	c.mu.Lock()
-	defer c.unlock()
-	switch {
-	case !c.allowLocked(r, c.local.takeRequest):
-	case r.ack.Wanted():
-		c.out.reply(r.ack, c.status.infoLocked())
-	default:
-		c.out.emit(r.client, "status", c.status.infoLocked())
-	}
+	rs.out.reply(r.ack, reply)
 }

@@ -2,7 +2,7 @@ package chat
 
 import "chatapp/internal/chat/state"
 
-// resumption sends clients that return what they have missed. core.mu guards it.
+// resumption sends clients that return what they have missed. Chat.mu guards it.
 type resumption struct {
 	*core
 	local   *localClients

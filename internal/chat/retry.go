@@ -6,7 +6,7 @@ import (
 	"chatapp/internal/chat/state"
 )
 
-// retryQueue holds commands that must not be lost and that the log has refused. core.mu guards it.
+// retryQueue holds commands that must not be lost and that the log has refused. Chat.mu guards it.
 type retryQueue struct {
 	*core
 

@@ -20,7 +20,7 @@ type roster struct {
 	at        time.Time // when the event was made
 }
 
-// rosters sends clients who is in their rooms. core.mu guards it.
+// rosters sends clients who is in their rooms. Chat.mu guards it.
 type rosters struct {
 	*core
 	local *localClients

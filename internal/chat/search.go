@@ -51,51 +51,51 @@ type scan struct {
 	done   bool         // there are no others
 }
 
-func (c *Chat) onSearch(r *request) {
+func (h *history) onSearch(r *request) {
 	var options struct {
 		Text   string  `json:"text"`
 		Room   *string `json:"room"`
 		Before string  `json:"before"`
 	}
-	if !c.optionsArgument(r, 0, &options) {
+	if !h.optionsArgument(r, 0, &options) {
 		return
 	}
-	s := &search{past: &c.history}
+	s := &search{past: h}
 	var code state.Code
 	if s.query, code = state.ParseQuery(options.Text); code != state.Accepted {
-		c.refuse(r, code)
+		h.refuse(r, code)
 		return
 	}
 	if options.Before != "" {
 		var err error
 		if s.before, err = state.ParsePosition(options.Before); err != nil {
-			c.refuse(r, state.BadArgument)
+			h.refuse(r, state.BadArgument)
 			return
 		}
 	}
-	room, code := c.parseRoom(options.Room, state.Lobby)
+	room, code := h.parseRoom(options.Room, state.Lobby)
 	if code != state.Accepted {
-		c.refuse(r, code)
+		h.refuse(r, code)
 		return
 	}
-	c.mu.Lock()
-	defer c.unlock()
-	if !c.allowLocked(r, c.local.takeRequest) {
+	h.mu.Lock()
+	defer h.unlock()
+	if !h.local.allowLocked(r, h.local.takeRequest) {
 		return
 	}
-	rooms := []string{c.state.Meant(room)}
+	rooms := []string{h.state.Meant(room)}
 	if options.Room == nil && r.client.user != nil {
 		rooms = slices.Clone(r.client.user.Rooms())
 	}
 	for _, room := range rooms {
 		if !r.client.mayListen(room) {
-			c.refuseRequestLocked(r, state.NotInRoom, 0)
+			h.refuseRequestLocked(r, state.NotInRoom, 0)
 			return
 		}
 		s.rooms = append(s.rooms, &scan{room: room})
 	}
-	end := c.lines.sentLocked().Seq + 1
-	c.history.readLocked(r, rooms, func(ctx context.Context, reader store.Reader) (any, error) {
+	end := h.lines.sentLocked().Seq + 1
+	h.readLocked(r, rooms, func(ctx context.Context, reader store.Reader) (any, error) {
 		s.store = reader
 		return s.run(ctx, end)
 	})

@@ -13,7 +13,7 @@ const (
 	usersEvery      = time.Second            // how old the numbers of users may be
 )
 
-// clusterStatus sends clients how the cluster is. core.mu guards it.
+// clusterStatus sends clients how the cluster is. Chat.mu guards it.
 type clusterStatus struct {
 	*core
 	local *localClients
@@ -119,4 +119,17 @@ func (c *Chat) ClusterChanged() {
 	c.mu.Lock()
 	defer c.unlock()
 	c.status.checkLocked(time.Now())
+}
+
+// onStatus replies with the status, or emits it to a client that wants no reply.
+func (c *clusterStatus) onStatus(r *request) {
+	c.mu.Lock()
+	defer c.unlock()
+	switch {
+	case !c.local.allowLocked(r, c.local.takeRequest):
+	case r.ack.Wanted():
+		c.out.reply(r.ack, c.infoLocked())
+	default:
+		c.out.emit(r.client, "status", c.infoLocked())
+	}
 }

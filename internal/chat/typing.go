@@ -17,7 +17,7 @@ const (
 	typingEntriesBurst     = 20
 )
 
-// typing sends clients who types. core.mu guards it.
+// typing sends clients who types. Chat.mu guards it.
 type typing struct {
 	*core
 	local *localClients
@@ -142,5 +142,22 @@ func (t *typing) stopLocked(u *state.User, cl *client, room string) {
 	}
 	if cl != nil && cl.typingIn != nil && cl.typingIn.room == room {
 		cl.typingIn = nil
+	}
+}
+
+func (t *typing) onTyping(r *request, on bool) {
+	room, ok := t.roomArgument(r, state.Lobby)
+	if !ok {
+		return
+	}
+	t.mu.Lock()
+	defer t.unlock()
+	code, wait := t.typeLocked(r.client, t.state.Meant(room), on)
+	switch {
+	case !r.ack.Wanted(): // a refusal would cost more than it says
+	case code != state.Accepted:
+		t.refuseRequestLocked(r, code, wait)
+	default:
+		t.out.reply(r.ack, succeeded{true})
 	}
 }

@@ -104,3 +104,41 @@ func (l *localClients) takeMessage(cl *client) (wait time.Duration, ok bool) {
 func (l *localClients) takeRequest(cl *client) (wait time.Duration, ok bool) {
 	return l.take(cl, allowance.Requests)
 }
+
+// allowLocked reports whether a request is within the client's budget and the chat is not closed. If not, it refuses
+// the request.
+func (l *localClients) allowLocked(r *request, take func(*client) (time.Duration, bool)) bool {
+	if l.closed {
+		l.refuseRequestLocked(r, state.Unavailable, 0)
+		return false
+	}
+	wait, ok := take(r.client)
+	if !ok {
+		l.refuseRequestLocked(r, state.TooFast, wait)
+	}
+	return ok
+}
+
+// allowNamedLocked is allowLocked for a request that takes a nickname.
+func (l *localClients) allowNamedLocked(r *request) bool {
+	if !l.allowLocked(r, l.takeRequest) {
+		return false
+	}
+	if !r.client.isNamed() {
+		l.refuseRequestLocked(r, state.NoName, 0)
+		return false
+	}
+	return true
+}
+
+// allowRoomLocked reports whether a client may join a room: one that does not exist, only if it may make another.
+func (l *localClients) allowRoomLocked(r *request, room string) bool {
+	if l.state.Room(room) != nil {
+		return true
+	}
+	wait, ok := l.take(r.client, allowance.Rooms)
+	if !ok {
+		l.refuseRequestLocked(r, state.TooFast, wait)
+	}
+	return ok
+}
