@@ -10,7 +10,7 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 // cut ends the connections of a socket until it notices: between two polls it has none.
 async function cut(relay, socket) {
   while (socket.connected) {
-    relay.cut();
+    await relay.cut();
     await sleep(2);
   }
 }
@@ -195,7 +195,7 @@ export const cases = {
   },
 
   async "retries"({ open, note, within, unique }) {
-    const socket = open("/", { retries: 50, ackTimeout: 400 });
+    const socket = open("/", { retries: 50, ackTimeout: 1_500 });
     const order = [];
     const answered = (key, n) => within(key, new Promise((resolve) =>
       socket.emit("flaky", unique + key, n, (error, count) => { order.push(key); resolve([error, count >= n]); })));
@@ -219,7 +219,7 @@ export const cases = {
     await next(socket, "connect");
     const answer = within("ack", socket.emitWithAck("flaky", unique, 2));
     await sleep(20);
-    through.cut();
+    await through.cut();
     note(await answer >= 2);
   },
 
@@ -470,7 +470,7 @@ export const cases = {
 
   async "slow server"({ open, relay, next, note }) {
     const through = await relay();
-    through.stalled = true;
+    await through.make("stalled");
     const socket = open("/", { reconnection: false, timeout: 30 }, through.address);
     note((await next(socket, "connect_error"))[0].message, socket.active);
   },
@@ -626,7 +626,7 @@ export const choices = {
 
   async "WebSockets are refused, polling goes on"({ open, relay, next, note, within }) {
     const through = await relay();
-    through.refusesWebSockets = true;
+    await through.make("refusesWebSockets");
     const socket = open("/", { transports: ["polling", "websocket"] }, through.address);
     const { engine } = socket.io;
     const failed = within("upgradeError", new Promise((resolve) => engine.once("upgradeError", resolve)));
@@ -638,7 +638,7 @@ export const choices = {
 
   async "WebSockets are refused, and nothing else is tried"({ open, relay, next, note }) {
     const through = await relay();
-    through.refusesWebSockets = true;
+    await through.make("refusesWebSockets");
     const socket = open("/", { transports: ["websocket", "polling"], reconnection: false }, through.address);
     const [error] = await next(socket, "connect_error");
     note(error.message, error.type);
@@ -646,7 +646,7 @@ export const choices = {
 
   async "tryAllTransports"({ open, relay, next, note, within }) {
     const through = await relay();
-    through.refusesWebSockets = true;
+    await through.make("refusesWebSockets");
     const socket = open("/", { transports: ["websocket", "polling"], tryAllTransports: true }, through.address);
     await next(socket, "connect");
     note(socket.io.engine.transport.name, await within("ack", socket.emitWithAck("message-with-ack", 1)));

@@ -5,8 +5,7 @@ import { once } from "node:events";
 export class Relay {
   #connections = new Set();
   #server;
-  refusesWebSockets = false;
-  stalled = false;
+  #ways = new Set();
 
   constructor(port) {
     this.upstream = port;
@@ -35,12 +34,17 @@ export class Relay {
       });
     }
     client.on("data", (data) => {
-      if (this.stalled) return;
-      if (this.refusesWebSockets && /^GET [^]*upgrade: websocket/i.test(data.toString("latin1"))) {
+      if (this.#ways.has("stalled")) return;
+      if (this.#ways.has("refusesWebSockets") && /^GET [^]*upgrade: websocket/i.test(data.toString("latin1"))) {
         client.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       } else server.write(data);
     });
     server.on("data", (data) => client.write(data));
+  }
+
+  // make has it refuse WebSockets ("refusesWebSockets"), or pass nothing on ("stalled").
+  make(way) {
+    this.#ways.add(way);
   }
 
   // cut ends every connection, as a network does.
