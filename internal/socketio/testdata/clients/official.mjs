@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { Server } from "socket.io";
 
 export async function officialServer(options) {
-  const web = createServer();
+  const web = createServer({ keepAliveTimeout: 0 }); // or a client may send on a connection that is being closed
   const io = new Server(web, options);
   const tries = new Map();
   io.on("connection", (socket) => {
