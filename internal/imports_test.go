@@ -75,11 +75,14 @@ var table = map[string]rule{
 	"internal/backplane/backplanetest": {ours: []string{"internal/backplane", "internal/waittest"}},
 	"internal/backplane/servicebus":    {ours: []string{"internal/backplane"}, outside: []string{"github.com/Azure"}},
 	"internal/emulator": {
-		ours:    []string{"internal/emulator/amqp", "internal/emulator/broker", "internal/emulator/management"},
+		ours: []string{"internal/emulator/amqp", "internal/emulator/broker", "internal/emulator/journal",
+			"internal/emulator/management"},
 		outside: []string{"github.com/gorilla/websocket"},
 	},
-	"internal/emulator/amqp":             {},
-	"internal/emulator/broker":           {ours: []string{"internal/emulator/broker/sqlfilter"}},
+	"internal/emulator/amqp": {},
+	"internal/emulator/broker": {ours: []string{"internal/emulator/broker/sqlfilter",
+		"internal/emulator/journal"}},
+	"internal/emulator/journal":          {ours: []string{"internal/folder"}},
 	"internal/emulator/broker/sqlfilter": {},
 	"internal/emulator/management":       {ours: []string{"internal/emulator/broker"}},
 	"internal/attacktest":                {}, // tests alone

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,6 +197,9 @@ func (c *cluster) childEnvironment(i *instance) []string {
 		if c.getenv(name) == "" {
 			set[name] = value
 		}
+	}
+	if c.config.data != "" && c.getenv("STORE") == "" {
+		set["STORE"] = filepath.Join(c.config.data, "chat") // one instance writes it, the others read
 	}
 	if c.getenv("PPROF_PORT") != "" {
 		set["PPROF_PORT"] = "0" // a port of its own for each instance; the log names it

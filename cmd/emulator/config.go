@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,8 @@ type config struct {
 	tier       broker.Tier
 	keys       []broker.AuthorizationRule
 	throttle   int
+	data       string // folder; empty: memory alone
+	dataSync   bool
 	logLevel   slog.Level
 
 	// of the local cluster
@@ -83,6 +86,10 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	flags.StringVar(&origins, "origins", getenv("EMULATOR_ORIGINS"),
 		"origins of web pages that may send requests, as https://app.example, comma-separated")
 	flags.StringVar(&configPath, "config", defaultConfigPath(getenv), "Config.json with the entities to create")
+	flags.StringVar(&c.data, "data", "",
+		"folder that keeps entities and messages, and with -instances the chat; empty for memory alone")
+	flags.BoolVar(&c.dataSync, "data-sync", false,
+		"with -data, wait for the disk before each answer: it then survives a crash of the machine as well")
 	flags.BoolVar(&premium, "premium", false, "emulate the Premium tier: messages up to 100 MB")
 	flags.IntVar(&c.throttle, "throttle", 0,
 		"credits a second for the namespace, 1000 as in the Standard tier; 0 for no limit")
@@ -124,6 +131,9 @@ func parseConfig(args []string, getenv func(string) string, output io.Writer) (c
 	}
 	if len(c.tls) == 0 && c.caFile != "" {
 		bad = append(bad, errors.New("-ca needs -tls"))
+	}
+	if c.dataSync && c.data == "" {
+		bad = append(bad, errors.New("-data-sync needs -data"))
 	}
 	bad = append(bad, c.checkClusterFlags(proxyPort)...)
 	if c.throttle < 0 {
@@ -230,6 +240,9 @@ func (c config) options(log *slog.Logger) emulator.Options {
 		Log:    log,
 		Broker: broker.Options{Tier: c.tier, Keys: append([]broker.AuthorizationRule{emulator.RootKey}, c.keys...)},
 	}
+	if c.data != "" {
+		o.Data, o.DataSync = filepath.Join(c.data, "broker"), c.dataSync
+	}
 	if c.entities != nil {
 		o.Broker.Namespace = c.entities.Namespace
 	}
@@ -237,6 +250,9 @@ func (c config) options(log *slog.Logger) emulator.Options {
 		b.Throttle(c.throttle)
 		if c.entities == nil {
 			return nil
+		}
+		if c.data != "" {
+			return c.entities.Missing(b).Apply(b)
 		}
 		return c.entities.Apply(b)
 	}

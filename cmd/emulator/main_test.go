@@ -176,6 +176,7 @@ func TestParseConfigErrors(t *testing.T) {
 		{"a file that is not there", nil, map[string]string{"CONFIG_PATH": "/nonexistent/Config.json"},
 			"/nonexistent/Config.json"},
 		{"an authority without TLS", []string{"-ca", "ca.pem"}, nil, "-ca needs -tls"},
+		{"a sync without data", []string{"-data-sync"}, nil, "-data-sync needs -data"},
 		{"a negative limit", []string{"-throttle", "-1"}, nil, "negative"},
 		{"an unknown level", []string{"-log", "loud"}, nil, "-log"},
 	} {

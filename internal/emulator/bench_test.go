@@ -11,29 +11,44 @@ import (
 
 	"github.com/Azure/go-amqp"
 
+	"chatapp/internal/emulator"
 	codec "chatapp/internal/emulator/amqp"
 	"chatapp/internal/emulator/broker"
 	"chatapp/internal/emulator/emulatortest"
 )
+
+// inEachStorage runs a benchmark in memory alone, with data, and with data that waits for the disk.
+func inEachStorage(b *testing.B, f func(b *testing.B, s *emulatortest.Server)) {
+	for _, storage := range []string{"memory", "data", "data-sync"} {
+		b.Run(storage, func(b *testing.B) {
+			f(b, emulatortest.Start(b, func(o *emulator.Options) {
+				if storage != "memory" {
+					o.Data, o.DataSync = b.TempDir(), storage == "data-sync"
+				}
+			}))
+		})
+	}
+}
 
 // BenchmarkPublish sends batches of 1 KB messages through one sender to a topic without subscriptions, and to a queue.
 func BenchmarkPublish(b *testing.B) {
 	const batch = 200
 	for _, kind := range []string{"topic", "queue"} {
 		b.Run(kind, func(b *testing.B) {
-			s := emulatortest.Start(b)
-			s.Topic("topic")
-			s.Queue("queue", func(d *broker.QueueDescription) { d.MaxSizeInMegabytes = 5120 })
-			p := authorized(b, s)
-			sender, message := p.sender(kind), batchOf(b, batch, make([]byte, 1024))
-			b.ReportAllocs()
-			b.SetBytes(batch * 1024)
-			for b.Loop() {
-				if err := sender.Send(context.Background(), message, nil); err != nil {
-					b.Fatal(err)
+			inEachStorage(b, func(b *testing.B, s *emulatortest.Server) {
+				s.Topic("topic")
+				s.Queue("queue", func(d *broker.QueueDescription) { d.MaxSizeInMegabytes = 5120 })
+				p := authorized(b, s)
+				sender, message := p.sender(kind), batchOf(b, batch, make([]byte, 1024))
+				b.ReportAllocs()
+				b.SetBytes(batch * 1024)
+				for b.Loop() {
+					if err := sender.Send(context.Background(), message, nil); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "msgs/s")
+				b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "msgs/s")
+			})
 		})
 	}
 }
@@ -135,8 +150,9 @@ func countTransfers(w *wire, mode codec.SenderSettleMode, batch uint32, received
 }
 
 // BenchmarkRoundTrip sends one message at a time and waits for its delivery on another connection.
-func BenchmarkRoundTrip(b *testing.B) {
-	s := emulatortest.Start(b)
+func BenchmarkRoundTrip(b *testing.B) { inEachStorage(b, benchmarkRoundTrip) }
+
+func benchmarkRoundTrip(b *testing.B, s *emulatortest.Server) {
 	s.Topic("topic", "sub")
 	settled := amqp.SenderSettleModeSettled
 	receiver := authorized(b, s).receiver("topic/Subscriptions/sub",
@@ -179,9 +195,10 @@ func BenchmarkStart(b *testing.B) {
 
 // BenchmarkComplete completes 500 messages at once, each by a call of its own, as a client does that handles messages
 // in parallel. An iteration is one message.
-func BenchmarkComplete(b *testing.B) {
+func BenchmarkComplete(b *testing.B) { inEachStorage(b, benchmarkComplete) }
+
+func benchmarkComplete(b *testing.B, s *emulatortest.Server) {
 	const together = 500
-	s := emulatortest.Start(b)
 	s.Queue("queue")
 	p := authorized(b, s)
 	sender, message := p.sender("queue"), batchOf(b, 100, []byte("x"))

@@ -69,6 +69,7 @@ type connState struct {
 	opened       bool // the client's open has arrived
 	closeSent    bool
 	finished     bool // the loop ends at its next turn
+	usesEntities bool // a link to an entity or a coordinator was attached
 	peerMaxFrame int  // max-frame-size of the client's open, in bytes
 }
 
@@ -297,11 +298,23 @@ func (c *conn) flush() bool {
 	if len(c.out.buf) == 0 {
 		return true
 	}
+	if err := c.broker.Sync(); err != nil && c.usesEntities {
+		return c.breakOff(err)
+	}
 	if err := c.out.flush(c.now, c.faults.delay()); err != nil {
 		c.log.Debug("write", "err", err)
 		return false
 	}
 	return true
+}
+
+// breakOff closes a connection whose clients can't be told what became of their operations, because these may not
+// survive the end of the process. Nothing of the output is sent.
+func (c *conn) breakOff(err error) bool {
+	c.out.buf = c.out.buf[:0]
+	c.usesEntities = false
+	c.fail(err)
+	return c.flush()
 }
 
 // fail answers an error with a close frame and ends the connection.

@@ -9,6 +9,7 @@ import (
 
 	"chatapp/internal/emulator/amqp"
 	"chatapp/internal/emulator/broker"
+	"chatapp/internal/emulator/journal"
 )
 
 // faults holds the requested faults that concern all connections.
@@ -252,6 +253,11 @@ func (s *Server) Restart() error { return s.restart(func() error { return nil })
 func (s *Server) RestartEmpty() error {
 	return s.restart(func() error {
 		s.Broker().Close()
+		if s.options.Data != "" {
+			if err := journal.Remove(s.options.Data); err != nil {
+				return err
+			}
+		}
 		return s.populate()
 	})
 }

@@ -30,7 +30,7 @@ func (s *Server) newHTTPServer() *http.Server {
 		handler.ServeHTTP(w, r)
 	})
 	return &http.Server{
-		Handler:           &allowlist{hosts: s.options.Hosts, origins: s.options.Origins, next: mux},
+		Handler:           &allowlist{hosts: s.options.Hosts, origins: s.options.Origins, next: s.durable(mux)},
 		ReadHeaderTimeout: sniffTimeout, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}

@@ -73,8 +73,11 @@ func newHTTPClient(t *testing.T) (*httpClient, *emulatortest.Server) {
 	s := emulatortest.Start(t, emulatortest.WithBroker(broker.Options{Keys: []broker.AuthorizationRule{emulator.RootKey,
 		{KeyName: "listen", PrimaryKey: "key", Claims: broker.Listen},
 		{KeyName: "send", PrimaryKey: "key", Claims: broker.Send}}}))
-	return &httpClient{t, s, sasToken("http://localhost/", "RootManageSharedAccessKey", "SAS_KEY_VALUE",
-		time.Now().Add(time.Hour))}, s
+	return &httpClient{t, s, rootToken()}, s
+}
+
+func rootToken() string {
+	return sasToken("http://localhost/", "RootManageSharedAccessKey", "SAS_KEY_VALUE", time.Now().Add(time.Hour))
 }
 
 // TestHTTPSendsAndReceives goes through the operations of the REST reference, and meets the SDK at both ends.

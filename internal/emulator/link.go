@@ -123,6 +123,7 @@ func (s *amqpSession) attachIncoming(a *amqp.Attach, base link) error {
 	path := entityPath(a.Target.Address.Value)
 	if a.Target.Coordinator {
 		l.accept, l.maxSize = l.coordinate, maxCoordinatorMessage
+		s.conn.usesEntities = true
 	} else if strings.EqualFold(path, nodeCBS) {
 		if s.conn.hasCBS(amqp.RoleReceiver) {
 			return errCBSOpen()
@@ -165,6 +166,7 @@ func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
 			return err
 		}
 		l.accept, l.maxSize = l.manage, maxManagementMessage
+		c.usesEntities = true
 		return nil
 	}
 	l.path, l.requiredClaims = path, broker.Send
@@ -182,6 +184,7 @@ func (l *incomingLink) attachEntity(path string, answer *amqp.Attach) error {
 	if err != nil {
 		return err
 	}
+	c.usesEntities = true
 	l.accept, l.maxSize, l.maxBatch = l.send, target.MaxMessageSize(), target.MaxBatchSize()
 	if l.maxBatch != l.maxSize {
 		answer.Properties = amqp.Map{{Key: amqp.Symbol("com.microsoft:max-message-batch-size"),

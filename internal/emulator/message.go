@@ -40,16 +40,22 @@ type encodedMessage struct {
 	encodedProperties   []byte // the section
 	rest                []byte // application properties, body and footer sections
 	body                []byte // body and footer sections: the end of rest
+
+	encoded   []byte // all sections, as the sender wrote them
+	missingID bool   // the sender wrote no message id
 }
 
-// newMessage decodes a message. The result keeps references to encoded, which the caller must not change.
-func newMessage(encoded []byte) (*broker.Message, error) {
+// newMessage decodes a message. The result keeps references to encoded, which the caller must not change. A message
+// without an id gets a new one.
+func newMessage(encoded []byte) (*broker.Message, error) { return parseMessage(encoded, newMessageID) }
+
+func parseMessage(encoded []byte, newID func() string) (*broker.Message, error) {
 	m, err := amqp.ParseMessage(encoded)
 	if err != nil {
 		return nil, err
 	}
 	s := &encodedMessage{deliveryAnnotations: m.DeliveryAnnotations, encodedProperties: m.RawProperties, rest: m.Rest,
-		body: m.Body}
+		body: m.Body, encoded: encoded}
 	if m.Header != nil {
 		s.header = *m.Header
 	}
@@ -57,7 +63,8 @@ func newMessage(encoded []byte) (*broker.Message, error) {
 		s.properties = *m.Properties
 	}
 	if s.properties.MessageID == nil {
-		s.properties.MessageID = newMessageID()
+		s.missingID = true
+		s.properties.MessageID = newID()
 		s.encodedProperties = amqp.AppendProperties(nil, &s.properties)
 	}
 	if n := len(s.encodedProperties) + len(s.rest) - len(s.body); n > maxPropertyBytes {

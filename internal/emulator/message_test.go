@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -90,6 +91,11 @@ func FuzzNewMessage(f *testing.F) {
 		sections, shared := appendDelivery(nil, d)
 		if _, err := amqp.ParseMessage(append(sections, shared...)); err != nil {
 			t.Fatalf("%x comes out as %x: %v", b, append(sections, shared...), err)
+		}
+		m.Modified = false
+		kept, err := dataCodec{}.Message(dataCodec{}.AppendPayload(nil, m))
+		if err != nil || !reflect.DeepEqual(kept, m) {
+			t.Fatalf("%x is kept as %+v, %v, want %+v", b, kept, err, m)
 		}
 	})
 }

@@ -63,6 +63,7 @@ func (l *outgoingLink) attachSource(a *amqp.Attach, answer *amqp.Attach) error {
 	if l.receiver, err = source.NewReceiver(options); err != nil {
 		return err
 	}
+	c.usesEntities = true
 	if options.Session == nil {
 		return nil
 	}

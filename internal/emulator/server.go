@@ -44,7 +44,16 @@ type Options struct {
 	// server's own host and port may always; requests without an Origin do not come from web pages.
 	Origins []string
 
-	// Populate fills a new namespace: at the start and in RestartEmpty. Nil leaves it empty.
+	// Data is a folder that keeps the namespace, so that it survives the end of the process, even by SIGKILL; it
+	// is made if there is none. Empty means that the namespace is kept in memory alone. With DataSync it survives
+	// a crash of the machine as well: every answer then waits for the disk.
+	Data     string
+	DataSync bool
+
+	dataFault func(step, file string) error // tests set it
+
+	// Populate fills the namespace: at the start, whatever Data had before, and in RestartEmpty. Nil leaves it as
+	// it is.
 	Populate func(*broker.Broker) error
 
 	// Broker configures the namespace. Without keys it accepts RootKey.
@@ -115,18 +124,33 @@ func addressOrDefault(address string, port int) string {
 
 // populate creates the namespace and makes it the one being served.
 func (s *Server) populate() error {
-	b := broker.New(s.options.Broker)
+	b, err := s.openBroker()
+	if err != nil {
+		return err
+	}
 	if s.options.Populate != nil {
 		if err := s.options.Populate(b); err != nil {
 			b.Close()
 			return fmt.Errorf("populate the namespace: %w", err)
 		}
 	}
+	if err := b.Sync(); err != nil {
+		b.Close()
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broker = b
 	s.handler = management.New(b, management.Options{Log: s.log})
 	return nil
+}
+
+func (s *Server) openBroker() (*broker.Broker, error) {
+	if s.options.Data == "" {
+		return broker.New(s.options.Broker), nil
+	}
+	return broker.Open(s.options.Broker, broker.Storage{Dir: s.options.Data, Sync: s.options.DataSync,
+		Codec: dataCodec{}, Log: s.log, Fault: s.options.dataFault})
 }
 
 // Broker returns the namespace being served, through which a program inspects and changes entities in-process.

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -47,6 +48,24 @@ func TestFiltersUnderstandTypesOfSDKs(t *testing.T) {
 			t.Errorf("%+v does not match, dead letters %d", filter, info.DeadLetter)
 		}
 		b.Close()
+	}
+}
+
+// TestDataKeepsValues keeps the values that rules have, and those that their actions make.
+func TestDataKeepsValues(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
+	values := map[string]any{
+		"": "empty name", "duration": 90 * time.Second, "time": at, "int": 7, "int64": int64(-7), "uint8": uint8(1),
+		"float": 1.5, "bool": true, "nil": nil, "text": "é", "bytes": []byte{0, 1}, "uuid": broker.UUID{1, 2},
+		"typed": brokerValue(amqp.Described{Descriptor: typeTimeSpan, Value: int64(9e8)}),
+		"other": amqp.Described{Descriptor: amqp.Symbol("other"), Value: "x"}, "symbol": brokerValue(amqp.Symbol("s")),
+	}
+	got, err := dataCodec{}.Values(dataCodec{}.AppendValues(nil, values))
+	if err != nil || !reflect.DeepEqual(got, values) {
+		t.Errorf("kept as %#v, %v, want %#v", got, err, values)
+	}
+	if got, err := (dataCodec{}).Values(dataCodec{}.AppendValues(nil, nil)); err != nil || got != nil {
+		t.Errorf("no values are kept as %#v, %v", got, err)
 	}
 }
 

@@ -51,14 +51,15 @@ type Options struct {
 
 // Broker is one namespace. Its methods may be called from any goroutine.
 //
-// Lock order, outermost first: Broker.mu, Target.mu, Source.mu of an entity, Source.mu of its subqueues.
+// Lock order, outermost first: changeLog.mu, Broker.mu, Target.mu, Source.mu of an entity, Source.mu of its subqueues.
 type Broker struct {
 	// immutable
 	options Options
 	created time.Time
 	meter   meter
 
-	forwarders forwarders
+	background background
+	changes    *changeLog // nil without Storage
 
 	mu sync.Mutex
 	// mu guards
@@ -111,8 +112,8 @@ func New(options Options) *Broker {
 
 func (b *Broker) now() int64 { return time.Now().UnixNano() }
 
-// forwarders counts the goroutines that forward messages, so that Close can wait for them.
-type forwarders struct {
+// background counts the goroutines that forward messages and write snapshots, so that Close can wait for them.
+type background struct {
 	sync.WaitGroup
 
 	mu     sync.Mutex // innermost lock of all
@@ -120,7 +121,7 @@ type forwarders struct {
 }
 
 // begin registers a goroutine, which must call Done. It reports false if the broker is closed.
-func (r *forwarders) begin() bool {
+func (r *background) begin() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closed {
@@ -129,7 +130,7 @@ func (r *forwarders) begin() bool {
 	return !r.closed
 }
 
-func (r *forwarders) close() {
+func (r *background) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
@@ -145,8 +146,11 @@ func (b *Broker) Tier() Tier { return b.options.Tier }
 func (b *Broker) CreatedAt() time.Time { return b.created }
 
 // Close deletes every entity, which detaches all senders and receivers, and waits for the broker's goroutines.
+//
+// The folder of a [Storage] keeps them.
 func (b *Broker) Close() {
-	b.forwarders.close()
+	b.background.close()
+	b.changes.silence()
 	b.mu.Lock()
 	b.closed = true
 	for _, q := range b.queues {
@@ -158,7 +162,8 @@ func (b *Broker) Close() {
 	clear(b.queues)
 	clear(b.topics)
 	b.mu.Unlock()
-	b.forwarders.Wait()
+	b.background.Wait()
+	b.changes.close()
 }
 
 // Target returns the queue or topic of the given name, in any letter case, or an error of code [CodeNotFound].

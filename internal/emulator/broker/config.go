@@ -182,6 +182,33 @@ func (c *Config) Apply(b *Broker) error {
 	return nil
 }
 
+// Missing returns a configuration without the entities that a namespace has already, and without their rules.
+func (c *Config) Missing(b *Broker) *Config {
+	missing := *c
+	missing.Queues, missing.Topics, missing.Subscriptions, missing.Rules = nil, nil, nil, nil
+	for _, q := range c.Queues {
+		if !b.Exists(q.Name) {
+			missing.Queues = append(missing.Queues, q)
+		}
+	}
+	for _, t := range c.Topics {
+		if !b.Exists(t.Name) {
+			missing.Topics = append(missing.Topics, t)
+		}
+	}
+	for _, s := range c.Subscriptions {
+		if !b.Exists(s.Topic + subscriptionsSegment + s.Name) {
+			missing.Subscriptions = append(missing.Subscriptions, s)
+		}
+	}
+	for _, r := range c.Rules {
+		if !b.Exists(r.Topic + subscriptionsSegment + r.Subscription) {
+			missing.Rules = append(missing.Rules, r)
+		}
+	}
+	return &missing
+}
+
 // jsonKind names the JSON type of v for error texts.
 func jsonKind(v any) string {
 	switch v.(type) {

@@ -23,6 +23,7 @@
 //   - Shared access signatures of the namespace's keys and of an entity's own; JSON web tokens read, not verified.
 //   - The throttling of the Standard tier, off by default, and a meter of client operations.
 //   - Microsoft's emulator's Config.json.
+//   - A journal from which everything but locks is there again after a restart: [Open].
 //   - Faults: deliver twice, lose locks, stall, be busy.
 //
 // # Not implemented
@@ -56,4 +57,5 @@
 //	goroutine             started by             owns alone  ends when; who waits
 //	timer functions       time.AfterFunc         nothing     their work is done; nobody
 //	forwarder, per source a message to forward   nothing     no message is left to forward; Broker.Close
+//	compaction            a Sync                 nothing     a snapshot is written; Broker.Close
 package broker

@@ -20,6 +20,20 @@ type seenID struct {
 // mark marks the arrivals whose ids were seen within the window, and remembers the ids of the others. Messages without
 // an id are never duplicates.
 func (d *duplicates) mark(arrivals []arrival, now int64) {
+	d.expire(now)
+	for i := range arrivals {
+		id := arrivals[i].msg.ID
+		if id == "" {
+			continue
+		}
+		if !d.remember(seenID{id, now}) {
+			arrivals[i].duplicate = true
+		}
+	}
+}
+
+// expire forgets the ids that were seen before the window.
+func (d *duplicates) expire(now int64) {
 	expired := 0
 	for expired < len(d.order) && (d.order[expired].at <= now-int64(d.window) ||
 		len(d.order)-expired > maxRememberedIDs) {
@@ -27,18 +41,21 @@ func (d *duplicates) mark(arrivals []arrival, now int64) {
 		expired++
 	}
 	d.order = d.order[expired:]
-	for i := range arrivals {
-		id := arrivals[i].msg.ID
-		if id == "" {
-			continue
-		}
-		if _, seen := d.seen[id]; seen {
-			arrivals[i].duplicate = true
-			continue
-		}
-		d.seen[id] = struct{}{}
-		d.order = append(d.order, seenID{id, now})
+}
+
+// remember remembers an id. It reports false if the id is remembered already.
+func (d *duplicates) remember(one seenID) bool {
+	if _, seen := d.seen[one.id]; seen {
+		return false
 	}
+	d.seen[one.id] = struct{}{}
+	d.order = append(d.order, one)
+	return true
+}
+
+func (d *duplicates) forget() {
+	clear(d.seen)
+	d.order = nil
 }
 
 // setWindow changes how long ids are remembered, those already seen included.

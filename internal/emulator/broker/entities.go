@@ -1,16 +1,17 @@
 package broker
 
-// newSource returns a source with its subqueues. The caller still has to apply settings.
-func (b *Broker) newSource(path string, size *sizeCounter, act *activity) *Source {
-	newEmpty := func(path, parent string) *Source {
+// newSource returns a source with its subqueues. entity is their number in the journal. The caller still has to apply
+// settings.
+func (b *Broker) newSource(entity uint64, path string, size *sizeCounter, act *activity) *Source {
+	newEmpty := func(subqueue uint64, path, parent string) *Source {
 		return &Source{
-			broker: b, path: path, parent: parent, size: size, activity: act,
+			broker: b, id: sourceID(entity, subqueue), path: path, parent: parent, size: size, activity: act,
 			receiverSet: receiverSet{receivers: make(map[*Receiver]struct{})},
 		}
 	}
-	s := newEmpty(path, "")
-	s.deadLetters = newEmpty(path+deadLetterQueue, path)
-	s.transferDeadLetters = newEmpty(path+transferDeadLetterQueue, path)
+	s := newEmpty(subqueueNone, path, "")
+	s.deadLetters = newEmpty(subqueueDeadLetters, path+deadLetterQueue, path)
+	s.transferDeadLetters = newEmpty(subqueueTransferDeadLetters, path+transferDeadLetterQueue, path)
 	s.deadLetters.transferDeadLetters = s.transferDeadLetters
 	return s
 }
@@ -31,6 +32,9 @@ func (s *Source) closeAll(why *Error) {
 }
 
 func (b *Broker) checkNewEntityLocked(name string) *Error {
+	if err := b.changes.err(); err != nil {
+		return err
+	}
 	key := entityKey(name)
 	switch {
 	case b.closed:

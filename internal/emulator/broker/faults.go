@@ -29,6 +29,7 @@ func (s *Source) DeliverTwice(n int) {
 
 // Stall stops delivery for a while, regardless of the receivers' credit. 0 ends the stall.
 func (s *Source) Stall(d time.Duration) {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.broker.now()
@@ -42,6 +43,7 @@ func (s *Source) Stall(d time.Duration) {
 // LoseLocks ends every lock of the source at once, as if it had expired, and returns their number.
 // Receivers of sessions are detached.
 func (s *Source) LoseLocks() int {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, n := s.broker.now(), 0

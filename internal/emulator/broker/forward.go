@@ -12,12 +12,12 @@ type forwardQueue struct {
 // startForwardingLocked starts the forwarder of the source unless it runs already. The forwarder
 // ends when the outbox is empty; [Broker.Close] waits for it.
 func (s *Source) startForwardingLocked() {
-	if s.forwarding || !s.broker.forwarders.begin() {
+	if s.forwarding || !s.broker.background.begin() {
 		return
 	}
 	s.forwarding = true
 	go func() {
-		defer s.broker.forwarders.Done()
+		defer s.broker.background.Done()
 		for s.forwardOne() {
 		}
 	}()
@@ -28,6 +28,7 @@ func (s *Source) startForwardingLocked() {
 // dead-letter queues", "Dead-lettering in ForwardTo or SendVia scenarios"). forwardOne reports false
 // when the outbox is empty.
 func (s *Source) forwardOne() bool {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	for len(s.outbox) > 0 && s.outbox[0].state != transfer {
 		s.outbox = s.outbox[1:]

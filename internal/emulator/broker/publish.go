@@ -40,9 +40,10 @@ func (t *Target) storeInTopicLocked(arrivals []arrival, now int64, numbers *[]in
 		if a.enqueuedSeq == 0 {
 			a.enqueuedSeq = seq
 		}
-		a.ttl = t.ttl
+		a.ttl, a.seq = t.ttl, 0 // its subscriptions have numbers of their own
 		active = append(active, a)
 	}
+	t.broker.changes.numbered(t.scheduledID(), t.lastSeq)
 	t.publishLocked(active, now)
 }
 
@@ -70,13 +71,19 @@ func (t *Target) scheduleLocked(a arrival, seq, due int64) {
 	rec := &record{msg: a.msg, seq: seq, enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
 	rec.due = due
 	t.size.used.Add(int64(a.msg.Size))
+	t.addScheduledLocked(rec)
+	t.broker.changes.putScheduled(t, rec)
+	t.setTimerLocked()
+}
+
+// addScheduledLocked adds a record whose bytes are counted.
+func (t *Target) addScheduledLocked(rec *record) {
 	if t.scheduled == nil {
 		t.scheduled = make(map[int64]*record)
 	}
 	t.scheduled[rec.seq] = rec
 	t.size.records.Add(1)
 	heap.Push(&t.deadlines, rec)
-	t.setTimerLocked()
 }
 
 // setTimerLocked sets the timer to the scheduled message that is due next.
@@ -94,6 +101,7 @@ func (t *Target) setTimerLocked() {
 
 // onTimer publishes the scheduled messages of a topic that are due.
 func (t *Target) onTimer() {
+	defer t.broker.begin().end()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed != nil {
@@ -102,11 +110,10 @@ func (t *Target) onTimer() {
 	now := t.broker.now()
 	var active []arrival
 	for len(t.deadlines) > 0 && t.deadlines[0].due <= now {
-		rec := heap.Pop(&t.deadlines).(*record)
-		delete(t.scheduled, rec.seq)
-		t.size.release(rec)
-		t.size.records.Add(-1)
+		rec := t.deadlines[0]
+		t.removeScheduledLocked(rec)
 		t.lastSeq++
+		t.broker.changes.numbered(t.scheduledID(), t.lastSeq)
 		active = append(active, arrival{msg: rec.msg, enqueuedSeq: t.lastSeq, ttl: t.ttl})
 	}
 	t.publishLocked(active, now)

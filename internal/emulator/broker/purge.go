@@ -6,9 +6,9 @@ import "maps"
 // lost. Receivers stay attached. It returns the number of messages.
 func (s *Source) Purge() (int, error) {
 	before := s.size.used.Load()
-	n, err := s.purge()
-	returnMemory(before - s.size.used.Load())
-	return n, err
+	defer func() { returnMemory(before - s.size.used.Load()) }()
+	defer s.broker.begin().end()
+	return s.purge()
 }
 
 func (s *Source) purge() (int, error) {
@@ -32,7 +32,10 @@ func (s *Source) purge() (int, error) {
 	for _, sess := range maps.Clone(s.sessions.byID) {
 		sess.backlog = backlog{}
 		s.size.used.Add(-sess.stateSize())
-		sess.state, sess.hasState = nil, false
+		if sess.hasState {
+			sess.state, sess.hasState = nil, false
+			s.broker.changes.sessionState(s, sess)
+		}
 		s.sessions.forget(sess)
 	}
 	s.finishChangeLocked(now)
@@ -44,6 +47,7 @@ func (s *Source) purge() (int, error) {
 func (b *Broker) Reset() {
 	var freed int64
 	defer func() { returnMemory(freed) }()
+	defer b.begin().end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, q := range b.queues {
@@ -75,8 +79,8 @@ func (t *Target) forget() {
 		t.removeScheduledLocked(rec)
 	}
 	if t.duplicates != nil {
-		clear(t.duplicates.seen)
-		t.duplicates.order = nil
+		t.duplicates.forget()
+		t.broker.changes.forgot(t)
 	}
 }
 

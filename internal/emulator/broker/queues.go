@@ -5,6 +5,8 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	if err := b.checkQueue(&d); err != nil {
 		return err
 	}
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.checkNewEntityLocked(d.Name); err != nil {
@@ -16,12 +18,18 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	if err := multiplyByPartitions(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
 		return err
 	}
+	c.queue(b.addQueueLocked(d, c.newID()))
+	return nil
+}
+
+// addQueueLocked adds a queue that was checked. id is its number in the journal.
+func (b *Broker) addQueueLocked(d QueueDescription, id uint64) *queue {
 	q := &queue{description: d}
 	q.activity = newActivity(nil, b.now)
 	size := &sizeCounter{}
-	q.main = b.newSource(d.Name, size, q.activity)
+	q.main = b.newSource(id, d.Name, size, q.activity)
 	q.target = &Target{
-		broker: b, path: d.Name, kind: "Queue", queue: q.main, size: size, activity: q.activity,
+		broker: b, id: id, path: d.Name, kind: "Queue", queue: q.main, size: size, activity: q.activity,
 		sessions: d.RequiresSession,
 		senders:  make(map[*Sender]struct{}),
 	}
@@ -33,7 +41,7 @@ func (b *Broker) CreateQueue(d QueueDescription) error {
 	q.activity.begin(d.AutoDeleteOnIdle, func() bool { return q.main.count().Scheduled > 0 },
 		func() { _ = b.deleteQueue(d.Name, q) })
 	b.queues[entityKey(d.Name)] = q
-	return nil
+	return q
 }
 
 // applyLocked applies the description to target and source, which detaches the links because of why.
@@ -52,8 +60,13 @@ func (b *Broker) UpdateQueue(d QueueDescription) error {
 	if err := b.checkQueue(&d); err != nil {
 		return err
 	}
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := c.err(); err != nil {
+		return err
+	}
 	q := b.queues[entityKey(d.Name)]
 	if q == nil {
 		return errNotFound(d.Name)
@@ -77,6 +90,7 @@ func (b *Broker) UpdateQueue(d QueueDescription) error {
 	q.target.setWindow(d.DuplicateDetectionHistoryTimeWindow)
 	q.applyLocked(errUpdated(d.Name))
 	q.activity.change(d.AutoDeleteOnIdle)
+	c.queue(q)
 	return nil
 }
 
@@ -87,6 +101,8 @@ func (b *Broker) DeleteQueue(name string) error { return b.deleteQueue(name, nil
 func (b *Broker) deleteQueue(name string, only *queue) error {
 	var freed int64
 	defer func() { returnMemory(freed) }()
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	q := b.queues[entityKey(name)]
@@ -95,6 +111,7 @@ func (b *Broker) deleteQueue(name string, only *queue) error {
 	}
 	delete(b.queues, entityKey(name))
 	freed = q.target.size.used.Load()
+	c.deleted(q.target.id)
 	q.closeLocked()
 	return nil
 }

@@ -55,6 +55,7 @@ type receiverSet struct {
 // NewReceiver attaches a receiver without credit. On an entity that requires sessions the receiver may have none yet:
 // see [Receiver.Session].
 func (s *Source) NewReceiver(options ReceiverOptions) (*Receiver, error) {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.checkReceiveLocked(); err != nil {
@@ -107,6 +108,7 @@ func (r *Receiver) Err() error {
 // credit to 0.
 func (r *Receiver) SetCredit(n int) error {
 	s := r.source
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.err != nil {
@@ -139,6 +141,7 @@ func (r *Receiver) Credit() int {
 // mode stay locked when the receiver closes.
 func (r *Receiver) Take(dst []Delivery) int {
 	s := r.source
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0
@@ -166,6 +169,7 @@ func (r *Receiver) Take(dst []Delivery) int {
 // messages. Other messages that were taken stay locked until settled or expired.
 func (r *Receiver) Close() {
 	s := r.source
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.err != nil {

@@ -141,6 +141,7 @@ func (b *Broker) CreateRule(topicName, subName string, d RuleDescription) error 
 			return err
 		}
 		sub.rules = append(sub.rules, compiled)
+		b.changes.rule(sub, compiled)
 		return nil
 	})
 }
@@ -162,6 +163,7 @@ func (b *Broker) UpdateRule(topicName, subName string, d RuleDescription) error 
 			return err
 		}
 		sub.rules[i] = compiled
+		b.changes.rule(sub, compiled)
 		return nil
 	})
 }
@@ -177,6 +179,7 @@ func (b *Broker) DeleteRule(topicName, subName, name string) error {
 		}
 		t.countRuleLocked(sub.rules[i], -1)
 		sub.rules = slices.Delete(sub.rules, i, i+1)
+		b.changes.ruleDeleted(sub, name)
 		return nil
 	})
 }
@@ -200,8 +203,13 @@ func (b *Broker) Rules(topicName, subName string) ([]RuleDescription, error) {
 
 // changeRules calls change while it holds the broker's lock and the subscription's.
 func (b *Broker) changeRules(topicName, subName string, change func(*topic, *subscription) error) error {
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := c.err(); err != nil {
+		return err
+	}
 	sub, err := b.subscriptionLocked(topicName, subName)
 	if err != nil {
 		return err

@@ -236,6 +236,7 @@ func (s *Source) SessionState(id string) ([]byte, error) {
 // SetSessionState sets the state of a session; nil removes it. A receiver must hold the session. The state may be as
 // large as a message and counts towards the size of the entity. The broker keeps state.
 func (s *Source) SetSessionState(id string, state []byte) error {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.broker.now()
@@ -249,6 +250,7 @@ func (s *Source) SetSessionState(id string, state []byte) error {
 	before := sess.stateSize()
 	sess.state, sess.hasState, sess.stateSet = state, state != nil, now
 	s.size.used.Add(sess.stateSize() - before)
+	s.broker.changes.sessionState(s, sess)
 	return nil
 }
 

@@ -67,6 +67,7 @@ func (s *Source) recordByTokenLocked(token UUID, now int64) (*record, error) {
 // Settle settles the message that the token locks. Any caller with the token may settle. If no such lock exists the
 // code is [CodeLockLost], or [CodeSessionLockLost] where sessions are required.
 func (s *Source) Settle(token UUID, how Settlement) error {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.broker.now()
@@ -107,7 +108,10 @@ func (s *Source) settleLocked(rec *record, how Settlement, now int64) {
 		s.removeLocked(rec)
 		return // no message became available and no deadline is earlier
 	case Abandon:
-		rec.msg = rec.msg.withProperties(how.Properties)
+		if len(how.Properties) > 0 {
+			rec.msg = rec.msg.withProperties(how.Properties)
+			s.broker.changes.altered(s, rec, false, true)
+		}
 		s.requeueLocked(rec, true, now)
 	case Release:
 		s.requeueLocked(rec, false, now)
@@ -122,6 +126,7 @@ func (s *Source) settleLocked(rec *record, how Settlement, now int64) {
 			rec.count++ // a deferral at the limit stays deferred: the next failed delivery dead-letters it
 		}
 		s.moveLocked(rec, deferred)
+		s.broker.changes.altered(s, rec, true, len(how.Properties) > 0)
 	case DeadLetter:
 		s.deadLetterLocked(rec, how.Reason, how.Description, how.Properties)
 	}
@@ -197,6 +202,7 @@ func (s *Source) Peek(from int64, n int, sessionID *string) ([]Delivery, error) 
 // [CodeMessageNotFound]. A deferred message does not expire ("Overview of Service Bus dead-letter
 // queues", "Time to live").
 func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) ([]Delivery, error) {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.checkReceiveLocked(); err != nil {
@@ -245,6 +251,7 @@ func (s *Source) ReceiveDeferred(numbers []int64, mode Mode, sessionID *string) 
 // DeleteMessages removes up to n available messages that were enqueued before the given time, oldest first. It returns
 // the number removed.
 func (s *Source) DeleteMessages(n int, before time.Time) (int, error) {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.checkReceiveLocked(); err != nil {

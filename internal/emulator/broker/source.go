@@ -23,6 +23,7 @@ type settings struct {
 type Source struct {
 	// immutable
 	broker *Broker
+	id     uint64 // in the journal: sourceID
 	path   string
 	parent string // path of the entity that owns this subqueue; empty otherwise
 	subqueues
@@ -64,6 +65,9 @@ func (s *Source) checkReceiveLocked() error {
 		return s.closed
 	case !s.settings.status.admitsReceive():
 		return errDisabled(s.path, s.settings.status)
+	}
+	if err := s.broker.changes.err(); err != nil {
+		return err
 	}
 	return nil
 }
@@ -167,6 +171,7 @@ func (s *Source) moveLocked(rec *record, to recordState) {
 
 // removeLocked removes a record and subtracts its bytes from the size of the entity.
 func (s *Source) removeLocked(rec *record) {
+	s.broker.changes.removed(s, rec)
 	s.unlinkLocked(rec)
 	if !rec.faultCopy {
 		s.size.release(rec)
@@ -226,6 +231,7 @@ func (s *Source) requeueLocked(rec *record, failed bool, now int64) {
 					s.settings.maxDeliveryCount), nil)
 			return
 		}
+		s.broker.changes.altered(s, rec, false, false)
 	}
 	switch {
 	case wasDeferred:
@@ -277,6 +283,7 @@ func (s *Source) moveToSubqueueLocked(sub *Source, rec *record, reason, descript
 	defer sub.mu.Unlock()
 	sub.lastSeq = max(sub.lastSeq, moved.seq)
 	sub.insertLocked(moved)
+	s.broker.changes.moved(s, rec.seq, sub, moved, len(changes) > 0)
 	sub.finishChangeLocked(s.broker.now())
 }
 

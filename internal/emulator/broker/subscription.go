@@ -7,6 +7,8 @@ type subscription struct {
 	description SubscriptionDescription // broker.mu guards
 	activity    *activity
 	main        *Source
+	topic       *topic
+	id          uint64       // in the journal
 	ruleCount   atomic.Int32 // len(rules), for the meter
 
 	// main.mu guards
@@ -65,6 +67,7 @@ func (sub *subscription) offerOneLocked(a arrival, now int64) bool {
 func (sub *subscription) enqueueCopyLocked(a arrival, now int64) {
 	a.shared.n.Add(1)
 	rec := sub.main.enqueueLocked(a, now)
+	sub.main.broker.changes.put(sub.main, rec)
 	if sub.main.settings.requiresSession && !a.msg.HasSession {
 		sub.main.deadLetterLocked(rec, sessionIDIsNull.reason, sessionIDIsNull.description, nil)
 	}
@@ -75,5 +78,6 @@ func (sub *subscription) enqueueCopyLocked(a arrival, now int64) {
 func (sub *subscription) deadLetterFailureLocked(a arrival, why error, now int64) {
 	a.shared.n.Add(1)
 	rec := sub.main.enqueueLocked(a, now)
+	sub.main.broker.changes.put(sub.main, rec)
 	sub.main.deadLetterLocked(rec, "FilterEvaluationException", why.Error(), nil)
 }

@@ -18,8 +18,13 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 	if err != nil {
 		return err
 	}
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := c.err(); err != nil {
+		return err
+	}
 	t := b.topics[entityKey(d.Topic)]
 	switch {
 	case t == nil:
@@ -34,20 +39,32 @@ func (b *Broker) CreateSubscription(d SubscriptionDescription) error {
 		return err
 	}
 	d.Topic, d.DefaultRule = t.description.Name, nil
-	sub := &subscription{description: d, rules: []*rule{compiled}}
-	sub.ruleCount.Store(1)
-	sub.activity = newActivity(t.activity, b.now)
+	sub := b.addSubscriptionLocked(t, d, c.newID())
 	sub.activity.used(b.now())
-	sub.main = b.newSource(d.Topic+subscriptionsSegment+d.Name, t.target.size, sub.activity)
-	sub.applyLocked(t, nil)
-	// an error means that it was deleted already
-	sub.activity.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) })
-	t.subs[entityKey(d.Name)] = sub
+	sub.main.mu.Lock()
+	sub.rules = []*rule{compiled}
+	sub.ruleCount.Store(1)
+	sub.main.mu.Unlock()
 	t.countRuleLocked(compiled, +1)
+	c.subscription(sub)
+	c.rule(sub, compiled)
 	t.target.mu.Lock()
 	t.target.subscriptions = append(t.target.subscriptions, sub)
 	t.target.mu.Unlock()
 	return nil
+}
+
+// addSubscriptionLocked adds a subscription that was checked, without rules. id is its number in the journal. The
+// caller adds it to those that get messages.
+func (b *Broker) addSubscriptionLocked(t *topic, d SubscriptionDescription, id uint64) *subscription {
+	sub := &subscription{description: d, topic: t, id: id}
+	sub.activity = newActivity(t.activity, b.now)
+	sub.main = b.newSource(id, d.Topic+subscriptionsSegment+d.Name, t.target.size, sub.activity)
+	sub.applyLocked(t, nil)
+	// an error means that it was deleted already
+	sub.activity.begin(d.AutoDeleteOnIdle, nil, func() { _ = b.deleteSubscription(d.Topic, d.Name, sub) })
+	t.subs[entityKey(d.Name)] = sub
+	return sub
 }
 
 // applyLocked applies the description, and the status of the topic, which detaches the receivers because of why.
@@ -73,8 +90,13 @@ func (b *Broker) UpdateSubscription(d SubscriptionDescription) error {
 	if err := b.checkSubscription(&d); err != nil {
 		return err
 	}
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := c.err(); err != nil {
+		return err
+	}
 	sub, err := b.subscriptionLocked(d.Topic, d.Name)
 	if err != nil {
 		return err
@@ -91,6 +113,7 @@ func (b *Broker) UpdateSubscription(d SubscriptionDescription) error {
 	sub.description = d
 	sub.applyLocked(b.topics[entityKey(d.Topic)], errUpdated(sub.main.path))
 	sub.activity.change(d.AutoDeleteOnIdle)
+	c.subscription(sub)
 	return nil
 }
 
@@ -112,6 +135,8 @@ func (b *Broker) DeleteSubscription(topic, name string) error {
 }
 
 func (b *Broker) deleteSubscription(topicName, name string, only *subscription) error {
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	sub, err := b.subscriptionLocked(topicName, name)
@@ -121,8 +146,15 @@ func (b *Broker) deleteSubscription(topicName, name string, only *subscription) 
 	if only != nil && sub != only {
 		return errNotFound(name)
 	}
-	t := b.topics[entityKey(topicName)]
-	delete(t.subs, entityKey(name))
+	sub.removeLocked()
+	c.deleted(sub.id)
+	return nil
+}
+
+// removeLocked removes a subscription from its topic.
+func (sub *subscription) removeLocked() {
+	t := sub.topic
+	delete(t.subs, entityKey(sub.description.Name))
 	for _, r := range sub.rules {
 		t.countRuleLocked(r, -1)
 	}
@@ -130,7 +162,6 @@ func (b *Broker) deleteSubscription(topicName, name string, only *subscription) 
 	t.target.subscriptions = slices.DeleteFunc(t.target.subscriptions, func(s *subscription) bool { return s == sub })
 	t.target.mu.Unlock()
 	sub.closeLocked()
-	return nil
 }
 
 // Subscription returns a snapshot of a subscription with its counts.

@@ -10,6 +10,7 @@ import (
 type Target struct {
 	// immutable
 	broker     *Broker
+	id         uint64 // in the journal
 	path       string
 	kind       string // "Queue" or "Topic", for error texts
 	queue      *Source
@@ -45,6 +46,7 @@ func (t *Target) MaxBatchSize() int { return t.broker.options.Tier.maxBatchSize(
 // in the future. When it returns nil, the messages are in the queue, or in every subscription whose
 // rules match. The broker keeps the messages: the caller must not change them afterwards.
 func (t *Target) Send(msgs []*Message) error {
+	defer t.broker.begin().end()
 	now := t.broker.now()
 	arrivals := make([]arrival, len(msgs))
 	for i, m := range msgs {
@@ -57,6 +59,7 @@ func (t *Target) Send(msgs []*Message) error {
 // Cancel accepts. A message with a time in the past becomes active at once. The active message has another number. A
 // duplicate gets a number as well, which names no message.
 func (t *Target) Schedule(msgs []*Message) ([]int64, error) {
+	defer t.broker.begin().end()
 	now := t.broker.now()
 	arrivals := make([]arrival, len(msgs))
 	for i, m := range msgs {
@@ -122,6 +125,7 @@ func (t *Target) storeLocked(arrivals []arrival, now int64, numbers *[]int64) {
 	t.activity.used(now)
 	if t.duplicates != nil {
 		t.duplicates.mark(arrivals, now)
+		t.broker.changes.seen(t, arrivals, now)
 	}
 	if t.queue != nil {
 		t.storeInQueueLocked(arrivals, now, numbers)
@@ -137,6 +141,9 @@ func (t *Target) checkSendLocked() error {
 		return t.closed
 	case !t.status.admitsSend():
 		return errDisabled(t.path, t.status)
+	}
+	if err := t.broker.changes.err(); err != nil {
+		return err
 	}
 	return nil
 }
@@ -162,13 +169,13 @@ func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]in
 	defer s.mu.Unlock()
 	for _, a := range arrivals {
 		if a.duplicate {
-			s.nextSeqLocked(a)
+			t.broker.changes.numbered(s.id, s.nextSeqLocked(a))
 		} else {
 			t.size.used.Add(int64(a.msg.Size))
 			if due := instant(a.msg.ScheduledEnqueueTime); due > now {
 				s.scheduleLocked(a, due)
 			} else {
-				s.enqueueLocked(a, now)
+				t.broker.changes.put(s, s.enqueueLocked(a, now))
 			}
 		}
 		if numbers != nil {
@@ -182,9 +189,16 @@ func (t *Target) storeInQueueLocked(arrivals []arrival, now int64, numbers *[]in
 func (s *Source) scheduleLocked(a arrival, due int64) {
 	rec := &record{msg: a.msg, seq: s.nextSeqLocked(a), enqueuedSeq: a.enqueuedSeq, state: scheduled, heapIndex: -1}
 	rec.due, rec.ttl = due, minTTL(a.msg.TTL, s.settings.ttl)
+	s.insertScheduledLocked(rec)
+	s.broker.changes.put(s, rec)
+}
+
+// insertScheduledLocked adds a record that is not due yet, and has a sequence number.
+func (s *Source) insertScheduledLocked(rec *record) {
+	rec.state = scheduled
 	s.log.add(rec)
 	s.size.records.Add(1)
-	s.bytes += int64(a.msg.Size)
+	s.bytes += int64(rec.msg.Size)
 	s.counts[scheduled]++
 	heap.Push(&s.deadlines, rec)
 }
@@ -192,6 +206,7 @@ func (s *Source) scheduleLocked(a arrival, due int64) {
 // Cancel removes scheduled messages by the numbers that Schedule returned. If one is no longer
 // scheduled, Cancel removes none and the code is [CodeMessageNotFound].
 func (t *Target) Cancel(numbers []int64) error {
+	defer t.broker.begin().end()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.checkSendLocked(); err != nil {
@@ -225,6 +240,7 @@ func (t *Target) removeScheduledLocked(rec *record) {
 	delete(t.scheduled, rec.seq)
 	t.size.release(rec)
 	t.size.records.Add(-1)
+	t.broker.changes.removedScheduled(t, rec)
 }
 
 // change applies new limits and detaches the senders because of why.

@@ -13,6 +13,7 @@ type sourceTimer struct {
 
 // onTimer does everything that is due. It is the function of the timer.
 func (s *Source) onTimer() {
+	defer s.broker.begin().end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.timerAt = 0
@@ -46,7 +47,8 @@ func (s *Source) runDueLocked(now int64) {
 // activateLocked makes a scheduled record ready. As in the service, it gets a new sequence number.
 func (s *Source) activateLocked(rec *record, now int64) {
 	s.unlinkLocked(rec)
-	s.enqueueLocked(arrival{msg: rec.msg, shared: rec.shared, enqueuedSeq: rec.enqueuedSeq}, now)
+	active := s.enqueueLocked(arrival{msg: rec.msg, shared: rec.shared, enqueuedSeq: rec.enqueuedSeq}, now)
+	s.broker.changes.moved(s, rec.seq, s, active, false)
 }
 
 // setTimerLocked sets the timer to the earliest deadline, end of a lock or end of a stall.

@@ -5,6 +5,8 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	if err := b.checkTopic(&d); err != nil {
 		return err
 	}
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.checkNewEntityLocked(d.Name); err != nil {
@@ -13,10 +15,16 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	if err := multiplyByPartitions(d.EnablePartitioning, &d.MaxSizeInMegabytes); err != nil {
 		return err
 	}
+	c.topic(b.addTopicLocked(d, c.newID()))
+	return nil
+}
+
+// addTopicLocked adds a topic that was checked. id is its number in the journal.
+func (b *Broker) addTopicLocked(d TopicDescription, id uint64) *topic {
 	t := &topic{description: d, subs: make(map[string]*subscription)}
 	t.activity = newActivity(nil, b.now)
 	t.target = &Target{
-		broker: b, path: d.Name, kind: "Topic", size: &sizeCounter{}, activity: t.activity,
+		broker: b, id: id, path: d.Name, kind: "Topic", size: &sizeCounter{}, activity: t.activity,
 		senders: make(map[*Sender]struct{}),
 	}
 	t.target.lastSeq = topicSeqOffset
@@ -27,7 +35,7 @@ func (b *Broker) CreateTopic(d TopicDescription) error {
 	t.applyLocked(nil)
 	t.activity.begin(d.AutoDeleteOnIdle, t.target.hasScheduled, func() { _ = b.deleteTopic(d.Name, t) })
 	b.topics[entityKey(d.Name)] = t
-	return nil
+	return t
 }
 
 func (t *topic) applyLocked(why *Error) {
@@ -42,8 +50,13 @@ func (b *Broker) UpdateTopic(d TopicDescription) error {
 	if err := b.checkTopic(&d); err != nil {
 		return err
 	}
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := c.err(); err != nil {
+		return err
+	}
 	t := b.topics[entityKey(d.Name)]
 	if t == nil {
 		return errNotFound(d.Name)
@@ -57,6 +70,15 @@ func (b *Broker) UpdateTopic(d TopicDescription) error {
 		return errorf(CodeInvalidArgument, "Partitioning cannot be changed for Topic. ")
 	}
 	d.Name = was.Name
+	t.changeLocked(d)
+	t.activity.change(d.AutoDeleteOnIdle)
+	c.topic(t)
+	return nil
+}
+
+// changeLocked gives a topic another description that was checked.
+func (t *topic) changeLocked(d TopicDescription) {
+	was := t.description
 	t.description = d
 	t.target.setWindow(d.DuplicateDetectionHistoryTimeWindow)
 	t.applyLocked(errUpdated(d.Name))
@@ -65,8 +87,6 @@ func (b *Broker) UpdateTopic(d TopicDescription) error {
 			sub.applyLocked(t, errUpdated(d.Name))
 		}
 	}
-	t.activity.change(d.AutoDeleteOnIdle)
-	return nil
 }
 
 // DeleteTopic removes a topic with its subscriptions.
@@ -75,6 +95,8 @@ func (b *Broker) DeleteTopic(name string) error { return b.deleteTopic(name, nil
 func (b *Broker) deleteTopic(name string, only *topic) error {
 	var freed int64
 	defer func() { returnMemory(freed) }()
+	c := b.begin()
+	defer c.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.topics[entityKey(name)]
@@ -83,6 +105,7 @@ func (b *Broker) deleteTopic(name string, only *topic) error {
 	}
 	delete(b.topics, entityKey(name))
 	freed = t.target.size.used.Load()
+	c.deleted(t.target.id)
 	t.closeLocked()
 	return nil
 }

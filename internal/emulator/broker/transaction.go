@@ -51,6 +51,7 @@ func (tx *Transaction) Schedule(t *Target, msgs []*Message) ([]int64, error) {
 }
 
 func (tx *Transaction) add(t *Target, msgs []*Message, reserve bool) ([]int64, error) {
+	defer t.broker.begin().end()
 	arrivals := make([]arrival, len(msgs))
 	for i, m := range msgs {
 		arrivals[i].msg = m
@@ -84,11 +85,14 @@ func (tx *Transaction) add(t *Target, msgs []*Message, reserve bool) ([]int64, e
 func (t *Target) reserveSeqLocked() int64 {
 	if t.queue == nil {
 		t.lastSeq++
+		t.broker.changes.numbered(t.scheduledID(), t.lastSeq)
 		return t.lastSeq
 	}
 	t.queue.mu.Lock()
 	defer t.queue.mu.Unlock()
-	return t.queue.nextSeqLocked(arrival{})
+	seq := t.queue.nextSeqLocked(arrival{})
+	t.broker.changes.numbered(t.queue.id, seq)
+	return seq
 }
 
 // Settle adds a settlement, with the checks of [Source.Settle].
@@ -114,8 +118,9 @@ func (tx *Transaction) Settle(s *Source, token UUID, how Settlement) error {
 // Commit makes everything in the transaction take effect. If it returns an error, nothing has taken effect and the
 // transaction is rolled back.
 func (tx *Transaction) Commit() error {
+	defer tx.broker.begin().end()
 	if err := tx.prepare(); err != nil {
-		tx.Rollback()
+		tx.rollBack()
 		return err
 	}
 	now := tx.broker.now()
@@ -131,6 +136,11 @@ func (tx *Transaction) Commit() error {
 
 // Rollback discards the messages. The locks are as before, or end now if they should have ended already.
 func (tx *Transaction) Rollback() {
+	defer tx.broker.begin().end()
+	tx.rollBack()
+}
+
+func (tx *Transaction) rollBack() {
 	for i := range tx.sends {
 		tx.sends[i].release()
 	}
