@@ -25,8 +25,9 @@ func (c *Chat) Apply(e Entry) error {
 		p = c.commands.take(command.Ref)
 		c.auditEvictionsLocked(p, rooms, lines)
 	}
-	if _, ok := command.Action.(*state.Retain); ok {
-		c.retainedLocked()
+	switch command.Action.(type) {
+	case *state.Retain, *state.Adjust:
+		c.linesDroppedLocked()
 	}
 	c.recordLocked(e.Index, changes)
 	c.prepareLocked(changes)

@@ -24,6 +24,7 @@ type Chat struct {
 	expiry     expiry
 	typing     typing
 	status     clusterStatus
+	settings   settings
 	history    history
 	rosters    rosters
 	presence   presence
@@ -49,6 +50,7 @@ func New(options Options) *Chat {
 	c.expiry = expiry{core: &c.core, local: &c.local}
 	c.typing = newTyping(&c.core, &c.local)
 	c.status = clusterStatus{core: &c.core, local: &c.local}
+	c.settings = newSettings(&c.core)
 	c.history.core, c.history.local, c.history.lines = &c.core, &c.local, &c.lines
 	c.history.reads = make(map[*request]context.CancelFunc)
 	c.rosters = rosters{core: &c.core, local: &c.local, lines: &c.lines, away: make(map[uint64]struct{})}
@@ -86,9 +88,8 @@ func (c *Chat) Attach(nsp *socketio.Namespace, b Backplane) {
 	c.mu.Lock()
 	defer c.unlock()
 	c.status.watchLocked(time.Now())
-	if c.options.Retention > 0 {
-		c.timers.Add(time.Now().Add(c.options.retentionStep()/2), c.retainLocked)
-	}
+	c.timers.Add(time.Now().Add(settingsEvery), c.settings.compareLocked)
+	c.timers.Add(time.Now().Add(retentionStep(c.retentionLocked())/2), c.retainLocked)
 }
 
 // Close stops the chat's timer and refuses all requests of clients from now on. It waits for those that read the store.

@@ -10,7 +10,7 @@ import (
 )
 
 // Options adjust what this instance lets its own users do. The zero value works. They may differ between instances:
-// nothing that the state holds depends on them, apart from Bounds.
+// nothing that the state holds depends on them, apart from Bounds and Retention.
 type Options struct {
 	MaxMessageLength  int     // grapheme clusters in a message; 0: 4,000; negative: as many as MaxMessageBytes hold
 	MaxMessageBytes   int     // bytes in a message, in UTF-8; 0: 16 KiB; at most state.MaxText
@@ -32,13 +32,14 @@ type Options struct {
 	// name at once and can't choose another. Nil: everybody chooses.
 	SignedIn func(*socketio.Socket) Person
 
-	// Retention is how long lines are kept; 0: as long as there is room.
+	// Retention is how long lines are kept; 0: as long as there is room. As with Bounds, that of the oldest instance
+	// counts for all.
 	Retention time.Duration
 
 	HistoryOnJoin int // lines that a client receives when it enters a room; 0: 100
 
-	// Bounds limit the replicated state. Only the instance that bootstraps the log uses them: the others take theirs
-	// from its snapshot. Bounds.AddressKey should be random.
+	// Bounds limit the replicated state. Those of the oldest instance in the cluster count for all: it has the log
+	// change them. Bounds.AddressKey should be random; that of the instance which has begun the log stays.
 	Bounds Bounds
 
 	// Observe receives the time that each message of this instance took to come back from the log. It is called with

@@ -12,17 +12,27 @@ const (
 	maxRetentionStep = time.Hour
 )
 
-func (o *Options) retentionStep() time.Duration {
-	return min(max(o.Retention/100, minRetentionStep), maxRetentionStep)
+func retentionStep(retention time.Duration) time.Duration {
+	return min(max(retention/100, minRetentionStep), maxRetentionStep)
+}
+
+// retentionLocked is how long lines are kept. Under older rules the state does not know, and of the instances' several
+// times the shortest counts, because a cut-off never goes back.
+func (c *Chat) retentionLocked() time.Duration {
+	if c.state.Rules() < state.SettingsSince {
+		return c.options.Retention
+	}
+	return time.Duration(c.state.Settings().RetentionMillis) * time.Millisecond
 }
 
 // retainLocked has the log drop lines that are too old, if no instance has lately, and again from then on. Any instance
-// does it whose options say so; of several times the shortest counts, because a cut-off never goes back.
+// does it.
 func (c *Chat) retainLocked(now time.Time) {
-	step := c.options.retentionStep()
+	retention := c.retentionLocked()
+	step := retentionStep(retention)
 	c.timers.Add(now.Add(step/2), c.retainLocked)
-	cut := c.backplane.Time().Add(-c.options.Retention).UnixMilli()
-	if cut-c.state.Retained() < step.Milliseconds() || c.state.Rules() < state.HistorySince ||
+	cut := c.backplane.Time().Add(-retention).UnixMilli()
+	if retention <= 0 || cut-c.state.Retained() < step.Milliseconds() || c.state.Rules() < state.HistorySince ||
 		!c.backplane.Cluster().Ready {
 		return
 	}
@@ -32,8 +42,8 @@ func (c *Chat) retainLocked(now time.Time) {
 	}
 }
 
-// retainedLocked notes that old lines were dropped.
-func (c *Chat) retainedLocked() {
+// linesDroppedLocked notes that an entry may have dropped lines of any room.
+func (c *Chat) linesDroppedLocked() {
 	for _, r := range c.local.rooms {
 		r.history = cachedHistory{}
 	}

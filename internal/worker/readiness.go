@@ -90,6 +90,9 @@ func (w *Worker) serveReadinessWithReason(rw http.ResponseWriter, _ *http.Reques
 	if why, _ := w.storage.unsaved(); why != "" {
 		_, _ = io.WriteString(rw, why+"\n")
 	}
+	if differ := w.chat.SettingsDiffer(); differ != "" {
+		_, _ = io.WriteString(rw, differ+"\n")
+	}
 	if w.engine.BehindUnknownProxy() {
 		_, _ = io.WriteString(rw, "unknown proxy: clients are not limited by address, set TRUSTED_PROXIES\n")
 	}

@@ -188,8 +188,8 @@ func keptHeaders(names ...string) []string {
 	return kept
 }
 
-// bounds returns the default bounds of the state, and a secret of its own. They count only if this instance begins the
-// log.
+// bounds returns the default bounds of the state, and a secret of its own. The secret counts only if this instance
+// begins the log.
 func bounds() (b chat.Bounds) {
 	rand.Read(b.AddressKey[:])
 	return b

@@ -62,6 +62,7 @@ const (
 	forgetKind
 	confirmErasedKind
 	retainKind
+	adjustKind
 	kinds
 )
 
@@ -168,6 +169,7 @@ var newAction = [kinds]func() Action{
 	forgetKind:        func() Action { return new(Forget) },
 	confirmErasedKind: func() Action { return new(ConfirmErased) },
 	retainKind:        func() Action { return new(Retain) },
+	adjustKind:        func() Action { return new(Adjust) },
 }
 
 func (*Claim) kind() kind      { return claimKind }

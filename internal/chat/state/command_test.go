@@ -38,7 +38,12 @@ var commands = []struct {
 	{"forget", Command{Ref: 1, Conn: 2, Action: &Forget{Stored: true}}, "03 0b 83 01 02 81 f5"},
 	{"confirm erased", Command{Action: &ConfirmErased{Through: 300}}, "03 0c 83 00 00 81 19012c"},
 	{"retain", Command{Action: &Retain{Before: 5}}, "03 0d 83 00 00 81 05"},
+	{"adjust", Command{Action: NewAdjust(Settings{Bounds: Bounds{RoomLines: 7}, RetentionMillis: 5})},
+		"03 0e 83 00 00 82 8a " + defaultBounds + " 05"},
 }
+
+// defaultBounds are the bounds of rooms of 7 lines.
+const defaultBounds = "07 1a01000000 192710 1a000186a0 191000 1a0001d4c0 1a0036ee80 1a0003a980 1a03000000 5000" + zeros
 
 func unhex(t testing.TB, text string) []byte {
 	t.Helper()
@@ -74,7 +79,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		{"earlier version", "02 03 83 01 02 80", errUnknown},
 		{"later version", "04 03 83 01 02 80", errUnknown},
 		{"kind 0", "03 00 83 01 02 80", errUnknown},
-		{"kind of a later release", "03 0e 83 01 02 80", errUnknown},
+		{"kind of a later release", "03 0f 83 01 02 80", errUnknown},
 		{"cut off", "03 03 83 01 18", errMalformed},
 		{"action missing", "03 03 82 01 02", errMalformed},
 		{"action null", "03 03 83 01 02 f6", errMalformed},
@@ -92,6 +97,10 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		{"room without a name", "03 06 83 01 02 82 60 10", errMalformed},
 		{"room without a key", "03 0a 83 01 02 83 626730 60 10", errMalformed},
 		{"name without a key", "03 02 83 01 02 82 6142 60", errMalformed},
+		{"adjust without bounds", "03 0e 83 00 00 82 8a 00" + defaultBounds[2:] + " 05", errMalformed},
+		{"adjust with a key", "03 0e 83 00 00 82 8a " + strings.Replace(defaultBounds, "5000", "5001", 1) + " 05",
+			errMalformed},
+		{"adjust with a retention below 0", "03 0e 83 00 00 82 8a " + defaultBounds + " 20", errMalformed},
 		{"retain without a time", "03 0d 83 00 00 81 00", errMalformed},
 		{"empty message", "03 08 83 01 02 85 656c6f626279 60 60 5001" + zeros + " 60", errMalformed},
 		{"unknown protocol", "03 01 83 01 02 8c 63416e6e 63616e6e 5001" + zeros + " 5002" + zeros +

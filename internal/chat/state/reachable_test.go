@@ -22,12 +22,16 @@ type walk struct {
 
 func newWalk(t testing.TB, seed uint64) *walk {
 	w := &walk{script: newScript(t), random: rand.New(rand.NewPCG(seed, 1))}
-	b := Bounds{RoomLines: 3 + w.random.IntN(10), HistoryBytes: 600 + w.random.IntN(4000), Rooms: 2 + w.random.IntN(4),
-		Users: 3 + w.random.IntN(6), Expired: 1 + w.random.IntN(3), RecoveryMillis: 1 + w.random.Int64N(60_000),
-		RememberedBytes: messageCost * (1 + w.random.IntN(12))}
-	w.state = New(b)
+	w.state = New(w.bounds())
 	w.state.log.rules = 1 + w.n(Rules)
 	return w
+}
+
+func (w *walk) bounds() Bounds {
+	return Bounds{RoomLines: 3 + w.random.IntN(10), HistoryBytes: 600 + w.random.IntN(4000),
+		Rooms: 2 + w.random.IntN(4), Users: 3 + w.random.IntN(6), Expired: 1 + w.random.IntN(3),
+		RecoveryMillis:  1 + w.random.Int64N(60_000),
+		RememberedBytes: messageCost * (1 + w.random.IntN(12))}
 }
 
 func (w *walk) n(n int) uint64 { return uint64(w.random.IntN(n)) }
@@ -94,6 +98,11 @@ func (w *walk) action() Action {
 		}
 		return []Action{&Forget{Stored: w.n(2) == 0}, &ConfirmErased{Through: w.at.Index + w.n(3)},
 			&Retain{Before: w.at.Time - 50 + int64(w.n(60))}}[w.n(3)]
+	case adjustKind:
+		if w.state.Rules() < SettingsSince {
+			return &LeaveChat{}
+		}
+		return NewAdjust(Settings{Bounds: w.bounds(), RetentionMillis: w.random.Int64N(100)})
 	default:
 		return &Typing{Room: w.room(), On: w.n(2) == 0}
 	}

@@ -64,6 +64,11 @@ func (s *State) SaidAt(token Hash, cid string) (Position, bool) {
 // remember notes that the user with a token has said a message.
 func (s *State) remember(token, key Hash, at Position) {
 	s.said.add(&rememberedMessage{key: key, at: at, time: s.log.time}, token)
+	s.trimSaid()
+}
+
+// trimSaid forgets messages beyond Bounds.RememberedBytes.
+func (s *State) trimSaid() {
 	for s.said.bytes() > s.bounds.RememberedBytes && len(s.said.byKey) > 1 {
 		s.said.remove(s.said.most[0].oldest)
 	}

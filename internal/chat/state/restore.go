@@ -23,11 +23,13 @@ func Decode(encoded []byte) (s *State, err error) {
 
 // decode is Decode for a build that knows the rules up to a version.
 func decode(encoded []byte, rules uint64) (*State, error) {
-	var saved pastSnapshot
+	var saved settingsSnapshot
 	var err error
 	switch version := versionOf(encoded); version {
 	case snapshotVersion:
 		err = decoding.Unmarshal(encoded, &saved)
+	case versionWithPast:
+		err = decoding.Unmarshal(encoded, &saved.pastSnapshot)
 	case versionWithKeys:
 		err = decoding.Unmarshal(encoded, &saved.keyedSnapshot)
 	case versionWithout:
@@ -49,8 +51,11 @@ func decode(encoded []byte, rules uint64) (*State, error) {
 	s := newState(bounds)
 	s.log = logState{id: saved.Log, parents: saved.Parents, chain: saved.Chain, last: saved.Last, time: saved.Time,
 		rules: saved.Rules}
-	s.seq = saved.Seq
-	if err := s.restore(&saved); err != nil {
+	s.seq, s.retention = saved.Seq, saved.RetentionMillis
+	if saved.RetentionMillis < 0 || saved.RetentionMillis > maxRetentionMillis {
+		return nil, errors.New("decode snapshot: retention out of range")
+	}
+	if err := s.restore(&saved.pastSnapshot); err != nil {
 		return nil, fmt.Errorf("decode snapshot: %w", err)
 	}
 	return s, nil
@@ -102,7 +107,7 @@ func (s *State) restore(saved *pastSnapshot) error {
 	if err := s.restoreRemembered(&saved.snapshot); err != nil {
 		return err
 	}
-	if saved.Version < snapshotVersion {
+	if saved.Version < versionWithPast {
 		s.guessPast()
 		return nil
 	}

@@ -12,13 +12,18 @@ package state
 //
 // Version 3 lets users have themselves forgotten, and old lines be dropped: it adds Forget, ConfirmErased and Retain,
 // and to the snapshot what of the history is gone.
-const Rules = 3
+//
+// Version 4 lets settings change while the log goes on: it adds Adjust, and to the snapshot how long lines are kept.
+const Rules = 4
 
 // EnterSince is the first version that knows Enter, and in which rooms have keys.
 const EnterSince = 2
 
 // HistorySince is the first version that knows Forget, ConfirmErased and Retain.
 const HistorySince = 3
+
+// SettingsSince is the first version that knows Adjust.
+const SettingsSince = 4
 
 // Rules returns the version of the rules that the State follows.
 func (s *State) Rules() uint64 { return s.log.rules }

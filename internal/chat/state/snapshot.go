@@ -9,8 +9,9 @@ import (
 // snapshotVersion is raised when the encoding changes, together with the rules: a State that follows older rules is
 // encoded as builds that know no others read it. Decode refuses all other versions.
 const (
-	snapshotVersion = 5
-	versionWithKeys = 4 // of rules before HistorySince: without what of the history is gone
+	snapshotVersion = 6
+	versionWithPast = 5 // of rules before SettingsSince: without how long lines are kept
+	versionWithKeys = 4 // of rules before HistorySince: without what of the history is gone, too
 	versionWithout  = 3 // of rules before EnterSince: without the keys of rooms, too
 )
 
@@ -21,6 +22,8 @@ func formatOf(rules uint64) uint64 {
 		return versionWithout
 	case rules < HistorySince:
 		return versionWithKeys
+	case rules < SettingsSince:
+		return versionWithPast
 	}
 	return snapshotVersion
 }
@@ -56,6 +59,11 @@ type (
 		Erasures []Erasure   // in the order of the log
 		Retained int64
 		Closed   bool
+	}
+	settingsSnapshot struct {
+		_ struct{} `cbor:",toarray"`
+		pastSnapshot
+		RetentionMillis int64
 	}
 	savedBounds struct {
 		_ struct{} `cbor:",toarray"`
@@ -113,7 +121,8 @@ type (
 
 // Encode returns the State as a snapshot, which belongs to the caller.
 func (s *State) Encode() []byte {
-	saved := pastSnapshot{Erasures: append([]Erasure{}, s.past.erasures.all...), Retained: s.past.retained,
+	saved := settingsSnapshot{RetentionMillis: s.retention}
+	saved.pastSnapshot = pastSnapshot{Erasures: append([]Erasure{}, s.past.erasures.all...), Retained: s.past.retained,
 		Closed: s.past.closed, Pasts: make([]savedPast, 0, len(s.rooms))}
 	saved.RoomKeys = make([]string, 0, len(s.rooms))
 	saved.snapshot = snapshot{Version: formatOf(s.log.rules), Rules: s.log.rules, Log: s.log.id, Parents: s.log.parents,
@@ -141,6 +150,8 @@ func (s *State) Encode() []byte {
 		encoded, err = encoding.Marshal(saved.snapshot)
 	case versionWithKeys:
 		encoded, err = encoding.Marshal(saved.keyedSnapshot)
+	case versionWithPast:
+		encoded, err = encoding.Marshal(saved.pastSnapshot)
 	default:
 		encoded, err = encoding.Marshal(saved)
 	}

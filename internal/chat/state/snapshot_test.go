@@ -16,7 +16,7 @@ func TestSnapshotOfAnotherVersionIsRefused(t *testing.T) {
 		encoded := s.state.Encode()
 		encoded[1] = version
 		_, err := Decode(encoded)
-		if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "this instance reads versions 3 to 5") {
+		if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "this instance reads versions 3 to 6") {
 			t.Errorf("Decode of version %d = %v, want ErrVersion with both versions named", version, err)
 		}
 	}
@@ -27,11 +27,12 @@ func TestSnapshotUnderOlderRulesHasTheOlderFormat(t *testing.T) {
 	for _, older := range []struct {
 		rules, version uint64
 		saved          any
-		wrong          func(*pastSnapshot) any // another format
+		wrong          func(*settingsSnapshot) any // another format
 	}{
-		{EnterSince - 1, versionWithout, &snapshot{}, func(p *pastSnapshot) any { return p.keyedSnapshot }},
-		{HistorySince - 1, versionWithKeys, &keyedSnapshot{}, func(p *pastSnapshot) any { return p.snapshot }},
-		{HistorySince - 1, versionWithKeys, &keyedSnapshot{}, func(p *pastSnapshot) any { return p }},
+		{EnterSince - 1, versionWithout, &snapshot{}, func(p *settingsSnapshot) any { return p.keyedSnapshot }},
+		{HistorySince - 1, versionWithKeys, &keyedSnapshot{}, func(p *settingsSnapshot) any { return p.snapshot }},
+		{HistorySince - 1, versionWithKeys, &keyedSnapshot{}, func(p *settingsSnapshot) any { return p.pastSnapshot }},
+		{SettingsSince - 1, versionWithPast, &pastSnapshot{}, func(p *settingsSnapshot) any { return p }},
 	} {
 		s := newScript(t)
 		s.state.log.rules = older.rules
@@ -56,7 +57,7 @@ func TestSnapshotUnderOlderRulesHasTheOlderFormat(t *testing.T) {
 		} else if restored.Raise(s.at, Rules); !bytes.Equal(restored.Encode(), raised) {
 			t.Error("a state restored before the rules were raised differs from one that was there")
 		}
-		var saved pastSnapshot
+		var saved settingsSnapshot
 		if err := decoding.Unmarshal(raised, &saved); err != nil {
 			t.Fatal(err)
 		}

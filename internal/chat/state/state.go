@@ -20,6 +20,7 @@ type State struct {
 	log       logState
 	seq       uint64 // the last number given to a line, a user or a change of a user
 	bounds    Bounds
+	retention int64            // see Settings
 	users     map[uint64]*User // connected and disconnected ones by id
 	byKey     map[string]*User // the same by folded nickname
 	byToken   map[Hash]*User   // the same and expired ones
