@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -28,6 +29,7 @@ type pageFile struct {
 	times     times
 	lastIndex uint64
 	pages     []page
+	damaged   error // what is wrong with the index, which was rebuilt from the pages; nil: nothing
 
 	cut uint64 // guarded by the mutex of the state: lines above this index are dropped
 }
@@ -59,30 +61,41 @@ func openPages(d *disk, kind byte, number uint64) (*pageFile, error) {
 	if _, err := checkHeader(head, kind); err != nil {
 		return wrong(err)
 	}
-	end := uint64(info.Size()) - trailer
-	tail := make([]byte, trailer)
-	if _, err := f.ReadAt(tail, int64(end)); err != nil {
-		return wrong(err)
-	}
-	at, size := binary.BigEndian.Uint64(tail), uint64(binary.BigEndian.Uint32(tail[8:]))
-	if at > end || end-at != size {
-		return wrong(fmt.Errorf("its end is damaged: %w", store.ErrCorrupt))
-	}
-	index := make([]byte, size)
-	if _, err := f.ReadAt(index, int64(at)); err != nil {
-		return wrong(err)
-	}
-	if folder.Checksum(index) != binary.BigEndian.Uint32(tail[12:]) {
-		return wrong(fmt.Errorf("its checksum is wrong: %w", store.ErrCorrupt))
-	}
-	if file.pages, file.times, err = decodeIndex(index, file, at); err != nil {
-		return wrong(err)
-	}
 	file.size = uint64(info.Size())
+	if err := file.readIndex(f); errors.Is(err, store.ErrCorrupt) {
+		if again := file.rebuildIndex(f, info.Size()); again != nil {
+			return wrong(fmt.Errorf("%w; %w", err, again))
+		}
+		file.damaged = err
+	} else if err != nil {
+		return wrong(err)
+	}
 	for _, p := range file.pages {
 		file.lastIndex = max(file.lastIndex, p.lastIndex)
 	}
 	return file, nil
+}
+
+// readIndex reads the index, whose place the end of the file says.
+func (file *pageFile) readIndex(f *os.File) (err error) {
+	end := file.size - trailer
+	tail := make([]byte, trailer)
+	if _, err := f.ReadAt(tail, int64(end)); err != nil {
+		return err
+	}
+	at, size := binary.BigEndian.Uint64(tail), uint64(binary.BigEndian.Uint32(tail[8:]))
+	if at > end || end-at != size {
+		return fmt.Errorf("its end is damaged: %w", store.ErrCorrupt)
+	}
+	index := make([]byte, size)
+	if _, err := f.ReadAt(index, int64(at)); err != nil {
+		return err
+	}
+	if folder.Checksum(index) != binary.BigEndian.Uint32(tail[12:]) {
+		return fmt.Errorf("its checksum is wrong: %w", store.ErrCorrupt)
+	}
+	file.pages, file.times, err = decodeIndex(index, file, at)
+	return err
 }
 
 // read reads a page. The lines' bodies are not shared.
@@ -164,6 +177,7 @@ func (w *pageWriter) flush() {
 	}
 	first, last := w.lines[0], w.lines[len(w.lines)-1]
 	b := appendPage(nil, w.lines)
+	w.put(appendPageHead(nil, first.Room, b))
 	room := first.Room
 	if n := len(w.file.pages); n > 0 && w.file.pages[n-1].room == room {
 		room = w.file.pages[n-1].room // pages of one room share it
@@ -183,6 +197,7 @@ func (w *pageWriter) finish() (*pageFile, error) {
 		w.abandon()
 		return nil, nil
 	}
+	w.put(appendPagesEnd(nil, len(w.file.pages)))
 	index, at := appendIndex(nil, w.file.pages, w.file.times), w.at
 	w.put(index)
 	end := binary.BigEndian.AppendUint64(nil, at)

@@ -37,8 +37,9 @@ type Store struct {
 	logger       *slog.Logger
 
 	current atomic.Pointer[state]
-	next    atomic.Uint64 // number of the next file
-	refresh sync.Mutex    // held while the folder is read, by a reader
+	next    atomic.Uint64   // number of the next file
+	refresh sync.Mutex      // held while the folder is read, by a reader
+	told    map[string]bool // files that were logged as damaged; refresh guards it
 
 	// Locks, outermost first: upkeep, writing, and that of the state.
 	upkeep     sync.Mutex // held while files with pages are written
@@ -70,7 +71,8 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	s := &Store{d: &disk{folder.Folder{Dir: dir, NoSync: o.NoSync}}, segmentBytes: o.SegmentBytes, logger: o.Logger}
+	s := &Store{d: &disk{folder.Folder{Dir: dir, NoSync: o.NoSync}}, segmentBytes: o.SegmentBytes, logger: o.Logger,
+		told: make(map[string]bool)}
 	if err := s.reload(); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
@@ -82,11 +84,23 @@ func (s *Store) reload() error {
 	for try := 0; ; try++ {
 		st, err := s.d.load()
 		if err == nil {
+			s.tellDamaged(st)
 			s.current.Store(st)
 			return nil
 		}
 		if !errors.Is(err, errChanged) || try == 20 {
 			return err
+		}
+	}
+}
+
+// tellDamaged logs once which files are damaged and yet complete.
+func (s *Store) tellDamaged(st *state) {
+	for _, file := range slices.Concat(st.lines, st.old) {
+		if file.damaged != nil && !s.told[file.path] {
+			s.told[file.path] = true
+			s.logger.Warn("damaged index of a file of the store rebuilt from its pages", "file", file.path,
+				"err", file.damaged)
 		}
 	}
 }
