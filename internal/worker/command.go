@@ -31,7 +31,8 @@ const usage = `usage: worker [command]
 Without a command the worker serves the chat until SIGTERM, SIGHUP or Ctrl-C. Its settings are environment
 variables; the README has a table of them.
 
-  check    print the settings in force, and what of them cannot work; exit with 2 if something cannot
+  check    print the settings in force, what the store has, and what of all that cannot work; exit with 2 if
+           something cannot. The store is only read
   export room NAME
   export user NICKNAME
   export user #NUMBER
@@ -66,7 +67,7 @@ func Command(
 	if len(args) == 1 {
 		switch args[0] {
 		case "check":
-			return check(getenv, stdout)
+			return check(ctx, getenv, stdout, stderr)
 		case "version", "-version", "--version":
 			fmt.Fprintln(stdout, "chatapp worker", Version())
 			return 0
@@ -79,9 +80,9 @@ func Command(
 	return exitUsage
 }
 
-// check prints the settings in force by name, one line each, and then a line for each that cannot work. It opens no
-// connection.
-func check(getenv func(string) string, stdout io.Writer) int {
+// check prints the settings in force by name, one line each, what the store has, and then a line for each setting that
+// cannot work. It opens no connection to the bus.
+func check(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer) int {
 	v := &variables{getenv: getenv}
 	config := v.config()
 	slices.SortFunc(v.settings, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
@@ -100,6 +101,12 @@ func check(getenv func(string) string, stdout io.Writer) int {
 		}
 	}
 	if len(v.errs) == 0 {
+		found, err := checkStore(ctx, config.Store, slog.New(slog.NewTextHandler(stderr, nil)))
+		if err != nil {
+			fmt.Fprintf(stdout, "\nThe store cannot be read, so that a start waits:\n%v\n", err)
+			return exitUsage
+		}
+		fmt.Fprintf(stdout, "\nstore %s\n", found)
 		return 0
 	}
 	fmt.Fprintf(stdout, "\n%d settings cannot work:\n%v\n", len(v.errs), v.err())

@@ -2,11 +2,51 @@ package worker
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"chatapp/internal/waittest"
 )
+
+// The check says what the store has, or what is wrong with it, and makes no folder.
+func TestCheckReadsTheStore(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	run := func(folder string) (status int, output string) {
+		var out strings.Builder
+		status = Command(t.Context(), []string{"check"}, env("STORE", folder), &out, io.Discard, nil)
+		_, output, _ = strings.Cut(out.String(), "\n\n")
+		return status, output
+	}
+	want := func(when, folder string, wantStatus int, has string) {
+		t.Helper()
+		if status, out := run(folder); status != wantStatus || !strings.Contains(out, has) {
+			t.Errorf("%s: check is %d, %q, want %d, %q", when, status, out, wantStatus, has)
+		}
+	}
+	want("no store", "none", 0, "everything said is gone")
+	want("no folder", folder+"/none", 0, "not there yet")
+	if _, err := os.Stat(folder + "/none"); err == nil {
+		t.Error("check has made the folder")
+	}
+	w := start(t, nil, "", "STORE", folder, "DRAIN_TIMEOUT", "0s")
+	w.join("Ann")
+	waittest.Until(t, "Ann's line is stored", func() bool {
+		status, out := run(folder)
+		return status == 0 && strings.Contains(out, folder+": log up to entry") && !strings.Contains(out, "line 0;")
+	})
+	w.end()
+	logs, err := filepath.Glob(folder + "/log-*")
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("the store has the logs %v, %v", logs, err)
+	}
+	if err := os.WriteFile(logs[len(logs)-1], []byte("scribble"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want("a damaged log", folder, exitUsage, "a start waits:\nopen the store: read "+logs[len(logs)-1])
+}
 
 // The command prints a room or a user from the folder that a worker is writing.
 func TestExport(t *testing.T) {
