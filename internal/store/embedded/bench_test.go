@@ -65,7 +65,8 @@ func size(t testing.TB, folder string) (bytes int64) {
 	return bytes
 }
 
-// Any page of any room is read in less than 50 ms, 99 times of 100, and the folder is open within 2 s.
+// Any page of any room is read in less than 50 ms, 99 times of 100, and the folder is open within 2 s. A run with a
+// million lines or more checks that.
 //
 //	go test ./internal/store/embedded -run TestPagesOfManyLines -embedded.lines 10000000 -v -timeout 1h
 func TestPagesOfManyLines(t *testing.T) {
@@ -106,6 +107,9 @@ func TestPagesOfManyLines(t *testing.T) {
 	t.Logf("%d rooms: a page in %v (p50), %v (p99), %v at most; open in %v with %d KiB of memory; %.0f bytes a line",
 		len(rooms), p50, p99, took[len(took)-1], opened.Round(time.Millisecond),
 		(int64(after.HeapAlloc)-int64(before.HeapAlloc))>>10, float64(size(t, folder))/float64(*manyLines))
+	if *manyLines < 1_000_000 {
+		return // the machine is others', too, unless somebody asks for many
+	}
 	if p99 > 50*time.Millisecond {
 		t.Errorf("the 99th percentile of reading a page is %v, want less than 50 ms", p99)
 	}
