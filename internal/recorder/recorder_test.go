@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -85,6 +86,11 @@ type cluster struct {
 	names int
 	acked []string // of all instances that have ended
 	quiet bool     // no client is connected to instances that start from now on
+
+	// For instances that start from now on; nil: nothing special.
+	wrap    func(store.Store) store.Store
+	archive *archive
+	logger  *slog.Logger
 }
 
 func newCluster(t *testing.T, seed uint64) *cluster {
@@ -98,10 +104,23 @@ func (c *cluster) start(o recorder.Options) *instance {
 	i := &instance{name: fmt.Sprint("i", c.names), machine: &machine{}, done: make(chan struct{})}
 	i.bus = c.topic.Join(i.name)
 	o.Since = i.since
-	o.Open = func() (store.Store, error) { return c.store.Open(), nil }
+	opened := c.store
+	o.Open = func() (store.Store, error) {
+		if c.wrap != nil {
+			return c.wrap(opened.Open()), nil
+		}
+		return opened.Open(), nil
+	}
+	o.Logger = c.logger
+	bus := backplane.Bus(i.bus)
+	if c.archive != nil {
+		bus = archivedBus{i.bus, c.archive}
+		o.Archive = c.archive
+		o.Settled = func(a *backplane.Archived) (uint64, bool, error) { return i.node.Settled(a) }
+	}
 	i.recorder = recorder.New(o)
 	connected := !c.quiet
-	i.node = backplane.New(i.bus, i.machine, backplane.Options{Recorder: i.recorder,
+	i.node = backplane.New(bus, i.machine, backplane.Options{Recorder: i.recorder,
 		Connected: func() bool { return connected }})
 	ctx, stop := context.WithCancel(c.t.Context())
 	i.stop = stop

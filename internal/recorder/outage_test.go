@@ -1,0 +1,197 @@
+package recorder_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chatapp/internal/backplane"
+	"chatapp/internal/backplane/backplanetest"
+	"chatapp/internal/recorder"
+	"chatapp/internal/store"
+	"chatapp/internal/store/storetest"
+)
+
+// archive keeps all that is published to all, in memory. Nothing of it is ever completed.
+type archive struct {
+	mu     sync.Mutex // guards bodies
+	bodies [][]byte
+}
+
+func (a *archive) Peek(_ context.Context, yield func([]byte) error) error {
+	a.mu.Lock()
+	bodies := slices.Clone(a.bodies)
+	a.mu.Unlock()
+	for _, body := range bodies {
+		if err := yield(body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *archive) Drain(ctx context.Context, _ func([]byte, func())) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (a *archive) Usage(context.Context) (used, limit int64, err error) { return 0, 1, nil }
+func (a *archive) Drop(context.Context, float64) (int, error)           { return 0, nil }
+
+// lose drops the messages that contain a text.
+func (a *archive) lose(text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.bodies = slices.DeleteFunc(a.bodies, func(b []byte) bool { return bytes.Contains(b, []byte(text)) })
+}
+
+// archivedBus is a bus with an archive.
+type archivedBus struct {
+	*backplanetest.Bus
+	archive *archive
+}
+
+func (b archivedBus) Publish(ctx context.Context, m backplane.Message) error {
+	err := b.Bus.Publish(ctx, m)
+	if err == nil && m.To == "" {
+		b.archive.mu.Lock()
+		defer b.archive.mu.Unlock()
+		b.archive.bodies = append(b.archive.bodies, m.Body)
+	}
+	return err
+}
+
+// logged has the instances that start from now on log into the buffer returned.
+func (c *cluster) logged() *bytes.Buffer {
+	var log bytes.Buffer
+	c.logger = slog.New(slog.NewTextHandler(&log, nil))
+	return &log
+}
+
+// Where the archive lacks a part of what the store lacks, the next start goes on behind the gap and says so: only what
+// was in it is lost, and later starts find the same.
+func TestGapInTheArchiveIsBridged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 7)
+		c.archive = new(archive)
+		log := c.logged()
+		i := c.start(recorder.Options{Behind: true})
+		c.wantReady()
+		for n := range 8 {
+			i.say()
+			sleep(time.Second)
+			if n == 2 {
+				c.store.SetFaults(storetest.Faults{Full: 1})
+			}
+		}
+		c.kill()
+		c.archive.lose("i1 says 5")
+		c.archive.lose("i1 says 6")
+		c.store.SetFaults(storetest.Faults{})
+		var want []string
+		for _, n := range []int{1, 2, 3, 4, 7, 8} {
+			want = append(want, fmt.Sprint("i1 says ", n))
+		}
+		for range 3 {
+			i = c.start(recorder.Options{Behind: true})
+			c.wantReady()
+			if !slices.Equal(i.texts, want) {
+				t.Fatalf("%s begins with %q, want %q", i.name, i.texts, want)
+			}
+			i.say()
+			sleep(5 * time.Second)
+			want = append(want, i.name+" says 1")
+			c.wantStored(want)
+			c.kill()
+		}
+		if got := strings.Count(log.String(), "entries are missing in the archive"); got != 1 {
+			t.Errorf("the log says %d times that entries are missing, want once:\n%s", got, log)
+		}
+	})
+}
+
+// A store with the log of another chat is left as it is, and told of: it may be somebody's only copy.
+func TestStoreOfAnotherLogIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		other := newCluster(t, 8)
+		other.start(recorder.Options{})
+		other.wantReady()
+		other.live[0].say()
+		sleep(time.Second)
+		other.kill()
+		before, err := other.store.Open().Head(t.Context())
+		if err != nil || before.Index == 0 {
+			t.Fatalf("the other chat has stored %+v, %v", before, err)
+		}
+
+		c := newCluster(t, 9)
+		log := c.logged()
+		c.start(recorder.Options{Behind: true})
+		c.wantReady()
+		c.store = other.store
+		i := c.start(recorder.Options{Behind: true})
+		c.wantReady()
+		c.crash(0)
+		for range 30 { // it becomes the archivist
+			i.say()
+			sleep(5 * time.Second)
+		}
+		if s := i.recorder.Status(); !s.Writes || s.Saved || !strings.Contains(s.Why, "the log of another chat") {
+			t.Errorf("Status() = %+v, want it to say that the store is another chat's", s)
+		}
+		if got := strings.Count(log.String(), "not saved"); got != 1 {
+			t.Errorf("the log says %d times that nothing is saved, want once:\n%s", got, log)
+		}
+		after, err := other.store.Open().Head(t.Context())
+		if before.Term = after.Term; err != nil || after != before {
+			t.Errorf("the store's head is %+v, %v, want %+v still", after, err, before)
+		}
+		other.wantStored([]string{"i1 says 1"})
+	})
+}
+
+// rewinds counts the batches that drop what the store has.
+type rewinds struct {
+	store.Store
+	count *int
+}
+
+func (r rewinds) Append(ctx context.Context, b store.Batch) error {
+	if head, err := r.Head(ctx); err == nil && b.After < head.Index {
+		*r.count++
+	}
+	return r.Store.Append(ctx, b)
+}
+
+// Behind an answer that was lost the recorder finds out what the store has. It does not drop and write it again.
+func TestLostAnswerRewindsNothing(t *testing.T) {
+	t.Parallel()
+	for _, behind := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c, count := newCluster(t, 10), 0
+			c.wrap = func(s store.Store) store.Store { return rewinds{s, &count} }
+			i := c.start(recorder.Options{Behind: behind})
+			c.wantReady()
+			c.store.SetFaults(storetest.Faults{LoseAnswer: .5})
+			for range 100 {
+				i.say()
+				sleep(time.Second)
+			}
+			c.store.SetFaults(storetest.Faults{})
+			sleep(time.Minute)
+			c.wantStored(i.texts)
+			if s := i.recorder.Status(); s.Failures == 0 || count > 0 {
+				t.Errorf("behind %d lost answers %d batches drop what is stored, want none", s.Failures, count)
+			}
+		})
+	}
+}
