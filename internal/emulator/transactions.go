@@ -88,7 +88,10 @@ func (l *incomingLink) discharge(a delivery, d *amqp.Discharge) {
 	for _, r := range tx.retired {
 		if _, open := r.session.unsettled[r.id]; open && !r.settled {
 			delete(r.session.unsettled, r.id)
-			r.session.writeDisposition(amqp.RoleSender, r.id, r.outcome)
+			// The Java SDK takes another kind of state than the one it has sent for a failure, and ends its connection
+			// if that has no error.
+			r.session.writeDisposition(amqp.RoleSender, r.id,
+				amqp.State{Kind: amqp.StateTransactional, TxnID: d.TxnID, Outcome: &r.outcome})
 		}
 	}
 	l.settle(a, amqp.Accepted)
