@@ -49,7 +49,7 @@ func TestDescriptionsAreChecked(t *testing.T) {
 		{"a long window", func(d *QueueDescription) { d.DuplicateDetectionHistoryTimeWindow = 8 * day },
 			"DuplicateDetection"},
 		{"long metadata", func(d *QueueDescription) { d.UserMetadata = strings.Repeat("x", 1025) }, "UserMetadata"},
-		{"forwarding to itself", func(d *QueueDescription) { d.ForwardTo = "Q" }, "itself"},
+		{"forwarding to itself", func(d *QueueDescription) { d.ForwardTo = "Q" }, "does not exist"},
 		{"forwarding to nothing", func(d *QueueDescription) { d.ForwardTo = "x" }, "does not exist"},
 		{"forwarding of dead letters to nothing", func(d *QueueDescription) { d.ForwardDeadLetteredMessagesTo = "x" },
 			"does not exist"},

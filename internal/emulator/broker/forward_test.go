@@ -98,6 +98,12 @@ func TestForwardingEndsAfterFourHops(t *testing.T) {
 		b.ok(b.target("x").Send(msgs("round")))
 		wait(0)
 		b.wantCounts("x", "x", Counts{TransferDeadLetter: 1, Total: 1, Bytes: 100})
+		// So does an entity that forwards to itself.
+		info.ForwardTo, info.ForwardDeadLetteredMessagesTo = "X", "x"
+		b.ok(b.UpdateQueue(info.QueueDescription))
+		b.ok(b.target("x").Send(msgs("alone")))
+		wait(0)
+		b.wantCounts("x", "x", Counts{TransferDeadLetter: 2, Total: 2, Bytes: 200})
 	})
 }
 
