@@ -154,7 +154,8 @@ func TestTransactionsCommitAndRollBack(t *testing.T) {
 		d.retire(got.DeliveryID.Value, tx, false, amqp.Rejected(nil))
 		d.wantSent(tx, "reply")
 		d.wantCounts("before the second commit", 1, 0)
-		// the answer about the delivery comes before that about the discharge, in the kind of state that the client sent
+		// the answer about the delivery comes before that about the discharge, in the kind of state that the client has
+		// sent
 		if s := d.discharge(tx, false); s.Kind != amqp.StateTransactional || string(s.TxnID) != string(tx) ||
 			s.Outcome == nil || s.Outcome.Kind != amqp.StateRejected || s.Outcome.Error != nil {
 			t.Errorf("the retired delivery is settled with %+v", s)
