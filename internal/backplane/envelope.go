@@ -207,6 +207,14 @@ func contain(what string, err *error) {
 }
 
 func (e *envelope) encode() ([]byte, error) {
+	if e.isPlain() {
+		return e.encodePlain(), nil
+	}
+	return e.encodeAny()
+}
+
+// encodeAny is encode by package cbor.
+func (e *envelope) encodeAny() ([]byte, error) {
 	body, err := encoder.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("encode envelope: %w", err)
@@ -219,7 +227,15 @@ func (e *envelope) encode() ([]byte, error) {
 // body.
 func decodeEnvelope(body []byte) (e *envelope, err error) {
 	defer contain("envelope", &err)
-	e = new(envelope)
+	if e, plain := decodePlain(body); plain && e.invalid() == "" {
+		return e, nil
+	}
+	return decodeAny(body)
+}
+
+// decodeAny is decodeEnvelope by package cbor.
+func decodeAny(body []byte) (*envelope, error) {
+	e := new(envelope)
 	if err := envelopeDecoder.Unmarshal(body, e); err != nil {
 		// A newer version may have changed anything but the first two fields.
 		var head struct {
@@ -246,9 +262,12 @@ func decodeEnvelope(body []byte) (e *envelope, err error) {
 func (e *envelope) decodeParts() error {
 	e.parts = make([]*envelope, len(e.Parts))
 	for i, body := range e.Parts {
-		part := new(envelope)
-		if err := envelopeDecoder.Unmarshal(body, part); err != nil {
-			return fmt.Errorf("%w: part: %w", errMalformed, err)
+		part, plain := decodePlain(body)
+		if !plain {
+			part = new(envelope)
+			if err := envelopeDecoder.Unmarshal(body, part); err != nil {
+				return fmt.Errorf("%w: part: %w", errMalformed, err)
+			}
 		}
 		if part.Needs > newestVersion {
 			return fmt.Errorf("part of version %d: %w", part.Version, ErrVersion)

@@ -222,6 +222,12 @@ func TestDecodeDoesNotAllocateWhatIsOnlyClaimed(t *testing.T) {
 func FuzzEnvelope(f *testing.F) {
 	addFormats[*envelope](f)
 	f.Fuzz(func(t *testing.T, body []byte) {
+		plain, ok := decodePlain(body)
+		if ok && plain.invalid() == "" {
+			if byLibrary, err := decodeAny(body); err != nil || !reflect.DeepEqual(plain, byLibrary) {
+				t.Fatalf("decodePlain(%x) = %+v, by the library %+v, %v", body, plain, byLibrary, err)
+			}
+		}
 		if e, err := decodeEnvelope(body); err == nil {
 			checkAgain(t, body, e, decodeEnvelope)
 		}

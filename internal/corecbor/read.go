@@ -24,6 +24,9 @@ func (r *Reader) Failed() bool { return r.failed }
 // Len returns how many bytes are left.
 func (r *Reader) Len() int { return len(r.rest) }
 
+// Rest returns what is left.
+func (r *Reader) Rest() []byte { return r.rest }
+
 func (r *Reader) fail() {
 	r.rest, r.failed = nil, true
 }
