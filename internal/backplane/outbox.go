@@ -1,6 +1,9 @@
 package backplane
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // keptBytes is how much of the own entries that were accepted stays in the outbox, for the case that the instance must
 // join again and the cluster turns out not to have them. Only they bring back what was acknowledged.
@@ -55,6 +58,9 @@ func (o *outbox) waiting() int { return len(o.entries) - o.head }
 
 func (o *outbox) append(kind uint8, body []byte, at time.Time) {
 	o.seq++
+	if len(o.entries) == cap(o.entries) {
+		o.entries = slices.Grow(o.entries, len(o.entries)+1) // append adds a quarter, and so copies more often
+	}
 	o.entries = append(o.entries, ownEntry{
 		item: item{Kind: kind, Seq: o.seq, Body: body}, at: at,
 	})
