@@ -1,5 +1,5 @@
-// Binary data inside of the arguments of a Socket.IO packet: each is sent after the packet, and a placeholder stands
-// where it was: Socket.IO protocol 5, "Packet encoding".
+// Binary data inside of the arguments of a Socket.IO packet: each is sent after the packet, and a
+// placeholder stands where it was: Socket.IO protocol 5, "Packet encoding".
 
 import { isBinary } from './binary.js'
 
@@ -28,7 +28,8 @@ export function detach(value, attachments) {
   if (isBinary(value)) return { _placeholder: true, num: attachments.push(value) - 1 }
   if (typeof value.toJSON === 'function') return detach(value.toJSON(), attachments)
   if (Array.isArray(value)) return value.map((item) => detach(item, attachments))
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, detach(item, attachments)]))
+  return Object.fromEntries(Object.entries(value)
+    .map(([key, item]) => [key, detach(item, attachments)]))
 }
 
 /**

@@ -1,4 +1,7 @@
-/** Delays between attempts: each twice the last one, up to a maximum, moved at random so that clients do not agree. */
+/**
+ * Delays between attempts: each twice the last one, up to a maximum, moved at random so that
+ * clients do not agree.
+ */
 export class Backoff {
   attempts = 0
 

@@ -25,7 +25,8 @@ const chunk = 0x8000 // arguments that every engine takes in one call
 export async function toBase64(data) {
   const bytes = await bytesOf(data)
   let text = ''
-  for (let i = 0; i < bytes.length; i += chunk) text += String.fromCharCode(...bytes.subarray(i, i + chunk))
+  for (let i = 0; i < bytes.length; i += chunk)
+    text += String.fromCharCode(...bytes.subarray(i, i + chunk))
   return btoa(text)
 }
 

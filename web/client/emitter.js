@@ -3,8 +3,8 @@
 /** @typedef {(...args: any[]) => void} Listener */
 
 /**
- * Calls listeners in the order in which they were added. A listener added or removed during a call counts from the next
- * one on.
+ * Calls listeners in the order in which they were added. A listener added or removed during a call
+ * counts from the next one on.
  */
 export class Emitter {
   /** @type {Map<string, (Listener & { original?: Listener })[]>} */
@@ -33,8 +33,8 @@ export class Emitter {
   }
 
   /**
-   * Removes a listener that was added by on or once: the first one, if it was added several times. Without a listener
-   * it removes all of the event, without an event all.
+   * Removes a listener that was added by on or once: the first one, if it was added several times.
+   * Without a listener it removes all of the event, without an event all.
    *
    * @param {string} [event]
    * @param {Listener} [listener]

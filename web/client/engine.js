@@ -1,5 +1,5 @@
-// One session of Engine.IO, protocol 4: handshake, heartbeat and the queue of what is to be sent. It begins on the
-// first transport, and goes over to a better one while it lasts: see upgrade.js.
+// One session of Engine.IO, protocol 4: handshake, heartbeat and the queue of what is to be sent.
+// It begins on the first transport, and goes over to a better one while it lasts: see upgrade.js.
 
 import { isBinary, sizeOf } from './binary.js'
 import { Emitter } from './emitter.js'
@@ -9,7 +9,9 @@ import { WebSocketTransport } from './websocket.js'
 
 /** @typedef {import('./frame.js').Frame} Frame */
 /** @typedef {import('./transport.js').Transport} Transport */
-/** @typedef {Transport & { open(): void, send(frames: Frame[]): void, close(): void }} AnyTransport */
+/**
+ * @typedef {Transport & { open(): void, send(frames: Frame[]): void, close(): void }} AnyTransport
+ */
 
 /** @type {Record<string, new (engine: Engine) => AnyTransport>} */
 const transports = { polling: Polling, websocket: WebSocketTransport }
@@ -24,8 +26,9 @@ const lengthOf = (data) => data === undefined ? 0
   : isBinary(data) ? Math.ceil(sizeOf(data) / 3) * 4 : encoder.encode(data).length
 
 /**
- * Emits "open", "data" and "message" with each message, "packet", "ping", "handshake", "upgrading", "upgrade" and
- * "upgradeError", "flush", "drain", "error", and in the end "close" with a reason and details.
+ * Emits "open", "data" and "message" with each message, "packet", "ping", "handshake", "upgrading",
+ * "upgrade" and "upgradeError", "flush", "drain", "error", and in the end "close" with a reason and
+ * details.
  */
 export class Engine extends Emitter {
   /** @type {string | null} */
@@ -59,7 +62,8 @@ export class Engine extends Emitter {
     this.opts = { ...opts }
     this.opts.path = opts.path.replace(/\/$/, '') + (opts.addTrailingSlash === false ? '' : '/')
     /** @type {string[]} */
-    this.transports = (opts.transports ?? Object.keys(transports)).filter((/** @type {string} */ t) => transports[t])
+    this.transports = (opts.transports ?? Object.keys(transports))
+      .filter((/** @type {string} */ t) => transports[t])
     if (inPage) {
       if (opts.closeOnBeforeunload) addEventListener('beforeunload', this.#leave)
       if (hostname !== 'localhost') addEventListener('offline', this.#offline)
@@ -68,7 +72,8 @@ export class Engine extends Emitter {
   }
 
   #open() {
-    const remembered = this.opts.rememberUpgrade && lastWasWebSocket && this.transports.includes('websocket')
+    const remembered = this.opts.rememberUpgrade && lastWasWebSocket &&
+      this.transports.includes('websocket')
     const name = remembered ? 'websocket' : this.transports[0]
     if (!name) {
       setTimeout(() => this.#fail(new Error('No transports available')))
@@ -109,7 +114,8 @@ export class Engine extends Emitter {
     } else if (type === 'message') {
       this.emit('data', data)
       this.emit('message', data)
-    } else if (type === 'error') this.#fail(Object.assign(new Error('server error'), { code: data }))
+    } else if (type === 'error') this.#fail(
+      Object.assign(new Error('server error'), { code: data }))
   }
 
   /** @param {string} data */
@@ -148,8 +154,8 @@ export class Engine extends Emitter {
   }
 
   /**
-   * Reports whether the server has missed a heartbeat while the timers of the page were suspended, and then closes the
-   * session soon.
+   * Reports whether the server has missed a heartbeat while the timers of the page were suspended,
+   * and then closes the session soon.
    */
   expired() {
     const expired = Date.now() > this.#deadline
@@ -182,7 +188,8 @@ export class Engine extends Emitter {
 
   /** Gives the transport what is queued, if it takes anything now. */
   flush() {
-    if (this.readyState === 'closed' || this.upgrading || !this.transport.writable || !this.writeBuffer.length) return
+    if (this.readyState === 'closed' || this.upgrading || !this.transport.writable ||
+      !this.writeBuffer.length) return
     const packets = this.#batch()
     this.#inFlight = packets.length
     this.transport.send(packets)

@@ -4,7 +4,8 @@ import { fromBase64, isBinary, toBase64 } from './binary.js'
 
 /** @typedef {{ type: string, data?: any }} Frame */
 
-const types = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop'] // in the order of their digits
+// in the order of their digits
+const types = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop']
 
 /** Separates the packets of one HTTP body: protocol 4, "HTTP long-polling". */
 export const separator = '\x1e'

@@ -1,4 +1,5 @@
-// The connection to one server, which the sockets of all its namespaces share, and which is made again after a loss.
+// The connection to one server, which the sockets of all its namespaces share, and which is made
+// again after a loss.
 
 import { Backoff } from './backoff.js'
 import { Emitter } from './emitter.js'
@@ -8,8 +9,8 @@ import { Socket } from './socket.js'
 import { locate } from './address.js'
 
 /**
- * Emits "open", "error", "close", "ping", "packet", "reconnect_attempt", "reconnect", "reconnect_error" and
- * "reconnect_failed".
+ * Emits "open", "error", "close", "ping", "packet", "reconnect_attempt", "reconnect",
+ * "reconnect_error" and "reconnect_failed".
  */
 export class Manager extends Emitter {
   /** @type {Record<string, Socket>} */
@@ -112,7 +113,8 @@ export class Manager extends Emitter {
       this.readyState = 'closed'
       this.emit('error', error)
       if (done) done(error)
-      else if (!this.reconnecting && this.#reconnection && this.backoff.attempts === 0) this.#reconnect()
+      else if (!this.reconnecting && this.#reconnection && this.backoff.attempts === 0)
+        this.#reconnect()
     }
     this.#listen(engine, 'open', () => {
       this.#opened(engine)
@@ -172,7 +174,8 @@ export class Manager extends Emitter {
     this.#listen(engine, 'error', (error) => this.emit('error', error))
     this.#listen(engine, 'close', (reason, details) => this.#closed(reason, details))
     // Each packet in a task of its own: an error in a listener is not one of the decoder.
-    this.#listen(this.decoder, 'decoded', (packet) => queueMicrotask(() => this.emit('packet', packet)))
+    this.#listen(this.decoder, 'decoded',
+      (packet) => queueMicrotask(() => this.emit('packet', packet)))
     this.emit('open')
   }
 

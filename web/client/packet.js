@@ -87,7 +87,8 @@ function parse(text) {
   let type = Number(digit)
   const binary = type >= PacketType.BINARY_EVENT
   if (binary) type -= binaryOffset
-  if (!(type <= PacketType.CONNECT_ERROR) || binary === (attachments === undefined)) throw new Error('illegal packet')
+  if (!(type <= PacketType.CONNECT_ERROR) || binary === (attachments === undefined))
+    throw new Error('illegal packet')
   let data
   try {
     data = json ? JSON.parse(json) : undefined
@@ -111,6 +112,7 @@ function isValid(type, data) {
     case PacketType.CONNECT_ERROR: return typeof data === 'string' || isObject
     case PacketType.ACK: return Array.isArray(data)
     default: return Array.isArray(data) &&
-      (typeof data[0] === 'number' || typeof data[0] === 'string' && !reservedEvents.includes(data[0]))
+      (typeof data[0] === 'number' || typeof data[0] === 'string' &&
+        !reservedEvents.includes(data[0]))
   }
 }

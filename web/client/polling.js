@@ -62,7 +62,8 @@ export class Polling extends Transport {
   async send(frames) {
     this.writable = false
     this.#sending = true
-    const body = (await Promise.all(frames.map((frame) => encodeFrame(frame, true)))).join(separator)
+    const body = (await Promise.all(frames.map((frame) => encodeFrame(frame, true))))
+      .join(separator)
     const sent = await this.#post(body)
     this.#sending = false
     if (sent === undefined) return
@@ -80,7 +81,8 @@ export class Polling extends Transport {
   }
 
   /**
-   * Calls back when no request is under way any more. Then the transport sends and receives nothing.
+   * Calls back when no request is under way any more. Then the transport sends and receives
+   * nothing.
    *
    * @param {() => void} callback
    */
@@ -109,7 +111,8 @@ export class Polling extends Transport {
     const { readyState } = this
     this.readyState = 'closed'
     this.writable = false
-    if (readyState === 'opening' || readyState === 'closed') return // the handshake's answer is awaited: #sayGoodbye
+    // the handshake's answer is awaited: #sayGoodbye
+    if (readyState === 'opening' || readyState === 'closed') return
     this.#requests.abort()
     // The server is told also while the page goes away.
     if (readyState !== 'paused') void this.#post('1', { keepalive: true })

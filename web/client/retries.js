@@ -1,4 +1,5 @@
-// Events that are sent again until the server has acknowledged them, one at a time and in order: the option `retries`.
+// Events that are sent again until the server has acknowledged them, one at a time and in order:
+// the option `retries`.
 
 /** @typedef {import('./socket.js').Flags} Flags */
 /** @typedef {import('./socket.js').Ack} Ack */
@@ -25,7 +26,8 @@ export class RetryQueue {
 
   /**
    * @param {Flags} flags
-   * @param {any[]} args the last one may be an acknowledgement, which is called with an error or null first
+   * @param {any[]} args the last one may be an acknowledgement, which is called with an error or
+   *   null first
    */
   add(flags, args) {
     /** @type {Ack | undefined} */

@@ -50,7 +50,8 @@ export class Socket extends Emitter {
     this.auth = opts.auth
     this.opts = opts
     this.#retries = opts.retries
-      ? new RetryQueue(opts.retries, () => this.connected, (flags, args) => this.#emit(flags, args)) : null
+      ? new RetryQueue(opts.retries, () => this.connected, (flags, args) => this.#emit(flags, args))
+      : null
     if (io.autoConnect) this.open()
   }
 
@@ -63,7 +64,9 @@ export class Socket extends Emitter {
     return Boolean(this.#subscriptions)
   }
 
-  /** Makes each event volatile that is sent by the result: dropped when it can't be sent at once. */
+  /**
+   * Makes each event volatile that is sent by the result: dropped when it can't be sent at once.
+   */
   get volatile() {
     this.#flags.volatile = true
     return this
@@ -118,7 +121,8 @@ export class Socket extends Emitter {
   #join() {
     /** @param {any} data */
     const send = (data) => this.#write({
-      type: PacketType.CONNECT, data: this.#pid ? { pid: this.#pid, offset: this.#offset, ...data } : data,
+      type: PacketType.CONNECT,
+      data: this.#pid ? { pid: this.#pid, offset: this.#offset, ...data } : data,
     })
     if (typeof this.auth === 'function') this.auth(send)
     else send(this.auth)
@@ -134,7 +138,8 @@ export class Socket extends Emitter {
     switch (type) {
       case PacketType.CONNECT:
         if (data?.sid) this.#joined(data.sid, data.pid)
-        else this.emitReserved('connect_error', new Error('the server speaks the protocol of Socket.IO 2, or none'))
+        else this.emitReserved('connect_error',
+          new Error('the server speaks the protocol of Socket.IO 2, or none'))
         break
       case PacketType.EVENT: {
         const args = id === undefined ? data : [...data, this.#acknowledge(id)]
@@ -154,7 +159,8 @@ export class Socket extends Emitter {
         break
       case PacketType.CONNECT_ERROR:
         this.#unsubscribe()
-        this.emitReserved('connect_error', Object.assign(new Error(data.message ?? data), { data: data.data }))
+        this.emitReserved('connect_error',
+          Object.assign(new Error(data.message ?? data), { data: data.data }))
     }
   }
 
@@ -178,7 +184,8 @@ export class Socket extends Emitter {
     for (const listener of [...this.#anyListeners]) listener.apply(this, args)
     this.emitReserved(args[0], ...args.slice(1))
     const last = args.at(-1)
-    if (this.#pid && typeof last === 'string') this.#offset = last // Socket.IO protocol 5, "Connection state recovery"
+    // Socket.IO protocol 5, "Connection state recovery"
+    if (this.#pid && typeof last === 'string') this.#offset = last
   }
 
   /**
@@ -195,9 +202,9 @@ export class Socket extends Emitter {
   }
 
   /**
-   * Sends an event. If the last argument is a function, it is called with the arguments of the server's answer; after
-   * timeout(), and with the option ackTimeout, an error or null comes before them. While there is no connection, events
-   * wait for one.
+   * Sends an event. If the last argument is a function, it is called with the arguments of the
+   * server's answer; after timeout(), and with the option ackTimeout, an error or null comes before
+   * them. While there is no connection, events wait for one.
    *
    * @override
    * @param {string} event

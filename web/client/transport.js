@@ -6,7 +6,9 @@ import { decodeFrame } from './frame.js'
 /** @typedef {import('./frame.js').Frame} Frame */
 /** @typedef {import('./engine.js').Engine} Engine */
 
-/** An error of a transport. description is an HTTP status, an event or an error, whatever is known. */
+/**
+ * An error of a transport. description is an HTTP status, an event or an error, whatever is known.
+ */
 export class TransportError extends Error {
   type = 'TransportError'
 
@@ -23,8 +25,8 @@ export class TransportError extends Error {
 }
 
 /**
- * Emits "open" when it can be used, "packet", "drain" when it takes the next packets, and in the end "error" or
- * "close", or nothing after close().
+ * Emits "open" when it can be used, "packet", "drain" when it takes the next packets, and in the
+ * end "error" or "close", or nothing after close().
  */
 export class Transport extends Emitter {
   name = ''
@@ -49,14 +51,16 @@ export class Transport extends Emitter {
 
   /**
    * @param {string} scheme "http" or "ws"
-   * @param {boolean} stamped whether each address is to be a new one, for caches that hold everything
+   * @param {boolean} stamped whether each address is to be a new one, for caches that hold
+   *   everything
    */
   address(scheme, stamped) {
     const { secure, hostname, port } = this.engine
     const query = new URLSearchParams(this.query)
     if (stamped) query.set(this.opts.timestampParam ?? 't', Math.random().toString(36).slice(2, 10))
     const standard = secure ? '443' : '80'
-    return scheme + (secure ? 's://' : '://') + (hostname.includes(':') ? `[${hostname}]` : hostname) +
+    return scheme + (secure ? 's://' : '://') +
+      (hostname.includes(':') ? `[${hostname}]` : hostname) +
       (port && port !== standard ? ':' + port : '') + this.opts.path + '?' + query
   }
 
@@ -87,7 +91,8 @@ export class Transport extends Emitter {
    * @param {unknown} [context]
    */
   failed(message, description, context) {
-    if (this.readyState !== 'closed') this.emit('error', new TransportError(message, description, context))
+    if (this.readyState !== 'closed')
+      this.emit('error', new TransportError(message, description, context))
   }
 
   /** @param {object} details */

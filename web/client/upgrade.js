@@ -3,8 +3,8 @@
 /** @typedef {import('./engine.js').Engine} Engine */
 
 /**
- * Tries a transport beside the one in use, and moves the session over if the server answers on it. Otherwise, and when
- * the session ends meanwhile, the engine emits "upgradeError".
+ * Tries a transport beside the one in use, and moves the session over if the server answers on it.
+ * Otherwise, and when the session ends meanwhile, the engine emits "upgradeError".
  *
  * @param {Engine} engine
  * @param {string} name

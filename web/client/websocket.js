@@ -16,7 +16,8 @@ export class WebSocketTransport extends Transport {
   open() {
     let socket
     try {
-      socket = new WebSocket(this.address('ws', this.opts.timestampRequests), this.opts.protocols ?? [])
+      socket = new WebSocket(this.address('ws', this.opts.timestampRequests),
+        this.opts.protocols ?? [])
     } catch (error) {
       queueMicrotask(() => this.failed('websocket error', error)) // once the engine listens
       return
@@ -24,7 +25,8 @@ export class WebSocketTransport extends Transport {
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => { if (this.readyState === 'opening') this.opened() }
     socket.onmessage = ({ data }) => { if (this.readyState !== 'closed') this.received(data) }
-    socket.onclose = (event) => this.ended({ description: 'websocket connection closed', context: event })
+    socket.onclose = (event) =>
+      this.ended({ description: 'websocket connection closed', context: event })
     socket.onerror = (event) => this.failed('websocket error', event)
     this.#socket = socket
   }

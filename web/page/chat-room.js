@@ -1,5 +1,5 @@
-// The element <chat-room>, for other sites: it shows the chat in a frame. This file is served beside
-// the page, and its address tells where that is:
+// The element <chat-room>, for other sites: it shows the chat in a frame. This file is served
+// beside the page, and its address tells where that is:
 //
 //   <script src="https://chat.example.com/chat-room.js"></script>
 //   <chat-room room="garden" language="ko" theme="dark"></chat-room>
@@ -15,7 +15,8 @@
     connectedCallback() {
       if (!this.shadowRoot) {
         const style = new CSSStyleSheet()
-        style.replaceSync(':host { display: block; height: 32rem } :host([hidden]) { display: none } ' +
+        style.replaceSync(':host { display: block; height: 32rem } ' +
+          ':host([hidden]) { display: none } ' +
           'iframe { border: 0; display: block; height: 100%; width: 100% }')
         const root = this.attachShadow({ mode: 'open' })
         root.adoptedStyleSheets = [style]
@@ -23,7 +24,8 @@
         frame.allow = 'clipboard-write'
         root.append(frame)
         addEventListener('message', ({ source, data }) => {
-          if (source === frame.contentWindow && data?.chatRoom === 'ready') this.dispatchEvent(new Event('ready'))
+          if (source === frame.contentWindow && data?.chatRoom === 'ready')
+            this.dispatchEvent(new Event('ready'))
         })
       }
       this.show()

@@ -23,7 +23,8 @@ addEventListener('fetch', (event) => {
   const { href } = new URL(request.url)
   if (request.method !== 'GET') return
   if (request.mode === 'navigate') {
-    if (href.split(/[?#]/)[0] === top) event.respondWith(fetch(request).catch(() => caches.match(top)))
+    if (href.split(/[?#]/)[0] === top)
+      event.respondWith(fetch(request).catch(() => caches.match(top)))
   } else if (href.startsWith(top + 'assets/')) {
     event.respondWith(caches.match(request).then((found) => found ?? fetch(request)))
   }

@@ -15,7 +15,8 @@ let navigated
 beforeEach(() => {
   mock.timers.reset()
   mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_700_000_000_000 })
-  for (const key of ['outbox', 'cids', 'rooms', 'token', 'requested-name']) tab.write(key, undefined)
+  for (const key of ['outbox', 'cids', 'rooms', 'token', 'requested-name'])
+    tab.write(key, undefined)
   state.rooms.clear()
   roomNamed('lobby')
   state.room = 'lobby'
@@ -28,7 +29,8 @@ beforeEach(() => {
     connection,
     outbox: createOutbox(connection),
     toLine: (line) => line,
-    navigation: { go: (room) => navigated.push(room), replace: (room) => navigated.push('replace ' + room) },
+    navigation: { go: (room) => navigated.push(room),
+      replace: (room) => navigated.push('replace ' + room) },
   })
 })
 
@@ -41,7 +43,8 @@ test('a claimed name enters the chat', async () => {
   actions.claimName('  Ann ')
   assert.deepEqual(connection.last('nickname').args, ['Ann', {}])
   assert.ok(state.nicknameDialog.busy)
-  await connection.last('nickname').answer(false, { ok: true, name: 'Ann', token: 't', rooms: ['lobby'] })
+  await connection.last('nickname')
+    .answer(false, { ok: true, name: 'Ann', token: 't', rooms: ['lobby'] })
   assert.deepEqual(state.me, { name: 'Ann', requestedName: 'Ann', token: 't' })
   assert.ok(!state.nicknameDialog.open)
   assert.ok(roomNamed('lobby').joined)
@@ -81,11 +84,13 @@ test('a claim without a connection is made by the next session', async () => {
 
 test('a user without a name is asked for one', () => {
   actions.handleUnnamed({ code: 'unavailable' })
-  assert.deepEqual([state.nicknameDialog.open, state.nicknameDialog.refusal], [true, { code: 'unavailable' }])
+  assert.deepEqual([state.nicknameDialog.open, state.nicknameDialog.refusal],
+    [true, { code: 'unavailable' }])
   assert.deepEqual(connection.calls.map(({ event }) => event), ['who'])
 })
 
-test('a user whom the server does not know any more claims the last name with the token', async () => {
+test('a user whom the server does not know any more claims the last name with the token',
+  async () => {
   await enter()
   actions.handleUnnamed()
   assert.equal(state.me.name, '')
@@ -98,7 +103,8 @@ test('a refused rename keeps the former name', async () => {
   state.nicknameDialog = { open: true, renaming: true, busy: false, refusal: null }
   actions.claimName('Ben')
   await connection.last('rename').answer(true, { ok: false, code: 'name_taken' })
-  assert.deepEqual([state.me.name, state.me.requestedName, state.nicknameDialog.open], ['Ann', 'Ann', true])
+  assert.deepEqual([state.me.name, state.me.requestedName, state.nicknameDialog.open],
+    ['Ann', 'Ann', true])
 })
 
 test('a resumed user joins the rooms that the page wants again', async () => {
@@ -184,7 +190,8 @@ test('leaving the chat asks for a name again', async () => {
   assert.deepEqual(state.me, { name: '', requestedName: '', token: undefined })
   assert.deepEqual([...state.rooms.keys()], ['lobby'])
   assert.ok(state.nicknameDialog.open)
-  assert.deepEqual([tab.read('token', 'none', any), tab.read('rooms', 'none', any)], ['none', 'none'])
+  assert.deepEqual([tab.read('token', 'none', any), tab.read('rooms', 'none', any)],
+    ['none', 'none'])
 })
 
 test('the next person finds nothing of the one who left', async () => {
@@ -195,11 +202,13 @@ test('the next person finds nothing of the one who left', async () => {
   state.link.phase = 'waiting'
   tab.write('drafts', { lobby: 'a draft' })
   browser.write('nickname', 'Ann')
-  roomNamed('lobby').lines = [{ kind: 'message', id: '1', n: 0, time: 1, from: 'Ann', text: 'hi', own: true }]
+  roomNamed('lobby').lines =
+    [{ kind: 'message', id: '1', n: 0, time: 1, from: 'Ann', text: 'hi', own: true }]
   const underWay = connection.last('user message')
   actions.leaveChat()
   assert.deepEqual(state.outbox, [])
-  for (const key of ['outbox', 'cids', 'drafts', 'rooms']) assert.equal(tab.read(key, 'none', any), 'none', key)
+  for (const key of ['outbox', 'cids', 'drafts', 'rooms'])
+    assert.equal(tab.read(key, 'none', any), 'none', key)
   assert.equal(browser.read('nickname', 'none', any), 'none')
   assert.ok(!roomNamed('lobby').lines[0].own)
 
@@ -214,7 +223,8 @@ test('the next person finds nothing of the one who left', async () => {
 test('a claim that is answered after leaving does not enter the chat', async () => {
   actions.claimName('Ann')
   actions.leaveChat()
-  await connection.last('nickname').answer(false, { ok: true, name: 'Ann', token: 't', rooms: ['lobby'] })
+  await connection.last('nickname')
+    .answer(false, { ok: true, name: 'Ann', token: 't', rooms: ['lobby'] })
   assert.deepEqual(state.me, { name: '', requestedName: '', token: undefined })
   connection.emitted = []
   actions.handleNamed('Ann', ['lobby']) // the session that the token had resumed
@@ -227,7 +237,8 @@ test('older lines are asked for before the first one, once at a time', async () 
   room.more = true
   actions.loadOlder(room)
   actions.loadOlder(room)
-  assert.deepEqual(connection.of('history').map(({ args }) => args), [[{ room: 'lobby', before: '9', limit: 100 }]])
+  assert.deepEqual(connection.of('history').map(({ args }) => args),
+    [[{ room: 'lobby', before: '9', limit: 100 }]])
   await connection.last('history').answer({
     ok: true, more: true, messages: [{ kind: 'message', id: '8', time: 8, from: 'Ben', text: '' }],
   })

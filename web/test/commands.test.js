@@ -24,7 +24,8 @@ for (const [text, want] of [
 
 test('an action says what somebody does', () => {
   assert.equal(actionOf('/me waves'), 'waves')
-  for (const text of ['/me', '/me ', '/mean it', 'x /me waves', '//me waves']) assert.equal(actionOf(text), undefined)
+  for (const text of ['/me', '/me ', '/mean it', 'x /me waves', '//me waves'])
+    assert.equal(actionOf(text), undefined)
 })
 
 const offered = (text, names = ['Ann', 'ann lee', 'Ben', '민아']) =>
@@ -48,7 +49,8 @@ test('emoji are offered after a colon, those first that begin so', () => {
 
 test('whole shortcodes become emoji, but not in code or words', () => {
   assert.equal(withEmoji('good :+1: and :tada:!'), 'good 👍 and 🎉!')
-  for (const text of ['`:tada:`', ':nothing:', '10:30:45', 'a:tada:b']) assert.equal(withEmoji(text), text)
+  for (const text of ['`:tada:`', ':nothing:', '10:30:45', 'a:tada:b'])
+    assert.equal(withEmoji(text), text)
 })
 
 test('every emoji is one, and has one code', () => {

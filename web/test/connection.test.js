@@ -92,7 +92,8 @@ test('events go both ways', () => {
   assert.deepEqual(events, [['user message', ['Ben', 'hi']], ['replaced', []]])
   assert.equal(connection.emit('leave'), true)
   connection.emit('typing', { room: 'a' })
-  assert.deepEqual(socket().sent.slice(1), [{ event: 'leave' }, { event: 'typing', args: [{ room: 'a' }] }])
+  assert.deepEqual(socket().sent.slice(1),
+    [{ event: 'leave' }, { event: 'typing', args: [{ room: 'a' }] }])
 })
 
 test('a call gets the answer to its own id', async () => {
@@ -209,7 +210,7 @@ test('retry connects now, and leaves a connection alone that is being made', () 
   assert.equal(count(), 2, 'the attempt that was planned is not made as well')
 })
 
-test('an answer that is late is followed by a probe, and a probe without an answer by a new connection', async () => {
+test('a late answer is followed by a probe, and a lost probe by a new connection', async () => {
   online()
   mock.timers.tick(1)
   const call = connection.call('join', 'a')

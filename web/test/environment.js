@@ -15,10 +15,11 @@ function memoryStorage() {
 
 globalThis.sessionStorage = memoryStorage()
 globalThis.localStorage = memoryStorage()
-Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { languages: ['en-GB'], onLine: true } })
+Object.defineProperty(globalThis, 'navigator',
+  { configurable: true, value: { languages: ['en-GB'], onLine: true } })
 
-// Timers that a test controls bring their own Date, but no clock that only grows: it follows that Date,
-// however Date.now() is set.
+// Timers that a test controls bring their own Date, but no clock that only grows: it follows that
+// Date, however Date.now() is set.
 const began = 1_600_000_000_000
 performance.now = () => new Date().getTime() - began
 

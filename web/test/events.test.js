@@ -46,7 +46,8 @@ test('only the id that ends a log-ordered event is the offset', () => {
 })
 
 test('unknown events, and names of Object.prototype, are ignored', () => {
-  for (const name of ['of a later version', 'constructor', '__proto__', 'toString']) receive(name, [{}])
+  for (const name of ['of a later version', 'constructor', '__proto__', 'toString'])
+    receive(name, [{}])
 })
 
 test("another user's message is added and notified once", () => {
@@ -55,7 +56,8 @@ test("another user's message is added and notified once", () => {
   receive('user message', ['Ben', 'hi', meta, '1'])
   assert.deepEqual(notified, [['garden', 'hi']])
   const [line] = lines('garden')
-  assert.deepEqual([lines('garden').length, line.from, line.time, line.own, line.cid], [1, 'Ben', 7, false, 'c'])
+  assert.deepEqual([lines('garden').length, line.from, line.time, line.own, line.cid],
+    [1, 'Ben', 7, false, 'c'])
   assert.equal(line.timing.from, 'two')
 })
 
@@ -75,15 +77,18 @@ test('a confirmed message takes the place of the provisional one', () => {
   assert.equal(roomNamed('lobby').provisional.size, 0)
 })
 
-test('a line with the client message id and the author of a provisional message confirms it', () => {
+test('a line with the client message id and the author of a provisional message confirms it',
+  () => {
   const provisional = () => [...roomNamed('lobby').provisional.keys()]
   const line = (id, from, cid) => ({ kind: 'message', id, time: 1, from, text: 'hi', cid })
-  for (const key of ['a', 'b', 'c']) receive('provisional', ['Ben', 'hi', { key, room: 'lobby', time: 1 }])
+  for (const key of ['a', 'b', 'c'])
+    receive('provisional', ['Ben', 'hi', { key, room: 'lobby', time: 1 }])
   receive('user message', ['Max', 'hi', { cid: 'a' }, '1'])
   assert.deepEqual(provisional(), ['a', 'b', 'c'])
   receive('user message', ['Ben', 'hi', { cid: 'a' }, '2'])
   assert.deepEqual(provisional(), ['b', 'c'])
-  receive('history', ['lobby', { messages: [line('2', 'Ben', 'a'), line('3', 'Ben', 'b')], more: false }])
+  receive('history', ['lobby',
+    { messages: [line('2', 'Ben', 'a'), line('3', 'Ben', 'b')], more: false }])
   assert.deepEqual(provisional(), ['c'])
   receive('history', ['lobby', { messages: [line('4', 'Ben', 'c')], more: true, reset: true }])
   assert.deepEqual(provisional(), [])
@@ -92,7 +97,8 @@ test('a line with the client message id and the author of a provisional message 
 })
 
 test('a withdrawn message disappears, and so do those of an earlier connection', () => {
-  for (const key of ['a', 'b']) receive('provisional', ['Ben', 'hi', { key, room: 'lobby', time: 1 }])
+  for (const key of ['a', 'b'])
+    receive('provisional', ['Ben', 'hi', { key, room: 'lobby', time: 1 }])
   receive('withdrawn', [{ key: 'a', room: 'lobby' }])
   receive('withdrawn', [{ key: 'a', room: 'lobby' }])
   receive('withdrawn', [{ key: 'b', room: 'elsewhere' }])
@@ -157,12 +163,15 @@ test('typing expires, stops with a message and with leaving, and is not shown fo
 })
 
 test('session says who the user is, or that the server does not know', () => {
-  receive('session', [{ instance: 'two', name: 'Ann', rooms: ['lobby'], token: 't', limits: { message: 10 } }])
+  receive('session', [{ instance: 'two', name: 'Ann', rooms: ['lobby'], token: 't',
+    limits: { message: 10 } }])
   assert.deepEqual(calls, [['named', 'Ann', ['lobby'], 't']])
-  assert.deepEqual([state.instance, state.me.token, state.limits.message, state.limits.nickname], ['two', 't', 10, 32])
+  assert.deepEqual([state.instance, state.me.token, state.limits.message, state.limits.nickname],
+    ['two', 't', 10, 32])
   receive('session', [{ code: 'name_taken', message: 'm' }])
   receive('session', [{ code: 'name_lost' }])
-  assert.deepEqual(calls.slice(1), [['unnamed', { code: 'name_taken', message: 'm' }], ['unnamed', undefined]])
+  assert.deepEqual(calls.slice(1),
+    [['unnamed', { code: 'name_taken', message: 'm' }], ['unnamed', undefined]])
   assert.equal(state.me.token, 't')
 })
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { mock, test } from 'node:test'
 import en from '../page/js/languages/en.js'
-import { clockTime, dayName, explain, formatNumber, language, milliseconds, setLanguage, t } from '../page/js/i18n.js'
+import { clockTime, dayName, explain, formatNumber, language, milliseconds, setLanguage, t } from
+  '../page/js/i18n.js'
 
 mock.timers.enable({ apis: ['Date', 'setTimeout'], now: new Date(2030, 4, 17, 12) })
 
@@ -13,7 +14,8 @@ test("the browser's language is spoken at first, in the reader's own variety", (
 })
 
 test('a text contains the values it names', () => {
-  assert.equal(t('saidIn', { from: 'Ben', room: 'garden', text: '{from}' }), 'Ben in #garden: {from}')
+  assert.equal(t('saidIn', { from: 'Ben', room: 'garden', text: '{from}' }),
+    'Ben in #garden: {from}')
   assert.equal(t('renamed', {}), ' is now ')
   assert.throws(() => t('no such key'), /no such key/)
 })
@@ -33,7 +35,8 @@ test('a refusal is explained in seconds, at least one', () => {
 })
 
 test('durations have a digit after the point while they are short', () => {
-  for (const [ms, want] of [[0.01, '< 0.1'], [0.1, '0.1'], [9.94, '9.9'], [9.95, '10'], [1234.5, '1,235']]) {
+  for (const [ms, want] of [[0.01, '< 0.1'], [0.1, '0.1'], [9.94, '9.9'], [9.95, '10'],
+    [1234.5, '1,235']]) {
     assert.equal(milliseconds(ms), want + ' ms')
   }
 })
@@ -46,7 +49,8 @@ test('days near today have names', () => {
 
 const folder = new URL('../page/js/languages/', import.meta.url)
 const languages = new Map()
-for (const file of readdirSync(folder)) languages.set(file, (await import(new URL(file, folder))).default)
+for (const file of readdirSync(folder))
+  languages.set(file, (await import(new URL(file, folder))).default)
 
 test('every language has the same texts, with the same values', () => {
   assert.ok(languages.size >= 3)
@@ -56,17 +60,20 @@ test('every language has the same texts, with the same values', () => {
   }
   for (const [file, texts] of languages) {
     assert.deepEqual(Object.keys(texts), Object.keys(en), file)
-    for (const key of Object.keys(en)) assert.deepEqual(values(texts[key]), values(en[key]), `${file}: ${key}`)
+    for (const key of Object.keys(en))
+      assert.deepEqual(values(texts[key]), values(en[key]), `${file}: ${key}`)
   }
 })
 
 test('every code of the vocabulary has a sentence in every language', () => {
-  const vocabulary = readFileSync(new URL('../../internal/chat/VOCABULARY.md', import.meta.url), 'utf8')
+  const vocabulary = readFileSync(new URL('../../internal/chat/VOCABULARY.md', import.meta.url),
+    'utf8')
   const [, paragraph] = /^Refusal codes:(.*?)\n\n/ms.exec(vocabulary)
   const named = [...paragraph.matchAll(/`([a-z_]+)`/g)].map(([, code]) => code)
   const codes = named.filter((code) => code !== 'session') // which is the event
   assert.ok(codes.length >= 17)
-  for (const code of codes) for (const texts of languages.values()) assert.ok(texts['refusal.' + code], code)
+  for (const code of codes) for (const texts of languages.values())
+    assert.ok(texts['refusal.' + code], code)
 })
 
 test('another language can be chosen, and is kept', async () => {

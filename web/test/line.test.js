@@ -53,7 +53,8 @@ test('a message says how its sending stands', () => {
   assert.equal(statusText(entry), 'Sending')
   assert.equal(statusText({ ...entry, startedAt: performance.now() - 1501 }), 'Waiting for the log')
   const waiting = { ...entry, status: 'waiting', until: performance.now() + 1200 }
-  assert.equal(statusText({ ...waiting, refusal: { code: 'too_fast' } }), 'Too fast: goes out in 2 seconds')
+  assert.equal(statusText({ ...waiting, refusal: { code: 'too_fast' } }),
+    'Too fast: goes out in 2 seconds')
   assert.equal(statusText({ ...waiting, refusal: { code: 'overloaded' } }),
     'The server is busy. Your message goes out as soon as it can.')
   assert.equal(statusText({ ...entry, status: 'failed', refusal: { code: 'too_long' } }),
@@ -64,16 +65,19 @@ test('names stand apart from the words of a notice', () => {
   const tricky = 'Bob disconnected'
   assert.deepEqual(noticePieces({ kind: 'rename', was: tricky, from: 'is now Eve' }, 'lobby'),
     [{ name: tricky }, ' is now ', { name: 'is now Eve' }])
-  assert.deepEqual(noticePieces({ kind: 'leave', from: '{n}' }, 'lobby'), [{ name: '{n}' }, ' disconnected'])
+  assert.deepEqual(noticePieces({ kind: 'leave', from: '{n}' }, 'lobby'),
+    [{ name: '{n}' }, ' disconnected'])
 })
 
 test('a run of coming and going says once of each person what it comes to', () => {
   const line = (kind, from, names) => ({ kind, from, names, time: noon })
-  const run = [line('join', 'Ann'), line('join', 'Ben', ['Ben', 'Cleo', 'Dan']), line('leave', 'Eve'),
+  const run = [line('join', 'Ann'), line('join', 'Ben', ['Ben', 'Cleo', 'Dan']),
+    line('leave', 'Eve'),
     line('leave', 'Ann'), line('join', 'Eve'), line('leave', 'Max')]
   assert.equal(plain(runPieces(run, 'lobby')),
     'Ann came and left · Ben and 2 others connected · Eve left and came back · Max disconnected')
-  assert.equal(plain(runPieces([line('join', 'Ann'), line('join', 'Ben')], 'garden')), 'Ann and Ben joined')
+  assert.equal(plain(runPieces([line('join', 'Ann'), line('join', 'Ben')], 'garden')),
+    'Ann and Ben joined')
 })
 
 test('a run goes on with coming and going of the same day alone', () => {

@@ -7,12 +7,18 @@ import { findLinks } from '../page/js/links.js'
 const linksIn = (text) => findLinks(text).map(({ start, end }) => text.slice(start, end))
 
 const addresses = [
-  'https://example.org', 'http://example.org/', 'HTTPS://EXAMPLE.ORG/A', 'https://example.org:8443/x',
-  'https://example.org/a_(b)', 'https://example.org/a_(b)_(c)?d=[e]', 'https://example.org/?q={x}&y=1#z',
-  "https://example.org/O'Reilly", 'https://example.org/L’Oréal/x', 'https://example.org/a;b,c=d~e!f*g/',
-  'https://192.0.2.7:80/x', 'https://[2001:db8::1]/x', 'http://localhost:8080/', 'https://a-b.c_d.example.org/x',
-  'https://ko.wikipedia.org/wiki/대한민국_(국가)', 'https://ru.wikipedia.org/wiki/Москва', 'https://münchen.example/straße',
-  'https://пример.рф/путь', 'https://예시.한국', 'https://www.lg전자.kr/', 'https://xn--9n2bp8q.xn--3e0b707e/x',
+  'https://example.org', 'http://example.org/', 'HTTPS://EXAMPLE.ORG/A',
+  'https://example.org:8443/x',
+  'https://example.org/a_(b)', 'https://example.org/a_(b)_(c)?d=[e]',
+  'https://example.org/?q={x}&y=1#z',
+  "https://example.org/O'Reilly", 'https://example.org/L’Oréal/x',
+  'https://example.org/a;b,c=d~e!f*g/',
+  'https://192.0.2.7:80/x', 'https://[2001:db8::1]/x', 'http://localhost:8080/',
+  'https://a-b.c_d.example.org/x',
+  'https://ko.wikipedia.org/wiki/대한민국_(국가)', 'https://ru.wikipedia.org/wiki/Москва',
+  'https://münchen.example/straße',
+  'https://пример.рф/путь', 'https://예시.한국', 'https://www.lg전자.kr/',
+  'https://xn--9n2bp8q.xn--3e0b707e/x',
   'https://example.org/%EC%98%88?a=%20b', 'https://ar.wikipedia.org/wiki/مصر',
   'https://hi.wikipedia.org/wiki/भारत',
   'https://ja.wikipedia.org/wiki/日本', 'https://example.org/@user/1',
@@ -20,9 +26,11 @@ const addresses = [
 ]
 
 const around = [
-  ['', ''], ['see ', ' now'], ['(', ')'], ['[', '], and'], ['{', '}'], ['"', '"'], ['“', '”'], ['‘', '’'],
+  ['', ''], ['see ', ' now'], ['(', ')'], ['[', '], and'], ['{', '}'], ['"', '"'], ['“', '”'],
+  ['‘', '’'],
   ["'", "'"], ['<', '>'],
-  ['', '.'], ['', ', and'], ['', '?!'], ['', '...'], ['', '…'], ['**', '**'], ['a (b ', ') c'], ['x\n', '\ny'],
+  ['', '.'], ['', ', and'], ['', '?!'], ['', '...'], ['', '…'], ['**', '**'], ['a (b ', ') c'],
+  ['x\n', '\ny'],
   ['「', '」'], ['（', '）'], ['주소：', '。'], ['看', '，好'], ['【', '】'], ['смотри ', ', да'],
   ['انظر ', '\u061C'], ['देखो ', ' अब'],
 ]
@@ -39,7 +47,8 @@ test('an address ends where the sentence around it goes on', () => {
 })
 
 test('a word that follows without a space does not become part of the host or path', () => {
-  const words = ['에서', '은', '는', '이', '가', '을', '를', '의', '에', '로', '와', '입니다', '에서는', 'を', 'に', 'は', 'です']
+  const words = ['에서', '은', '는', '이', '가', '을', '를', '의', '에', '로', '와', '입니다', '에서는', 'を', 'に',
+    'は', 'です']
   for (const word of words) {
     for (const address of ['https://example.org',
     'https://www.example.co.kr', 'https://example.org:80', 'https://localhost',
@@ -51,8 +60,10 @@ test('a word that follows without a space does not become part of the host or pa
   }
   for (const [text, want] of [
     ['https://example.org을참고하세요', 'https://example.org'], ['https://예시.한국에서', 'https://예시.한국'],
-    ['https://example.org看看', 'https://example.org'], ['https://example.orgで見る', 'https://example.org'],
-    ['https://example.org/aを参照してください', 'https://example.org/a'], ['https://example.org에서.그리고', 'https://example.org'],
+    ['https://example.org看看', 'https://example.org'],
+    ['https://example.orgで見る', 'https://example.org'],
+    ['https://example.org/aを参照してください', 'https://example.org/a'],
+    ['https://example.org에서.그리고', 'https://example.org'],
     ['https://ko.wikipedia.org/wiki/C언어', 'https://ko.wikipedia.org/wiki/C언어'],
   ]) assert.deepEqual(linksIn(text), [want], text)
 })
@@ -63,7 +74,8 @@ test('brackets inside an address stay, those around it do not', () => {
     ['https://example.org/a(b c)', 'https://example.org/a'],
     ['(https://example.org/a_(b))', 'https://example.org/a_(b)'],
     ['[x](https://example.org/a)', 'https://example.org/a'],
-    ['https://example.org/a)b', 'https://example.org/a'], ['https://example.org/a[0', 'https://example.org/a'],
+    ['https://example.org/a)b', 'https://example.org/a'],
+    ['https://example.org/a[0', 'https://example.org/a'],
     ['https://example.org/a(b]c', 'https://example.org/a'],
   ]) assert.deepEqual(linksIn(text), [want], text)
 })
@@ -84,8 +96,10 @@ test('what deceives or is incomplete is no address', () => {
 test('a room is a link by its name', () => {
   const rooms = (text) => findLinks(text).map(({ room }) => room)
   for (const [text, want] of [
-    ['#garden', ['garden']], ['in #garden, #café and (#a-b)', ['garden', 'café', 'a-b']], ['#정원', ['정원']],
-    ['#garden에서 만나', ['garden']], ['#1', []], ['a#b', []], ['##', []], ['C# is', []], ['&#x27;', []],
+    ['#garden', ['garden']], ['in #garden, #café and (#a-b)', ['garden', 'café', 'a-b']],
+    ['#정원', ['정원']],
+    ['#garden에서 만나', ['garden']], ['#1', []], ['a#b', []], ['##', []], ['C# is', []],
+    ['&#x27;', []],
     ['https://example.org/#garden', [undefined]], ['#garden!', ['garden']], ['# title', []],
   ]) assert.deepEqual(rooms(text), want, text)
 })

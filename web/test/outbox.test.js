@@ -87,7 +87,8 @@ test('a temporarily refused message is sent again at its time, before the next o
   outbox.add('lobby', '1')
   outbox.add('lobby', '2')
   await connection.calls[0].answer({ ok: false, code: 'too_fast', wait: 3000 })
-  assert.deepEqual([state.outbox[0].status, state.outbox[0].until], ['waiting', performance.now() + 3000])
+  assert.deepEqual([state.outbox[0].status, state.outbox[0].until],
+    ['waiting', performance.now() + 3000])
   outbox.sendNext()
   mock.timers.tick(2999)
   assert.deepEqual(sentTexts(), ['1'])
@@ -148,7 +149,8 @@ test('a message that the log delivers first leaves the outbox, and is shown once
   assert.ok(outbox.markDelivered(cid))
   assert.equal(state.outbox.length, 0)
   assert.ok(outbox.markDelivered(cid), 'it is still recognised as an own one')
-  roomNamed('lobby').lines.push({ kind: 'message', id: 'a', n: 0, time: start, from: 'Ann', text: '1' })
+  roomNamed('lobby').lines.push(
+    { kind: 'message', id: 'a', n: 0, time: start, from: 'Ann', text: '1' })
   roomNamed('lobby').ids.add('a')
   await connection.calls[0].answer(ok('a'))
   assert.deepEqual(shown('lobby'), ['1'])

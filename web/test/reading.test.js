@@ -30,7 +30,8 @@ test('what is unread is unread after a reload, and so is what came meanwhile', (
   saveRead()
   state.rooms.clear()
   room = roomNamed('lobby')
-  const after = [line('2'), line('3'), line('4', { own: true }), line('5', { kind: 'join' }), line('6')]
+  const after = [line('2'), line('3'), line('4', { own: true }), line('5', { kind: 'join' }),
+    line('6')]
   setHistory(room, after, { more: true })
   restoreRead(room, false)
   assert.deepEqual([room.marker, room.unread], ['3', 2])

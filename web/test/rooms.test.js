@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { state } from '../page/js/state.js'
 import {
-  addLine, addOlder, clearUnread, firstID, forgetLines, forgetRoom, roomNamed, setHistory, setPeople, stopTyping,
+  addLine, addOlder, clearUnread, firstID, forgetLines, forgetRoom, roomNamed, setHistory,
+  setPeople, stopTyping,
 } from '../page/js/rooms.js'
 
 const line = (id, time, more) => ({ kind: 'message', id, time, from: 'Ben', text: id, ...more })
@@ -32,7 +33,8 @@ test('a line is added once', () => {
 
 test('a notice about several people stands for all of its lines', () => {
   const room = roomNamed('a')
-  addLine(room, { kind: 'join', id: '3', ids: ['1', '2', '3'], names: ['A', 'B', 'C'], from: 'A', time: 1, text: '' })
+  addLine(room, { kind: 'join', id: '3', ids: ['1', '2', '3'], names: ['A', 'B', 'C'], from: 'A',
+    time: 1, text: '' })
   assert.ok(!addLine(room, line('2', 1)))
   assert.equal(firstID(room), '1')
 })

@@ -32,7 +32,8 @@ test('the page works without storage', () => {
   })
   tab.write('key', 1)
   assert.equal(tab.read('key', 'fallback', any), 'fallback')
-  Object.defineProperty(globalThis, 'sessionStorage', { configurable: true, writable: true, value: kept })
+  Object.defineProperty(globalThis, 'sessionStorage',
+    { configurable: true, writable: true, value: kept })
 })
 
 test('a value of another shape is the fallback', () => {

@@ -10,7 +10,8 @@ function channels(n) {
   const all = Array.from({ length: n }, () => new EventTarget())
   for (const one of all) {
     one.postMessage = (data) => {
-      for (const other of all) if (other !== one) other.dispatchEvent(Object.assign(new Event('message'), { data }))
+      for (const other of all) if (other !== one)
+        other.dispatchEvent(Object.assign(new Event('message'), { data }))
     }
   }
   return all
@@ -25,7 +26,8 @@ test('a tab finds who chats in another', async () => {
   assert.deepEqual(await createTabs({ channel: three, inUse: () => undefined }).find(), ann)
 })
 
-test('without another tab, or with one that says something else, it finds nobody soon', async () => {
+test('without another tab, or with one that says something else, it finds nobody soon',
+  async () => {
   const [one, two] = channels(2)
   const found = createTabs({ channel: one, inUse: () => undefined }).find()
   two.postMessage({ name: 7, token: 't', rooms: [] })

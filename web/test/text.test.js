@@ -12,11 +12,13 @@ const codeBlock = (s) => ({ kind: 'codeBlock', text: s })
 for (const [input, want] of [
   ['', []],
   ['plain', [text('plain')]],
-  ['see https://example.org/a_(b)?c=d#e.', [text('see '), link('https://example.org/a_(b)?c=d#e'), text('.')]],
+  ['see https://example.org/a_(b)?c=d#e.',
+    [text('see '), link('https://example.org/a_(b)?c=d#e'), text('.')]],
   ['(https://example.org/x)', [text('('), link('https://example.org/x'), text(')')]],
   ['[https://example.org/x], and', [text('['), link('https://example.org/x'), text('], and')]],
   ['https://example.org/x!?…', [link('https://example.org/x'), text('!?…')]],
-  ['https://a.example https://b.example', [link('https://a.example'), text(' '), link('https://b.example')]],
+  ['https://a.example https://b.example',
+    [link('https://a.example'), text(' '), link('https://b.example')]],
   ['http://', [text('http://')]],
   ['javascript:alert(1)', [text('javascript:alert(1)')]],
   ['https://example.org/"onclick="x', [link('https://example.org/'), text('"onclick="x')]],
@@ -38,14 +40,16 @@ for (const [input, want] of [
 }
 
 test('parsing a text changes nothing but its marks', () => {
-  const texts = ['<script>x</script>', '&lt;img&gt;', '{was}{nick}', '\u202Egnp.exe', '__proto__', '[x](javascript:y)']
+  const texts = ['<script>x</script>', '&lt;img&gt;', '{was}{nick}', '\u202Egnp.exe', '__proto__',
+    '[x](javascript:y)']
   for (const hostile of texts) {
     assert.deepEqual(parse(hostile), [text(hostile)])
   }
 })
 
 test('parsing takes time linear in the text', () => {
-  for (const unit of ['```', '`', '**', '**a', 'https://', '(', 'https://a.example/)', '[https://a.example/']) {
+  for (const unit of ['```', '`', '**', '**a', 'https://', '(', 'https://a.example/)',
+    '[https://a.example/']) {
     const long = unit.repeat(20000)
     const started = process.cpuUsage()
     parse(long)
@@ -55,7 +59,8 @@ test('parsing takes time linear in the text', () => {
 })
 
 test('graphemes are what a reader counts as characters', () => {
-  for (const [s, n] of [['', 0], ['abc', 3], ['각', 1], ['👩‍👩‍👧‍👦', 1], ['e\u0301', 1], ['🇰🇷🇬🇧', 2], ['\r\n', 1]]) {
+  for (const [s, n] of [['', 0], ['abc', 3], ['각', 1], ['👩‍👩‍👧‍👦', 1], ['e\u0301', 1],
+    ['🇰🇷🇬🇧', 2], ['\r\n', 1]]) {
     assert.equal(graphemes(s), n, JSON.stringify(s))
   }
   assert.equal(firstGrapheme('👩‍👩‍👧x'), '👩‍👩‍👧')
@@ -64,7 +69,8 @@ test('graphemes are what a reader counts as characters', () => {
 
 test('up to six emoji and nothing else are emoji', () => {
   for (const s of ['👍', '👍🏽 👩‍👩‍👧', '🇰🇷', '👍'.repeat(6)]) assert.ok(isEmoji(s), s)
-  for (const s of ['', '1', '#', 'a👍', '👍a', '👍'.repeat(7), '👍' + ' '.repeat(90)]) assert.ok(!isEmoji(s), s)
+  for (const s of ['', '1', '#', 'a👍', '👍a', '👍'.repeat(7), '👍' + ' '.repeat(90)])
+    assert.ok(!isEmoji(s), s)
 })
 
 test('a name has the same one of 24 hues every time', () => {

@@ -25,7 +25,8 @@ test('the clocks are compared by the answer with the shortest way', () => {
   const ahead = 1000 // the server's clock
   recordSent({ latency: 10, time: start + 10 + ahead }, performance.now(), 30)
   assert.equal(recordReceived({ time: start + ahead - 7 }).total, 7)
-  // A longer way compares less exactly, and a duplicate's time is of the first attempt: neither counts.
+  // A longer way compares less exactly, and a duplicate's time is of the first attempt: neither
+  // counts.
   recordSent({ latency: 10, time: start + 5000 }, performance.now(), 300)
   recordSent({ latency: 10, time: start - 9000, duplicate: true }, performance.now(), 12)
   assert.equal(recordReceived({ time: start + ahead - 7 }).total, 7)
@@ -34,7 +35,8 @@ test('the clocks are compared by the answer with the shortest way', () => {
 
 test('the last twelve timings are kept', () => {
   for (let i = 0; i < 20; i++) recordReceived({ instance: 'i' + i })
-  assert.deepEqual(state.timings.map(({ from }) => from), Array.from({ length: 12 }, (_, i) => 'i' + (i + 8)))
+  assert.deepEqual(state.timings.map(({ from }) => from),
+    Array.from({ length: 12 }, (_, i) => 'i' + (i + 8)))
 })
 
 test('the rate counts messages a second over the last minute, of all instances or of one', () => {

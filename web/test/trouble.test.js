@@ -29,7 +29,8 @@ test('one failure is no trouble yet', async () => {
   assert.deepEqual([state.link.trouble, asked], ['', 0])
 })
 
-test('refused connections, a server that is gone and a device that is offline are told apart', async () => {
+test('refused connections, a server that is gone and a device that is offline are told apart',
+  async () => {
   await fail()
   answers = true
   await fail()

@@ -1,10 +1,15 @@
-// The page of the emulator. It asks for the counts once a second while it is visible, and for messages on demand.
+// The page of the emulator. It asks for the counts once a second while it is visible, and for
+// messages on demand.
 const $ = (id) => document.getElementById(id);
 const state = { path: "", source: "", last: 0, kind: "", shown: "" };
 
 async function ask(path, command) {
   const options = command === undefined ? {} :
-    { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(command) };
+    {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(command),
+    };
   const response = await fetch(path, options);
   if (!response.ok) throw new Error(await response.text());
   return response.status === 204 ? null : response.json();
@@ -14,7 +19,8 @@ async function ask(path, command) {
 async function attempt(what, f) {
   try {
     const answer = await f();
-    $("notice").textContent = `${what}: ${answer ? Object.entries(answer).map((p) => p.join(" ")).join(", ") : "done"}`;
+    $("notice").textContent =
+      `${what}: ${answer ? Object.entries(answer).map((p) => p.join(" ")).join(", ") : "done"}`;
     await Promise.all([refresh(), show()]);
   } catch (e) {
     $("notice").textContent = `${what}: ${e.message}`;
@@ -31,7 +37,8 @@ function element(name, text, className) {
 function row(entity) {
   const tr = element("tr", undefined, entity.kind + (entity.path === state.path ? " chosen" : ""));
   const name = element("td");
-  const button = element("button", entity.kind === "subscription" ? entity.path.split("/").pop() : entity.path);
+  const button = element("button",
+    entity.kind === "subscription" ? entity.path.split("/").pop() : entity.path);
   button.type = "button";
   button.title = `${entity.kind} ${entity.path}`;
   button.addEventListener("click", () => choose(entity));
@@ -53,14 +60,17 @@ async function refresh() {
   $("none").hidden = all.entities.length > 0;
   const focused = document.activeElement?.title;
   $("entities").tBodies[0].replaceChildren(...all.entities.map(row));
-  if (focused) [...document.querySelectorAll("td button")].find((b) => b.title === focused)?.focus();
+  const buttons = [...document.querySelectorAll("td button")];
+  if (focused) buttons.find((b) => b.title === focused)?.focus();
 }
 
 function choose(entity) {
   Object.assign(state, { path: entity.path, kind: entity.kind });
   $("detail").hidden = false;
   $("path").textContent = entity.path;
-  const suffixes = entity.kind === "topic" ? [] : ["", "/$DeadLetterQueue", "/$Transfer/$DeadLetterQueue"];
+  const suffixes = entity.kind === "topic"
+    ? []
+    : ["", "/$DeadLetterQueue", "/$Transfer/$DeadLetterQueue"];
   const names = ["the entity", "its dead letters", "its transfer dead letters"];
   $("source").replaceChildren(...suffixes.map((s, i) => new Option(names[i], entity.path + s)));
   $("source").disabled = suffixes.length === 0;
@@ -138,7 +148,8 @@ $("source").addEventListener("change", () => attemptQuietly(show));
 $("more").addEventListener("click", () => attemptQuietly(more));
 $("purge").addEventListener("click", () => {
   const path = state.source;
-  if (confirm(`Remove all messages of ${path}?`)) attempt("purge", () => ask("/$emulator/purge", { path }));
+  if (confirm(`Remove all messages of ${path}?`))
+    attempt("purge", () => ask("/$emulator/purge", { path }));
 });
 $("resubmit").addEventListener("click", () =>
   attempt("resubmit", () => ask("/$emulator/resubmit", { path: state.source })));
@@ -151,7 +162,8 @@ $("send").addEventListener("submit", (event) => {
     const text = $("properties").value.trim();
     const broker = { Label: $("subject").value };
     if ($("session").value) broker.SessionId = $("session").value;
-    return ask("/$emulator/send", { path: state.path, body: $("body").value, contentType: $("content-type").value,
+    return ask("/$emulator/send", {
+      path: state.path, body: $("body").value, contentType: $("content-type").value,
       properties: text ? JSON.parse(text) : {}, brokerProperties: broker });
   });
 });

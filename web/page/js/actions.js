@@ -4,7 +4,9 @@ import { state, changed, lobby } from './state.js'
 import { now } from './clock.js'
 import { tab, browser } from './storage.js'
 import { temporaryRefusals, retryPause } from './outbox.js'
-import { roomNamed, forgetRoom, setPeople, addOlder, clearUnread, disownRooms, firstID } from './rooms.js'
+import {
+  roomNamed, forgetRoom, setPeople, addOlder, clearUnread, disownRooms, firstID,
+} from './rooms.js'
 import { clearMarker } from './reading.js'
 import { endIdentity, onIdentityEnd } from './identity.js'
 
@@ -16,8 +18,14 @@ import { endIdentity, onIdentityEnd } from './identity.js'
 const typingEvery = 2500 // ms between two `typing` of a room; on the server one expires after 6 s
 const pageSize = 100 // older lines loaded at once
 
-/** @typedef {{ name?: string, rooms?: string[], token?: string }} NameConfirmed the answer to `nickname` */
-/** @typedef {{ go: (room: string) => void, replace: (room: string) => void }} Navigation changes the page's address */
+/**
+ * @typedef {{ name?: string, rooms?: string[], token?: string }} NameConfirmed the answer to
+ *   `nickname`
+ */
+/**
+ * @typedef {{ go: (room: string) => void, replace: (room: string) => void }} Navigation changes the
+ *   page's address
+ */
 /** @typedef {ReturnType<typeof createActions>} Actions */
 
 /**
@@ -54,7 +62,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     claiming = true
     try {
       const options = me.token ? { token: me.token } : {}
-      const answer = me.name ? connection.call('rename', requested) : connection.call('nickname', requested, options)
+      const answer = me.name ? connection.call('rename', requested)
+        : connection.call('nickname', requested, options)
       /** @type {any[]} */
       const [taken, detail] = await answer
       if (me !== state.me) return
@@ -106,7 +115,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     state.nicknameDialog = { ...state.nicknameDialog, open: true, busy: false, refusal }
     if (me.name) me.requestedName = me.name
     if (refusal.wait) {
-      setTimeout(() => { if (state.nicknameDialog.refusal === refusal) claimName(refused) }, refusal.wait)
+      setTimeout(() => { if (state.nicknameDialog.refusal === refusal) claimName(refused) },
+        refusal.wait)
     }
     changed('nickname')
   }
@@ -162,7 +172,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
       changed('nickname')
       return
     }
-    if (me.requestedName && (!nicknameDialog.open || nicknameDialog.busy || nicknameDialog.renaming)) {
+    if (me.requestedName &&
+      (!nicknameDialog.open || nicknameDialog.busy || nicknameDialog.renaming)) {
       claimName(me.requestedName)
     } else {
       if (state.room === lobby) loadPeople(roomNamed(lobby)) // the dialog says who is there
@@ -251,7 +262,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   }
 
   function saveRooms() {
-    tab.write('rooms', [...state.rooms.values()].filter((room) => room.joined).map((room) => room.name))
+    tab.write('rooms', [...state.rooms.values()].filter((room) => room.joined)
+      .map((room) => room.name))
   }
 
   /**
@@ -263,7 +275,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     if (!room.more || room.loading || room.lines.length === 0) return
     room.loading = true
     changed('lines')
-    const answer = await request('history', { room: room.name, before: firstID(room), limit: pageSize })
+    const answer = await request('history',
+      { room: room.name, before: firstID(room), limit: pageSize })
     room.loading = false
     if (answer?.ok) {
       room.more = Boolean(answer.more) && answer.messages.length > 0
@@ -289,7 +302,10 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     changed('rooms')
   }
 
-  /** Asks for the cluster's status. By itself the server sends it only when membership or readiness changes. */
+  /**
+   * Asks for the cluster's status. By itself the server sends it only when membership or readiness
+   * changes.
+   */
   async function refreshStatus() {
     const status = await request('status')
     if (!status?.instances) return
@@ -304,7 +320,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
    * @param {string} room empty: all rooms of the user
    * @param {string} before where an earlier search ended; empty: none
    */
-  const search = (text, room, before) => request('search', { text, ...(room && { room }), ...(before && { before }) })
+  const search = (text, room, before) =>
+    request('search', { text, ...(room && { room }), ...(before && { before }) })
 
   /**
    * Sends an event and returns the first argument of its answer. Repeats it while the refusal is
@@ -350,7 +367,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   }
 
   return {
-    claimName, handleNamed, handleUnnamed, showRoom, leaveRoom, leaveChat, loadOlder, refreshDirectory, refreshStatus,
+    claimName, handleNamed, handleUnnamed, showRoom, leaveRoom, leaveChat, loadOlder,
+    refreshDirectory, refreshStatus,
     sendMessage, setTyping, requestRename, goOnHere, search,
     retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
   }

@@ -12,7 +12,8 @@ const quarter = 15 * 60000 // ms; every time zone changes its days at a quarter 
  */
 export function createCalendar(timeZone) {
   const format = new Intl.DateTimeFormat('en-US', {
-    timeZone, calendar: 'gregory', numberingSystem: 'latn', year: 'numeric', month: 'numeric', day: 'numeric',
+    timeZone, calendar: 'gregory', numberingSystem: 'latn', year: 'numeric', month: 'numeric',
+    day: 'numeric',
   })
   /** @type {Map<number, number>} */
   const known = new Map() // quarter of an hour to day, because a format takes long

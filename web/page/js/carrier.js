@@ -1,5 +1,6 @@
-// What carries the messages of a connection: the Socket.IO client, over a WebSocket or, where a proxy refuses those,
-// over long polling. Its interface is that of a WebSocket, with objects for messages.
+// What carries the messages of a connection: the Socket.IO client, over a WebSocket or, where a
+// proxy refuses those, over long polling. Its interface is that of a WebSocket, with objects for
+// messages.
 
 import { Manager } from '../../client/manager.js'
 
@@ -9,7 +10,8 @@ import { Manager } from '../../client/manager.js'
  * @typedef {object} Carrier
  * @property {() => void} onopen the server waits for the first message, {connect}
  * @property {(message: ServerMessage) => void} onmessage
- * @property {(event: { code: number }) => void} onclose code is the WebSocket close code, 0 if there is none
+ * @property {(event: { code: number }) => void} onclose code is the WebSocket close code, 0 if
+ *   there is none
  * @property {(message: ClientMessage) => void} send
  * @property {() => void} close ends the connection, without a goodbye: the user may come back
  */
@@ -28,8 +30,8 @@ let silent = false // whether WebSockets are never answered here, as far as is k
 
 /**
  * @param {URL} server where the server has Socket.IO
- * @param {boolean} pollingFirst whether to begin without a WebSocket and to try one later, for proxies that never
- *     answer one
+ * @param {boolean} pollingFirst whether to begin without a WebSocket and to try one later, for
+ *   proxies that never answer one
  * @returns {Carrier}
  */
 export function openCarrier(server, pollingFirst) {
@@ -85,7 +87,8 @@ export function openCarrier(server, pollingFirst) {
     carrier.onmessage({ connect: {} })
   })
   socket.on('connect_error', (error) => {
-    if (manager.readyState === 'open') carrier.onmessage({ connect_error: { message: error.message } })
+    if (manager.readyState === 'open')
+      carrier.onmessage({ connect_error: { message: error.message } })
     else carrier.onclose({ code: 0 })
   })
   socket.on('disconnect', (reason, details) => {

@@ -5,7 +5,10 @@ import { calendar } from './calendar.js'
 
 /** @import { Line } from './rooms.js' */
 
-/** @typedef {'joined' | 'left' | 'passed' | 'returned'} Outcome passed: came and left again; returned: the reverse */
+/**
+ * @typedef {'joined' | 'left' | 'passed' | 'returned'} Outcome passed: came and left again;
+ *   returned: the reverse
+ */
 
 /** @param {Line | undefined} line */
 export function isComing(line) {
@@ -13,7 +16,8 @@ export function isComing(line) {
 }
 
 /**
- * Reports whether a line belongs to the same run as the line before it. No run goes on over midnight.
+ * Reports whether a line belongs to the same run as the line before it. No run goes on over
+ * midnight.
  *
  * @param {Line} line
  * @param {Line | undefined} before

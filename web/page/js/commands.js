@@ -6,8 +6,8 @@
  */
 
 /**
- * Returns what a text asks for. Two slashes at the beginning stand for one that is no command, and so
- * does a path such as /etc/hosts.
+ * Returns what a text asks for. Two slashes at the beginning stand for one that is no command, and
+ * so does a path such as /etc/hosts.
  *
  * @param {string} text without spaces around it
  * @returns {Wish}
@@ -18,9 +18,11 @@ export function parseWish(text) {
   if (!match) return { kind: 'send', text }
   const [, command, rest = ''] = match
   switch (command.toLowerCase()) {
-    case 'me': return rest ? { kind: 'send', text } : { kind: 'help' } // all pages know how to show it
+    // all pages know how to show it
+    case 'me': return rest ? { kind: 'send', text } : { kind: 'help' }
     case 'nick': return rest ? { kind: 'nick', name: rest.trim() } : { kind: 'help' }
-    case 'join': return rest ? { kind: 'join', name: rest.trim().replace(/^#/, '') } : { kind: 'help' }
+    case 'join': return rest ? { kind: 'join', name: rest.trim().replace(/^#/, '') }
+      : { kind: 'help' }
     case 'help': case '?': return { kind: 'help' }
     default: return { kind: 'help', unknown: command }
   }

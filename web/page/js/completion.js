@@ -33,7 +33,8 @@ export function offersFor(text, caret, names) {
   const found = [...codes.filter((code) => code.startsWith(colon[1])),
     ...codes.filter((code) => !code.startsWith(colon[1]) && code.includes(colon[1]))]
   return found.slice(0, mostOffered).map((code) => ({
-    label: `${emoji.get(code)} :${code}:`, insert: `${emoji.get(code)} `, from: colon.index, to: caret,
+    label: `${emoji.get(code)} :${code}:`, insert: `${emoji.get(code)} `, from: colon.index,
+    to: caret,
   }))
 }
 
@@ -43,7 +44,8 @@ export function offersFor(text, caret, names) {
  * @param {string} text
  */
 export const withEmoji = (text) => (text.includes('`') ? text
-  : text.replace(/(?<![\p{L}\p{N}:]):([a-z0-9_+-]{2,}):(?![\p{L}\p{N}])/gu, (whole, code) => emoji.get(code) ?? whole))
+  : text.replace(/(?<![\p{L}\p{N}:]):([a-z0-9_+-]{2,}):(?![\p{L}\p{N}])/gu,
+    (whole, code) => emoji.get(code) ?? whole))
 
 /** @param {string} text */
 const fold = (text) => text.normalize('NFKC').toLocaleLowerCase()

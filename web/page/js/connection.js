@@ -16,15 +16,20 @@ const maximumBackoff = 30000 // ms between two attempts
 const stableAfter = 5000 // ms online after which the next loss starts the back-off again
 const freshFor = 1000 // ms after a message in which waking sends no probe
 
-/** Rejects a call whose connection was lost before the answer. Whether the server acted on it is unknown. */
+/**
+ * Rejects a call whose connection was lost before the answer. Whether the server acted on it is
+ * unknown.
+ */
 export class ConnectionLost extends Error {}
 
 /**
  * @typedef {object} Handlers
- * @property {(attempt: number) => Carrier} openCarrier attempt counts those since the last stable connection
+ * @property {(attempt: number) => Carrier} openCarrier attempt counts those since the last stable
+ *   connection
  * @property {() => object} connectPayload the fields of the first message
  * @property {(name: string, args: any[]) => void} onEvent
- * @property {(phase: 'connecting' | 'online' | 'waiting' | 'closed', detail?: Loss) => void} onPhase
+ * @property {(phase: 'connecting' | 'online' | 'waiting' | 'closed', detail?: Loss) => void}
+ *   onPhase
  * @property {string} probe the name of an event that the server answers cheaply
  */
 

@@ -2,7 +2,10 @@
 
 const svgNamespace = 'http://www.w3.org/2000/svg'
 
-/** @typedef {Node | string | null | undefined | false} Child a child of an element; the last three are left out */
+/**
+ * @typedef {Node | string | null | undefined | false} Child a child of an element; the last three
+ *   are left out
+ */
 /** @typedef {Record<string, unknown> | null} Attributes */
 
 /**
@@ -33,7 +36,8 @@ function fill(element, attributes, children) {
  * @param {string} value
  */
 export function setProperty(element, name, value) {
-  if (element instanceof HTMLElement || element instanceof SVGElement) element.style.setProperty(name, value)
+  if (element instanceof HTMLElement || element instanceof SVGElement)
+    element.style.setProperty(name, value)
 }
 
 /**
@@ -71,7 +75,8 @@ export function svg(tag, attributes, ...children) {
  */
 export function byId(id, type) {
   const element = document.getElementById(id)
-  if (!(element instanceof type)) throw new Error(`the document has no ${type.name} with the id ${id}`)
+  if (!(element instanceof type))
+    throw new Error(`the document has no ${type.name} with the id ${id}`)
   return element
 }
 

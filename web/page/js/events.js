@@ -49,7 +49,9 @@ import { recordReceived } from './timings.js'
  */
 
 /** @typedef {{ room?: string, users?: number, away?: string[] }} NicknamesMeta */
-/** @typedef {{ messages: Line[], more?: boolean, dropped?: boolean, reset?: boolean }} HistoryEvent */
+/**
+ * @typedef {{ messages: Line[], more?: boolean, dropped?: boolean, reset?: boolean }} HistoryEvent
+ */
 /** @typedef {{ username: string, room: string }} TypingEvent */
 
 const typingExpiresAfter = 6500 // ms; a little longer than the server's own limit
@@ -117,7 +119,9 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
       }
       if (kind === 'leave') for (const one of names) stopTyping(room, one)
       room.users = users ?? room.people.size
-      addLine(room, { kind: kind ?? 'note', id: meta.id ?? id, ids, time, from: name, names, was, text })
+      addLine(room, {
+        kind: kind ?? 'note', id: meta.id ?? id, ids, time, from: name, names, was, text,
+      })
       changed('people', 'rooms')
     },
 

@@ -29,8 +29,9 @@
   /** Reports whether the browser has the newest features that the page needs. */
   function isSupported() {
     try {
-      return 'noModule' in HTMLScriptElement.prototype && 'Segmenter' in Intl && 'canParse' in URL &&
-        'toReversed' in Array.prototype && new RegExp('\\p{RGI_Emoji}', 'v').test('👍') &&
+      return 'noModule' in HTMLScriptElement.prototype && 'Segmenter' in Intl &&
+        'canParse' in URL && 'toReversed' in Array.prototype &&
+        new RegExp('\\p{RGI_Emoji}', 'v').test('👍') &&
         CSS.supports('color', 'light-dark(red, red)')
     } catch (_) {
       return false
@@ -51,7 +52,9 @@
 
   function forget() {
     [localStorage, sessionStorage].forEach(function (storage) {
-      Object.keys(storage).forEach(function (key) { if (key.indexOf('chatapp.') === 0) storage.removeItem(key) })
+      Object.keys(storage).forEach(function (key) {
+        if (key.indexOf('chatapp.') === 0) storage.removeItem(key)
+      })
     })
   }
 
@@ -88,7 +91,8 @@
 
   addEventListener('error', function (event) {
     var target = event.target
-    if (target instanceof HTMLScriptElement || target instanceof HTMLLinkElement && target.rel === 'stylesheet') {
+    if (target instanceof HTMLScriptElement ||
+      target instanceof HTMLLinkElement && target.rel === 'stylesheet') {
       show('load')
     } else if (event instanceof ErrorEvent) show('broken')
   }, true)

@@ -22,7 +22,8 @@ const browserLanguages = globalThis.navigator?.languages ?? []
 /** @param {string} tag */
 const primary = (tag) => tag.toLowerCase().split('-')[0]
 
-const wishes = [settings.language, state.settings.language, ...browserLanguages.map(primary), settings.languages[0]]
+const wishes = [settings.language, state.settings.language, ...browserLanguages.map(primary),
+  settings.languages[0]]
 
 export let language = fallback
 await load(wishes.find((tag) => settings.languages.includes(tag)) ?? fallback)
@@ -34,7 +35,8 @@ await load(wishes.find((tag) => settings.languages.includes(tag)) ?? fallback)
  */
 async function load(tag) {
   try {
-    dictionaries[tag] ??= (await import(new URL(`languages/${tag}.js`, import.meta.url).href)).default
+    const address = new URL(`languages/${tag}.js`, import.meta.url)
+    dictionaries[tag] ??= (await import(address.href)).default
     language = tag
   } catch (error) {
     console.warn(`the texts in ${tag} did not arrive:`, error)
@@ -58,7 +60,8 @@ function createFormats() {
     plurals: new Intl.PluralRules(language),
     time: new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' }),
     fullTime: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
-    day: new Intl.DateTimeFormat(locale, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }),
+    day: new Intl.DateTimeFormat(locale,
+      { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }),
     collator: new Intl.Collator(locale, { numeric: true }),
     number: new Intl.NumberFormat(locale),
     tenths: new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
@@ -74,13 +77,18 @@ function createFormats() {
  * @param {Values} [values]
  */
 export function t(key, values = {}) {
-  return pieces(key, values).map((piece) => (typeof piece === 'string' ? piece : piece.name)).join('')
+  const texts = pieces(key, values).map((piece) => (typeof piece === 'string' ? piece : piece.name))
+  return texts.join('')
 }
 
-/** @typedef {string | { name: string }} Piece the page's own words, or a value that somebody has chosen */
+/**
+ * @typedef {string | { name: string }} Piece the page's own words, or a value that somebody has
+ *   chosen
+ */
 
 /**
- * Returns the text of a key in pieces: values that are strings stay apart from the words of the page.
+ * Returns the text of a key in pieces: values that are strings stay apart from the words of the
+ * page.
  *
  * @param {string} key
  * @param {Values} [values]
@@ -88,7 +96,9 @@ export function t(key, values = {}) {
  */
 export function pieces(key, values = {}) {
   const entry = dictionaries[language]?.[key] ?? dictionaries[fallback][key]
-  const text = typeof entry === 'object' ? entry[formats.plurals.select(Number(values.n))] ?? entry.other : entry
+  const text = typeof entry === 'object'
+    ? entry[formats.plurals.select(Number(values.n))] ?? entry.other
+    : entry
   if (text === undefined) throw new Error(`no text named ${key}`)
   /** @type {Piece[]} */
   const found = []

@@ -23,7 +23,8 @@ const slowAfter = 1500 // ms after which a message waits for the log rather than
  */
 export function startsGroup(line, before) {
   return !before || before.kind !== 'message' || before.from !== line.from ||
-    Boolean(before.own) !== Boolean(line.own) || line.time - before.time > groupFor || startsDay(line, before)
+    Boolean(before.own) !== Boolean(line.own) || line.time - before.time > groupFor ||
+    startsDay(line, before)
 }
 
 /**
@@ -84,7 +85,8 @@ function peoplePieces(outcome, names, room) {
  * @param {OutboxEntry} entry
  */
 export function statusText(entry) {
-  if (entry.status === 'failed') return `${t('notSent')}: ${explain(entry.refusal ?? { code: 'unknown' })}`
+  if (entry.status === 'failed')
+    return `${t('notSent')}: ${explain(entry.refusal ?? { code: 'unknown' })}`
   const wait = entry.until - now()
   if (wait > 0) {
     if (entry.refusal?.code === 'too_fast') return t('waitTurn', { n: Math.ceil(wait / 1000) })

@@ -3,7 +3,10 @@
 // host ends where a sentence in another script goes on, because Korean, Japanese and Chinese put
 // no space there. Brackets that are opened in an address are closed in it.
 
-/** @typedef {{ start: number, end: number, room?: string }} Found room: the name after #, absent in an address */
+/**
+ * @typedef {{ start: number, end: number, room?: string }} Found room: the name after #, absent in
+ *   an address
+ */
 
 const begin = /(?<![A-Za-z0-9+\-.])https?:\/\/|(?<![\p{L}\p{N}\p{M}_\/\u0026#])#(?=[\p{L}\p{N}])/giv
 
@@ -11,7 +14,8 @@ const begin = /(?<![A-Za-z0-9+\-.])https?:\/\/|(?<![\p{L}\p{N}\p{M}_\/\u0026#])#
 const label = /[\p{L}\p{N}\p{M}_\-]+/vy
 const cjk = /[\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Han}ー]/v
 // ASCII, followed by a script that puts no space between words
-const mixed = /^([A-Za-z0-9\-]*[A-Za-z0-9])(?=[\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Han}])/v
+const mixed =
+  /^([A-Za-z0-9\-]*[A-Za-z0-9])(?=[\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Han}])/v
 // Top-level domains after which a sentence may go on in their own script.
 const nativeDomains = ['한국', '닷컴', '닷넷', '삼성', '中国', '中國', '香港', '台湾', '台灣', '公司', '网络', '网址', '商城',
   'みんな', 'コム', 'セール', 'ストア']
@@ -46,7 +50,8 @@ export function findLinks(text) {
   for (const match of text.matchAll(begin)) {
     if (match.index < from) continue
     partners ??= partnersIn(text)
-    const one = match[0] === '#' ? roomAt(text, match.index) : addressAt(text, match.index, match[0].length, partners)
+    const one = match[0] === '#' ? roomAt(text, match.index)
+      : addressAt(text, match.index, match[0].length, partners)
     if (!one) continue
     found.push(one)
     from = one.end
@@ -149,7 +154,8 @@ function hostEnd(text, at) {
   const last = labels.at(-1)
   if (!last || !/[\p{L}\p{N}]/v.test(last.text)) return undefined
   const whole = last.start + last.text.length
-  if (!cjk.test(last.text)) return whole // which covers a label that mixes scripts, such as www.lg전자.kr
+  // which covers a label that mixes scripts, such as www.lg전자.kr
+  if (!cjk.test(last.text)) return whole
   for (const [i, { start, text: name }] of labels.entries()) {
     const ascii = mixed.exec(name)?.[1]
     if (ascii !== undefined && (i > 0 || labels.length === 1)) return start + ascii.length

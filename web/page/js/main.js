@@ -67,7 +67,8 @@ const tabs = createTabs({
   inUse: () => {
     const { name, token } = state.me
     const joined = [...state.rooms.values()].filter((room) => room.joined).map((room) => room.name)
-    return name && token && state.link.phase !== 'replaced' ? { name, token, rooms: joined } : undefined
+    const isInUse = name && token && state.link.phase !== 'replaced'
+    return isInUse ? { name, token, rooms: joined } : undefined
   },
 })
 
@@ -97,8 +98,10 @@ const roomList = byId('rooms', HTMLElement)
 
 createCompletion({ field: message, list: byId('offers', HTMLElement) })
 const composer = createComposer({
-  form: byId('composer', HTMLFormElement), field: message, label: byId('message-label', HTMLElement),
-  counter: byId('counter', HTMLElement), hint: byId('hint', HTMLElement), button: byId('send', HTMLButtonElement),
+  form: byId('composer', HTMLFormElement), field: message,
+  label: byId('message-label', HTMLElement),
+  counter: byId('counter', HTMLElement), hint: byId('hint', HTMLElement),
+  button: byId('send', HTMLButtonElement),
   goTo, actions,
 })
 const { notifyMessage, announce } = createNotifications({
@@ -113,7 +116,8 @@ showAddressedPlace()
 addEventListener('pagehide', saveRead)
 
 const nicknameDialog = createNicknameDialog({
-  card: byId('naming', HTMLElement), form: byId('set-nickname', HTMLFormElement), field: byId('nick', HTMLInputElement),
+  card: byId('naming', HTMLElement), form: byId('set-nickname', HTMLFormElement),
+  field: byId('nick', HTMLInputElement),
   error: byId('nickname-err', HTMLElement), cancel: byId('nick-cancel', HTMLButtonElement),
   submitButton: byId('nick-go', HTMLButtonElement), status: byId('naming-state', HTMLElement),
   place: byId('naming-place', HTMLElement), elsewhere: byId('elsewhere', HTMLElement),
@@ -136,11 +140,16 @@ const sidebar = createSidebar({
   close: byId('close-side', HTMLElement), message, goTo, actions,
 })
 const openDiagnostics = byId('open-behind', HTMLElement)
-const diagnostics = createDiagnostics({ panel: byId('behind', HTMLElement), button: openDiagnostics, actions })
+const diagnostics = createDiagnostics({
+  panel: byId('behind', HTMLElement), button: openDiagnostics, actions,
+})
 createRoomHeader({
-  title: byId('title', HTMLElement), subtitle: byId('subtitle', HTMLElement), copy: byId('copy', HTMLElement),
-  leaveRoom: byId('leave-room', HTMLElement), openDiagnostics, instance: byId('instance', HTMLElement),
-  latency: byId('latency', HTMLElement), pulse: byId('pulse', HTMLElement), sideMark: byId('side-mark', HTMLElement),
+  title: byId('title', HTMLElement), subtitle: byId('subtitle', HTMLElement),
+  copy: byId('copy', HTMLElement),
+  leaveRoom: byId('leave-room', HTMLElement), openDiagnostics,
+  instance: byId('instance', HTMLElement),
+  latency: byId('latency', HTMLElement), pulse: byId('pulse', HTMLElement),
+  sideMark: byId('side-mark', HTMLElement),
   announce, actions,
 })
 createBanner({
@@ -151,12 +160,15 @@ createConversation({
   scroller, jump: byId('jump', HTMLElement), message, actions, edit: composer.editUnsent, announce,
 })
 const search = createSearch({
-  panel: byId('search', HTMLElement), open: byId('open-search', HTMLElement), close: byId('close-search', HTMLElement),
+  panel: byId('search', HTMLElement), open: byId('open-search', HTMLElement),
+  close: byId('close-search', HTMLElement),
   form: byId('search-form', HTMLFormElement), field: byId('search-text', HTMLInputElement),
   everywhere: byId('search-all', HTMLInputElement), results: byId('found', HTMLElement),
   status: byId('search-status', HTMLElement), more: byId('search-more', HTMLElement), actions,
 })
-createShortcuts({ sidebar, diagnostics, search, nicknameDialog, message, scroller, rooms: roomList })
+createShortcuts({
+  sidebar, diagnostics, search, nicknameDialog, message, scroller, rooms: roomList,
+})
 
 // Some browsers do not shrink the page when a phone's keyboard opens: the app takes the height that
 // is left.
@@ -179,23 +191,31 @@ document.documentElement.dataset.ready = ''
 if (settings.isEmbedded) parent.postMessage({ chatRoom: 'ready' }, '*') // <chat-room> listens
 start()
 
-/** Shows the room, and the message, that the address names. Back does not return to a room that was left. */
+/**
+ * Shows the room, and the message, that the address names. Back does not return to a room that was
+ * left.
+ */
 function showAddressedPlace() {
   const { room, line } = placeOfHash(location.hash)
   const wasSeen = history.state?.seen === true // so Back or Forward leads here
-  if (wasSeen && state.leftRooms.has(room)) history.replaceState({ seen: true }, '', hashOfRoom(lobby))
+  const wasLeft = wasSeen && state.leftRooms.has(room)
+  if (wasLeft) history.replaceState({ seen: true }, '', hashOfRoom(lobby))
   else history.replaceState({ seen: true }, '')
-  actions.showRoom(wasSeen && state.leftRooms.has(room) ? lobby : room)
+  actions.showRoom(wasLeft ? lobby : room)
   state.wantedLine = line ? { room, id: line } : null
   if (line) changed('lines')
 }
 
-/** Has a service worker keep what the page needs to start. It can wait until the page has settled. */
+/**
+ * Has a service worker keep what the page needs to start. It can wait until the page has settled.
+ */
 function keepShell() {
   if (settings.isEmbedded || !globalThis.isSecureContext || !('serviceWorker' in navigator)) return
-  /** @type {{ createPolicy: (name: string, rules: object) => { createScriptURL: (url: string) => string } }} */
+  /** @typedef {{ createScriptURL: (url: string) => string }} Policy */
+  /** @type {{ createPolicy: (name: string, rules: object) => Policy }} */
   const types = Reflect.get(globalThis, 'trustedTypes')
-  const policy = types?.createPolicy('worker', { createScriptURL: () => new URL('sw.js', document.baseURI).href })
+  const policy = types?.createPolicy('worker',
+    { createScriptURL: () => new URL('sw.js', document.baseURI).href })
   setTimeout(() => {
     navigator.serviceWorker.register(policy?.createScriptURL('') ?? 'sw.js').catch(console.warn)
   }, workerAfter)
@@ -231,7 +251,8 @@ async function start() {
  */
 function changePhase(phase, loss = {}) {
   const { link } = state
-  const goingAway = 1001 // RFC 6455 section 7.4.1: the instance is shutting down, and another one takes over
+  // RFC 6455 section 7.4.1: the instance is shutting down, and another one takes over
+  const goingAway = 1001
   if (phase === 'waiting' && link.phase === 'online') {
     link.downSince = loss.since ?? now()
     link.quiet = loss.code === goingAway

@@ -38,10 +38,12 @@ import { onIdentityEnd } from './identity.js'
 
 const keptIds = 300 // client message ids by which own messages are recognised in the history
 
-export const retryPause = 2000 // ms before a temporarily refused request is repeated, where the refusal names no time
+// ms before a temporarily refused request is repeated, where the refusal names no time
+export const retryPause = 2000
 
 // After these the same request may succeed: the message keeps its position in the outbox.
-export const temporaryRefusals = new Set(['too_fast', 'overloaded', 'unavailable', 'history_unavailable'])
+export const temporaryRefusals =
+  new Set(['too_fast', 'overloaded', 'unavailable', 'history_unavailable'])
 // These end when the server sends `session` or the room is joined; both call sendNext.
 const refusalsUntilJoined = new Set(['no_name', 'not_in_room', 'name_lost'])
 
@@ -57,7 +59,8 @@ export function createOutbox(connection) {
 
   const stored = tab.read('outbox', [], isArray).filter(isOutboxEntry)
   state.outbox = stored.map((entry) => (
-    entry.status === 'failed' ? entry : { ...entry, status: 'waiting', until: 0, startedAt: undefined }))
+    entry.status === 'failed' ? entry
+      : { ...entry, status: 'waiting', until: 0, startedAt: undefined }))
 
   onIdentityEnd(() => {
     clearTimeout(timer)
@@ -136,7 +139,8 @@ export function createOutbox(connection) {
   function confirm(entry, answer, timing) {
     remove(entry)
     addLine(roomNamed(answer.room ?? entry.room), {
-      kind: 'message', id: answer.id, time: answer.time ?? entry.time, from: state.me.name, text: entry.text,
+      kind: 'message', id: answer.id, time: answer.time ?? entry.time, from: state.me.name,
+      text: entry.text,
       own: true, cid: entry.cid, instance: state.instance, timing,
     }, answer.duplicate)
   }
@@ -192,7 +196,8 @@ export function createOutbox(connection) {
     const entry = entryOf(cid)
     if (!entry) return
     const others = state.outbox.filter((other) => other !== entry)
-    state.outbox = [...others, { ...entry, status: 'waiting', until: 0, refusal: undefined, time: Date.now() }]
+    state.outbox = [...others,
+      { ...entry, status: 'waiting', until: 0, refusal: undefined, time: Date.now() }]
     save()
     sendNext()
   }

@@ -8,8 +8,8 @@ import { onIdentityEnd } from './identity.js'
 
 /** @import { Line, Room } from './rooms.js' */
 
-/** @type {Map<string, string>} */
-const readBefore = new Map(Object.entries(tab.read('read', {}, isRecordOfStrings))) // room to the last id read
+/** @type {Map<string, string>} room to the last id read */
+const readBefore = new Map(Object.entries(tab.read('read', {}, isRecordOfStrings)))
 
 onIdentityEnd(() => {
   readBefore.clear()

@@ -13,7 +13,8 @@ import { state, changed, lobby } from './state.js'
  * @property {number} time as Date.now() counts
  * @property {string} from the author of a message, or whom a notice is about
  * @property {string} text
- * @property {number} [n] position in the room, without gaps; older lines loaded later have smaller, even negative, ones
+ * @property {number} [n] position in the room, without gaps; older lines loaded later have smaller,
+ *   even negative, ones
  * @property {string} [cid] client message id
  * @property {boolean} [own] whether this user sent it
  * @property {string} [instance] that appended it to the log
@@ -113,7 +114,9 @@ export function addLine(room, line, isLate = false) {
     room.lines.push(line)
   }
   if (room.lines.length > keptLines + droppedAtOnce) {
-    for (const old of room.lines.splice(0, droppedAtOnce)) for (const id of idsOf(old)) room.ids.delete(id)
+    for (const old of room.lines.splice(0, droppedAtOnce)) {
+      for (const id of idsOf(old)) room.ids.delete(id)
+    }
     room.more = true
   }
   changed('lines')
@@ -156,7 +159,9 @@ export function withdraw(room, key) {
 
 /** Removes all provisional messages: nobody says what becomes of those of an earlier connection. */
 export function withdrawAll() {
-  for (const room of state.rooms.values()) for (const key of room.provisional.keys()) withdraw(room, key)
+  for (const room of state.rooms.values()) {
+    for (const key of room.provisional.keys()) withdraw(room, key)
+  }
 }
 
 /**
@@ -185,7 +190,8 @@ export function forgetLines(room, ids) {
   if (!ids.some((id) => room.ids.has(id))) return
   room.lines = room.lines.flatMap((line) => {
     if (!gone.has(line.id ?? '')) return [line]
-    return line.kind === 'message' ? [{ kind: 'forgotten', id: line.id, time: line.time, from: '', text: '' }] : []
+    return line.kind === 'message'
+      ? [{ kind: 'forgotten', id: line.id, time: line.time, from: '', text: '' }] : []
   })
   renumber(room)
   changed('lines')

@@ -1,9 +1,12 @@
-// What the operator of the server has chosen of the page. The server writes it into the document, so
-// that it is there before anything is drawn. See MAKE-IT-YOURS.md.
+// What the operator of the server has chosen of the page. The server writes it into the document,
+// so that it is there before anything is drawn. See MAKE-IT-YOURS.md.
 
 import { isObject, isString, isStrings } from './shapes.js'
 
-/** What the page knows by its own address: whether it is in a frame of another site, and how that wants it. */
+/**
+ * What the page knows by its own address: whether it is in a frame of another site, and how that
+ * wants it.
+ */
 const query = new URLSearchParams(globalThis.location?.search ?? '')
 
 /** @returns {Record<string, unknown>} */

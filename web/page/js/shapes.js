@@ -25,7 +25,8 @@ export const isStrings = (value) => Array.isArray(value) && value.every(isString
  * @param {unknown} value
  * @returns {value is Record<string, unknown>}
  */
-export const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * @param {unknown} value

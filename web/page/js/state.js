@@ -32,7 +32,10 @@ import { isBoolean, isString } from './shapes.js'
  * @property {Trouble} trouble why no connection comes about
  */
 
-/** @typedef {{ name: string, self?: boolean, heard?: number, users?: number }} Instance heard is in ms ago */
+/**
+ * @typedef {{ name: string, self?: boolean, heard?: number, users?: number }} Instance heard is in
+ *   ms ago
+ */
 /**
  * @typedef {object} ClusterStatus the server's `status`
  * @property {string} [instance] the one that serves this page
@@ -41,13 +44,21 @@ import { isBoolean, isString } from './shapes.js'
  * @property {Instance[]} [instances]
  */
 
-/** @typedef {{ open: boolean, renaming: boolean, busy: boolean, refusal: Refusal | null }} NicknameDialog */
+/**
+ * @typedef {object} NicknameDialog
+ * @property {boolean} open
+ * @property {boolean} renaming
+ * @property {boolean} busy
+ * @property {Refusal | null} refusal
+ */
 
 export const lobby = 'lobby'
 
 export const state = {
   /** @type {Link} */
-  link: { phase: 'connecting', retryAt: 0, downSince: now(), quiet: true, wasOnline: false, trouble: '' },
+  link: {
+    phase: 'connecting', retryAt: 0, downSince: now(), quiet: true, wasOnline: false, trouble: '',
+  },
   instance: '', // that serves this page
   limits: { message: 4000, nickname: 32 }, // in grapheme clusters; 0: none
   me: {
@@ -57,7 +68,9 @@ export const state = {
     token: tab.read('token', undefined, isString), // resumes the user after a reload
   },
   /** @type {NicknameDialog} */
-  nicknameDialog: { open: !tab.read('requested-name', '', isString), renaming: false, busy: false, refusal: null },
+  nicknameDialog: {
+    open: !tab.read('requested-name', '', isString), renaming: false, busy: false, refusal: null,
+  },
   signedIn: false, // by a proxy, which decides the name
   /** @type {Elsewhere | null} */
   elsewhere: null, // who chats in another tab of this browser
@@ -81,14 +94,16 @@ export const state = {
     language: browser.read('language', '', isString),
     theme: browser.read('theme', 'auto', isString),
     notify: browser.read('notify', false, isBoolean),
-    spoken: browser.read('spoken', true, isBoolean), // whether screen readers are given new messages
-    coming: browser.read('coming', true, isBoolean), // whether notices of coming and going are shown
+    // whether screen readers are given new messages
+    spoken: browser.read('spoken', true, isBoolean),
+    // whether notices of coming and going are shown
+    coming: browser.read('coming', true, isBoolean),
   },
 }
 
 /**
- * @typedef {'link' | 'nickname' | 'me' | 'room' | 'rooms' | 'lines' | 'people' | 'typing' | 'outbox' | 'cluster' |
- *   'timings' | 'settings'} Topic
+ * @typedef {'link' | 'nickname' | 'me' | 'room' | 'rooms' | 'lines' | 'people' | 'typing' |
+ *   'outbox' | 'cluster' | 'timings' | 'settings'} Topic
  */
 
 /** @type {{ topics: Topic[], draw: () => void }[]} */

@@ -6,7 +6,8 @@
 // What another version of the page has written is removed; a value of another shape is not read.
 
 const prefix = 'chatapp.'
-const version = 1 // of the keys and shapes; raised when this page could misread what an older one has written
+// of the keys and shapes; raised when this page could misread what an older one has written
+const version = 1
 
 /** @param {'sessionStorage' | 'localStorage'} name */
 function area(name) {

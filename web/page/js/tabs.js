@@ -5,11 +5,15 @@ import { isObject, isString, isStrings } from './shapes.js'
 
 const answerWithin = 1000 // ms; another tab may be busy or throttled
 
-/** @typedef {{ name: string, token: string, rooms: string[] }} Elsewhere who chats in another tab, and where */
+/**
+ * @typedef {{ name: string, token: string, rooms: string[] }} Elsewhere who chats in another tab,
+ *   and where
+ */
 
 /**
  * @param {object} options
- * @param {Pick<BroadcastChannel, 'postMessage' | 'addEventListener'>} options.channel that all tabs share
+ * @param {Pick<BroadcastChannel, 'postMessage' | 'addEventListener'>} options.channel that all tabs
+ *   share
  * @param {() => Elsewhere | undefined} options.inUse who chats in this tab
  */
 export function createTabs({ channel, inUse }) {

@@ -38,7 +38,9 @@ export function parse(text) {
     while (end < lines.length && !closes(lines[end], opening.marks)) end++
     if (plain.length > 0) parseInline(plain.join('\n'), segments)
     const [label] = opening.info.split(/\s/, 1)
-    segments.push({ kind: 'codeBlock', text: lines.slice(i + 1, end).join('\n'), ...(label && { label }) })
+    segments.push({
+      kind: 'codeBlock', text: lines.slice(i + 1, end).join('\n'), ...(label && { label }),
+    })
     plain = []
     i = end
   }
@@ -61,7 +63,8 @@ function openingFence(line) {
  */
 function closes(line, marks) {
   const match = fence.exec(line)
-  return match !== null && match[1][0] === marks[0] && match[1].length >= marks.length && match[2].trim() === ''
+  return match !== null && match[1][0] === marks[0] && match[1].length >= marks.length &&
+    match[2].trim() === ''
 }
 
 /**
@@ -81,7 +84,8 @@ function parseInline(text, segments) {
       end = match.index + whole.length
       continue
     }
-    const content = missing.has(marks) ? undefined : spanContent(text, match.index + marks.length, marks)
+    const content = missing.has(marks) ? undefined
+      : spanContent(text, match.index + marks.length, marks)
     if (content === undefined) missing.set(marks, match.index)
     if (!content || content.includes('\n')) continue
     addText(text.slice(end, match.index), segments)
@@ -124,7 +128,8 @@ function addText(text, segments) {
     if (link.start > end) segments.push({ kind: 'text', text: text.slice(end, link.start) })
     const shown = text.slice(link.start, link.end)
     const { room } = link
-    segments.push(room === undefined ? { kind: 'link', text: shown } : { kind: 'room', text: shown, room })
+    segments.push(room === undefined ? { kind: 'link', text: shown }
+      : { kind: 'room', text: shown, room })
     end = link.end
   }
   if (end < text.length) segments.push({ kind: 'text', text: text.slice(end) })

@@ -1,6 +1,6 @@
-// Applies the chosen colour theme before the first paint, and has the browser fetch the texts of the
-// reader's language while the modules arrive. It is a script and not a module, so that it runs at
-// once. It imports nothing: the keys are those that storage.js writes.
+// Applies the chosen colour theme before the first paint, and has the browser fetch the texts of
+// the reader's language while the modules arrive. It is a script and not a module, so that it runs
+// at once. It imports nothing: the keys are those that storage.js writes.
 (() => {
   const query = new URLSearchParams(location.search)
   /** @param {string} key */
@@ -13,8 +13,10 @@
   }
   document.documentElement.dataset.theme = query.get('theme') || stored('theme') || 'auto'
   const script = document.currentScript
-  const wanted = String(query.get('language') || stored('language') || navigator.language).slice(0, 2).toLowerCase()
-  const has = script instanceof HTMLScriptElement && script.dataset.languages?.split(' ').includes(wanted)
+  const wanted = String(query.get('language') || stored('language') || navigator.language)
+    .slice(0, 2).toLowerCase()
+  const has = script instanceof HTMLScriptElement &&
+    script.dataset.languages?.split(' ').includes(wanted)
   if (wanted === 'en' || !has) return // English is in the page
   const preload = document.createElement('link')
   preload.rel = 'modulepreload'

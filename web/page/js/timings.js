@@ -43,7 +43,9 @@ export function resetClock() {
 export function recordSent(answer, startedAt, total) {
   const log = Math.min(answer.latency ?? 0, total)
   const wire = total - log
-  const timing = { own: true, total, log, wire, from: state.instance, to: state.instance, at: now() }
+  const timing = {
+    own: true, total, log, wire, from: state.instance, to: state.instance, at: now(),
+  }
   if (answer.time && !answer.duplicate && wire / 2 < clock.error) {
     clock.error = wire / 2
     clock.ahead = answer.time - (startedAt + wire / 2)
@@ -60,8 +62,11 @@ export function recordSent(answer, startedAt, total) {
  */
 export function recordReceived(meta) {
   /** @type {Timing} */
-  const timing = { own: false, log: 0, wire: 0, from: meta.instance ?? '', to: state.instance, at: now() }
-  if (clock.ahead !== undefined && meta.time) timing.total = Math.max(0, now() + clock.ahead - meta.time)
+  const timing = {
+    own: false, log: 0, wire: 0, from: meta.instance ?? '', to: state.instance, at: now(),
+  }
+  if (clock.ahead !== undefined && meta.time)
+    timing.total = Math.max(0, now() + clock.ahead - meta.time)
   record(timing)
   return timing
 }

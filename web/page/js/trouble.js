@@ -10,7 +10,8 @@ const answerWithin = 5000 // ms
 
 /**
  * @param {object} options
- * @param {(limit: number) => Promise<boolean>} options.reach reports whether the server answers a plain request
+ * @param {(limit: number) => Promise<boolean>} options.reach reports whether the server answers a
+ *   plain request
  */
 export function createTrouble({ reach }) {
   let failures = 0

@@ -6,12 +6,14 @@ export default {
   'start.noPage': 'Unter dieser Adresse gibt es nichts.',
   'start.toChat': 'Zum Chat',
   'start.title': 'Der Chat konnte nicht starten',
-  'start.load': 'Ein Teil der Seite ist nicht angekommen. Prüfe deine Verbindung und versuche es noch einmal.',
-  'start.old': 'Diesem Browser fehlt etwas, das der Chat braucht. ' +
-    'Nimm Chrome oder Edge 123, Firefox 125 oder Safari 17.5 oder einen neueren.',
-  'start.broken': 'In der Seite ging etwas schief. Versuche es noch einmal. Hilft das nicht, dann fang ' +
-    'von vorn an: Dein Name und was du nicht gesendet hast, werden vergessen.',
-  'start.slow': 'Die Seite braucht ungewöhnlich lange. Du kannst warten oder es noch einmal versuchen.',
+  'start.load': 'Ein Teil der Seite ist nicht angekommen. Prüfe deine Verbindung und versuche es ' +
+    'noch einmal.',
+  'start.old': 'Diesem Browser fehlt etwas, das der Chat braucht. Nimm Chrome oder Edge 123, ' +
+    'Firefox 125 oder Safari 17.5 oder einen neueren.',
+  'start.broken': 'In der Seite ging etwas schief. Versuche es noch einmal. Hilft das nicht, ' +
+    'dann fang von vorn an: Dein Name und was du nicht gesendet hast, werden vergessen.',
+  'start.slow': 'Die Seite braucht ungewöhnlich lange. Du kannst warten oder es noch einmal ' +
+    'versuchen.',
   'start.retry': 'Noch einmal versuchen',
   'start.afresh': 'Von vorn anfangen',
   askNickname: 'Bitte einen Namen eingeben und die Eingabetaste drücken.',
@@ -42,7 +44,8 @@ export default {
   themeLight: 'Hell',
   themeDark: 'Dunkel',
   notify: 'Benachrichtigen, wenn ich woanders bin',
-  notifyDenied: 'Der Browser erlaubt dieser Seite keine Benachrichtigungen. Seine Einstellungen können es.',
+  notifyDenied: 'Der Browser erlaubt dieser Seite keine Benachrichtigungen. Seine Einstellungen ' +
+    'können es.',
   notifyMissing: 'Dieser Browser hat hier keine Benachrichtigungen.',
   coming: 'Zeigen, wer kommt und geht',
   spoken: 'Neue Nachrichten vom Screenreader vorlesen lassen',
@@ -62,9 +65,10 @@ export default {
   messageLabel: 'Nachricht an #{room}',
   messagePlaceholder: 'Nachricht an #{room}',
   offers: 'Vorschläge',
-  commands: '/nick NAME ändert deinen Namen, /join RAUM besucht oder eröffnet einen Raum, /me TUT sagt, was du tust. ' +
-    'Zwei Schrägstriche beginnen eine Nachricht mit einem.',
-  unknownCommand: 'Den Befehl /{unknown} gibt es nicht. /help nennt alle; // beginnt eine Nachricht mit einem /.',
+  commands: '/nick NAME ändert deinen Namen, /join RAUM besucht oder eröffnet einen Raum, /me ' +
+    'TUT sagt, was du tust. Zwei Schrägstriche beginnen eine Nachricht mit einem.',
+  unknownCommand: 'Den Befehl /{unknown} gibt es nicht. /help nennt alle; // beginnt eine ' +
+    'Nachricht mit einem /.',
   noFiles: 'Bilder und Dateien lassen sich hier noch nicht senden, ein Link zu ihnen schon.',
   nicknamePlaceholder: 'Name',
   you: 'du',
@@ -108,7 +112,8 @@ export default {
   unfold: 'Ganz zeigen',
   foldAgain: 'Weniger zeigen',
   emptyTitle: 'Noch hat niemand etwas gesagt',
-  emptyText: 'Was du hier schreibst, sehen alle in #{room}, welchen Server sie auch erreicht haben.',
+  emptyText: 'Was du hier schreibst, sehen alle in #{room}, welchen Server sie auch erreicht ' +
+    'haben.',
   loadingOlder: 'Ältere Nachrichten werden geladen',
   notHere: 'Dieser Raum ist für dich geschlossen',
   backToLobby: 'Zurück in die Lobby',
@@ -117,7 +122,10 @@ export default {
   slow: 'Wartet auf das Log',
   sent: 'Gesendet',
   sentIn: 'Gesendet · {ms} durch das Log',
-  waitTurn: { one: 'Zu schnell: geht in {n} Sekunde hinaus', other: 'Zu schnell: geht in {n} Sekunden hinaus' },
+  waitTurn: {
+    one: 'Zu schnell: geht in {n} Sekunde hinaus',
+    other: 'Zu schnell: geht in {n} Sekunden hinaus',
+  },
   notSent: 'Nicht gesendet',
   retry: 'Noch einmal',
   discard: 'Zurücknehmen',
@@ -129,23 +137,29 @@ export default {
   offline: 'Verbindung verloren.',
   'trouble.offline': 'Dieses Gerät ist offline.',
   'trouble.gone': 'Der Server ist nicht erreichbar.',
-  'trouble.refused': 'Der Server ist erreichbar, aber etwas auf dem Weg, etwa ein Proxy, verweigert Chatverbindungen.',
+  'trouble.refused': 'Der Server ist erreichbar, aber etwas auf dem Weg, etwa ein Proxy, ' +
+    'verweigert Chatverbindungen.',
   reconnecting: 'Die Verbindung zum Server wird wieder aufgebaut',
-  reconnectIn: { one: '{why} Neuer Versuch in {n} Sekunde.', other: '{why} Neuer Versuch in {n} Sekunden.' },
+  reconnectIn: {
+    one: '{why} Neuer Versuch in {n} Sekunde.',
+    other: '{why} Neuer Versuch in {n} Sekunden.',
+  },
   retryNow: 'Jetzt versuchen',
   reconnected: 'Wieder mit dem Server verbunden',
-  replaced: 'Du hast in einem anderen Fenster weitergemacht. Was du hier geschrieben hast, bleibt erhalten.',
+  replaced: 'Du hast in einem anderen Fenster weitergemacht. Was du hier geschrieben hast, ' +
+    'bleibt erhalten.',
   useHere: 'Dieses Fenster benutzen',
   ended: 'Der Server hat die Verbindung beendet.',
-  cutOff: 'Dieser Server hat die anderen verloren. Du siehst, wer mit dir hier ist; der Rest folgt später.',
+  cutOff: 'Dieser Server hat die anderen verloren. Du siehst, wer mit dir hier ist; der Rest ' +
+    'folgt später.',
   diagnostics: 'Hinter den Kulissen',
   openDiagnostics: 'Hinter den Kulissen: Instanz {instance}',
   instanceNone: 'keine Instanz',
   instances: { one: '{n} Instanz', other: '{n} Instanzen' },
-  diagnosticsIntro: 'Dein Fenster wird von {instance} bedient. Jede Nachricht geht durch ein geordnetes Log, ' +
-    'das alle Instanzen lesen. So sehen alle dieselbe Unterhaltung.',
-  diagnosticsAlone: 'Dein Fenster wird von {instance} bedient, im Augenblick der einzigen Instanz. ' +
-    'Gibt es mehr, geht jede Nachricht durch ein geordnetes Log, das alle lesen.',
+  diagnosticsIntro: 'Dein Fenster wird von {instance} bedient. Jede Nachricht geht durch ein ' +
+    'geordnetes Log, das alle Instanzen lesen. So sehen alle dieselbe Unterhaltung.',
+  diagnosticsAlone: 'Dein Fenster wird von {instance} bedient, im Augenblick der einzigen ' +
+    'Instanz. Gibt es mehr, geht jede Nachricht durch ein geordnetes Log, das alle lesen.',
   lastMessage: 'Die letzte Nachricht',
   lastMessages: 'Letzte Nachrichten',
   hopClient: 'du',
@@ -175,7 +189,10 @@ export default {
   'refusal.too_long': 'Die Nachricht ist zu lang.',
   'refusal.bad_argument': 'Der Server hat das nicht verstanden.',
   'refusal.unknown_event': 'Der Server kennt diese Anfrage nicht.',
-  'refusal.too_fast': { one: 'Zu schnell. Warte {n} Sekunde.', other: 'Zu schnell. Warte {n} Sekunden.' },
+  'refusal.too_fast': {
+    one: 'Zu schnell. Warte {n} Sekunde.',
+    other: 'Zu schnell. Warte {n} Sekunden.',
+  },
   'refusal.not_in_room': 'Du bist nicht in diesem Raum.',
   'refusal.room_invalid': 'So kann kein Raum heißen.',
   'refusal.too_many_rooms': 'Du bist in zu vielen Räumen. Verlasse zuerst einen.',

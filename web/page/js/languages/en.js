@@ -7,10 +7,10 @@ export default {
   'start.toChat': 'To the chat',
   'start.title': 'The chat could not start',
   'start.load': 'A part of the page did not arrive. Check your connection and try again.',
-  'start.old': 'This browser lacks something the chat needs. ' +
-    'Use Chrome or Edge 123, Firefox 125 or Safari 17.5, or later.',
-  'start.broken': 'Something went wrong in the page. Try again. If that does not help, start afresh: ' +
-    'this forgets your name and what you have not sent.',
+  'start.old': 'This browser lacks something the chat needs. Use Chrome or Edge 123, Firefox 125 ' +
+    'or Safari 17.5, or later.',
+  'start.broken': 'Something went wrong in the page. Try again. If that does not help, start ' +
+    'afresh: this forgets your name and what you have not sent.',
   'start.slow': 'The page takes unusually long to arrive. You can wait or try again.',
   'start.retry': 'Try again',
   'start.afresh': 'Start afresh',
@@ -62,9 +62,10 @@ export default {
   messageLabel: 'Message to #{room}',
   messagePlaceholder: 'Message #{room}',
   offers: 'Completions',
-  commands: '/nick NAME changes your name, /join ROOM visits or makes a room, /me DOES says what you do. ' +
-    'Two slashes begin a message with one.',
-  unknownCommand: 'There is no command /{unknown}. /help lists them; two slashes begin a message with one.',
+  commands: '/nick NAME changes your name, /join ROOM visits or makes a room, /me DOES says what ' +
+    'you do. Two slashes begin a message with one.',
+  unknownCommand: 'There is no command /{unknown}. /help lists them; two slashes begin a message ' +
+    'with one.',
   noFiles: 'Pictures and files cannot be sent here yet. A link to them can.',
   nicknamePlaceholder: 'nickname',
   you: 'you',
@@ -129,23 +130,28 @@ export default {
   offline: 'Connection lost.',
   'trouble.offline': 'This device is offline.',
   'trouble.gone': 'The server cannot be reached.',
-  'trouble.refused': 'The server can be reached, but something on the way, such as a proxy, refuses chat connections.',
+  'trouble.refused': 'The server can be reached, but something on the way, such as a proxy, ' +
+    'refuses chat connections.',
   reconnecting: 'Attempting to re-connect to the server',
-  reconnectIn: { one: '{why} Trying again in {n} second.', other: '{why} Trying again in {n} seconds.' },
+  reconnectIn: {
+    one: '{why} Trying again in {n} second.',
+    other: '{why} Trying again in {n} seconds.',
+  },
   retryNow: 'Try now',
   reconnected: 'Reconnected to the server',
   replaced: 'You went on in another window. What you typed here is kept.',
   useHere: 'Use this window',
   ended: 'The server ended this connection.',
-  cutOff: 'This server has lost touch with the others. You see who is here with you; the rest follows when it is back.',
+  cutOff: 'This server has lost touch with the others. You see who is here with you; the rest ' +
+    'follows when it is back.',
   diagnostics: 'Behind the scenes',
   openDiagnostics: 'Behind the scenes: instance {instance}',
   instanceNone: 'no instance',
   instances: { one: '{n} instance', other: '{n} instances' },
-  diagnosticsIntro: 'Your window is served by {instance}. Every message goes through one ordered log ' +
-    'that all instances read, so everybody sees the same conversation.',
-  diagnosticsAlone: 'Your window is served by {instance}, at the moment the only instance. ' +
-    'With more of them, every message goes through one ordered log that all read.',
+  diagnosticsIntro: 'Your window is served by {instance}. Every message goes through one ordered ' +
+    'log that all instances read, so everybody sees the same conversation.',
+  diagnosticsAlone: 'Your window is served by {instance}, at the moment the only instance. With ' +
+    'more of them, every message goes through one ordered log that all read.',
   lastMessage: 'The last message',
   lastMessages: 'Last messages',
   hopClient: 'you',

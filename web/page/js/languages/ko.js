@@ -7,10 +7,9 @@ export default {
   'start.toChat': '채팅으로',
   'start.title': '채팅을 시작하지 못했습니다',
   'start.load': '페이지의 일부를 받지 못했습니다. 연결을 확인하고 다시 시도해 주세요.',
-  'start.old': '이 브라우저에는 채팅에 필요한 기능이 없습니다. ' +
-    'Chrome 또는 Edge 123, Firefox 125, Safari 17.5 이상을 사용해 주세요.',
-  'start.broken': '페이지에 문제가 생겼습니다. 다시 시도해 주세요. 그래도 안 되면 처음부터 시작하세요. ' +
-    '애칭과 보내지 않은 글은 지워집니다.',
+  'start.old': '이 브라우저에는 채팅에 필요한 기능이 없습니다. Chrome 또는 Edge 123, Firefox 125, Safari 17.5 이상을 사용해 ' +
+    '주세요.',
+  'start.broken': '페이지에 문제가 생겼습니다. 다시 시도해 주세요. 그래도 안 되면 처음부터 시작하세요. 애칭과 보내지 않은 글은 지워집니다.',
   'start.slow': '페이지를 받는 데 평소보다 오래 걸립니다. 기다리거나 다시 시도할 수 있습니다.',
   'start.retry': '다시 시도',
   'start.afresh': '처음부터 시작',
@@ -141,8 +140,10 @@ export default {
   openDiagnostics: '무대 뒤: 인스턴스 {instance}',
   instanceNone: '인스턴스 없음',
   instances: { other: '인스턴스 {n}개' },
-  diagnosticsIntro: '이 창은 {instance} 인스턴스가 맡고 있습니다. 모든 메시지는 모든 인스턴스가 읽는 하나의 순서 있는 로그를 거치므로 누구나 같은 대화를 봅니다.',
-  diagnosticsAlone: '이 창은 지금 하나뿐인 {instance} 인스턴스가 맡고 있습니다. 인스턴스가 늘어나면 모든 메시지가 모두가 읽는 하나의 순서 있는 로그를 거칩니다.',
+  diagnosticsIntro: '이 창은 {instance} 인스턴스가 맡고 있습니다. 모든 메시지는 모든 인스턴스가 읽는 하나의 순서 있는 로그를 거치므로 누구나 ' +
+    '같은 대화를 봅니다.',
+  diagnosticsAlone: '이 창은 지금 하나뿐인 {instance} 인스턴스가 맡고 있습니다. 인스턴스가 늘어나면 모든 메시지가 모두가 읽는 하나의 순서 있는 ' +
+    '로그를 거칩니다.',
   lastMessage: '마지막 메시지',
   lastMessages: '최근 메시지',
   hopClient: '나',

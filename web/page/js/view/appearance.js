@@ -22,7 +22,8 @@ export function applySettings() {
   }
   if (settings.logo) {
     for (const mark of document.querySelectorAll('svg.mark')) {
-      mark.replaceWith(h('img', { class: 'mark', src: new URL(settings.logo, document.baseURI).href, alt: '' }))
+      mark.replaceWith(h('img',
+        { class: 'mark', src: new URL(settings.logo, document.baseURI).href, alt: '' }))
     }
   }
 }

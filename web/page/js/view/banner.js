@@ -33,9 +33,11 @@ export function createBanner({ banner, text, action, announce, actions }) {
     const { link, nicknameDialog } = state
     const down = now() - link.downSince
     const tolerated = link.quiet ? toleratedWhenAnnounced : toleratedFor
-    if (nicknameDialog.open && !nicknameDialog.renaming && !link.wasOnline) hide() // the dialog says it
+    // the dialog says it
+    if (nicknameDialog.open && !nicknameDialog.renaming && !link.wasOnline) hide()
     else if (link.phase === 'replaced' && link.wasOnline) show(t('replaced'), t('useHere'))
-    else if (link.phase === 'replaced') show(t('inUse', { name: state.me.requestedName }), t('useHere'))
+    else if (link.phase === 'replaced')
+      show(t('inUse', { name: state.me.requestedName }), t('useHere'))
     else if (link.phase === 'closed') show(t('ended'), t('retryNow'))
     else if (link.phase === 'online') drawOnline()
     else if (down < tolerated) timer = setTimeout(draw, tolerated - down)
@@ -44,9 +46,11 @@ export function createBanner({ banner, text, action, announce, actions }) {
 
   function drawDown() {
     const { link } = state
-    const why = !navigator.onLine ? t('trouble.offline') : link.trouble ? t('trouble.' + link.trouble) : t('offline')
+    const why = !navigator.onLine ? t('trouble.offline')
+      : link.trouble ? t('trouble.' + link.trouble) : t('offline')
     const seconds = Math.ceil((link.retryAt - now()) / 1000)
-    if (link.phase === 'waiting' && seconds > 0) show(t('reconnectIn', { why, n: seconds }), t('retryNow'), '', why)
+    if (link.phase === 'waiting' && seconds > 0)
+      show(t('reconnectIn', { why, n: seconds }), t('retryNow'), '', why)
     else show(t(link.wasOnline ? 'reconnecting' : 'connecting'), '', '', why)
     timer = setTimeout(draw, countdownEvery)
   }

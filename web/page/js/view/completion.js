@@ -1,5 +1,5 @@
-// The list of names or emoji that complete the word one types. The arrows choose, Enter and Tab take,
-// Escape closes; the focus stays in the field.
+// The list of names or emoji that complete the word one types. The arrows choose, Enter and Tab
+// take, Escape closes; the focus stays in the field.
 
 import { closest, elements, h } from '../dom.js'
 import { state } from '../state.js'
@@ -20,7 +20,8 @@ export function createCompletion({ field, list }) {
 
   function update() {
     const { selectionStart, selectionEnd } = field
-    const names = [...state.rooms.get(state.room)?.people.keys() ?? []].filter((name) => name !== state.me.name)
+    const people = state.rooms.get(state.room)?.people.keys() ?? []
+    const names = [...people].filter((name) => name !== state.me.name)
     offers = selectionStart === selectionEnd ? offersFor(field.value, selectionStart, names) : []
     chosen = 0
     draw()
@@ -49,7 +50,9 @@ export function createCompletion({ field, list }) {
 
   field.setAttribute('aria-autocomplete', 'list')
   field.setAttribute('aria-controls', list.id)
-  field.addEventListener('input', (event) => { if (!(event instanceof InputEvent && event.isComposing)) update() })
+  field.addEventListener('input', (event) => {
+    if (!(event instanceof InputEvent && event.isComposing)) update()
+  })
   field.addEventListener('blur', close)
   field.addEventListener('keydown', (event) => {
     if (list.hidden || event.isComposing || event.keyCode === 229) return

@@ -13,7 +13,8 @@ import { withEmoji } from '../completion.js'
 /** @import { Actions } from '../actions.js' */
 
 const counterFrom = 0.9 // of the limit: the counter shows from here on
-const samePress = 100 // ms in which a second Enter without a release is a repeated report of the first
+// ms in which a second Enter without a release is a repeated report of the first
+const samePress = 100
 const saveDelay = 150 // ms from the last input until the draft is saved
 
 /**
@@ -79,7 +80,10 @@ export function createComposer({ form, field, label, counter, hint, button, goTo
     field.style.height = field.scrollHeight + 2 + 'px'
   }
 
-  /** Shows how many characters are left once there are few, and reports whether the text may be sent. */
+  /**
+   * Shows how many characters are left once there are few, and reports whether the text may be
+   * sent.
+   */
   function check() {
     const limit = state.limits.message
     const text = field.value.trim()
@@ -87,7 +91,8 @@ export function createComposer({ form, field, label, counter, hint, button, goTo
     const left = limit && text.length >= limit * counterFrom ? limit - graphemes(text) : Infinity
     counter.hidden = !(limit && left <= limit * (1 - counterFrom))
     if (!counter.hidden) {
-      setText(counter, left < 0 ? t('charactersOver', { n: -left }) : t('charactersLeft', { n: left }))
+      setText(counter, left < 0 ? t('charactersOver', { n: -left })
+        : t('charactersLeft', { n: left }))
     }
     counter.classList.toggle('over', left < 0)
     field.setAttribute('aria-invalid', String(left < 0))
@@ -127,7 +132,9 @@ export function createComposer({ form, field, label, counter, hint, button, goTo
     return true
   }
 
-  field.addEventListener('paste', (event) => { if (refuseFiles(event.clipboardData)) event.preventDefault() })
+  field.addEventListener('paste', (event) => {
+    if (refuseFiles(event.clipboardData)) event.preventDefault()
+  })
   for (const type of ['dragover', 'drop']) {
     addEventListener(type, (event) => {
       if (!(event instanceof DragEvent) || !event.dataTransfer?.types.includes('Files')) return

@@ -67,7 +67,8 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
    * @param {string} id
    * @param {string} [than]
    */
-  const isOlder = (id, than = '') => parseInt(id.split('.')[1], 36) < parseInt(than.split('.')[1], 36)
+  const isOlder = (id, than = '') =>
+    parseInt(id.split('.')[1], 36) < parseInt(than.split('.')[1], 36)
 
   /** @param {Room} of */
   const first = (of) => numberOfLine(of.lines[0])
@@ -265,7 +266,9 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     return selection !== null && !selection.isCollapsed && scroller.contains(selection.anchorNode)
   }
 
-  /** Removes the elements far above the end. They are drawn again when the reader comes near them. */
+  /**
+   * Removes the elements far above the end. They are drawn again when the reader comes near them.
+   */
   function prune() {
     while (end - top > mostFollowed) {
       const oldest = body.firstElementChild
@@ -357,7 +360,8 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   /** Fixes the height of the blocks that do not change any more. */
   function fixHeights() {
     const last = body.lastElementChild
-    const open = elements(body.querySelectorAll('.block:not(.fixed)')).filter((element) => element !== last)
+    const open = elements(body.querySelectorAll('.block:not(.fixed)'))
+      .filter((element) => element !== last)
     const heights = open.map((element) => element.getBoundingClientRect().height)
     open.forEach((element, i) => {
       element.style.setProperty('--height', heights[i] + 'px')

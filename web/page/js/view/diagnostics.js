@@ -22,7 +22,8 @@ const barDistance = 18
 const rateHeight = 44
 const instanceRateHeight = 18
 const drawEvery = 1000 // ms: the rate moves on by itself
-const refreshEvery = 3000 // ms between two requests for the cluster's status while the panel is open
+// ms between two requests for the cluster's status while the panel is open
+const refreshEvery = 3000
 const heardRecently = 3000 // ms within which an instance's last sign of life is not mentioned
 const outlierFactor = 6 // times the median: a longer bar is drawn at this length
 const longestName = 9 // characters of an instance's name that fit below a station
@@ -52,8 +53,10 @@ export function createDiagnostics({ panel, button, actions }) {
     const made = {
       close: h('button', { type: 'button', class: 'icon' }, cross),
       title: h('h2', { class: 'behind-title' }), intro: h('p', { class: 'intro' }),
-      pathTitle: h('h3', null), path: h('div', { class: 'way' }), pathText: h('p', { class: 'way-text' }),
-      barsTitle: h('h3', null), bars: h('div', { class: 'bars' }), legend: h('p', { class: 'legend' }),
+      pathTitle: h('h3', null), path: h('div', { class: 'way' }),
+      pathText: h('p', { class: 'way-text' }),
+      barsTitle: h('h3', null), bars: h('div', { class: 'bars' }),
+      legend: h('p', { class: 'legend' }),
       clusterTitle: h('h3', null), cluster: h('ul', { class: 'cluster' }),
       rateTitle: h('h3', null), rate: h('div', { class: 'rate' }),
     }
@@ -74,10 +77,12 @@ export function createDiagnostics({ panel, button, actions }) {
     setText(parts.title, t('diagnostics'))
     parts.close.setAttribute('aria-label', t('close'))
     find(panel, '.behind-body').setAttribute('aria-label', t('diagnostics'))
-    setText(parts.intro, t(instances.length > 1 ? 'diagnosticsIntro' : 'diagnosticsAlone', { instance }))
+    const intro = instances.length > 1 ? 'diagnosticsIntro' : 'diagnosticsAlone'
+    setText(parts.intro, t(intro, { instance }))
     setText(parts.pathTitle, t('lastMessage'))
     setText(parts.barsTitle, t('lastMessages'))
-    setText(parts.clusterTitle, `${t('cluster')}: ${t('instances', { n: Math.max(1, instances.length) })}`)
+    setText(parts.clusterTitle,
+      `${t('cluster')}: ${t('instances', { n: Math.max(1, instances.length) })}`)
     setText(parts.rateTitle, t('rateTitle'))
     drawPath(state.timings.at(-1))
     drawBars()
@@ -111,7 +116,8 @@ export function createDiagnostics({ panel, button, actions }) {
       { name: timing.to, hop: '', kind: 'instance' },
       { name: t('hopClient'), hop: half, kind: 'client' },
     ]
-    parts.path.replaceChildren(...stations.map(({ name, hop, kind }) => h('span', { class: 'station ' + kind },
+    parts.path.replaceChildren(
+      ...stations.map(({ name, hop, kind }) => h('span', { class: 'station ' + kind },
       hop !== undefined && h('span', { class: 'hop' }, hop),
       h('bdi', { class: 'station-name', title: name }, shortName(name)))))
     setText(parts.pathText, timingText(timing))
@@ -133,16 +139,20 @@ export function createDiagnostics({ panel, button, actions }) {
    */
   function drawBars() {
     const timings = state.timings.filter((timing) => timing.total !== undefined)
-    for (const part of [parts.barsTitle, parts.bars, parts.legend]) part.hidden = timings.length === 0
+    for (const part of [parts.barsTitle, parts.bars, parts.legend])
+      part.hidden = timings.length === 0
     if (timings.length === 0) return
     const totals = timings.map(({ total = 0 }) => total).sort((a, b) => a - b)
-    const longest = Math.max(1, Math.min(totals[totals.length - 1], totals[totals.length >> 1] * outlierFactor))
+    const longest = Math.max(1,
+      Math.min(totals[totals.length - 1], totals[totals.length >> 1] * outlierFactor))
     const newestFirst = timings.toReversed()
     parts.bars.replaceChildren(svg('svg', {
       viewBox: `0 0 ${chartWidth} ${timings.length * barDistance}`, role: 'img',
       'aria-label': newestFirst.map(timingText).join(' '),
     }, ...newestFirst.map((timing, i) => bar(timing, i * barDistance, longest))))
-    const legend = [['wire', t('legendWire')], ['log', t('legendLog')], ['theirs', t('legendOther')]]
+    const legend = [
+      ['wire', t('legendWire')], ['log', t('legendLog')], ['theirs', t('legendOther')],
+    ]
     parts.legend.replaceChildren(
       ...legend.map(([kind, name]) => h('span', null, h('i', { class: 'swatch ' + kind }), name)))
   }
@@ -155,7 +165,8 @@ export function createDiagnostics({ panel, button, actions }) {
   function bar(timing, y, longest) {
     const { total = 0, wire, log } = timing
     /** @type {[string, number][]} */
-    const pieces = timing.own ? [['wire', wire / 2], ['log', log], ['wire', wire / 2]] : [['theirs', total]]
+    const pieces = timing.own ? [['wire', wire / 2], ['log', log], ['wire', wire / 2]]
+      : [['theirs', total]]
     const scale = (chartWidth - chartMargin) / Math.max(longest, total)
     let x = 0
     const rects = pieces.map(([kind, ms]) => {
@@ -164,7 +175,8 @@ export function createDiagnostics({ panel, button, actions }) {
       x += ms * scale
       return rect
     })
-    return svg('g', null, ...rects, svg('text', { x: (x + 6).toFixed(1), y: y + barHeight - 2 }, milliseconds(total)))
+    return svg('g', null, ...rects,
+      svg('text', { x: (x + 6).toFixed(1), y: y + barHeight - 2 }, milliseconds(total)))
   }
 
   /** @param {Instance[]} instances */
@@ -186,7 +198,8 @@ export function createDiagnostics({ panel, button, actions }) {
   /** @param {Instance} instance */
   function instanceElement({ name }) {
     return h('li', { '--hue': hue(name) },
-      h('span', { class: 'instance-dot', 'aria-hidden': 'true' }), h('bdi', { class: 'name', title: name }, name),
+      h('span', { class: 'instance-dot', 'aria-hidden': 'true' }),
+      h('bdi', { class: 'name', title: name }, name),
       h('span', { class: 'aside' }), h('span', { class: 'spark' }))
   }
 
@@ -206,7 +219,8 @@ export function createDiagnostics({ panel, button, actions }) {
       width: (step - 1).toFixed(1), height: (n * scale).toFixed(1),
     }))
     return svg('svg', {
-      class: 'columns', viewBox: `0 0 ${chartWidth} ${height}`, preserveAspectRatio: 'none', role: 'img',
+      class: 'columns', viewBox: `0 0 ${chartWidth} ${height}`, preserveAspectRatio: 'none',
+      role: 'img',
       'aria-label': `${label}, ${t('ratePeak', { n: most })}`,
     }, svg('path', { class: 'ground', d: `M0 ${height - 0.5}H${chartWidth}` }), ...columns)
   }

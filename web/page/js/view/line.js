@@ -23,8 +23,8 @@ const mostNames = 100 // of a notice about many people, shown where the pointer 
 /** @typedef {{ retry: (cid: string) => void, edit: (cid: string) => void }} EntryActions */
 
 /**
- * Where a line stands: before is the line before it, spoken the last one before it that is not about
- * coming and going. isNew: it is the first that is new to the user.
+ * Where a line stands: before is the line before it, spoken the last one before it that is not
+ * about coming and going. isNew: it is the first that is new to the user.
  * @typedef {{ before?: Line, spoken?: Line, room: string, isNew?: boolean }} Place
  */
 
@@ -44,10 +44,12 @@ export const nodesOf = (pieces) => pieces.map((piece) => (
  */
 export function lineElement(line, { before, spoken, room, isNew }) {
   const isMessage = line.kind === 'message'
-  const element = isMessage ? messageElement(line, isNew || startsGroup(line, spoken), room) : noticeElement(line, room)
+  const element = isMessage ? messageElement(line, isNew || startsGroup(line, spoken), room)
+    : noticeElement(line, room)
   const isFirstOfDay = startsDay(line, before)
   const article = !isFirstOfDay && !isNew ? element : h('div', { class: 'day-and-line' },
-    isFirstOfDay && h('h3', { class: 'day', 'data-time': line.time }, h('span', null, dayName(line.time))),
+    isFirstOfDay && h('h3', { class: 'day', 'data-time': line.time },
+      h('span', null, dayName(line.time))),
     isNew && h('p', { class: 'new-since' }, h('span', null, t('newSince'))), element)
   article.setAttribute('role', 'article')
   if (line.own) article.setAttribute('aria-roledescription', t('yourMessage'))
@@ -62,16 +64,26 @@ export function lineElement(line, { before, spoken, room, isNew }) {
 function messageElement(line, withAuthor, room) {
   const { from, own, provisional } = line
   const action = actionOf(line.text)
-  const classes = ['message', withAuthor && 'head', own && 'own', provisional && 'provisional', action && 'action']
-  const isLong = line.text.split('\n', mostLines + 1).length > mostLines || line.text.length > longText
+  const classes = [
+    'message', withAuthor && 'head', own && 'own', provisional && 'provisional', action && 'action',
+  ]
+  const isLong = line.text.split('\n', mostLines + 1).length > mostLines ||
+    line.text.length > longText
   const textClasses = ['text', isEmoji(line.text) && 'emoji', isLong && 'folded'].filter(Boolean)
-  const mark = h('span', { class: 'mark-sent', title: sentTitle(line) }, h('span', { class: 'hidden' }, t('sent')))
-  return h('div', { class: classes.filter(Boolean).join(' '), 'data-id': line.id, '--hue': hue(from) },
+  const mark = h('span', { class: 'mark-sent', title: sentTitle(line) },
+    h('span', { class: 'hidden' }, t('sent')))
+  const properties = {
+    class: classes.filter(Boolean).join(' '), 'data-id': line.id, '--hue': hue(from),
+  }
+  return h('div', properties,
     withAuthor && h('span', { class: 'avatar', 'aria-hidden': 'true' }, firstGrapheme(from)),
-    withAuthor && h('p', { class: 'author' }, h('bdi', { class: 'who' }, from), ' ', timeLink(line, room)),
+    withAuthor && h('p', { class: 'author' }, h('bdi', { class: 'who' }, from), ' ',
+      timeLink(line, room)),
     h('div', { class: textClasses.join(' '), dir: 'auto' },
-      action && [h('bdi', { class: 'who' }, from), ' '], parse(action ?? line.text).map(segmentNode)),
-    isLong && h('button', { type: 'button', class: 'quiet unfold', 'aria-expanded': 'false' }, t('unfold')),
+      action && [h('bdi', { class: 'who' }, from), ' '],
+      parse(action ?? line.text).map(segmentNode)),
+    isLong && h('button', { type: 'button', class: 'quiet unfold', 'aria-expanded': 'false' },
+      t('unfold')),
     !withAuthor && timeLink(line, room),
     own && line.id && mark,
     provisional && h('p', { class: 'line-state' }, t('provisional')))
@@ -86,7 +98,8 @@ function segmentNode({ kind, text, label, room = '' }) {
     case 'codeBlock':
       // It can be scrolled by the keyboard.
       return h('pre', {
-        tabindex: '0', role: 'region', 'aria-label': label || t('code'), 'data-label': label, dir: 'ltr',
+        tabindex: '0', role: 'region', 'aria-label': label || t('code'), 'data-label': label,
+        dir: 'ltr',
       }, h('code', null, text))
     case 'bold': return h('strong', null, text)
     default: return text
@@ -103,9 +116,11 @@ function linkNode(address) {
   if (origin === location.origin && pathname === location.pathname && search === location.search) {
     return h('a', { href: hash || hashOfRoom(lobby) }, address)
   }
-  // Where letters of other scripts look like those of a well-known host, the name on the wire differs.
+  // Where letters of other scripts look like those of a well-known host, the name on the wire
+  // differs.
   const title = address.toLowerCase().includes(hostname) ? undefined : hostname
-  return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer nofollow', title }, address)
+  return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer nofollow', title },
+    address)
 }
 
 /** @param {Line} line */
@@ -121,7 +136,8 @@ function sentTitle({ timing }) {
  */
 function timeLink(line, room) {
   const time = timeElement(line)
-  return line.id ? h('a', { href: hashOfLine(room, line.id), class: 'at', tabindex: '-1' }, time) : time
+  return line.id ? h('a', { href: hashOfLine(room, line.id), class: 'at', tabindex: '-1' }, time)
+    : time
 }
 
 /** @param {Line} line */
@@ -145,7 +161,8 @@ function noticeElement(line, room) {
  *
  * @param {string[]} [names]
  */
-export const titleOf = (names = []) => (names.length > 1 ? names.slice(0, mostNames).join(', ') : undefined)
+export const titleOf = (names = []) =>
+  (names.length > 1 ? names.slice(0, mostNames).join(', ') : undefined)
 
 /**
  * Makes a line of a message that is still in the outbox.
@@ -168,8 +185,10 @@ export function entryElement(entry, place, actions) {
   const element = lineElement(lineOfEntry(entry), place)
   messageOf(element).append(h('p', { class: 'line-state' }, h('span', { class: 'why' }),
     h('span', { class: 'line-actions' },
-      h('button', { type: 'button', class: 'quiet', onclick: () => actions.retry(entry.cid) }, t('retry')),
-      h('button', { type: 'button', class: 'quiet', onclick: () => actions.edit(entry.cid) }, t('discard')))))
+      h('button', { type: 'button', class: 'quiet', onclick: () => actions.retry(entry.cid) },
+        t('retry')),
+      h('button', { type: 'button', class: 'quiet', onclick: () => actions.edit(entry.cid) },
+        t('discard')))))
   element.dataset.cid = entry.cid
   return element
 }
@@ -191,4 +210,5 @@ export function updateEntry(element, entry) {
 }
 
 /** @param {HTMLElement} element */
-const messageOf = (element) => (element.classList.contains('message') ? element : find(element, '.message'))
+const messageOf = (element) =>
+  (element.classList.contains('message') ? element : find(element, '.message'))

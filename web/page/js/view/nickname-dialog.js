@@ -70,7 +70,8 @@ export function createNicknameDialog(options) {
     const { place } = options
     place.hidden = state.nicknameDialog.renaming
     const values = { room: state.room, a, b, n: names.length - 1 }
-    place.replaceChildren(...nodesOf(pieces(names.length > 2 ? 'placeMany' : 'place' + names.length, values)))
+    place.replaceChildren(
+      ...nodesOf(pieces(names.length > 2 ? 'placeMany' : 'place' + names.length, values)))
   }
 
   /** @param {SubmitEvent} event */
@@ -98,8 +99,10 @@ export function createNicknameDialog(options) {
   field.addEventListener('keydown', (event) => {
     // An Enter that ends a composition belongs to the input method; some browsers report it only by
     // the code 229.
-    if (event.key === 'Enter' && (event.isComposing || event.keyCode === 229)) event.preventDefault()
-    if (event.key === 'Escape' && state.nicknameDialog.renaming && !event.isComposing) cancelRename()
+    if (event.key === 'Enter' && (event.isComposing || event.keyCode === 229))
+      event.preventDefault()
+    if (event.key === 'Escape' && state.nicknameDialog.renaming && !event.isComposing)
+      cancelRename()
   })
   cancel.addEventListener('click', cancelRename)
   options.goOn.addEventListener('click', options.actions.goOnHere)

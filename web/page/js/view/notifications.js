@@ -15,7 +15,8 @@ const coalesceFor = 400 // ms in which messages are read out together
 const longestReadOut = 500 // characters of a message
 const mostReadOut = 3 // messages at once; of more only the number is read out
 const mostTypists = 3 // named at once
-const announcedFor = 4000 // ms after which a text is removed, so that a reader does not come upon it later
+// ms after which a text is removed, so that a reader does not come upon it later
+const announcedFor = 4000
 
 /**
  * @param {object} options
@@ -83,7 +84,8 @@ export function createNotifications({ announcer, typing, goTo }) {
     const title = room.name === lobby ? line.from : `${line.from} · #${room.name}`
     const icon = document.querySelector('link[rel=icon]')?.getAttribute('href') ?? undefined
     try {
-      const notification = new Notification(title, { body: line.text.slice(0, 200), tag: 'chatapp ' + room.name, icon })
+      const notification = new Notification(title,
+        { body: line.text.slice(0, 200), tag: 'chatapp ' + room.name, icon })
       notification.onclick = () => {
         window.focus()
         goTo(room.name)

@@ -24,13 +24,15 @@ const copiedFor = 1500 // ms for which the button shows that the link is copied
  * @param {Pick<Actions, 'leaveRoom'>} options.actions
  */
 export function createRoomHeader(options) {
-  const { title, subtitle, copy, leaveRoom, openDiagnostics, instance, latency, pulse, sideMark } = options
+  const { title, subtitle, copy, leaveRoom, openDiagnostics, instance, latency, pulse, sideMark } =
+    options
 
   function draw() {
     const room = state.rooms.get(state.room)
     setText(title, '#' + state.room)
     title.title = '#' + state.room
-    setText(subtitle, room?.users === undefined ? '' : t('people', { n: Math.max(room.users, room.people.size) }))
+    setText(subtitle, room?.users === undefined ? ''
+      : t('people', { n: Math.max(room.users, room.people.size) }))
     leaveRoom.hidden = state.room === lobby
     sideMark.hidden = ![...state.rooms.values()].some((other) => other.unread > 0)
   }

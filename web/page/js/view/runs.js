@@ -17,7 +17,8 @@ const noticeIn = (element) => (element.matches('.notice') ? element : find(eleme
  * @param {Element} element
  */
 const elementBefore = (element) =>
-  element.previousElementSibling ?? element.parentElement?.previousElementSibling?.lastElementChild ?? null
+  element.previousElementSibling ??
+    element.parentElement?.previousElementSibling?.lastElementChild ?? null
 
 /**
  * Draws a run that ends at an element.

@@ -26,7 +26,8 @@ const longestShown = 200 // characters of a result
  * @param {HTMLElement} options.more
  * @param {Pick<Actions, 'search'>} options.actions
  */
-export function createSearch({ panel, open, close, form, field, everywhere, results, status, more, actions }) {
+export function createSearch(
+  { panel, open, close, form, field, everywhere, results, status, more, actions }) {
   let next = '' // where the search goes on
   let asked = 0 // searches so far: an answer to an earlier one is of no interest
 
@@ -49,7 +50,8 @@ export function createSearch({ panel, open, close, form, field, everywhere, resu
     if (!goesOn) results.replaceChildren()
     status.textContent = t('searching')
     more.hidden = true
-    const answer = await actions.search(text, everywhere.checked ? '' : state.room, goesOn ? next : '')
+    const answer = await actions.search(text, everywhere.checked ? '' : state.room, goesOn ? next
+      : '')
     if (mine !== asked) return
     if (!answer?.ok) {
       status.textContent = explain(answer ?? { code: 'unavailable' })

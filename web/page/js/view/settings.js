@@ -22,9 +22,11 @@ export function createSettings(options) {
   const { languageButtons, languages, theme, notify, coming, spoken, note } = options
 
   const offered = settings.languages
-  languages.append(...offered.map((tag) => h('option', { value: tag, lang: tag }, languageName(tag))))
+  languages.append(...offered.map((tag) =>
+    h('option', { value: tag, lang: tag }, languageName(tag))))
   languageButtons.append(...offered.map((tag) => (
-    h('button', { type: 'button', class: 'quiet', 'data-language': tag, lang: tag }, languageName(tag)))))
+    h('button', { type: 'button', class: 'quiet', 'data-language': tag, lang: tag },
+      languageName(tag)))))
   languageButtons.hidden = offered.length < 2
 
   function draw() {

@@ -19,7 +19,8 @@ const pageShare = 0.9 // of the conversation's height that Page Up scrolls
  * @param {HTMLElement} options.scroller
  * @param {HTMLElement} options.rooms
  */
-export function createShortcuts({ sidebar, diagnostics, search, nicknameDialog, message, scroller, rooms }) {
+export function createShortcuts(
+  { sidebar, diagnostics, search, nicknameDialog, message, scroller, rooms }) {
   document.addEventListener('keydown', (event) => {
     if (event.isComposing || event.defaultPrevented) return
     const isArrow = event.key === 'ArrowUp' || event.key === 'ArrowDown'
@@ -65,7 +66,9 @@ export function createShortcuts({ sidebar, diagnostics, search, nicknameDialog, 
   /** @param {KeyboardEvent} event */
   function isTextForMessage(event) {
     const { key } = event
-    if (event.ctrlKey || event.metaKey || event.altKey || key.length !== 1 || key === ' ') return false
-    return !state.nicknameDialog.open && (event.target === document.body || event.target === scroller)
+    if (event.ctrlKey || event.metaKey || event.altKey || key.length !== 1 || key === ' ')
+      return false
+    return !state.nicknameDialog.open &&
+      (event.target === document.body || event.target === scroller)
   }
 }

@@ -30,7 +30,8 @@ export function createSidebar(options) {
 
   function drawRooms() {
     const listed = new Map(state.directory.map((room) => [room.name, room]))
-    const names = [...state.rooms.keys(), ...[...listed.keys()].filter((name) => !state.rooms.has(name))]
+    const names = [...state.rooms.keys(),
+      ...[...listed.keys()].filter((name) => !state.rooms.has(name))]
     /** @param {string} name */
     const rank = (name) => (name === lobby ? 0 : state.rooms.has(name) ? 1 : 2)
     names.sort((a, b) => rank(a) - rank(b) || compare(a, b))
@@ -60,7 +61,8 @@ export function createSidebar(options) {
     if (name === state.room) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
     const users = room?.users ?? listedUsers
-    const shown = unread > 0 ? (unread > 99 ? '99+' : formatNumber(unread)) : users ? formatNumber(users) : ''
+    const shown = unread > 0 ? (unread > 99 ? '99+' : formatNumber(unread)) : users
+      ? formatNumber(users) : ''
     setText(badge, shown)
     badge.classList.toggle('marked', unread > 0)
     const label = unread > 0 ? t('unread', { n: unread }) : users ? t('people', { n: users }) : ''
@@ -88,7 +90,8 @@ export function createSidebar(options) {
   function personElement(name) {
     return h('li', { '--hue': hue(name) },
       h('span', { class: 'avatar small', 'aria-hidden': 'true' }, firstGrapheme(name)),
-      h('bdi', { class: 'name', title: name }, name), h('span', { class: 'you' }), h('span', { class: 'aside' }))
+      h('bdi', { class: 'name', title: name }, name), h('span', { class: 'you' }),
+      h('span', { class: 'aside' }))
   }
 
   const isOpen = () => side.classList.contains('open')
