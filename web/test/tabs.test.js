@@ -26,13 +26,49 @@ test('a tab finds who chats in another', async () => {
   assert.deepEqual(await createTabs({ channel: three, inUse: () => undefined }).find(), ann)
 })
 
+const locksOf = (tabs) => ({
+  request: async (name, options, run) => run(),
+  query: async () => ({
+    held: [{ name: 'another lock' }, ...Array(tabs).fill({ name: 'chatapp tab ' })],
+  }),
+})
+
 test('without another tab, or with one that says something else, it finds nobody soon',
   async () => {
+    for (const locks of [undefined, locksOf(1)]) {
+      const [one, two] = channels(2)
+      const found = createTabs({ channel: one, inUse: () => undefined, locks }).find()
+      two.postMessage({ name: 7, token: 't', rooms: [] })
+      two.postMessage(null)
+      mock.timers.tick(1000)
+      await settled()
+      assert.equal(await found, undefined)
+    }
+  })
+
+test('it waits for tabs that are busy, until all have answered', async () => {
   const [one, two] = channels(2)
-  const found = createTabs({ channel: one, inUse: () => undefined }).find()
-  two.postMessage({ name: 7, token: 't', rooms: [] })
-  two.postMessage(null)
-  mock.timers.tick(1000)
+  let answer = 'none yet'
+  const find = () => {
+    answer = 'none yet'
+    const { find: ask } = createTabs({ channel: one, inUse: () => undefined, locks: locksOf(3) })
+    ask().then((found) => { answer = found })
+    two.postMessage('nobody')
+    mock.timers.tick(1000)
+    return settled()
+  }
+  await find()
+  assert.equal(answer, 'none yet')
+  two.postMessage(ann)
   await settled()
-  assert.equal(await found, undefined)
+  assert.deepEqual(answer, ann)
+  await find()
+  two.postMessage('nobody')
+  await settled()
+  assert.equal(answer, undefined)
+  await find()
+  assert.equal(answer, 'none yet')
+  mock.timers.tick(20000)
+  await settled()
+  assert.equal(answer, undefined)
 })

@@ -63,7 +63,7 @@ function wake() {
 const outbox = createOutbox(connection)
 const trouble = createTrouble({ reach: reachServer })
 const tabs = createTabs({
-  channel: new BroadcastChannel('chatapp ' + location.pathname),
+  channel: new BroadcastChannel('chatapp ' + location.pathname), locks: navigator.locks,
   inUse: () => {
     const { name, token } = state.me
     const joined = [...state.rooms.values()].filter((room) => room.joined).map((room) => room.name)

@@ -3,7 +3,9 @@
 
 import { isObject, isString, isStrings } from './shapes.js'
 
-const answerWithin = 1000 // ms; another tab may be busy or throttled
+const answerWithin = 1000 // ms for tabs in browsers that do not tell how many there are
+const patience = 20000 // ms for tabs that are there, but busy or throttled
+const nobody = 'nobody'
 
 /**
  * @typedef {{ name: string, token: string, rooms: string[] }} Elsewhere who chats in another tab,
@@ -15,28 +17,57 @@ const answerWithin = 1000 // ms; another tab may be busy or throttled
  * @param {Pick<BroadcastChannel, 'postMessage' | 'addEventListener'>} options.channel that all tabs
  *   share
  * @param {() => Elsewhere | undefined} options.inUse who chats in this tab
+ * @param {Pick<LockManager, 'request' | 'query'>} [options.locks] by which a tab knows how many
+ *   others there are; browsers have none where the page came over plain HTTP
  */
-export function createTabs({ channel, inUse }) {
-  /** @type {((found: Elsewhere) => void) | undefined} */
-  let found
+export function createTabs({ channel, inUse, locks }) {
+  /** @type {((answer: Elsewhere | undefined) => void) | undefined} */
+  let heard
 
   channel.addEventListener('message', (event) => {
-    if (event.data === 'who') {
-      const answer = inUse()
-      if (answer) channel.postMessage(answer)
-    } else if (isElsewhere(event.data)) found?.(event.data)
+    if (event.data === 'who') channel.postMessage(inUse() ?? nobody)
+    else if (isElsewhere(event.data)) heard?.(event.data)
+    else if (event.data === nobody) heard?.(undefined)
   })
 
+  // Each tab shares this lock from now on, when it listens, until it is closed.
+  const lock = 'chatapp tab ' + (globalThis.location?.pathname ?? '')
+  /** @type {Promise<void>} */
+  const held = new Promise((resolve) => {
+    if (!locks) resolve()
+    else locks.request(lock, { mode: 'shared' }, () => {
+      resolve()
+      return new Promise(() => {})
+    }).catch(() => resolve())
+  })
+
+  /** Returns how many other tabs there are. */
+  async function countOthers() {
+    if (!locks) return 0
+    await held
+    const all = (await locks.query()).held ?? []
+    return all.filter(({ name }) => name === lock).length - 1
+  }
+
   /**
-   * Returns who chats in another tab.
+   * Returns who chats in another tab, and does so late if one is too busy to answer.
    *
    * @returns {Promise<Elsewhere | undefined>}
    */
   function find() {
     return new Promise((resolve) => {
-      found = resolve
-      setTimeout(resolve, answerWithin, undefined)
+      let others = Infinity
+      let quiet = 0 // tabs in which nobody chats
+      heard = (answer) => {
+        if (!answer) quiet++
+        if (answer || quiet >= others) resolve(answer)
+      }
       channel.postMessage('who')
+      setTimeout(async () => {
+        others = await countOthers().catch(() => 0)
+        if (quiet >= others) resolve(undefined)
+        else setTimeout(resolve, patience, undefined)
+      }, answerWithin)
     })
   }
 
