@@ -251,12 +251,10 @@ async function start() {
  */
 function changePhase(phase, loss = {}) {
   const { link } = state
-  // RFC 6455 section 7.4.1: the instance is shutting down, and another one takes over
-  const goingAway = 1001
   if (phase === 'waiting' && link.phase === 'online') {
     link.downSince = loss.since ?? now()
-    link.quiet = loss.code === goingAway
-  }
+    link.quiet = true
+  } else if (phase === 'waiting') link.quiet = false
   if (phase === 'online') {
     link.wasOnline = true
     link.replaced = false

@@ -20,8 +20,8 @@ import { isBoolean, isString } from './shapes.js'
 
 /**
  * The connection to the server. A closed one stays closed until the user asks for it; a replaced
- * one was ended because another tab goes on with the same user. quiet: the server announced that it
- * would go, so an interruption is expected.
+ * one was ended because another tab goes on with the same user. quiet: no attempt to come back has
+ * failed, so that the loss may be a move to another instance.
  * @typedef {object} Link
  * @property {'connecting' | 'online' | 'waiting' | 'closed' | 'replaced'} phase
  * @property {number} retryAt when a waiting connection tries again, as now() counts

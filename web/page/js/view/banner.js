@@ -9,7 +9,7 @@ import { t } from '../i18n.js'
 /** @import { Actions } from '../actions.js' */
 
 const toleratedFor = 1200 // ms without a connection before the banner shows
-const toleratedWhenAnnounced = 2500 // the same where the server announced that it would go
+const toleratedAtFirst = 2500 // the same while the first attempt to come back may succeed
 const reconnectedFor = 2500 // ms for which the banner says that the connection is back
 const countdownEvery = 250 // ms
 
@@ -32,7 +32,7 @@ export function createBanner({ banner, text, action, announce, actions }) {
     clearTimeout(timer)
     const { link, nicknameDialog } = state
     const down = now() - link.downSince
-    const tolerated = link.quiet ? toleratedWhenAnnounced : toleratedFor
+    const tolerated = link.quiet ? toleratedAtFirst : toleratedFor
     // the dialog says it
     if (nicknameDialog.open && !nicknameDialog.renaming && !link.wasOnline) hide()
     else if (link.phase === 'replaced' && link.wasOnline) show(t('replaced'), t('useHere'))
