@@ -32,6 +32,12 @@ func TestMessagesWrittenOfflineAreSent(t *testing.T) {
 				.every((e) => e.textContent === 'Waiting for the connection')`, i+1))
 		want = append(want, text)
 	}
+	if !eval[bool](ann, `(() => {
+		const [sent, waits] = ['.blocks .own', '.tail .own'].map((m) => document.querySelector(m).getBoundingClientRect())
+		return sent.left === waits.left && sent.right === waits.right
+	})()`) {
+		t.Error("a message that waits does not stand where it will be")
+	}
 	ben.wait("Ann is shown as away", `document.querySelector('#people .away .name')?.textContent === 'Ann'`)
 	ben.send("sent while Ann is offline")
 	ben.waitForMessage("me", "sent while Ann is offline")

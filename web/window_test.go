@@ -265,6 +265,7 @@ func (w *window) screenshot(name string) {
 // keyCodes are the Windows virtual key codes of the keys that press knows.
 var keyCodes = map[string]int64{
 	"Enter": 13, "Escape": 27, "Tab": 9, "ArrowUp": 38, "ArrowDown": 40, "PageUp": 33, "PageDown": 34, "Space": 32,
+	"Backspace": 8,
 }
 
 const (

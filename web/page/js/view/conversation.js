@@ -57,6 +57,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   let following = true
   let newBelow = 0 // messages below that the reader has not seen
   let width = 0
+  let height = 0 // of the view when the end was last scrolled to
   /** @type {Anchor | null} */
   let lastAnchor = null
   let lastScrollTop = 0
@@ -464,14 +465,16 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     newBelow = 0
     scroller.scrollTop = scroller.scrollHeight
     lastScrollTop = scroller.scrollTop
+    height = scroller.clientHeight
     drawJump()
   }
 
   function scrolled() {
     const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= endMargin
-    // The end also moves away when the window shrinks or lines grow. The reader leaves it only by
-    // scrolling up.
-    if (following && !isAtEnd && scroller.scrollTop >= lastScrollTop) toEnd()
+    // The end also moves away when the view shrinks or lines grow, and a view that grew first has
+    // moved up by itself. The reader leaves the end only by scrolling up.
+    const resizes = scroller.clientHeight !== height
+    if (following && !isAtEnd && (resizes || scroller.scrollTop >= lastScrollTop)) toEnd()
     else if (isAtEnd !== following) {
       following = isAtEnd
       if (isAtEnd) newBelow = 0
