@@ -48,7 +48,7 @@ func TestUsersOnTwoInstancesMeet(t *testing.T) {
 			&& document.querySelectorAll('.bars rect.log').length === 1`)
 
 	// Both send at the same time, and both windows show the order of the log.
-	const each = 40
+	const each = 12
 	for _, w := range []*window{ann, ben} {
 		w.run(fmt.Sprintf(`
 			globalThis.sending = (async () => {

@@ -33,7 +33,8 @@ func TestMessagesWrittenOfflineAreSent(t *testing.T) {
 		want = append(want, text)
 	}
 	if !eval[bool](ann, `(() => {
-		const [sent, waits] = ['.blocks .own', '.tail .own'].map((m) => document.querySelector(m).getBoundingClientRect())
+		const [sent, waits] = ['.blocks .own', '.tail .own']
+			.map((m) => document.querySelector(m).getBoundingClientRect())
 		return sent.left === waits.left && sent.right === waits.right
 	})()`) {
 		t.Error("a message that waits does not stand where it will be")

@@ -40,7 +40,8 @@ func TestScreenshots(t *testing.T) {
 			}
 			s := newSiteOnTopic(t, 3, "MESSAGE_RATE=0", "MAX_MESSAGE_LENGTH=400")
 			// The latency of Service Bus in the same region.
-			s.topic.SetFaults(backplanetest.Faults{PublishTime: 12 * time.Millisecond, DeliverTime: 8 * time.Millisecond})
+			const publish, deliver = 12 * time.Millisecond, 8 * time.Millisecond
+			s.topic.SetFaults(backplanetest.Faults{PublishTime: publish, DeliverTime: deliver})
 			n := 0
 			ann := openWindow(t, s.url(0), look)
 			a := album{t: t, s: s, ann: ann, narrow: look.width > 0, take: func(state string) {
@@ -99,7 +100,8 @@ func (a album) converse() {
 	a.mina.emit("typing", map[string]string{"room": "lobby"})
 	a.ann.wait("somebody types", `document.querySelector('#typing').textContent !== ''`)
 	a.take("conversation")
-	a.ben.send("lobby", "```go\nfunc main() {\n\tfmt.Println(\"a line that is far too long for a phone, or for a bubble\")\n}\n```")
+	a.ben.send("lobby", "```go\nfunc main() {\n"+
+		"\tfmt.Println(\"a line that is far too long for a phone, or for a bubble\")\n}\n```")
 	a.chris.send("lobby", "/me likes **bold**, `code` and https://example.org/a_(b), see #garden")
 	a.mina.send("lobby", "한국어와 이모지 🎉")
 	a.ben.send("lobby", strings.Repeat("one of many lines\n", 18)+strings.Repeat("more\n", 8))
