@@ -33,16 +33,17 @@ type ownEntry struct {
 //	entries:  accepted, kept a while | published, not yet back | not yet published
 //	          0                      head                      sent            len
 //
-// Entry i has number first+i in the current epoch.
+// Entry i has number first+i in the current epoch. Those that the log had accepted before this epoch are in earlier.
 type outbox struct {
 	entries []ownEntry
+	earlier []ownEntry // accepted, kept a while; oldest first
 	first   uint64
 	seq     uint64 // of the entry appended last
 	head    int
 	sent    int
 	offset  int // entries before this index have been dropped; the slice is compacted now and then
 
-	keptBytes    int // memory of the entries before head
+	keptBytes    int // memory of earlier, and of the entries before head
 	waitingCount int // state machine's entries from head on
 	waitingBytes int
 
@@ -99,11 +100,22 @@ func (o *outbox) accepted(now time.Time) *ownEntry {
 		o.headSent, o.gathered = time.Time{}, false
 	}
 	for o.keptBytes > keptBytes {
-		o.keptBytes -= len(o.entries[o.offset].Body) + entryRoom
-		o.entries[o.offset] = ownEntry{}
-		o.offset++
+		o.drop()
 	}
 	return e
+}
+
+// drop drops the oldest of the entries that are accepted.
+func (o *outbox) drop() {
+	var oldest *ownEntry
+	if len(o.earlier) > 0 {
+		oldest, o.earlier = &o.earlier[0], o.earlier[1:]
+	} else {
+		oldest = &o.entries[o.offset]
+		o.offset++
+	}
+	o.keptBytes -= len(oldest.Body) + entryRoom
+	*oldest = ownEntry{}
 }
 
 // compact frees the room of dropped entries. Pointers that accepted returned are invalid afterwards.
@@ -179,22 +191,35 @@ func (o *outbox) rewind() (count int, ok bool) {
 
 // renumber prepares for a new epoch, in which the entries take the numbers from 2 on. contained reports
 // by its Seq whether the cluster has an entry. renumber returns those that it has and that are not yet
-// back, and keeps those that are still to be published, for the first time or again.
+// back, and keeps those that are still to be published, for the first time or again. It keeps what the cluster has as
+// well: the instance may come to another log later, which lacks that.
 func (o *outbox) renumber(contained func(seq uint64) bool) (committed []ownEntry) {
 	keep := make([]ownEntry, 0, o.waiting())
-	for i := o.offset; i < len(o.entries); i++ {
-		switch e := o.entries[i]; {
+	var earlier []ownEntry
+	bytes := 0
+	sort := func(e ownEntry, accepted bool) {
+		switch {
 		case !forState(e.Kind):
+			return
 		case !contained(e.Seq):
-			if i < o.head {
+			if accepted {
 				e.Kind = entryAgain // it was acknowledged
 			}
 			keep = append(keep, e)
-		case i >= o.head:
+			return
+		case !accepted:
 			committed = append(committed, e)
 		}
+		earlier = append(earlier, e)
+		bytes += len(e.Body) + entryRoom
 	}
-	*o = outbox{entries: keep, first: 2, seq: o.seq}
+	for _, e := range o.earlier {
+		sort(e, true)
+	}
+	for i := o.offset; i < len(o.entries); i++ {
+		sort(o.entries[i], i < o.head)
+	}
+	*o = outbox{entries: keep, earlier: earlier, keptBytes: bytes, first: 2, seq: o.seq}
 	for i := range o.entries {
 		o.count(&o.entries[i], 1)
 	}

@@ -103,6 +103,34 @@ func TestOutboxRenumbers(t *testing.T) {
 	}
 }
 
+// An instance joins the log that has all of its entries again, and then another one, which lacks them.
+func TestOutboxKeepsForAnotherLogWhatTheLogHas(t *testing.T) {
+	o := testOutbox("back", "contained", "waits")
+	o.published(2, 3, someTime)
+	o.accepted(someTime)
+	o.renumber(func(seq uint64) bool { return seq <= 2 })
+	o.published(2, 1, someTime)
+	o.accepted(someTime)
+	o.renumber(func(uint64) bool { return true })
+	if o.waiting() != 0 || o.keptBytes != len("back"+"contained"+"waits")+3*entryRoom {
+		t.Errorf("%d entries wait and %d bytes are kept, want none and all", o.waiting(), o.keptBytes)
+	}
+	o.drop()
+	o.renumber(func(uint64) bool { return false })
+	items, _ := o.batch(nil, 1000)
+	if got, want := bodiesOf(items), []string{"contained", "waits"}; !slices.Equal(got, want) {
+		t.Errorf("batch = %q, want what was acknowledged and is not dropped: %q", got, want)
+	}
+	for _, it := range items {
+		if it.Kind != entryAgain {
+			t.Errorf("%q has kind %d, want it marked as published again", it.Body, it.Kind)
+		}
+	}
+	if o.keptBytes != 0 || o.waitingCount != 2 {
+		t.Errorf("%d bytes are kept and %d entries wait, want none and two", o.keptBytes, o.waitingCount)
+	}
+}
+
 func TestOutboxDropsOldEntries(t *testing.T) {
 	const size = 60 << 10
 	body, kept := make([]byte, size), keptBytes/(size+entryRoom)
