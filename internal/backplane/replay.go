@@ -191,7 +191,7 @@ func (r *Replay) perform() {
 	p.effects, p.records = p.effects[:0], nil
 	p.outbox = outbox{first: 2}
 	p.consistency.rejoinReason = ""
-	p.membership.suspects = nil
+	clear(p.membership.suspects)
 }
 
 // load has the Recorder give back what it has kept.
