@@ -95,7 +95,7 @@ var table = map[string]rule{
 	"internal/leaktest":                  {outside: []string{"go.uber.org/goleak"}},
 	"internal/simulation": {
 		ours: []string{"internal/backplane", "internal/chat", "internal/chat/state", "internal/engineio",
-			"internal/socketio"},
+			"internal/recorder", "internal/socketio", "internal/store", "internal/store/storetest"},
 	},
 	"internal/stopsignal": {},
 	"internal/store":      {},

@@ -27,8 +27,10 @@ func (m machine) Apply(e backplane.Entry) error {
 	w := m.host.world
 	w.trace.applied++
 	w.trace.add(uint64(w.now()), uint64(m.host.name[0]), uint64(e.Instance[0]), e.Epoch, e.Number)
-	w.judge.applied(m.instance, e.Instance)
-	m.interleave()
+	if !m.loading() {
+		w.judge.applied(m.instance, e.Instance)
+		m.interleave()
+	}
 	if string(e.Body) == string(poison) {
 		panic(string(poison))
 	}
@@ -37,6 +39,9 @@ func (m machine) Apply(e backplane.Entry) error {
 	}
 	return m.chat.Apply(chat.Entry(e))
 }
+
+// loading reports whether the instance applies what was kept.
+func (m machine) loading() bool { return m.saver != nil && m.saver.loading }
 
 // amended is a command by the new rules.
 func amended(body []byte) []byte {
@@ -62,7 +67,7 @@ func (m machine) Gone(at backplane.Entry, instance string) {
 }
 
 func (m machine) Begin(at backplane.Entry) {
-	m.log = m.host.world.judge.begun()
+	m.log = m.host.world.judge.begun(at.Instance, at.Epoch)
 	m.chat.Begin(chat.Entry(at))
 }
 
@@ -85,7 +90,9 @@ func (m machine) Restore(snapshot []byte) error {
 		return err
 	}
 	m.rules, m.log = uint64(snapshot[n]), int(snapshot[n+1])
-	m.interleave()
+	if !m.loading() {
+		m.interleave()
+	}
 	return nil
 }
 

@@ -4,10 +4,11 @@
 // A run is two minutes in the life of three to five instances. Each has the real node of package backplane, the real
 // chat, and the real Socket.IO server. Between them is a simulated bus, which delays, repeats and refuses messages,
 // falls silent, and loses subscriptions or all of the topic. In some runs a queue stands beside it, through which one
-// instance gathers the batches of all. Instances are paused, crash, and are replaced by others of a build with other
-// rules. Users who write, rename themselves, lose their connection and return elsewhere are simulated, too, as the page
-// behaves. For ninety seconds faults come and go; then all is well, and half a minute later the judge compares what
-// every user was sent with what every instance holds.
+// instance gathers the batches of all. In others a store and an archive outlive all instances: the store fails, loses
+// answers and does writes late, all instances crash at once, and whoever starts again goes on from there. Instances are
+// paused, crash, and are replaced by others of a build with other rules. Users who write, rename themselves, lose their
+// connection and return elsewhere are simulated, too, as the page behaves. For ninety seconds faults come and go; then
+// all is well, and half a minute later the judge compares what every user was sent with what every instance holds.
 //
 // Everything follows from the seed, so a run that fails can be repeated, with a story of what happened:
 //

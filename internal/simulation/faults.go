@@ -1,6 +1,10 @@
 package simulation
 
-import "time"
+import (
+	"time"
+
+	"chatapp/internal/store/storetest"
+)
 
 // faults come and go.
 type faults struct {
@@ -23,15 +27,19 @@ func (f *faults) next() {
 		return
 	}
 	w := f.world
+	possible := kinds
+	if w.storage != nil {
+		possible = kindsWithStore
+	}
 	total := 0
-	for i := range kinds {
-		total += kinds[i].often
+	for i := range possible {
+		total += possible[i].often
 	}
 	n := w.random.IntN(total)
 	h := w.hosts[w.random.IntN(len(w.hosts))]
-	for i := range kinds {
-		if n -= kinds[i].often; n < 0 {
-			f.inflict(&kinds[i], h)
+	for i := range possible {
+		if n -= possible[i].often; n < 0 {
+			f.inflict(&possible[i], h)
 			break
 		}
 	}
@@ -87,6 +95,9 @@ func (f *faults) end() {
 	w := f.world
 	w.tell("fault", "all faults end")
 	w.topic.weather = weather{}
+	if end := f.storeFails(storetest.Faults{}, 0); end != nil {
+		end()
+	}
 	for _, h := range w.hosts {
 		h.heal()
 		h.resume()
@@ -145,6 +156,34 @@ func wrongClock(w *world) time.Duration {
 		wrong = -wrong
 	}
 	return wrong
+}
+
+// crashAll ends all instances at once. They start again at about the same time.
+func (f *faults) crashAll(*host) (end func()) {
+	f.world.judge.forgetAll()
+	f.keeper = nil // it keeps nothing any more
+	for _, h := range f.world.hosts {
+		h.crash()
+	}
+	return func() {
+		for _, h := range f.world.hosts {
+			f.world.after(f.world.upTo(3*time.Second), h.boot)
+		}
+	}
+}
+
+// storeFails has the store fail as faults say, and do a part of the writes late.
+func (f *faults) storeFails(faults storetest.Faults, late float64) (end func()) {
+	s := f.world.storage
+	if s == nil {
+		return nil
+	}
+	s.memory.SetFaults(faults)
+	s.late = late
+	return func() {
+		s.memory.SetFaults(storetest.Faults{})
+		s.late = 0
+	}
 }
 
 var kinds = []fault{
@@ -221,24 +260,13 @@ var kinds = []fault{
 		return func() {}
 	}},
 	{"deletion of the topic", 1, func(f *faults, _ *host) func() {
-		if !f.allInSync() {
-			return nil // what one alone has applied may be lost
+		if !f.allInSync() || f.world.storage != nil {
+			return nil // what one alone has applied may be lost, and what the archive alone has
 		}
 		f.world.topic.delete()
 		return func() {}
 	}},
-	{"crash of all", 1, func(f *faults, _ *host) func() {
-		f.world.judge.forgetAll()
-		f.keeper = nil // it keeps nothing any more
-		for _, h := range f.world.hosts {
-			h.crash()
-		}
-		return func() {
-			for _, h := range f.world.hosts {
-				f.world.after(f.world.upTo(3*time.Second), h.boot)
-			}
-		}
-	}},
+	{"crash of all", 1, (*faults).crashAll},
 	{"upgrade", 2, func(f *faults, h *host) func() { return f.replace(h, newRules) }},
 	{"roll-back", 1, func(f *faults, h *host) func() { return f.replace(h, oldRules) }},
 	{"wrong clock", 2, func(f *faults, h *host) func() {
@@ -261,3 +289,12 @@ var kinds = []fault{
 		return func() {}
 	}},
 }
+
+// kindsWithStore are the kinds of faults of a cluster with a store, which outlives the crash of all instances.
+var kindsWithStore = append([]fault{
+	{"crash of all", 3, (*faults).crashAll},
+	{"outage of the store", 3, func(f *faults, _ *host) func() { return f.storeFails(storetest.Faults{Refuse: 1}, 0) }},
+	{"failing store", 3, func(f *faults, _ *host) func() {
+		return f.storeFails(storetest.Faults{Refuse: 0.3, Full: 0.1, LoseAnswer: 0.3}, 0.3)
+	}},
+}, kinds...)

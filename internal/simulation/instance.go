@@ -9,6 +9,7 @@ import (
 	"chatapp/internal/backplane"
 	"chatapp/internal/chat"
 	"chatapp/internal/engineio"
+	"chatapp/internal/recorder"
 	"chatapp/internal/socketio"
 )
 
@@ -24,8 +25,8 @@ type instance struct {
 	engine   *engineio.Server
 	receiver receiver
 	reader   reader
-	sending  bool
-	evicting bool
+	saver    *saver // nil: there is no store
+	calls    calls
 	closing  bool
 	conns    []*engineio.Local
 	build    build
@@ -34,24 +35,36 @@ type instance struct {
 	tick     func() // tickOnce
 }
 
+// calls are those of the bus that an instance has under way.
+type calls struct{ publishing, managing bool }
+
 func newInstance(h *host) *instance {
 	i := &instance{host: h, build: h.build, rules: h.build.rules}
 	i.tick, i.receiver.deliverNext = i.tickOnce, i.receiver.deliver
 	i.receiver.instance, i.reader.instance = i, i
 	i.receiver.subscription = h.world.topic.subscribe(h.name)
 	logger := slog.New(&logHandler{world: h.world, who: h.name})
-	i.chat = chat.New(chat.Options{MessageRate: -1, NameHold: h.world.hold, Logger: logger,
-		Bounds: chat.Bounds{RoomLines: 1 << 20}})
+	options := chat.Options{MessageRate: -1, NameHold: h.world.hold, Logger: logger,
+		Bounds: chat.Bounds{RoomLines: 1 << 20}}
+	if h.world.storage != nil {
+		i.saver = newSaver(i, recorder.Options{Logger: logger})
+		options.Recorded = i.saver.Lines
+	}
+	i.chat = chat.New(options)
 	i.sockets = socketio.NewServer(socketio.Options{Recovery: i.chat.Recovery()})
 	i.engine = engineio.NewServer(i.sockets, engineio.Options{})
 	m := machine{i}
-	i.driver = backplane.NewDriver(bus{h}, m, backplane.Options{Local: m, Logger: logger,
+	nodeOptions := backplane.Options{Local: m, Logger: logger,
 		Rules:     h.build.rules,
 		Timing:    timing,
 		Limits:    backplane.Limits{CombineFrom: h.world.gather},
 		Wall:      func(now time.Time) time.Time { return now.Add(h.clock) },
 		Observer:  backplane.Observer{Skipped: i.skipped},
-		Connected: func() bool { return i.engine.Connected() > 0 }}, i.receiver.receiveAgain)
+		Connected: func() bool { return i.engine.Connected() > 0 }}
+	if i.saver != nil {
+		nodeOptions.Recorder, nodeOptions.Archived = i.saver, true
+	}
+	i.driver = backplane.NewDriver(bus{h}, m, nodeOptions, i.receiver.receiveAgain)
 	node := i.driver.Node()
 	i.chat.Attach(i.sockets.Of("/"), chat.Backplane{
 		Instance: h.name, Log: node, Suspect: node.Suspect, Cluster: i.cluster,
@@ -73,6 +86,9 @@ func (i *instance) start() {
 	i.check(i.driver.Start(context.Background()))
 	i.receiver.begin()
 	i.host.later(i, backplane.TickEvery, i.tick)
+	if i.saver != nil {
+		i.host.later(i, saveEvery, i.saver.save)
+	}
 }
 
 func (i *instance) tickOnce() {
@@ -127,6 +143,9 @@ func (i *instance) stopped() {
 // end takes everything away that the instance has.
 func (i *instance) end() {
 	i.reader.stop()
+	if i.saver != nil {
+		i.saver.stop()
+	}
 	i.chat.Close()
 	i.disconnect()
 	i.sockets.Close()
@@ -150,7 +169,7 @@ func (i *instance) inSync() bool {
 // pump publishes the next message, if there is one and none is under way.
 func (i *instance) pump() {
 	i.evict()
-	if i.sending {
+	if i.calls.publishing {
 		return
 	}
 	o, err := i.driver.Next()
@@ -158,7 +177,7 @@ func (i *instance) pump() {
 	if o == nil {
 		return
 	}
-	i.sending = true
+	i.calls.publishing = true
 	i.publish(o)
 }
 
@@ -203,7 +222,7 @@ func (i *instance) published(o *backplane.Outgoing, arrives bool, err error) {
 	}
 	h.later(i, h.delay(), func() {
 		next := func() {
-			i.sending = false
+			i.calls.publishing = false
 			i.pump()
 		}
 		if pause := i.driver.Published(o, err); pause > 0 {
@@ -215,13 +234,13 @@ func (i *instance) published(o *backplane.Outgoing, arrives bool, err error) {
 }
 
 func (i *instance) evict() {
-	if i.evicting {
+	if i.calls.managing {
 		return
 	}
 	if pause := i.driver.Manage(context.Background()); pause > 0 {
-		i.evicting = true
+		i.calls.managing = true
 		i.host.later(i, pause, func() {
-			i.evicting = false
+			i.calls.managing = false
 			i.evict()
 		})
 	}

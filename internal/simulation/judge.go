@@ -17,6 +17,7 @@ type judge struct {
 	quiet     bool              // users say nothing new
 	acked     map[string]string // ids of lines by the messages' cids
 	logs      []int             // where in the topic each log was begun; the first has number 1
+	begunBy   []logID           // of logs
 	place     int               // in the topic, of the message that is being delivered
 	anomalies []Anomaly
 }
@@ -68,9 +69,19 @@ func (j *judge) acknowledged(u *user, m *message, id string) {
 	j.acked[m.cid] = id
 }
 
-// begun is called when an instance begins a log, and returns its number.
-func (j *judge) begun() int {
-	j.logs = append(j.logs, j.place)
+// logID names a log: the instance that has begun it, and that one's epoch.
+type logID struct {
+	founder string
+	epoch   uint64
+}
+
+// begun is called when an instance begins a log, or loads its beginning, and returns its number.
+func (j *judge) begun(founder string, epoch uint64) int {
+	id := logID{founder, epoch}
+	if n := slices.Index(j.begunBy, id); n >= 0 {
+		return n + 1
+	}
+	j.logs, j.begunBy = append(j.logs, j.place), append(j.begunBy, id)
 	return len(j.logs)
 }
 
@@ -79,16 +90,21 @@ func (j *judge) applied(i *instance, from string) {
 	if from != i.host.name || j.world.topic.forbids {
 		return
 	}
-	for n := len(j.logs); n > i.log; n-- {
-		if j.place > j.logs[n-1] {
-			j.anomaly(Split, "%s acknowledges entries of log %d behind the beginning of log %d", i.host.name, i.log, n)
+	for n, begun := range j.logs {
+		if begun > j.logs[i.log-1] && begun < j.place {
+			j.anomaly(Split, "%s acknowledges entries of log %d behind the beginning of log %d",
+				i.host.name, i.log, n+1)
 			return
 		}
 	}
 }
 
-// forgetAll is called when all instances end at once: what was acknowledged may be lost.
-func (j *judge) forgetAll() { j.acked = nil }
+// forgetAll is called when all instances end at once: what was acknowledged may be lost, unless it is kept.
+func (j *judge) forgetAll() {
+	if j.world.storage == nil {
+		j.acked = nil
+	}
+}
 
 // wantInSync is called when everybody has had time enough.
 func (j *judge) wantInSync() {

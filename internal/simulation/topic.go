@@ -100,6 +100,9 @@ func (t *topic) put(m backplane.Message) {
 	t.published++
 	p := &parcel{number: t.published, delivery: delivery}
 	t.distribute(m.To, p)
+	if s := t.world.storage; s != nil && m.To == "" {
+		s.put(m.Body)
+	}
 	if t.world.chance(t.weather.repeats) {
 		t.world.after(t.world.upTo(5*time.Second), func() { t.distribute(m.To, p) })
 	}

@@ -218,10 +218,10 @@ func (u *user) claim() {
 	}
 	u.held[name] = true
 	args := fmt.Sprintf("%q", name)
-	if u.name == "" && u.world.chance(0.1) {
-		u.auth.Token, u.outbox = "", nil // it goes on as somebody new
-	}
-	if u.auth.Token != "" && u.isPage() {
+	switch {
+	case u.name == "" && u.world.chance(0.1):
+		u.outbox = nil // it goes on as somebody new; the connection may still become that of its earlier user
+	case u.auth.Token != "" && u.isPage():
 		args += fmt.Sprintf(`,{"token":%q}`, u.auth.Token)
 	}
 	u.ask(request{event: "nickname"}, args)

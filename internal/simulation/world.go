@@ -18,20 +18,21 @@ const (
 
 // world is one run.
 type world struct {
-	random *rand.Rand
-	at     time.Duration // since the beginning
-	ending bool          // this step may have ended a session, which takes a goroutine
-	events schedule
-	topic  *topic
-	hosts  []*host
-	users  []*user
-	faults faults
-	judge  judge
-	story  *story // nil: nobody will read it
-	trace  trace
-	gather int                // from how many instances on batches are gathered
-	hold   time.Duration      // how long users that are away keep their nicknames
-	parsed map[string]*packet // of events that several users have received, by their text
+	random  *rand.Rand
+	at      time.Duration // since the beginning
+	ending  bool          // this step may have ended a session, which takes a goroutine
+	events  schedule
+	topic   *topic
+	storage *storage // nil: nothing outlives the instances
+	hosts   []*host
+	users   []*user
+	faults  faults
+	judge   judge
+	story   *story // nil: nobody will read it
+	trace   trace
+	gather  int                // from how many instances on batches are gathered
+	hold    time.Duration      // how long users that are away keep their nicknames
+	parsed  map[string]*packet // of events that several users have received, by their text
 }
 
 // Result is the outcome of a run.
@@ -61,6 +62,9 @@ func Run(seed uint64, tell bool) Result {
 	}
 	w.topic = newTopic(w)
 	w.topic.forbids = w.chance(0.1)
+	if rand.New(rand.NewPCG(seed, 3)).Float64() < 0.4 {
+		w.storage = newStorage(w, seed)
+	}
 	w.judge.world = w
 	w.faults.world = w
 	for i := range 3 + w.random.IntN(3) {
