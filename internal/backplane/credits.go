@@ -13,17 +13,21 @@ const (
 )
 
 // topicCost is what a message to all costs: it is sent, and filtered, received and completed by each
-// subscription. An archive is one more.
-func (p *protocol) topicCost() float64 {
-	subscriptions := p.instances()
-	if p.archived {
-		subscriptions++
-	}
-	return float64(1 + 3*subscriptions)
+// subscription.
+func (p *protocol) topicCost() float64 { return float64(1 + 3*p.subscriptions()) }
+
+// unicastCost is what a message to some of the instances costs. All subscriptions filter it.
+func (p *protocol) unicastCost(receivers int) float64 {
+	return float64(1 + p.subscriptions() + 2*receivers)
 }
 
-// unicastCost is what a message to some of the instances costs. All filter it.
-func unicastCost(instances, receivers int) float64 { return float64(1 + instances + 2*receivers) }
+// subscriptions is how many the topic has: one for each instance, and that of an archive.
+func (p *protocol) subscriptions() int {
+	if p.archived {
+		return p.instances() + 1
+	}
+	return p.instances()
+}
 
 // budget counts the credits spent under a rate, in credits a second. The caller gives the same rate,
 // which must be positive, to a call and the next one. The zero value has spent nothing.
@@ -105,7 +109,7 @@ func (p *protocol) spendOnSnapshot(now time.Time, receivers int) {
 		return
 	}
 	c := &p.credits
-	c.snapshotAt = now.Add(c.snapshots.spend(now, p.snapshotRate(), unicastCost(p.instances(), receivers)))
+	c.snapshotAt = now.Add(c.snapshots.spend(now, p.snapshotRate(), p.unicastCost(receivers)))
 }
 
 // due reports whether at has come, and otherwise has the sender ask again then.
