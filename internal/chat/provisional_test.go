@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,6 +209,35 @@ func TestOnlyTheMessageItselfIsProvisional(t *testing.T) {
 		b.Provisional(b.onWay[0])
 		cid.Want("the real one", `2["user message","Ann","slow",{*"cid":"m1"},"*"]`)
 		cid.WantNothing("is there already", time.Second)
+	})
+}
+
+// The user connects again while its message is under way. The newer connection is sent the message provisionally, and
+// the real line, although that is its own.
+func TestProvisionalMessageIsReplacedAtANewerConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newCluster(t, 1, Options{}).replicas[0]
+		ann := a.dial("")
+		ann.Connect("/", "")
+		ann.Send(`21["nickname","Ann"]`)
+		var token string
+		for named := false; !named; {
+			_, token, named = strings.Cut(ann.Next("nickname"), `"token":"`)
+		}
+		token, _, _ = strings.Cut(token, `"`)
+		a.set(func(r *replica) { r.slow = true })
+		ann.Send(`27["user message","slow",{"cid":"m1"}]`)
+		synctest.Wait()
+		newer := &page{testUser: a.dial("")}
+		newer.Connect("/", fmt.Sprintf(`{"token":%q}`, token))
+		synctest.Wait()
+		a.Provisional(a.onWay[0])
+		newer.until("for the time being", "provisional")
+		a.set(func(r *replica) { r.release() })
+		_, args := newer.until("the real line", "user message")
+		if info := args[2].(map[string]any); info["replaces"] != "m1" {
+			t.Errorf("the newer connection is sent %v, want it to replace the provisional line", info)
+		}
 	})
 }
 
