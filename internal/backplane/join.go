@@ -81,8 +81,11 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 func (p *protocol) leaveSync(now time.Time, reason string) {
 	p.consistency.rejoinReason = ""
 	if p.join != nil {
-		// The buffered log has a gap. What follows a new request has none.
+		// The buffered log has a gap. What follows a new request has none. An answer may have been lost as well, so
+		// that nobody counts as silent until that request is back.
 		p.requestJoin(now, entryJoinRequest, p.join.attempt+1, reason)
+		p.join.firstBackAt = time.Time{}
+		p.loading = loading{}
 		return
 	}
 	p.logWarn("out of sync", "reason", reason)
