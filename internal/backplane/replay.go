@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type Replay struct {
 	protocol *protocol
 	now      time.Time
 	early    []*envelope // of messages: entries before theirs are missing
+	held     []*envelope // likewise: behind the index at which the next log begins
+	gaps     int         // bridged
 }
 
 func (n *Node) newReplay() *Replay {
@@ -93,23 +96,64 @@ func (r *Replay) Messages(bodies [][]byte) (useless int, err error) {
 			batches = append(batches, e.parts...)
 		}
 	}
-	begun := make(map[clusterID]bool) // logs that somebody has followed
-	for _, e := range batches {
-		begun[e.Cluster] = begun[e.Cluster] || e.Index > 0
-	}
-	for _, e := range batches {
-		if !r.begin(e, begun) {
-			r.follow(e)
+	begins := beginnings(batches)
+	for n, e := range batches {
+		if len(begins) > 0 && begins[0].at == n {
+			begins = begins[1:]
+			if r.begin(e) {
+				r.held = nil // no part of the log that begins here
+				continue
+			}
+			held := r.held
+			r.held = nil
+			for _, e := range held {
+				r.follow(e, r.limit(begins))
+			}
 		}
+		r.follow(e, r.limit(begins))
 	}
 	return useless, nil
 }
 
-// begin begins a log if that is what a request to bootstrap has led to.
-func (r *Replay) begin(e *envelope, begun map[clusterID]bool) bool {
+// beginning is a request to bootstrap that has led to a log which somebody has followed.
+type beginning struct {
+	at      int       // index of its batch
+	cluster clusterID // log of the state that the log begins with; see index
+	index   uint64    // log index of that state
+}
+
+func beginnings(batches []*envelope) (all []beginning) {
+	begun := make(map[clusterID]bool)
+	for _, e := range batches {
+		begun[e.Cluster] = begun[e.Cluster] || e.Index > 0
+	}
+	for n, e := range batches {
+		id, it := clusterID{Stamp: e.Epoch, Founder: e.From}, &e.Items[0]
+		if e.First == 1 && it.Kind == entryBootstrap && begun[id] {
+			if request, err := decodeControl(it.Body); err == nil {
+				all = append(all, beginning{n, request.Cluster, request.Index})
+			}
+		}
+	}
+	return all
+}
+
+// limit is the log index up to which the present log is to be followed, if the next one that begins does so with a
+// state of this one. The instance that begins it has read the archive before that had what comes in between.
+func (r *Replay) limit(begins []beginning) uint64 {
+	if len(begins) > 0 {
+		if next, log := &begins[0], r.protocol.log; next.cluster == log.cluster && next.index >= log.index {
+			return next.index
+		}
+	}
+	return math.MaxUint64
+}
+
+// begin begins a log at a request that has led to one. It reports false if the log state does not admit it.
+func (r *Replay) begin(e *envelope) bool {
 	p, it := r.protocol, &e.Items[0]
 	id := clusterID{Stamp: e.Epoch, Founder: e.From}
-	if e.First != 1 || it.Kind != entryBootstrap || !begun[id] || p.log.lineage().follows(id) {
+	if p.log.lineage().follows(id) {
 		return false
 	}
 	if known := p.log.records[e.From]; known != nil && known.Epoch >= e.Epoch {
@@ -118,6 +162,9 @@ func (r *Replay) begin(e *envelope, begun map[clusterID]bool) bool {
 	request, err := decodeControl(it.Body)
 	if err != nil || request.Rules < p.log.rules {
 		return false
+	}
+	if request.Cluster == p.log.cluster && p.log.index < request.Index {
+		r.bridge() // as the instance that begins the log has done
 	}
 	p.recording = true
 	p.begin(e, request, it.Time)
@@ -130,16 +177,33 @@ func (r *Replay) begin(e *envelope, begun map[clusterID]bool) bool {
 // maxEarly bounds the messages kept in case that entries before theirs never come.
 const maxEarly = 1 << 14
 
-func (r *Replay) follow(e *envelope) {
+// follow follows a batch up to a log index, and holds the rest.
+func (r *Replay) follow(e *envelope, limit uint64) {
 	p := r.protocol
 	quiet := *e
-	quiet.Index, quiet.Hash = 0, 0 // nobody is there to compare with
+	quiet.Index, quiet.Hash, quiet.Traces = 0, 0, nil // nobody is there to compare with
+	for p.log.index < limit && uint64(len(quiet.Items)) > limit-p.log.index {
+		one, rest := quiet, quiet
+		one.Items = quiet.Items[:1]
+		rest.First, rest.Items = quiet.First+1, quiet.Items[1:]
+		r.followAll(&one)
+		quiet = rest
+	}
+	if p.log.index >= limit {
+		r.held = append(r.held, &quiet)
+		return
+	}
+	r.followAll(&quiet)
+}
+
+func (r *Replay) followAll(e *envelope) {
+	p := r.protocol
 	p.recording = true
-	p.follow(r.now, &quiet)
+	p.follow(r.now, e)
 	p.recording = false
 	if from := p.log.records[e.From]; from != nil && !from.Gone && from.Epoch == e.Epoch &&
 		from.Next < e.First+uint64(len(e.Items)) && len(r.early) < maxEarly {
-		r.early = append(r.early, &quiet)
+		r.early = append(r.early, e)
 	}
 	r.node.record(p.effects)
 	r.perform()
@@ -148,6 +212,15 @@ func (r *Replay) follow(e *envelope) {
 // Bridge ends the messages. Where entries are missing that none of them had, it goes on behind the gap. It returns how
 // many gaps it has bridged: what was missing there is lost.
 func (r *Replay) Bridge() (gaps int) {
+	r.bridge()
+	if r.gaps > 0 {
+		r.node.options.Recorder.Jump(r.protocol.log.position()) // the entries alone don't lead there
+	}
+	return r.gaps
+}
+
+// bridge goes on behind the gaps of the messages up to now.
+func (r *Replay) bridge() {
 	p := r.protocol
 	early := r.early
 	r.early = nil
@@ -158,14 +231,10 @@ func (r *Replay) Bridge() (gaps int) {
 		}
 		if rec.Next < e.First {
 			rec.Next = e.First
-			gaps++
+			r.gaps++
 		}
-		r.follow(e)
+		r.followAll(e)
 	}
-	if gaps > 0 {
-		r.node.options.Recorder.Jump(p.log.position()) // the entries alone don't lead there
-	}
-	return gaps
 }
 
 // Position returns how far the replay has come.

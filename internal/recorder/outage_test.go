@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -21,14 +22,21 @@ import (
 
 // archive keeps all that is published to all, in memory. Nothing of it is ever completed.
 type archive struct {
-	mu     sync.Mutex // guards bodies
+	slow bool // Peek takes a while, and knows nothing of what comes meanwhile
+
+	mu     sync.Mutex // guards what follows
 	bodies [][]byte
+	peeks  int
 }
 
 func (a *archive) Peek(_ context.Context, yield func([]byte) error) error {
 	a.mu.Lock()
 	bodies := slices.Clone(a.bodies)
+	a.peeks++
 	a.mu.Unlock()
+	if a.slow {
+		time.Sleep(2 * time.Second)
+	}
 	for _, body := range bodies {
 		if err := yield(body); err != nil {
 			return err
@@ -44,6 +52,13 @@ func (a *archive) Drain(ctx context.Context, _ func([]byte, func())) error {
 
 func (a *archive) Usage(context.Context) (used, limit int64, err error) { return 0, 1, nil }
 func (a *archive) Drop(context.Context, float64) (int, error)           { return 0, nil }
+
+// peeked returns how often somebody has peeked.
+func (a *archive) peeked() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.peeks
+}
 
 // lose drops the messages that contain a text.
 func (a *archive) lose(text string) {
@@ -194,4 +209,82 @@ func TestLostAnswerRewindsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Instances that start at the same time, after all had ended, read the same store and archive, and may begin logs one
+// behind the other. All that archivists among them have stored can be read, and nothing acknowledged is missing.
+func TestInstancesStartAtOnce(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t, seed)
+			c.archive = &archive{slow: true}
+			c.topic.SetFaults(backplanetest.Faults{DeliverTime: 300 * time.Millisecond})
+			c.store.SetFaults(storetest.Faults{Time: 500 * time.Millisecond})
+			random := rand.New(rand.NewPCG(seed, 11))
+			for range 8 {
+				for range 3 {
+					c.start(recorder.Options{Behind: true, CheckpointEntries: 40})
+					sleep(time.Duration(random.Int64N(int64(1200 * time.Millisecond))))
+				}
+				c.wantReady()
+				for range random.IntN(10) {
+					c.live[random.IntN(3)].say()
+					sleep(time.Duration(random.Int64N(int64(300 * time.Millisecond))))
+				}
+				c.kill()
+			}
+			i := c.start(recorder.Options{Behind: true})
+			c.wantReady()
+			sleep(time.Minute)
+			c.wantAcked(i.texts)
+			c.wantStored(i.texts)
+		})
+	}
+}
+
+// A log begins with the state that its instance had found in the archive. What has come to the archive until then is no
+// part of it for any later start either. Otherwise one log would have two contents.
+func TestLogBeginsWhereItsInstanceHadRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 12)
+		c.archive = &archive{slow: true}
+		i := c.start(recorder.Options{Behind: true})
+		c.wantReady()
+		sleep(time.Minute)
+		i.say()
+		sleep(time.Second)
+		log := c.logged()
+		c.kill()
+		c.store.SetFaults(storetest.Faults{Full: 1})
+		i = c.start(recorder.Options{Behind: true})
+		for before := c.archive.peeked(); c.archive.peeked() == before; {
+			sleep(100 * time.Millisecond)
+		}
+		c.start(recorder.Options{Behind: true}) // its request to join comes between
+		sleep(time.Minute)
+		c.wantReady()
+		i.say()
+		sleep(time.Second)
+		c.kill()
+		c.store.SetFaults(storetest.Faults{})
+		i = c.start(recorder.Options{Behind: true, CheckpointEntries: 1})
+		c.wantReady()
+		sleep(5 * time.Second)
+		if want := []string{"i1 says 1", "i2 says 1"}; !slices.Equal(i.texts, want) {
+			t.Errorf("%s begins with %q, want %q", i.name, i.texts, want)
+		}
+		checkpoint, err := c.store.Open().Checkpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := backplane.CheckpointLineage(checkpoint.Body)
+		if err != nil || len(at) != 3 || at[1].Log.Founder != "i2" {
+			t.Fatalf("the state has followed %+v, %v, want the logs of i1, i2 and i4", at, err)
+		}
+		if want := fmt.Sprint("to=", at[0].Index, "\n"); !strings.Contains(log.String(), want) {
+			t.Errorf("the first log ends at %d for i4, want the index that i2 has found:\n%s", at[0].Index, log)
+		}
+	})
 }
