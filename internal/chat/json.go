@@ -99,6 +99,12 @@ func (s said) AppendJSON(dst []byte) []byte {
 	return o.dst
 }
 
+// jsonText is a text as an argument that is part of something larger.
+type jsonText string
+
+// AppendJSON implements socketio.Appender.
+func (t *jsonText) AppendJSON(dst []byte) []byte { return socketio.AppendString(dst, string(*t)) }
+
 // historyEvent is a historyView as the argument of "history". The view itself can't append itself, because it is part
 // of an acknowledgement.
 type historyEvent historyView

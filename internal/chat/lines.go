@@ -14,6 +14,19 @@ type meta struct {
 	Replaces string `json:"replaces,omitempty"` // key of the provisional event
 }
 
+// userMessage has the arguments of a "user message" in one piece of memory. There is one for every message.
+type userMessage struct {
+	from, text, id jsonText
+	meta           meta
+	args           [4]any
+}
+
+func newUserMessage(l *state.Line, m meta) event {
+	u := &userMessage{from: jsonText(l.From), text: jsonText(l.Text), id: jsonText(m.ID), meta: m}
+	u.args = [...]any{&u.from, &u.text, &u.meta, &u.id}
+	return event{"user message", u.args[:]}
+}
+
 // announced is the second argument of an "announcement": what its text says, in fields.
 type announced struct {
 	Kind  string `json:"kind"`
@@ -49,8 +62,8 @@ type userCount struct {
 func (ls *lines) eventLocked(room string, l *state.Line, replaces string) event {
 	id := l.Position().String()
 	if l.Kind == state.MessageLine {
-		return event{"user message", []any{l.From, l.Text,
-			meta{ID: id, Time: l.Time, Room: room, Instance: l.Instance, CID: l.CID, Replaces: replaces}, id}}
+		return newUserMessage(l, meta{ID: id, Time: l.Time, Room: room, Instance: l.Instance, CID: l.CID,
+			Replaces: replaces})
 	}
 	return event{"announcement", []any{lineText(l, room),
 		announced{Kind: lineKind(l), Name: l.From, Was: l.Was, Room: room, Users: ls.numUsersLocked(room), Time: l.Time,
