@@ -37,7 +37,9 @@ const maxIdle = 100_000
 type Table struct {
 	// Immutable.
 	limits Limits
-	start  time.Time // origin of the buckets
+	slots  [Kinds]int8 // where an Account has the bucket of a kind; -1: the kind has no limit
+	more   int         // how many buckets of an Account are in its rest
+	start  time.Time   // origin of the buckets
 
 	mu sync.Mutex
 	// mu guards
@@ -48,18 +50,39 @@ type Table struct {
 // Account is what one key has left. The nil *Account has no limits.
 type Account struct {
 	table *Table
-	key   string
-	users int // guarded by Table.mu: Opens without a Close
+	users int32 // guarded by Table.mu: Opens without a Close
 
-	mu      sync.Mutex
-	buckets [Kinds]tokenbucket.Bucket // guarded by mu
+	mu sync.Mutex
+	// mu guards the buckets of the kinds that have a limit, by Table.slots: the first ones, and the others if there are
+	// more. Users need few, and there may be very many users.
+	first [3]tokenbucket.Bucket
+	rest  []tokenbucket.Bucket
+}
+
+// bucketLocked returns the bucket of a kind that has a limit.
+func (a *Account) bucketLocked(k Kind) *tokenbucket.Bucket {
+	slot := int(a.table.slots[k])
+	if slot < len(a.first) {
+		return &a.first[slot]
+	}
+	return &a.rest[slot-len(a.first)]
 }
 
 const firstSweep = 1024
 
 // NewTable returns a Table whose accounts have the limits.
 func NewTable(limits Limits) *Table {
-	return &Table{limits: limits, start: time.Now(), accounts: make(map[string]*Account), sweepAt: firstSweep}
+	t := &Table{limits: limits, start: time.Now(), accounts: make(map[string]*Account), sweepAt: firstSweep}
+	limited := 0
+	for k := range limits {
+		t.slots[k] = -1
+		if limits[k].Rate > 0 {
+			t.slots[k] = int8(limited)
+			limited++
+		}
+	}
+	t.more = max(0, limited-len(Account{}.first))
+	return t
 }
 
 // Open returns the account of a key, nil for the key "" or a nil Table. Close releases it.
@@ -71,13 +94,21 @@ func (t *Table) Open(key string) *Account {
 	defer t.mu.Unlock()
 	a := t.accounts[key]
 	if a == nil {
-		if len(t.accounts) >= t.sweepAt {
-			t.sweepLocked()
-		}
-		a = &Account{table: t, key: key}
-		t.accounts[key] = a
+		a = t.addLocked(key)
 	}
 	a.users++
+	return a
+}
+
+func (t *Table) addLocked(key string) *Account {
+	if len(t.accounts) >= t.sweepAt {
+		t.sweepLocked()
+	}
+	a := &Account{table: t}
+	if t.more > 0 {
+		a.rest = make([]tokenbucket.Bucket, t.more)
+	}
+	t.accounts[key] = a
 	return a
 }
 
@@ -93,18 +124,33 @@ func (a *Account) Close() {
 
 // Take takes n of a kind from the account, or nothing and returns the time until there are as many.
 func (a *Account) Take(k Kind, n float64) (wait time.Duration, ok bool) {
-	if a == nil {
+	if a == nil || a.table.slots[k] < 0 {
 		return 0, true
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.buckets[k].TakeN(a.table.limits[k], n, time.Since(a.table.start))
+	return a.bucketLocked(k).TakeN(a.table.limits[k], n, time.Since(a.table.start))
 }
 
 // Take takes one of a kind from the account of a key.
 func (t *Table) Take(key string, k Kind) (wait time.Duration, ok bool) {
 	a := t.Open(key)
 	defer a.Close()
+	return a.Take(k, 1)
+}
+
+// TakeBytes takes one of a kind from the account of a key that is given as bytes; an empty key has no limits. It is for
+// very many keys that are seldom used: no account stays open, so that one that is full may be forgotten.
+func (t *Table) TakeBytes(key []byte, k Kind) (wait time.Duration, ok bool) {
+	if len(key) == 0 {
+		return 0, true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.accounts[string(key)]
+	if a == nil {
+		a = t.addLocked(string(key))
+	}
 	return a.Take(k, 1)
 }
 
@@ -132,8 +178,8 @@ func (t *Table) sweepLocked() {
 func (a *Account) full(now time.Duration) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for k := range a.buckets {
-		if !a.buckets[k].Full(a.table.limits[k], now) {
+	for k := range Kinds {
+		if a.table.slots[k] >= 0 && !a.bucketLocked(k).Full(a.table.limits[k], now) {
 			return false
 		}
 	}

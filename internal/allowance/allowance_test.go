@@ -68,3 +68,34 @@ func TestUnknownKeyHasNoLimits(t *testing.T) {
 		a.Close()
 	}
 }
+
+// Each kind has a bucket of its own, however many kinds have limits, and TakeBytes takes from those that Open returns.
+func TestKindsAreCountedSeparately(t *testing.T) { synctest.Test(t, testKinds) }
+
+func testKinds(t *testing.T) {
+	var limits allowance.Limits
+	for k := range allowance.Kinds {
+		limits[k] = tokenbucket.NewLimit(1, float64(k)+1)
+	}
+	limits[allowance.Requests] = tokenbucket.Limit{}
+	table := allowance.NewTable(limits)
+	account := table.Open("a")
+	defer account.Close()
+	for k := range allowance.Kinds {
+		for n := range int(k) + 1 {
+			take := func() (time.Duration, bool) { return account.Take(k, 1) }
+			if n%2 == 1 {
+				take = func() (time.Duration, bool) { return table.TakeBytes([]byte("a"), k) }
+			}
+			if _, ok := take(); !ok {
+				t.Errorf("number %d of kind %d was refused", n, k)
+			}
+		}
+		if _, ok := table.TakeBytes([]byte("a"), k); ok != (k == allowance.Requests) {
+			t.Errorf("one of kind %d behind its burst: %t", k, ok)
+		}
+	}
+	if _, ok := table.TakeBytes(nil, allowance.Messages); !ok {
+		t.Error("a key that is empty has a limit")
+	}
+}

@@ -117,7 +117,7 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 		return
 	}
 	delete(c.local.byConn, cl.conn)
-	c.local.closeUser(cl)
+	cl.usage.account = state.Hash{}
 	c.local.returned(cl)
 	for len(cl.rooms) > 0 {
 		c.local.ignoreLocked(cl, cl.rooms[0])

@@ -34,10 +34,9 @@ func clientLimitsOf(messageRate float64) allowance.Limits {
 type usage struct {
 	messages, requests, rooms tokenbucket.Bucket
 
-	user    *allowance.Account // of the user that the connection was last used by; nil: none
-	account state.Hash         // the key of user
+	account state.Hash // key of the user that the connection was last used by; zero: none
 
-	reads int // of the store, under way
+	reads int32 // of the store, under way
 }
 
 // usageOf returns the usage of a socket's connection, which earlier sockets of the same connection have shared.
@@ -60,27 +59,20 @@ func (u *usage) bucket(k allowance.Kind) *tokenbucket.Bucket {
 	return &u.requests
 }
 
-// openUser makes the client count for its user, if it has one.
-func (l *localClients) openUser(cl *client) {
-	if cl.user == nil {
-		return
+// accountOf returns the key of the account of the user that the connection was last used by; nil: none. Accounts are
+// not kept open, because most users do nothing most of the time.
+func (u *usage) accountOf(cl *client) []byte {
+	switch {
+	case cl.user == nil:
+	case cl.assigned != nil: // all windows of one person share an account
+		u.account = cl.user.Origin()
+	default:
+		u.account = cl.user.Token()
 	}
-	key := cl.user.Token()
-	if cl.assigned != nil { // all windows of one person share an account
-		key = cl.user.Origin()
+	if u.account == (state.Hash{}) {
+		return nil
 	}
-	if cl.usage.account == key {
-		return
-	}
-	l.closeUser(cl)
-	cl.usage.account = key
-	cl.usage.user = l.users.Open(string(cl.usage.account[:]))
-}
-
-// closeUser ends openUser.
-func (l *localClients) closeUser(cl *client) {
-	cl.usage.user.Close()
-	cl.usage.user, cl.usage.account = nil, state.Hash{}
+	return u.account[:]
 }
 
 // take takes one of a kind from what the client's connection, user and address may use, or returns how long to wait.
@@ -88,8 +80,7 @@ func (l *localClients) take(cl *client, k allowance.Kind) (wait time.Duration, o
 	if wait, ok = cl.usage.bucket(k).Take(l.limits[k], time.Since(l.start)); !ok {
 		return wait, false
 	}
-	l.openUser(cl)
-	if wait, ok = cl.usage.user.Take(k, 1); !ok {
+	if wait, ok = l.users.TakeBytes(cl.usage.accountOf(cl), k); !ok {
 		return wait, false
 	}
 	return cl.socket.TakeAllowance(k)

@@ -32,7 +32,7 @@ func (s *Session) writeBlocked(c *conn, rest net.Buffers, q *queue) {
 			c.perform(fx)
 			return
 		}
-		rest = restOf(nil, q.items, s.protocol.frameFormat(c.base64Only))
+		rest = restOf(nil, q.items, s.protocol.frameFormat(c.input.base64Only))
 		s.writer().sent(q.messages(), totalSize(rest))
 	}
 }

@@ -84,7 +84,7 @@ func (s *Server) closeSlowestOnce() {
 func (s *Session) holds() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	bytes := s.output.size + s.polling.writing
+	bytes := s.output.size + int(s.polling.writing)
 	if s.output.queue != nil {
 		for _, p := range s.output.queue.items {
 			bytes -= p.size - int(int64(p.size)/max(p.queues.Load(), 1))

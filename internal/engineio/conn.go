@@ -25,9 +25,8 @@ type conn struct {
 	input   input
 
 	// Set before the reader starts, or by it.
-	session    *Session
-	handshake  *[]byte // gorilla's response, kept for the first write
-	base64Only bool    // the client sends and takes binary messages as text: forceBase64
+	session   *Session
+	handshake *[]byte // gorilla's response, kept for the first write
 }
 
 // unusedWriteBuffer sizes gorilla's write buffer, which is never made: messages don't go through it.
@@ -44,7 +43,8 @@ var upgrader = websocket.Upgrader{
 // acceptWebSocket makes a WebSocket of a request. On an error it has answered the request. It does
 // not write the response but keeps it for the first write, see takeHandshake.
 func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*conn, error) {
-	c := &conn{base64Only: query(r).Has("b64")}
+	c := &conn{}
+	c.input.base64Only = query(r).Has("b64")
 	ws, err := upgrader.Upgrade(&hijacker{ResponseWriter: w, conn: c}, r, subprotocol(r))
 	if err != nil {
 		return nil, err

@@ -9,9 +9,9 @@ import (
 // pollingState is the part of a session that long-polling needs. Session.mu guards it.
 type pollingState struct {
 	poll    *poll  // the GET that waits
+	abort   func() // fails the write of an answer; nil: there is none
+	writing int32  // bytes that this answer counts for in the server's budget
 	posting bool   // a POST is being read or handled
-	writing int    // bytes that the answer being written counts for in the server's budget
-	abort   func() // fails that write; nil: there is none
 }
 
 // poll is a GET that waits for something to answer.
@@ -216,5 +216,5 @@ func (s *Session) writePayload(w http.ResponseWriter, first []byte, q *queue, la
 func (s *Session) writingPoll(size int, abort func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.polling.writing, s.polling.abort = size, abort
+	s.polling.writing, s.polling.abort = int32(size), abort
 }

@@ -12,6 +12,7 @@ type input struct {
 	lent       *bufio.Reader // whose buffer it has
 	ahead      *readAhead    // nil while nothing is read ahead
 	bufferFull bool          // the last read filled the buffer: the peer sends faster
+	base64Only bool          // the client sends and takes binary messages as text: forceBase64
 	tryRead    func(fd uintptr) bool
 }
 

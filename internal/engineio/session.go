@@ -24,8 +24,8 @@ type Session struct {
 	base64Only bool   // a protocol 3 client that can't take binary payloads
 	shard      uint16 // which of the server's writers writes for it
 
-	value     any // the handler's
 	calls     handlerCalls
+	value     any // the handler's
 	heartbeat heartbeatEntry
 	life      life
 	usage     usage

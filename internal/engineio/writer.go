@@ -111,7 +111,7 @@ func (w *writer) write(s *Session, scratch *scratch) {
 		w.perform(c, fx)
 		return
 	}
-	written, rest, err := w.writeQueue(c, q, s.protocol.frameFormat(c.base64Only), scratch)
+	written, rest, err := w.writeQueue(c, q, s.protocol.frameFormat(c.input.base64Only), scratch)
 	if err == nil && rest != nil {
 		w.sent(q.messages(), written+totalSize(rest))
 		s.startBlockedWriter(c, rest, q)
