@@ -183,6 +183,7 @@ func (d *dialogue) check() {
 // TestCluster gives the local cluster every command while two users on two instances chat.
 func TestCluster(t *testing.T) {
 	t.Setenv("MESSAGE_RATE", "0")
+	t.Setenv("DRAIN_TIMEOUT", "500ms")
 	s := startCluster(t, 3)
 	d := &dialogue{ann: join(t, s.address, "ann"), bob: join(t, s.address, "bob")}
 	ann, bob := d.ann, d.bob
@@ -243,12 +244,13 @@ func TestCluster(t *testing.T) {
 
 	// Drained, and started again.
 	n = number(t, ann)
+	from := len(s.printed(0))
 	s.do(fmt.Sprintf("restart %d", n), fmt.Sprintf(`^ %d \| not ready: draining`, n))
 	ann.reconnect()
 	if number(t, ann) == n {
 		t.Errorf("ann was sent back to instance %d, which drains", n)
 	}
-	s.status(fmt.Sprintf(`^ %d \| ready, process`, n))
+	s.await(from, fmt.Sprintf(`^ %d \| ready at`, n))
 	d.talk("drained")
 
 	// A process that ends unasked is started again.
@@ -257,7 +259,7 @@ func TestCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := len(s.printed(0))
+	from = len(s.printed(0))
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -210,3 +210,34 @@ func TestConfigLeavesWhatThereIs(t *testing.T) {
 		t.Errorf("once more: %v", err)
 	}
 }
+
+// TestInstancesKeepTheChatBesideTheBus looks at the environment that an instance gets.
+func TestInstancesKeepTheChatBesideTheBus(t *testing.T) {
+	relay, err := newRelay("127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer relay.close()
+	for _, row := range []struct{ data, own, want string }{
+		{"", "", ""}, {"d", "", "STORE=" + filepath.Join("d", "chat")}, {"d", "mine", "STORE=mine"},
+	} {
+		c := &cluster{config: config{data: row.data}, getenv: func(name string) string {
+			return map[string]string{"STORE": row.own}[name]
+		}}
+		if row.own != "" {
+			c.environ = []string{"STORE=" + row.own}
+		}
+		got := ""
+		for _, entry := range c.childEnvironment(&instance{relay: relay}) {
+			if strings.HasPrefix(entry, "STORE=") {
+				got = entry
+			}
+		}
+		if got != row.want {
+			t.Errorf("-data %q and STORE=%q: an instance gets %q, want %q", row.data, row.own, got, row.want)
+		}
+	}
+	if got := (config{data: "d"}).options(nil).Data; got != filepath.Join("d", "broker") {
+		t.Errorf("with -data d the bus is in %q", got)
+	}
+}
