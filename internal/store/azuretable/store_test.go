@@ -150,6 +150,7 @@ func TestAzurite(t *testing.T) {
 	t.Run("lost answers", func(t *testing.T) { testLostAnswers(t, a) })
 	t.Run("late writer", func(t *testing.T) { testLateWriter(t, a) })
 	t.Run("newer version", func(t *testing.T) { testNewerVersion(t, a) })
+	t.Run("damaged page", func(t *testing.T) { testDamagedPage(t, a) })
 	t.Run("large batch", func(t *testing.T) { testLargeBatch(t, a) })
 	t.Run("many lines", func(t *testing.T) { testManyLines(t, a) })
 }
@@ -218,6 +219,52 @@ func testLateWriter(t *testing.T, a *azurite) {
 	}
 	if bytes.Contains(raw(t, s), []byte("text ")) {
 		t.Error("the table has what was erased")
+	}
+}
+
+// A page whose value is damaged fails what reads it, and nothing else: other rooms, and what is newer, are read.
+func testDamagedPage(t *testing.T, a *azurite) {
+	o := a.options()
+	o.PageLines = 6
+	s := claim(t, o)
+	for n := range uint64(12) {
+		if err := s.Append(t.Context(), numbered(n+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep := func(*store.Line) store.Change { return store.Keep }
+	if err := s.Rewrite(t.Context(), 0, keep); err != nil { // has all of them in pages
+		t.Fatal(err)
+	}
+	var damaged *row
+	err := s.table.query(t.Context(), "", false, 0, func(r *row) (bool, error) {
+		if r.span.Room == "room 1" && bytes.Contains(r.value, []byte("text 4")) {
+			damaged = r
+		}
+		return true, nil
+	})
+	if err != nil || damaged == nil {
+		t.Fatalf("the table has no page of room 1: %v", err)
+	}
+	damaged.value = damaged.value[:len(damaged.value)/2]
+	if err := s.table.put(t.Context(), damaged); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Append(t.Context(), numbered(13)); err != nil { // of room 1
+		t.Fatal(err)
+	}
+	next := open(t, o)
+	if page, err := next.Lines(t.Context(), "room 1", 0, 10); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("Lines() over the damaged page = %+v, %v, want ErrCorrupt", page, err)
+	}
+	if page, err := next.Lines(t.Context(), "room 1", 0, 1); err != nil || page.Lines[0].Seq != 13 {
+		t.Errorf("Lines() behind the damaged page = %+v, %v, want line 13", page, err)
+	}
+	if page, err := next.Lines(t.Context(), "room 2", 0, 10); err != nil || len(page.Lines) != 4 {
+		t.Errorf("Lines() of another room = %+v, %v, want 4 lines", page, err)
+	}
+	if head, err := next.Head(t.Context()); err != nil || head.Index != 13 {
+		t.Errorf("Head() = %+v, %v, want index 13", head, err)
 	}
 }
 
