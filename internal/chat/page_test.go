@@ -118,3 +118,35 @@ func TestClientThatMissedTooMuchReceivesHistory(t *testing.T) {
 		}
 	})
 }
+
+// A page that still waits in the outbox has not been taken, although nothing waits at the socket: no other follows it.
+func TestNoPageIsSentBeforeTheLastIsPerformed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const lines = 100
+		c := newCluster(t, 2, Options{MessageRate: -1, MaxMessageLength: -1})
+		ann, _ := absent(c, true, lines)
+		a := c.replicas[0]
+		if !ann.open(&a.site) {
+			t.Fatal("client was not recovered")
+		}
+		for next := range lines {
+			if got := ann.hear("line"); !strings.HasPrefix(got, fmt.Sprint(next, " ")) {
+				t.Fatalf("line %d is %.20q", next, got)
+			}
+			synctest.Wait()
+			a.mu.Lock() // so that nothing is performed
+			if len(a.resumption.paged) == 1 && a.resumption.paged[0].socket.Drained() {
+				a.resumption.sendPagesLocked(time.Now())
+				queued := len(a.out.queue)
+				a.resumption.sendPagesLocked(time.Now())
+				if queued == 0 || len(a.out.queue) != queued {
+					t.Errorf("%d effects are queued with a page, and %d when it has to be taken", queued, len(a.out.queue))
+				}
+				a.unlock()
+				return
+			}
+			a.mu.Unlock()
+		}
+		t.Error("the client never had taken a page while there was more")
+	})
+}
