@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"chatapp/internal/tokenbucket"
 	"chatapp/internal/waittest"
 )
 
@@ -84,6 +86,21 @@ func TestQueueCountsTheMemoryItTakes(t *testing.T) {
 			s.Close(ErrTransportClosed)
 		}
 	}
+}
+
+// Pings count as frames wherever they come, also between the fragments of a message.
+func TestPingsBetweenFragmentsCountAsFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, end := pipes(t, Options{Frames: tokenbucket.NewLimit(1, 10), Refusals: tokenbucket.NewLimit(1, 10)})
+		defer end()
+		s := h.webSocket(webSocketURL)
+		go func() { _, _ = io.Copy(io.Discard, s.conn) }()
+		s.write(clientFrame(0x01, []byte("4he")))
+		for range 30 {
+			_, _ = s.conn.Write(clientFrame(framePing, nil)) // the connection may have ended
+		}
+		h.wantClosed(s.sid, errTooManyRefusals)
+	})
 }
 
 // A message may exceed the bound of the queue, if nothing else waits. What follows may not.

@@ -33,7 +33,22 @@ func (c *conn) charge(bytes int) error {
 	if c.session == nil {
 		return nil
 	}
+	if c.isTooLate(bytes) {
+		return errTooMuchData
+	}
 	return c.session.charge(bytes)
+}
+
+// lateFrame is what a frame counts as, besides its bytes, that comes after the session's end.
+const lateFrame = 64
+
+// isTooLate counts a frame, or a part of one, and reports whether more has come after the session's end than is read.
+func (c *conn) isTooLate(bytes int) bool {
+	if !c.session.life.over() {
+		return false
+	}
+	c.late += int32(bytes) + lateFrame
+	return c.late > maxLate
 }
 
 // setReadDeadline bounds the time in which a message arrives that has begun, unless the session is over: then that of

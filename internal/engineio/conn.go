@@ -27,6 +27,7 @@ type conn struct {
 	// Set before the reader starts, or by it.
 	session   *Session
 	handshake *[]byte // gorilla's response, kept for the first write
+	late      int32   // bytes of messages that came after the session's end
 }
 
 // unusedWriteBuffer sizes gorilla's write buffer, which is never made: messages don't go through it.
@@ -53,6 +54,7 @@ func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*conn,
 	c.returnBuffer()
 	ws.SetReadLimit(int64(s.options.MaxMessageSize))
 	ws.SetPingHandler(c.answerPing)
+	ws.SetPongHandler(c.takePong)
 	c.rawConn = rawConn(c.Conn)
 	return c, nil
 }
@@ -113,12 +115,6 @@ func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 // SetDeadline ignores gorilla, which only clears deadlines of net/http's: hijacking has done that.
 func (c *conn) SetDeadline(time.Time) error { return nil }
 
-// answerPing answers a client's WebSocket ping.
-func (c *conn) answerPing(data string) error {
-	_, err := c.Write(appendFrame(make([]byte, 0, maxFrameHeader+len(data)), framePong, data, nil))
-	return err
-}
-
 // takeHandshake returns gorilla's response the first time, and nil after that.
 func (c *conn) takeHandshake() []byte {
 	if c.handshake == nil {
@@ -147,12 +143,25 @@ func (c *conn) closeWrite() {
 	_ = c.Conn.Close()
 }
 
+// What a client goes on to send after its session has ended is read as far as it may have been under way,
+// and then slowly: the server does not work for a client that it has cut for sending too much, nor does it
+// let the client connect again at once.
+const (
+	maxLate   = 256 << 10
+	latePause = 50 * time.Millisecond
+)
+
 // awaitEOF reads and discards until the peer closes or the deadline comes. Closing a TCP connection
 // with unread bytes resets it, and a reset may take our close frame back from a peer that has not
 // read it yet.
 func (c *conn) awaitEOF(deadline time.Time) {
 	_ = c.Conn.SetReadDeadline(deadline)
-	_, _ = io.Copy(io.Discard, c.Conn)
+	_, err := io.CopyN(io.Discard, c.Conn, maxLate)
+	var few [1 << 10]byte
+	for err == nil {
+		time.Sleep(latePause)
+		_, err = c.Conn.Read(few[:])
+	}
 }
 
 // messageBuffers are lent for the time of one message, so that an idle session holds none.
@@ -213,7 +222,10 @@ var errMessageTooBig = protocolError(closeTooBig, "message too big")
 func readError(err error) error {
 	var closed *websocket.CloseError
 	var network net.Error
+	var mistake *ProtocolError
 	switch {
+	case errors.As(err, &mistake): // of a handler of ours
+		return mistake
 	case errors.Is(err, websocket.ErrReadLimit):
 		return errMessageTooBig
 	case errors.As(err, &closed):

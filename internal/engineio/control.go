@@ -5,14 +5,14 @@ import "time"
 // takeControl handles a ping or pong at the front of what was read ahead, between two messages. It
 // reports whether there was one. gorilla would handle it as well, but then wait for a message, with
 // the reader and the buffer that an idle session must not hold. takeControl leaves to gorilla every
-// frame that is unusual in any way.
-func (c *conn) takeControl() bool {
+// frame that is unusual in any way. An error ends the session.
+func (c *conn) takeControl() (taken bool, err error) {
 	front := c.input.ahead.rest()
 	if buffered := c.input.buffer.Buffered(); buffered > 0 {
 		front, _ = c.input.buffer.Peek(buffered) // no error: that much is buffered
 	}
 	if len(front) == 0 || front[0] != framePing && front[0] != framePong {
-		return false
+		return false, nil
 	}
 	handle := c.ws.PongHandler()
 	if front[0] == framePing {
@@ -21,7 +21,7 @@ func (c *conn) takeControl() bool {
 	payload, size := cutControl(front)
 	if size == 0 {
 		if payload, size = c.awaitControl(); size == 0 {
-			return false
+			return false, nil
 		}
 	}
 	if c.input.buffer.Buffered() > 0 {
@@ -29,8 +29,36 @@ func (c *conn) takeControl() bool {
 	} else {
 		c.input.skipAhead(size)
 	}
-	_ = handle(payload) // ours queue the answer, and never fail
-	return true
+	return true, handle(payload)
+}
+
+// answerPing answers a client's WebSocket ping.
+func (c *conn) answerPing(data string) error {
+	if err := c.countControl(); err != nil {
+		return err
+	}
+	_, err := c.Write(appendFrame(make([]byte, 0, maxFrameHeader+len(data)), framePong, data, nil))
+	return err
+}
+
+// takePong takes a pong for a sign of life where the protocol has no heartbeat of its own.
+func (c *conn) takePong(string) error {
+	if c.session != nil && c.session.protocol == Raw {
+		c.session.alive()
+	}
+	return c.countControl()
+}
+
+// countControl counts a ping or pong, wherever it comes: gorilla handles those between fragments of a message.
+func (c *conn) countControl() error {
+	if c.session == nil {
+		return nil
+	}
+	c.session.countFrame()
+	if c.isTooLate(0) {
+		return errTooMuchData
+	}
+	return nil
 }
 
 const (

@@ -1,7 +1,9 @@
 package engineio
 
 import (
+	"bytes"
 	"io"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -52,6 +54,40 @@ func TestClosingClientThatReadsNothingIsCutAfterCloseTimeout(t *testing.T) {
 		}
 		h.wantClosed(s.sid, ErrClosed)
 	})
+}
+
+// A client that is cut for what it sends may go on sending as fast as it can. That costs the server little, and the
+// client can't connect anew at once.
+func TestClientThatGoesOnSendingIsReadSlowly(t *testing.T) {
+	for name, frame := range map[string][]byte{
+		"messages":         clientFrame(frameText, append([]byte("4"), make([]byte, 10_000)...)),
+		"empty messages":   bytes.Repeat(clientFrame(frameText, nil), 1000),
+		"pings":            bytes.Repeat(clientFrame(framePing, nil), 1000),
+		"against protocol": make([]byte, 10_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, end := pipesOf(t, Options{CloseTimeout: 5 * time.Second},
+					func(c net.Conn) net.Conn { return halfClosing{c} })
+				defer end()
+				s := h.webSocket(webSocketURL)
+				go func() { _, _ = io.Copy(io.Discard, s.conn) }()
+				_ = s.conn.SetDeadline(time.Time{})
+				h.session().Close(errTooManyRefusals)
+				start, taken := time.Now(), 0
+				for taken < 10<<20 {
+					n, err := s.conn.Write(frame)
+					if taken += n; err != nil {
+						break
+					}
+				}
+				if took := time.Since(start); taken > 3*maxLate || took < 4*time.Second || took > 6*time.Second {
+					t.Errorf("%d bytes were taken in %v, want %d at most, and the connection to end after 5 s", taken, took,
+						3*maxLate)
+				}
+			})
+		})
+	}
 }
 
 // A deadline that stayed behind would fail the first write after a silence that is longer than a

@@ -137,8 +137,18 @@ func serve(t *testing.T, o Options) *host {
 // pipes serves over net.Pipe, for synctest bubbles. The caller defers the returned function within
 // the bubble.
 func pipes(t *testing.T, o Options) (*host, func()) {
+	return pipesOf(t, o, func(c net.Conn) net.Conn { return c })
+}
+
+// halfClosing is a connection whose halves could be closed one by one, as those of TCP can. The client sees nothing of it.
+type halfClosing struct{ net.Conn }
+
+func (halfClosing) CloseWrite() error { return nil }
+
+// pipesOf is pipes with what is made of the server's ends.
+func pipesOf(t *testing.T, o Options, wrap func(net.Conn) net.Conn) (*host, func()) {
 	h := newHost(t, o)
-	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{}), wrap: wrap}
 	server := httpServer(h)
 	served := make(chan struct{})
 	go func() {
@@ -165,12 +175,13 @@ type pipeListener struct {
 	conns chan net.Conn
 	done  chan struct{}
 	once  sync.Once
+	wrap  func(net.Conn) net.Conn
 }
 
 func (l *pipeListener) dial() (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
-	case l.conns <- server:
+	case l.conns <- l.wrap(server):
 		return client, nil
 	case <-l.done:
 		return nil, net.ErrClosed

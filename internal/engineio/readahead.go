@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"bufio"
+	"runtime"
 	"sync"
 )
 
@@ -72,6 +73,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		return n, err
 	}
 	in.bufferFull = false
+	runtime.Gosched() // a peer that sends faster than it is read keeps no processor from the others
 	ahead := readAheads.Get().(*readAhead)
 	n, err := c.Conn.Read(ahead.b[:])
 	if n == 0 {

@@ -42,8 +42,12 @@ func replay(t *testing.T, input []byte, step int, gorillaAlone bool) (messages [
 	c := &recording{input: input, step: step}
 	ws := h.acceptRecording(c)
 	for {
-		if !gorillaAlone && ws.takeControl() {
-			continue
+		if !gorillaAlone {
+			if taken, err := ws.takeControl(); err != nil {
+				t.Fatal(err)
+			} else if taken {
+				continue
+			}
 		}
 		m, _, err := ws.read()
 		if err != nil {

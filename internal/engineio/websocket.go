@@ -75,8 +75,6 @@ func (s *Session) attach(c *conn) bool {
 	first := c.takeHandshake()
 	if s.protocol != Raw {
 		first = appendFrame(first, frameText, "", s.server.openPacket(s.id, s.protocol, transportWebSocket))
-	} else {
-		c.ws.SetPongHandler(func(string) error { s.alive(); return nil })
 	}
 	s.pushLocked(prepareFrames(first), 1)
 	s.wakeWriterLocked()
@@ -109,14 +107,18 @@ func (s *Session) run(c *conn, isNew bool) {
 // whether the connection goes on.
 func (s *Session) read(c *conn) bool {
 	for {
-		if c.takeControl() {
-			s.countFrame()
+		taken, err := c.takeControl()
+		if taken && err == nil {
 			if !c.hasInput() {
 				return true
 			}
 			continue
 		}
-		m, binary, err := c.read()
+		var m *messageBuffer
+		var binary bool
+		if err == nil {
+			m, binary, err = c.read()
+		}
 		if err == nil {
 			err = s.receive(m.b, binary)
 			m.release()
