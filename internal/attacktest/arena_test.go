@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,13 @@ import (
 	"chatapp/internal/workertest"
 )
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(attackVariable) != "" {
+		runAttack()
+		return
+	}
+	leaktest.Main(m)
+}
 
 // arena is a worker with default limits, behind a trusted proxy: so a test can attack from any address.
 type arena struct {
