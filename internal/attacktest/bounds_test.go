@@ -398,7 +398,8 @@ func (m *measured) check(t *testing.T, processes []*exec.Cmd) {
 	join, p50, p99 := percentile(m.joins, 1), percentile(m.latencies, 0.5), percentile(m.latencies, 0.99)
 	t.Logf("%d joined in %v at most, %d failed; %d messages, p50 %v, p99 %v; memory %d MB, CPU %v, "+
 		"waited %v for a processor", len(m.joins), join.Round(time.Millisecond), m.failed, len(m.latencies),
-		p50.Round(10*time.Microsecond), p99.Round(10*time.Microsecond), memory>>20, cpu, waiting.Round(time.Millisecond))
+		p50.Round(10*time.Microsecond), p99.Round(10*time.Microsecond), memory>>20, cpu,
+		waiting.Round(time.Millisecond))
 	if m.failed > 0 || join > joinBound {
 		t.Errorf("%d newcomers did not get in, the others within %v, want all within %v", m.failed, join, joinBound)
 	}

@@ -51,7 +51,8 @@
 //	handshakes with large headers      4 ms  15 ms
 //	responses that are not read       14 ms  43 ms
 //
-// Half of the messages took 1 ms at one worker and 2 ms at two in all rows, newcomers 162 ms at most, and a worker 44 MB.
+// Half of the messages took 1 ms at one worker and 2 ms at two in all rows, newcomers 162 ms at most, and a worker
+// 44 MB.
 //
 // Left to what stands in front (a WAF, the platform's DDoS protection): floods of packets and of TLS handshakes, an
 // attacker with thousands of addresses, and what people say to each other.

@@ -140,7 +140,7 @@ func TestNoPageIsSentBeforeTheLastIsPerformed(t *testing.T) {
 				queued := len(a.out.queue)
 				a.resumption.sendPagesLocked(time.Now())
 				if queued == 0 || len(a.out.queue) != queued {
-					t.Errorf("%d effects are queued with a page, and %d when it has to be taken", queued, len(a.out.queue))
+					t.Errorf("%d effects are queued with a page, %d before it is taken", queued, len(a.out.queue))
 				}
 				a.unlock()
 				return

@@ -82,8 +82,7 @@ func TestClientThatGoesOnSendingIsReadSlowly(t *testing.T) {
 					}
 				}
 				if took := time.Since(start); taken > 3*maxLate || took < 4*time.Second || took > 6*time.Second {
-					t.Errorf("%d bytes were taken in %v, want %d at most, and the connection to end after 5 s", taken, took,
-						3*maxLate)
+					t.Errorf("%d bytes taken, end after %v; want %d at most, and 5 s", taken, took, 3*maxLate)
 				}
 			})
 		})

@@ -140,7 +140,8 @@ func pipes(t *testing.T, o Options) (*host, func()) {
 	return pipesOf(t, o, func(c net.Conn) net.Conn { return c })
 }
 
-// halfClosing is a connection whose halves could be closed one by one, as those of TCP can. The client sees nothing of it.
+// halfClosing is a connection whose halves could be closed one by one, as those of TCP can. The client
+// sees nothing of it.
 type halfClosing struct{ net.Conn }
 
 func (halfClosing) CloseWrite() error { return nil }
