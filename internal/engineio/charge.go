@@ -47,8 +47,8 @@ func (c *conn) isTooLate(bytes int) bool {
 	if !c.session.life.over() {
 		return false
 	}
-	c.late += int32(bytes) + lateFrame
-	return c.late > maxLate
+	c.input.late += int32(bytes) + lateFrame
+	return c.input.late > maxLate
 }
 
 // setReadDeadline bounds the time in which a message arrives that has begun, unless the session is over: then that of

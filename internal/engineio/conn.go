@@ -27,7 +27,6 @@ type conn struct {
 	// Set before the reader starts, or by it.
 	session   *Session
 	handshake *[]byte // gorilla's response, kept for the first write
-	late      int32   // bytes of messages that came after the session's end
 }
 
 // unusedWriteBuffer sizes gorilla's write buffer, which is never made: messages don't go through it.

@@ -14,6 +14,7 @@ type input struct {
 	ahead      *readAhead    // nil while nothing is read ahead
 	bufferFull bool          // the last read filled the buffer: the peer sends faster
 	base64Only bool          // the client sends and takes binary messages as text: forceBase64
+	late       int32         // bytes of messages that came after the session's end
 	tryRead    func(fd uintptr) bool
 }
 
