@@ -2,6 +2,7 @@ import js from '@eslint/js'
 import globals from 'globals'
 
 export default [
+  { ignores: ['testdata/**'] }, // which is not of the page: pages and scripts as others write them
   js.configs.recommended,
   {
     rules: {
