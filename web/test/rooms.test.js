@@ -128,3 +128,16 @@ test('forgotten messages become a word, and notices of them go', () => {
   assert.deepEqual(room.lines.map(({ kind, id, from, text, n }) => [kind, id, from, text, n]),
     [['forgotten', '1', '', '', 0], ['message', '3', lines[2].from, lines[2].text, 1]])
 })
+
+test('lines among which the reader is stay, however many there are', () => {
+  const room = roomNamed('long')
+  room.reading = true
+  const add = (n) => {
+    for (let i = 0; i < n; i++) addLine(room, line(undefined, i))
+  }
+  add(21002)
+  assert.equal(room.lines.length, 21002)
+  room.reading = false
+  add(1)
+  assert.equal(room.lines.length, 20003)
+})

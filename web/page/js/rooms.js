@@ -36,6 +36,7 @@ import { state, changed, lobby } from './state.js'
  * @property {boolean} more whether the server has older lines
  * @property {boolean} dropped whether there were older lines, which nobody has any more
  * @property {boolean} loading whether older lines have been asked for
+ * @property {boolean} reading whether the reader is among older lines, which therefore stay
  * @property {Refusal | null} refusal why the server does not let the user in
  * @property {number} unread
  * @property {string} marker id of the first message that is new to the user; empty: none
@@ -66,6 +67,7 @@ export function roomNamed(name) {
       more: false,
       dropped: false,
       loading: false,
+      reading: false,
       refusal: null,
       unread: 0,
       marker: '',
@@ -113,7 +115,7 @@ export function addLine(room, line, isLate = false) {
     line.n = last ? numberOfLine(last) + 1 : 0
     room.lines.push(line)
   }
-  if (room.lines.length > keptLines + droppedAtOnce) {
+  if (room.lines.length > keptLines + droppedAtOnce && !room.reading) {
     for (const old of room.lines.splice(0, droppedAtOnce)) {
       for (const id of idsOf(old)) room.ids.delete(id)
     }

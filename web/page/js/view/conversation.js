@@ -85,7 +85,10 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     const wanted = state.rooms.get(state.room)
     if (!wanted) return
     const isOther = wanted !== room
-    if (isOther || wanted.epoch !== epoch || top < first(wanted)) rebuild(wanted, isOther)
+    // Most of so many lines would be removed again at once.
+    const isFlooded = following && past(wanted) - end > mostFollowed && !hasSelection()
+    if (isOther || wanted.epoch !== epoch || top < first(wanted) || isFlooded)
+      rebuild(wanted, isOther)
     else append(wanted)
     drawTail(wanted)
     drawOlder(wanted)
@@ -142,6 +145,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
    */
   function rebuild(wanted, isOther) {
     const anchor = isOther || following ? null : findAnchor()
+    if (room) room.reading = false
     room = wanted
     epoch = wanted.epoch
     if (isOther || !anchor) {
@@ -455,6 +459,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   }
 
   function drawJump() {
+    if (room) room.reading = !following
     jump.hidden = following
     if (!following) setText(jump, newBelow > 0 ? t('newMessages', { n: newBelow }) : t('toEnd'))
     jump.classList.toggle('fresh', newBelow > 0)
