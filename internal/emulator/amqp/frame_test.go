@@ -358,6 +358,19 @@ func TestDeliveryAnnotationsMayBeLast(t *testing.T) {
 	}
 }
 
+// The JavaScript SDK writes a footer in front of the body.
+func TestFooterMovesBehindTheBody(t *testing.T) {
+	wire := unhex(t, "00 5370 45 00 5373 45 00 5378 c10702 a10166 a10166 00 5375 a00161")
+	m, err := ParseMessage(wire)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := unhex(t, "00 5375 a00161 00 5378 c10702 a10166 a10166"); !bytes.Equal(m.Body, want) ||
+		!bytes.Equal(m.Rest, want) || m.Properties == nil {
+		t.Errorf("body is %x, what is passed on %x, want %x", m.Body, m.Rest, want)
+	}
+}
+
 func TestMalformedMessagesAreRefused(t *testing.T) {
 	for _, tt := range []struct{ name, wire, text string }{
 		{"not that of a message section", "a10161", "not with a descriptor"},
@@ -365,6 +378,8 @@ func TestMalformedMessagesAreRefused(t *testing.T) {
 		{"header behind properties", "00 5373 45 00 5370 45", "after section"},
 		{"delivery annotations amid the body", "00 5375 a000 00 5371 c10100 00 5375 a000", "is not the last"},
 		{"two headers", "00 5370 45 00 5370 45", "after section"},
+		{"two footers", "00 5378 c10100 00 5378 c10100", "after section"},
+		{"a footer amid the body", "00 5375 a000 00 5378 c10100 00 5375 a000", "after section"},
 		{"two values", "00 5377 40 00 5377 40", "after section"},
 		{"data behind a sequence", "00 5376 45 00 5375 a000", "after section"},
 		{"data of a string", "00 5375 a10161", "holds constructor"},

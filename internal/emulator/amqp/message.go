@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -68,8 +69,11 @@ type Message struct {
 
 // ParseMessage parses a message. It checks order and form of all sections, including those that stay encoded. A
 // message may lack any section and has at most one of the three kinds of body. Delivery annotations may also be the
-// last section.
-func ParseMessage(b []byte) (*Message, error) {
+// last section. A footer in front of the body, where the JavaScript SDK writes it, moves behind it.
+func ParseMessage(b []byte) (*Message, error) { return parseMessage(b, false) }
+
+// parseMessage parses a message. moved says that a footer has moved.
+func parseMessage(b []byte, moved bool) (*Message, error) {
 	d := decoder{b: b}
 	m := &Message{}
 	var last SectionCode
@@ -88,6 +92,14 @@ func ParseMessage(b []byte) (*Message, error) {
 			}
 			m.Rest, m.Body = m.Rest[:max(len(m.Rest)-len(before), 0)], m.Body[:max(len(m.Body)-len(before), 0)]
 			return m, nil
+		}
+		if code == SectionFooter && last < SectionData && !moved {
+			d.skipSection(code)
+			if d.err != nil {
+				return nil, d.err
+			}
+			start, end := len(b)-len(before), len(b)-len(d.b)
+			return parseMessage(slices.Concat(b[:start], d.b, b[start:end]), true)
 		}
 		if d.err == nil && !mayFollow(last, code) {
 			d.fail("section %#02x after section %#02x", uint8(code), uint8(last))
