@@ -127,9 +127,9 @@ func TestAcknowledgedMessageOutlivesTheCluster(t *testing.T) {
 		"DRAIN_TIMEOUT", "0s", "STORE"}
 	first, second := start(t, nil, "", append(settings, folder)...), start(t, nil, "", append(settings, folder)...)
 	ann, bob := first.join("Ann"), second.join("Bob")
-	say := func(user *user, text string) {
+	say := func(user *user, text string) (answer string) {
 		user.send(`{"event":"user message","args":["` + text + `"],"id":2}`)
-		user.want(`{"ack":2,"args":[{"ok":true`)
+		return user.want(`{"ack":2,"args":[{"ok":true`)
 	}
 	say(ann, "stored")
 	archived := func() int64 {
@@ -161,7 +161,16 @@ func TestAcknowledgedMessageOutlivesTheCluster(t *testing.T) {
 	}
 	third := start(t, nil, "", append(settings, folder)...)
 	eve := third.join("Eve")
-	say(eve, "archived")
+	for path, has := range map[string]string{"/readyz": "another process writes the store: messages wait on the bus",
+		"/metrics": "\nchat_store_saved 0\n"} {
+		waittest.Until(t, path+" tells that the store does not work", func() bool {
+			text, err := io.ReadAll(third.get(path).Body)
+			return err == nil && strings.Contains(string(text), has)
+		})
+	}
+	if answer := say(eve, "archived"); strings.Contains(answer, "unsaved") {
+		t.Errorf("the answer is %s, though the bus keeps the message", answer)
+	}
 	_ = eve.conn.Close()
 	third.end()
 	if archived() == 0 {
