@@ -91,15 +91,19 @@ func TestDrainGivesNotice(t *testing.T) {
 	t.Parallel()
 	first, _ := startTwo(t, "DRAIN_TIMEOUT", "4s")
 	stay := first.join("Ann")
+	stopped := time.Now()
 	first.stop()
 	waittest.Until(t, "the first is not ready", func() bool {
 		return first.get("/readyz").StatusCode == http.StatusServiceUnavailable
 	})
 	response := first.get("/socket.io/?EIO=4&transport=polling")
+	_ = stay.conn.Close()
+	if took := time.Since(stopped); took >= time.Second {
+		t.Skipf("this machine is too busy: the notice of a second was over after %v", took)
+	}
 	if response.StatusCode != http.StatusOK || !response.Close {
 		t.Errorf("a handshake just after = %s, Connection: close: %v; want 200, true", response.Status, response.Close)
 	}
-	_ = stay.conn.Close()
 }
 
 // The bus is silent, the metrics' collector too, and a client does not read: the worker ends in order all the same.
