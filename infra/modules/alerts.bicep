@@ -137,7 +137,7 @@ resource storeAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = if (stored) {
   location: 'global'
   tags: tags
   properties: {
-    description: 'The store answered less than 99 % of requests: the chat goes on, but what is said is not saved meanwhile.'
+    description: 'The store answered less than 99 % of requests: the chat goes on, and Service Bus keeps what is said.'
     enabled: on
     severity: 1
     scopes: ['${account.id}/tableServices/default']
