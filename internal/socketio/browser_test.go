@@ -40,12 +40,17 @@ func TestOwnClientInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	profile, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(profile) }() // processes of the browser may write while they end
 	var browser *exec.Cmd
 	runClients(t, func(line map[string]string, _ io.Writer) {
 		browser = exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
 			"--disable-quic", "--disable-background-networking", "--disable-component-update",
 			"--remote-debugging-port=0", "--host-resolver-rules=MAP *.localhost 127.0.0.1",
-			"--user-data-dir="+t.TempDir(), line["page"])
+			"--user-data-dir="+profile, line["page"])
 		browser.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its processes end together
 		if err := browser.Start(); err != nil {
 			t.Fatal(err)
