@@ -34,7 +34,7 @@ func randomNumber(r *rand.Rand) uint64 { return r.Uint64() >> r.IntN(64) }
 
 func TestMessagesAreEncodedAsByTheLibrary(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 300 {
 		say := &Say{Room: randomText(r, maxNameBytes), CID: randomText(r, MaxCID), Text: randomText(r, MaxText),
 			From: randomText(r, maxKeyBytes), Token: HashOf(randomText(r, 8))}
 		if r.IntN(2) == 0 {
@@ -57,7 +57,7 @@ func TestMessagesAreEncodedAsByTheLibrary(t *testing.T) {
 
 func TestStoredLinesAreEncodedAsByTheLibrary(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 1000 {
+	for range 200 {
 		l := Line{Log: uint32(randomNumber(r)), Check: uint32(randomNumber(r)), Kind: LineKind(r.IntN(int(LineKinds))),
 			From: randomText(r, maxKeyBytes), Was: randomText(r, maxKeyBytes), Text: randomText(r, MaxText),
 			CID: randomText(r, MaxCID), Instance: randomText(r, 300)}
