@@ -51,10 +51,10 @@ func TestFailureToStartIsExplained(t *testing.T) {
 	w.navigate(s.url(0) + "/?shape")
 	w.wait("values of another shape are not read", `document.activeElement.id === 'nick'`)
 
+	w.expectErrors()
 	w.do("remove a feature", command(page.AddScriptToEvaluateOnNewDocument,
 		page.AddScriptToEvaluateOnNewDocumentParams{Source: `delete Intl.Segmenter`}))
 	w.navigate(s.url(0) + "/?old")
 	w.wait("the page names the browsers that it supports", reason+` === 'old'
 		&& document.querySelector('#failure p').textContent.includes('Safari')`)
-	w.clearErrors()
 }

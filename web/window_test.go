@@ -98,6 +98,7 @@ type window struct {
 
 	mu            sync.Mutex // guards what follows
 	consoleErrors []string
+	failing       bool // the test makes the page fail from now on
 }
 
 // windowOptions are the properties of a window. The zero value is a desktop in English with the
@@ -160,7 +161,9 @@ func (w *window) collectErrors() {
 			continue
 		}
 		w.mu.Lock()
-		w.consoleErrors = append(w.consoleErrors, text)
+		if !w.failing {
+			w.consoleErrors = append(w.consoleErrors, text)
+		}
 		w.mu.Unlock()
 	}
 }
@@ -170,6 +173,13 @@ func (w *window) clearErrors() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.consoleErrors = nil
+}
+
+// expectErrors has errors in the console count no more. They may arrive later than what they cause.
+func (w *window) expectErrors() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.consoleErrors, w.failing = nil, true
 }
 
 // command returns an action that calls a command of the DevTools protocol.
