@@ -190,6 +190,9 @@ func (p *protocol) loaded(now time.Time, log *logState, err error) {
 	if log != nil {
 		p.log = log
 		l.used = true
+		if own := log.records[p.instance]; own != nil {
+			p.exceed(own.Epoch) // the clock may have been set back since
+		}
 		p.logInfo("state loaded from the store", "index", log.index, "log", log.cluster.Founder)
 	}
 	p.bootstrapping.look, p.bootstrapping.reading, p.bootstrapping.fence = look{}, nil, nil

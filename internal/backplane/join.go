@@ -56,6 +56,11 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 		p.bootstrapping = bootstrapping{}
 	}
 	p.join = j
+	if kind == entryJoinRequest && p.loading.used {
+		// Nobody has followed the log with what was loaded. A cluster that lives has loaded as much, and goes
+		// before it.
+		p.loading.used, p.log = false, nil
+	}
 	p.epochs.current = max(p.epochs.current+1, uint64(max(p.wall(now).UnixMilli(), 1)))
 	if p.epochs.start == 0 {
 		p.epochs.start = p.epochs.current

@@ -37,3 +37,35 @@ func TestLostMessagesMayHaveBeenAnAnswer(t *testing.T) {
 			got, p.join.firstBackAt)
 	}
 }
+
+// The clock of this machine was set back since its last process began a log. The state that is loaded knows the epoch
+// of that one, and the request to bootstrap is in a later epoch at once.
+func TestLoadedStateHasAnEpochOfALaterClock(t *testing.T) {
+	p := newProtocol(config{instance: "a", recording: true, wall: func(now time.Time) time.Time { return now }})
+	p.start(someTime, true)
+	log := newLogState(clusterID{Stamp: 1, Founder: "a"}, 0)
+	later := uint64(someTime.Add(24 * time.Hour).UnixMilli())
+	log.records["a"] = &record{Instance: "a", Start: later, Epoch: later, Next: 7}
+	p.loaded(someTime, log, nil)
+	if p.epochs.current <= later || p.join.kind != entryBootstrap {
+		t.Errorf("request is of kind %d in epoch %d, want one to bootstrap behind epoch %d",
+			p.join.kind, p.epochs.current, later)
+	}
+}
+
+// An instance has loaded the state, and another one begins the log first. What was loaded is not held against that log.
+func TestLiveLogGoesBeforeALoadedState(t *testing.T) {
+	p := newProtocol(config{instance: "a", recording: true, wall: func(now time.Time) time.Time { return now }})
+	p.start(someTime, true)
+	log := newLogState(clusterID{Stamp: 1, Founder: "b"}, 0)
+	log.index = 188
+	p.loaded(someTime, log, nil)
+	if p.log != log || p.join.kind != entryBootstrap {
+		t.Fatalf("request is of kind %d with log %v, want one to bootstrap with what was loaded", p.join.kind, p.log)
+	}
+	p.requestJoin(someTime, entryJoinRequest, 3, "")
+	request, err := decodeControl(p.outgoing.request.Items[0].Body)
+	if err != nil || request.Index != 0 || p.log != nil {
+		t.Errorf("join request is %+v, %v with log %v, want that of an instance without a state", request, err, p.log)
+	}
+}
