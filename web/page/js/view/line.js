@@ -48,7 +48,7 @@ export function lineElement(line, { before, spoken, room, isNew }) {
     : noticeElement(line, room)
   const isFirstOfDay = startsDay(line, before)
   const article = !isFirstOfDay && !isNew ? element : h('div', { class: 'day-and-line' },
-    isFirstOfDay && h('h3', { class: 'day', 'data-time': line.time },
+    isFirstOfDay && h('h2', { class: 'day', 'data-time': line.time },
       h('span', null, dayName(line.time))),
     isNew && h('p', { class: 'new-since' }, h('span', null, t('newSince'))), element)
   article.setAttribute('role', 'article')
