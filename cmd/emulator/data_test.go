@@ -10,11 +10,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"chatapp/internal/emulator/broker"
+	"chatapp/internal/waittest"
 )
 
 // process is the command as a process of its own.
@@ -108,7 +108,7 @@ func TestKilledEmulatorKeepsItsData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	l := &ledger{accepted: make(map[string]bool), tried: make(map[string]bool), completed: make(map[string]bool)}
 	var clients sync.WaitGroup
@@ -124,9 +124,9 @@ func TestKilledEmulatorKeepsItsData(t *testing.T) {
 		t.Fatal(err)
 	}
 	clients.Go(func() { l.complete(ctx, receiver) })
-	for (l.number(l.accepted) < 300 || l.number(l.completed) < 100) && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
+	waittest.Until(t, "300 messages are accepted and 100 completed", func() bool {
+		return l.number(l.accepted) >= 300 && l.number(l.completed) >= 100
+	})
 	p.kill()
 	cancel()
 	clients.Wait()
