@@ -1,6 +1,6 @@
 // Official clients that chat over long polling alone, at two instances behind a balancer that keeps a session at its
-// instance by a cookie. The argument is the balancer's address. It prints {"at": instance} for each client that stays, then
-// {"at", "from", "text"} for each message that one hears, and lets all of them say each line of its input.
+// instance by a cookie. The argument is the balancer's address. It prints {"at": instance} for each client that stays,
+// then {"at", "from", "text"} for each message that one hears, and lets all of them say each line of its input.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 

@@ -1,6 +1,6 @@
-// Serves a page that runs the cases of cases.mjs in a browser, with the client of web/client and the official one beside
-// each other. The argument is the port of the server of clients_test.go. Prints the page's address, and then what
-// compare.mjs prints.
+// Serves a page that runs the cases of cases.mjs in a browser, with the client of web/client and the official one
+// beside each other. The argument is the port of the server of clients_test.go. Prints the page's address, and then
+// what compare.mjs prints.
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
