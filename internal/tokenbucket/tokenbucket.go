@@ -53,13 +53,14 @@ func (b *Bucket) Full(l Limit, now time.Duration) bool {
 }
 
 // Borrow takes one token even if there is none, and returns the time until the bucket is out of debt, for a caller
-// that waits so long before it calls again.
-func (b *Bucket) Borrow(l Limit, now time.Duration) (wait time.Duration) {
+// that waits so long. The debt grows until it takes most to pay: callers that do not wait, as they are many or have
+// gone, would otherwise have others pay for a long time.
+func (b *Bucket) Borrow(l Limit, now, most time.Duration) (wait time.Duration) {
 	if l.Rate <= 0 {
 		return 0
 	}
 	b.refill(l, now)
-	b.taken++
+	b.taken = min(b.taken+1, l.Burst+l.Rate*float32(most.Seconds()))
 	return l.timeFor(max(0, b.taken-l.Burst))
 }
 

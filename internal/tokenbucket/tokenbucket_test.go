@@ -43,8 +43,8 @@ func TestRefusalNamesTheWait(t *testing.T) {
 func TestBorrowGoesIntoDebt(t *testing.T) {
 	limit := tokenbucket.NewLimit(10, 2)
 	var b tokenbucket.Bucket
-	for i, want := range []time.Duration{0, 0, 100 * time.Millisecond, 200 * time.Millisecond} {
-		if wait := b.Borrow(limit, 0); wait.Round(time.Millisecond) != want {
+	for i, want := range []time.Duration{0, 0, 100 * time.Millisecond, 200 * time.Millisecond, 200 * time.Millisecond} {
+		if wait := b.Borrow(limit, 0, 200*time.Millisecond); wait.Round(time.Millisecond) != want {
 			t.Errorf("Borrow %d = %v, want %v", i, wait, want)
 		}
 	}
@@ -64,7 +64,7 @@ func TestNoRateNoLimit(t *testing.T) {
 			if _, ok := b.Take(limit, 0); !ok {
 				t.Fatalf("rate %v refused", rate)
 			}
-			if wait := b.Borrow(limit, 0); wait != 0 {
+			if wait := b.Borrow(limit, 0, time.Second); wait != 0 {
 				t.Fatalf("rate %v: Borrow = %v", rate, wait)
 			}
 		}
