@@ -7,6 +7,7 @@
 package allowance
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -30,7 +31,8 @@ const (
 // Limits are the limits of an account, by Kind. A Limit whose Rate is not positive limits nothing.
 type Limits [Kinds]tokenbucket.Limit
 
-// maxIdle is how many accounts that nobody uses a Table keeps because something was taken from them lately.
+// maxIdle is how many accounts that nobody uses a Table keeps because something was taken from them lately. Above it,
+// it keeps the half of that from which most was taken.
 const maxIdle = 100_000
 
 // Table holds accounts by key.
@@ -40,6 +42,7 @@ type Table struct {
 	slots  [Kinds]int8 // where an Account has the bucket of a kind; -1: the kind has no limit
 	more   int         // how many buckets of an Account are in its rest
 	start  time.Time   // origin of the buckets
+	idle   int         // maxIdle, but in tests
 
 	mu sync.Mutex
 	// mu guards
@@ -72,7 +75,9 @@ const firstSweep = 1024
 
 // NewTable returns a Table whose accounts have the limits.
 func NewTable(limits Limits) *Table {
-	t := &Table{limits: limits, start: time.Now(), accounts: make(map[string]*Account), sweepAt: firstSweep}
+	t := &Table{
+		limits: limits, start: time.Now(), idle: maxIdle, accounts: make(map[string]*Account), sweepAt: firstSweep,
+	}
 	limited := 0
 	for k := range limits {
 		t.slots[k] = -1
@@ -154,34 +159,64 @@ func (t *Table) TakeBytes(key []byte, k Kind) (wait time.Duration, ok bool) {
 	return a.Take(k, 1)
 }
 
-// sweepLocked forgets the accounts that nobody uses and that are full. If there are too many others, it forgets all
-// that nobody uses.
+// levels is how finely a sweep tells apart how much was taken from accounts.
+const levels = 64
+
+// sweepLocked forgets the accounts that nobody uses and that are full. If there are too many others that nobody uses,
+// it forgets those from which least was taken. So a client can't have its account forgotten, and thereby renewed, but
+// by using up very many others as well.
 func (t *Table) sweepLocked() {
-	now, idle := time.Since(t.start), 0
+	now := time.Since(t.start)
+	var idle [levels + 1]int // by level
+	kept := 0
 	for key, a := range t.accounts {
-		switch {
-		case a.users > 0:
-		case a.full(now):
-			delete(t.accounts, key)
-		default:
-			idle++
+		if a.users > 0 {
+			continue
 		}
+		level := a.level(now)
+		if level == 0 {
+			delete(t.accounts, key)
+			continue
+		}
+		idle[level]++
+		kept++
 	}
-	for key, a := range t.accounts {
-		if idle > maxIdle && a.users == 0 {
-			delete(t.accounts, key)
-		}
+	if kept > t.idle {
+		t.forgetLocked(now, &idle, kept-t.idle/2)
 	}
 	t.sweepAt = max(firstSweep, 2*len(t.accounts))
 }
 
-func (a *Account) full(now time.Duration) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for k := range Kinds {
-		if a.table.slots[k] >= 0 && !a.bucketLocked(k).Full(a.table.limits[k], now) {
-			return false
+// forgetLocked forgets n accounts that nobody uses, of which idle says how many there are by level.
+func (t *Table) forgetLocked(now time.Duration, idle *[levels + 1]int, n int) {
+	last := 0 // the level of which only some go
+	for n > idle[last] {
+		n -= idle[last]
+		last++
+	}
+	for key, a := range t.accounts {
+		if a.users > 0 {
+			continue
+		}
+		switch level := a.level(now); {
+		case level < last:
+			delete(t.accounts, key)
+		case level == last && n > 0:
+			delete(t.accounts, key)
+			n--
 		}
 	}
-	return true
+}
+
+// level returns how much was taken from the account's emptiest bucket: from 0, nothing, to levels, everything.
+func (a *Account) level(now time.Duration) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	used := 0.0
+	for k := range Kinds {
+		if a.table.slots[k] >= 0 {
+			used = max(used, a.bucketLocked(k).Used(a.table.limits[k], now))
+		}
+	}
+	return int(math.Ceil(used * levels))
 }

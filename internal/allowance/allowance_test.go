@@ -99,3 +99,38 @@ func testKinds(t *testing.T) {
 		t.Error("a key that is empty has a limit")
 	}
 }
+
+// Too many accounts that nobody uses make the table forget some: those that have most left, so that nobody renews an
+// account that is used up by using others a little. Accounts in use stay in any case.
+func TestManyAccountsRenewNoneThatIsUsedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := newTable()
+		table.SetMaxIdle(1000)
+		use := func(key string, n int) {
+			for range n {
+				table.TakeBytes([]byte(key), allowance.Messages)
+			}
+		}
+		use("used up", 5)
+		held := table.Open("in use")
+		use("in use", 5)
+		for i := range 4000 {
+			use(fmt.Sprint(i), 1)
+		}
+		for _, key := range []string{"used up", "in use"} {
+			if n := taken(table.Open(key)); n != 0 {
+				t.Errorf("took %d from the account that is %s, want none", n, key)
+			}
+		}
+		forgotten := 0
+		for i := range 800 {
+			if n := taken(table.Open(fmt.Sprint(i))); n == 5 {
+				forgotten++
+			}
+		}
+		if forgotten < 400 {
+			t.Errorf("%d of the first 800 accounts were forgotten, want most, which bounds the memory", forgotten)
+		}
+		held.Close()
+	})
+}

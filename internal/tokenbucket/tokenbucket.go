@@ -47,9 +47,13 @@ func (b *Bucket) TakeN(l Limit, n float64, now time.Duration) (wait time.Duratio
 	return 0, true
 }
 
-// Full reports whether nothing is missing from the bucket.
-func (b *Bucket) Full(l Limit, now time.Duration) bool {
-	return l.Rate <= 0 || b.taken-l.Rate*float32((now-b.at()).Seconds()) <= 0
+// Used returns the part of a full bucket that is missing: 0 of one that is full, 1 of one that has nothing to give.
+func (b *Bucket) Used(l Limit, now time.Duration) float64 {
+	if l.Rate <= 0 {
+		return 0
+	}
+	taken := b.taken - l.Rate*float32((now-b.at()).Seconds())
+	return float64(min(max(taken/l.Burst, 0), 1))
 }
 
 // Borrow takes one token even if there is none, and returns the time until the bucket is out of debt, for a caller
