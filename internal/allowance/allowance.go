@@ -23,6 +23,7 @@ const (
 	Refusals                 // requests and packets that were refused
 	Connects                 // sessions opened
 	HTTPRequests             // of any route
+	HTTPPace                 // the same, to be spread over time
 	Kilobytes                // received
 	Rooms                    // made
 	Kinds
@@ -142,6 +143,19 @@ func (t *Table) Take(key string, k Kind) (wait time.Duration, ok bool) {
 	a := t.Open(key)
 	defer a.Close()
 	return a.Take(k, 1)
+}
+
+// Borrow takes one of a kind from the account of a key even if there is none, and returns how long the caller has to
+// wait before it uses what it took: at most most.
+func (t *Table) Borrow(key string, k Kind, most time.Duration) (wait time.Duration) {
+	a := t.Open(key)
+	defer a.Close()
+	if a == nil || t.slots[k] < 0 {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.bucketLocked(k).Borrow(t.limits[k], time.Since(t.start), most)
 }
 
 // TakeBytes takes one of a kind from the account of a key that is given as bytes; an empty key has no limits. It is for

@@ -134,3 +134,24 @@ func TestManyAccountsRenewNoneThatIsUsedUp(t *testing.T) {
 		held.Close()
 	})
 }
+
+// The table spreads over time what one key borrows, in the order of the calls.
+func TestBorrowingWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := newTable()
+		for n, want := range []time.Duration{0, 0, 0, 0, 0, time.Second, 2 * time.Second} {
+			if wait := table.Borrow("a", allowance.Messages, time.Minute).Round(time.Millisecond); wait != want {
+				t.Errorf("number %d waits %v, want %v", n, wait, want)
+			}
+		}
+		if wait := table.Borrow("b", allowance.Messages, time.Minute); wait != 0 {
+			t.Errorf("another key waits %v", wait)
+		}
+		if wait := table.Borrow("", allowance.Messages, time.Minute); wait != 0 {
+			t.Errorf("no key waits %v", wait)
+		}
+		if wait := table.Borrow("a", allowance.Rooms, time.Minute); wait != 0 {
+			t.Errorf("a kind without a limit waits %v", wait)
+		}
+	})
+}
