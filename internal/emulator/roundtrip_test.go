@@ -59,8 +59,9 @@ func randomMessage(r *rand.Rand) *amqp.Message {
 		return []any{"id " + randomText(r), r.Uint64(), amqp.UUID{1, byte(r.Uint32())}, []byte("id")}[r.IntN(4)]
 	}
 	m := &amqp.Message{
-		Header: &amqp.Header{Durable: r.IntN(2) == 0, FirstAcquirer: r.IntN(2) == 0,
-			Priority: maybe(r, amqp.Some(uint8(r.IntN(10)))), TTL: maybe(r, amqp.Some(uint32(1e8+r.IntN(1e9))))},
+		Header: &amqp.Header{Durable: maybe(r, amqp.Some(r.IntN(2) == 0)),
+			FirstAcquirer: maybe(r, amqp.Some(r.IntN(2) == 0)),
+			Priority:      maybe(r, amqp.Some(uint8(r.IntN(10)))), TTL: maybe(r, amqp.Some(uint32(1e8+r.IntN(1e9))))},
 		DeliveryAnnotations: maybe(r, amqp.Map{{Key: amqp.Symbol("own"), Value: randomValue(r)}}),
 		MessageAnnotations:  amqp.Map{{Key: amqp.Symbol("x-opt-own"), Value: randomValue(r)}},
 		Properties: &amqp.Properties{

@@ -64,6 +64,14 @@ func (w *composite) flag(v bool) {
 	w.bool(true)
 }
 
+func (w *composite) optBool(v Optional[bool]) {
+	if !v.Set {
+		w.null()
+		return
+	}
+	w.bool(v.Value)
+}
+
 // optString writes a string field that is absent when empty.
 func (w *composite) optString(v string) {
 	if v == "" {

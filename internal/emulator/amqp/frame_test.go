@@ -297,8 +297,8 @@ func FuzzProtocolHeader(f *testing.F) {
 
 // someMessage has every section and every property.
 var someMessage = &Message{
-	Header: &Header{Durable: true, Priority: Some(uint8(4)), TTL: Some(uint32(60000)),
-		FirstAcquirer: true, DeliveryCount: 3},
+	Header: &Header{Durable: Some(true), Priority: Some(uint8(4)), TTL: Some(uint32(60000)),
+		FirstAcquirer: Some(false), DeliveryCount: 3},
 	DeliveryAnnotations: Map{{Key: Symbol("x-opt-lock-token"), Value: UUID{1}}},
 	MessageAnnotations:  Map{{Key: Symbol("x-opt-partition-key"), Value: nil}},
 	Properties: &Properties{

@@ -27,10 +27,10 @@ const (
 
 // Header is the header section, which every hop may change.
 type Header struct {
-	Durable       bool
+	Durable       Optional[bool]
 	Priority      Optional[uint8]
 	TTL           Optional[uint32] // milliseconds
-	FirstAcquirer bool
+	FirstAcquirer Optional[bool]
 	DeliveryCount uint32
 }
 
@@ -179,7 +179,7 @@ func (m *Message) parseSection(d *decoder, code SectionCode) {
 	switch code {
 	case SectionHeader:
 		f := d.list()
-		m.Header = &Header{Durable: f.bool(), Priority: f.optUbyte(), TTL: f.optUint(), FirstAcquirer: f.bool()}
+		m.Header = &Header{Durable: f.optBool(), Priority: f.optUbyte(), TTL: f.optUint(), FirstAcquirer: f.optBool()}
 		m.Header.DeliveryCount = f.optUint().Value
 		f.finish()
 		d.adopt(&f.decoder)
@@ -241,14 +241,14 @@ func (f *fields) optSymbol() (v Optional[string]) {
 // AppendHeader appends the header section.
 func AppendHeader(dst []byte, h *Header) []byte {
 	w := beginComposite(dst, uint8(SectionHeader))
-	w.flag(h.Durable)
+	w.optBool(h.Durable)
 	if h.Priority.Set {
 		w.ubyte(h.Priority.Value)
 	} else {
 		w.null()
 	}
 	w.optUint(h.TTL)
-	w.flag(h.FirstAcquirer)
+	w.optBool(h.FirstAcquirer)
 	w.uint(h.DeliveryCount)
 	return w.end()
 }
