@@ -3,6 +3,7 @@ package servicebus
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,9 +16,12 @@ import (
 // shows what another process has locked, and counts as no instance.
 func TestArchiveKeepsWhatIsPublishedToAll(t *testing.T) {
 	t.Parallel()
-	e := emulatortest.Start(t)
+	var later atomic.Int64 // nanoseconds by which the bus's clock is ahead
+	e := emulatortest.Start(t, emulatortest.WithBroker(broker.Options{Now: func() time.Time {
+		return time.Now().Add(time.Duration(later.Load()))
+	}}))
 	if err := e.Broker().CreateTopic(broker.TopicDescription{Name: "chat", SupportOrdering: true,
-		DefaultMessageTimeToLive: time.Second}); err != nil {
+		DefaultMessageTimeToLive: time.Second, MaxSizeInMegabytes: topicMegabytes}); err != nil {
 		t.Fatal(err)
 	}
 	o := options(t, e, "a")
@@ -39,7 +43,7 @@ func TestArchiveKeepsWhatIsPublishedToAll(t *testing.T) {
 	for _, body := range published {
 		publish(t, a, body)
 	}
-	time.Sleep(1100 * time.Millisecond) // longer than the topic let messages live
+	later.Store(int64(1100 * time.Millisecond)) // longer than the topic let messages live
 	ctx, stop := context.WithCancel(t.Context())
 	completed := make(chan string, 16)
 	ended := make(chan error, 1)

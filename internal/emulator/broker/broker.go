@@ -47,6 +47,10 @@ type Options struct {
 	MaxReceivers     int                 // per source; 0 means 5,000
 	Keys             []AuthorizationRule // of the namespace; nil means RootManageSharedAccessKey with SAS_KEY_VALUE
 	RefuseJWT        bool                // refuse every JWT, as if Entra ID had not issued it
+
+	// Now is the clock by which messages and locks expire; nil means time.Now. Timers run by the system's clock: if Now
+	// jumps, what is due meanwhile is noticed at the next use of the entity.
+	Now func() time.Time
 }
 
 // Broker is one namespace. Its methods may be called from any goroutine.
@@ -104,13 +108,16 @@ func New(options Options) *Broker {
 		options.Keys = []AuthorizationRule{{KeyName: "RootManageSharedAccessKey", PrimaryKey: "SAS_KEY_VALUE",
 			Claims: Manage}}
 	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	b := &Broker{options: options, created: time.Now(), queues: make(map[string]*queue),
 		topics: make(map[string]*topic)}
 	b.meter.now = b.now
 	return b
 }
 
-func (b *Broker) now() int64 { return time.Now().UnixNano() }
+func (b *Broker) now() int64 { return b.options.Now().UnixNano() }
 
 // background counts the goroutines that forward messages and write snapshots, so that Close can wait for them.
 type background struct {
