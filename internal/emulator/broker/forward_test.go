@@ -13,8 +13,11 @@ func TestMessagesAreForwarded(t *testing.T) {
 		_, end := b.queue("end", nil)
 		b.topic("hub")
 		d := DefaultSubscription("hub", "s")
-		d.ForwardTo, d.AutoDeleteOnIdle = "https://host:5671/END", 5*time.Minute
+		d.ForwardTo, d.AutoDeleteOnIdle = "HTTPS://Host:5671/END", 5*time.Minute
 		b.ok(b.CreateSubscription(d))
+		if d, err := b.Subscription("hub", "s"); err != nil || d.ForwardTo != "https://host:5671/END" {
+			t.Errorf("ForwardTo is %q, %v; want scheme and host in lower case", d.ForwardTo, err)
+		}
 		start, source := b.queue("start", func(d *QueueDescription) { d.ForwardTo = "hub" })
 		b.ok(start.Send(msgs("a", "b")))
 		wait(0)

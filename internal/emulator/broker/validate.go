@@ -43,6 +43,7 @@ func (b *Broker) checkQueue(d *QueueDescription) error {
 	if d.ForwardTo != "" {
 		d.AutoDeleteOnIdle = Unlimited // forwarding counts as use ("Chaining Service Bus entities with autoforwarding")
 	}
+	d.ForwardTo, d.ForwardDeadLetteredMessagesTo = address(d.ForwardTo), address(d.ForwardDeadLetteredMessagesTo)
 	return checkForwards(d.Name, d.ForwardTo, d.RequiresSession)
 }
 
@@ -83,6 +84,7 @@ func (b *Broker) checkSubscription(d *SubscriptionDescription) error {
 	if d.ForwardTo != "" {
 		d.AutoDeleteOnIdle = Unlimited
 	}
+	d.ForwardTo, d.ForwardDeadLetteredMessagesTo = address(d.ForwardTo), address(d.ForwardDeadLetteredMessagesTo)
 	return checkForwards(d.Topic+subscriptionsSegment+d.Name, d.ForwardTo, d.RequiresSession)
 }
 
@@ -193,6 +195,16 @@ func (b *Broker) checkDestinationsLocked(names ...string) error {
 		}
 	}
 	return nil
+}
+
+// address returns ForwardTo as the service keeps it: of an address, scheme and host in lower case.
+func address(forwardTo string) string {
+	scheme, rest, ok := strings.Cut(forwardTo, "://")
+	if !ok {
+		return forwardTo
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	return strings.ToLower(scheme+"://"+host) + "/" + path
 }
 
 // destination returns the name of the entity in ForwardTo, which holds a name or an address.
