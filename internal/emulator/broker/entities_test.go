@@ -88,6 +88,12 @@ func TestDescriptionsAreChecked(t *testing.T) {
 		premium.ok(premium.CreateQueue(DefaultQueue(name)))
 	}
 	premium.ok(premium.CreateQueue(QueueDescription{Name: "zero-values-are-defaults"}))
+	small := DefaultQueue("small")
+	small.MaxMessageSizeInKilobytes = 1023
+	if err := premium.CreateQueue(small); err == nil || !strings.Contains(err.Error(),
+		"value for 'MaxMessageSizeInKilobytes' must be between 1024 and 102400") {
+		t.Errorf("messages of 1023 KB in Premium: %v", err)
+	}
 	if q, _ := premium.Queue("zero-values-are-defaults"); q.MaxMessageSizeInKilobytes != 1024 ||
 		q.LockDuration != time.Minute || q.AutoDeleteOnIdle != Unlimited {
 		t.Errorf("a Premium queue of defaults is %+v", q.QueueDescription)

@@ -162,22 +162,22 @@ func errSize(limit, value int) error {
 }
 
 func (b *Broker) checkSizes(megabytes int, partitioned bool, messageKilobytes int, window time.Duration) error {
-	limitMB, limitKB := maxMegabytes, 256
+	limitMB, leastKB, limitKB := maxMegabytes, 1, 256
 	switch {
 	case b.options.Tier == Premium && partitioned:
 		return errorf(CodeInvalidArgument, "Partitioned entities are not supported in a Premium namespace.")
 	case b.options.Tier == Premium:
-		limitMB, limitKB = 80*stepMegabytes, 100<<10
+		limitMB, leastKB, limitKB = 80*stepMegabytes, 1024, 100<<10
 	case partitioned:
 		limitMB *= partitions
 	}
 	switch {
 	case megabytes < stepMegabytes || megabytes > limitMB || megabytes%stepMegabytes != 0:
 		return errSize(limitMB, megabytes)
-	case messageKilobytes < 1 || messageKilobytes > limitKB:
+	case messageKilobytes < leastKB || messageKilobytes > limitKB:
 		return errorf(CodeInvalidArgument,
-			"The value for the MaxMessageSizeInKilobytes property must be between 1 and "+
-				"%d, not %d.", limitKB, messageKilobytes)
+			"The value for 'MaxMessageSizeInKilobytes' must be between %d and %d, not %d.",
+			leastKB, limitKB, messageKilobytes)
 	case window < minDuplicates || window > maxDuplicates:
 		return errorf(CodeArgumentOutOfRange,
 			"The value supplied for DuplicateDetectionHistoryTimeWindow must be between %s and %s, not %s.",
