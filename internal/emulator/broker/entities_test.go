@@ -293,6 +293,7 @@ func TestMessagesBeyondLimitsAreRefused(t *testing.T) {
 	b.refused("a long partition key", target.Send([]*Message{{PartitionKey: long}}), CodeInvalidArgument, "128")
 	b.refused("keys that differ", target.Send([]*Message{{SessionID: "a", HasSession: true, PartitionKey: "b"}}),
 		CodeInvalidArgument, "must match")
+	b.ok(target.Send([]*Message{{HasSession: true, PartitionKey: "b"}})) // the session without a name
 	b.ok(target.Send([]*Message{big(256 << 10), big(256 << 10)}))
 	b.refused("a full queue", target.Send([]*Message{big(1), big(256 << 10)}), CodeQuotaExceeded,
 		"The maximum entity size has been reached or exceeded for Queue: 'q'. Size of entity in bytes:1048577, "+

@@ -15,7 +15,7 @@ func (m *Message) check() *Error {
 		return errorf(CodeInvalidArgument, "The message id is longer than %d characters.", maxIDLength)
 	case len(m.SessionID) > maxIDLength || len(m.PartitionKey) > maxIDLength || len(m.ReplyToSessionID) > maxIDLength:
 		return errorf(CodeInvalidArgument, "A session id or partition key is longer than %d characters.", maxIDLength)
-	case m.HasSession && m.PartitionKey != "" && m.PartitionKey != m.SessionID:
+	case m.SessionID != "" && m.PartitionKey != "" && m.PartitionKey != m.SessionID:
 		return errorf(CodeInvalidArgument,
 			"PartitionKey property value '%s' and SessionId property value '%s' must match.",
 			m.PartitionKey, m.SessionID)
