@@ -114,7 +114,7 @@ func (t *Target) onTimer() {
 		t.removeScheduledLocked(rec)
 		t.lastSeq++
 		t.broker.changes.numbered(t.scheduledID(), t.lastSeq)
-		active = append(active, arrival{msg: rec.msg, enqueuedSeq: t.lastSeq, ttl: t.ttl})
+		active = append(active, arrival{msg: rec.msg, enqueuedSeq: t.lastSeq, ttl: t.ttl, due: rec.due})
 	}
 	t.publishLocked(active, now)
 	t.setTimerLocked()

@@ -41,7 +41,7 @@ type record struct {
 type recordTimes struct {
 	enqueued int64
 	expires  int64
-	due      int64         // of a scheduled message
+	due      int64         // of a message that is or was scheduled
 	ttl      time.Duration // a message that does not expire now may have one
 }
 

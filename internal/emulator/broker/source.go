@@ -91,6 +91,7 @@ type arrival struct {
 	enqueuedSeq      int64
 	ttl              time.Duration // an upper limit in addition to the source's; 0 means none
 	seq              int64         // reserved by a transaction; 0 means the next
+	due              int64         // when a message that was scheduled became due; 0: it was not scheduled
 	hops             uint8
 	duplicate        bool // gets a sequence number, and is dropped
 	deadLetterSource string
@@ -102,7 +103,7 @@ func (s *Source) enqueueLocked(a arrival, now int64) *record {
 		msg: a.msg, shared: a.shared, seq: s.nextSeqLocked(a), enqueuedSeq: a.enqueuedSeq, hops: a.hops,
 		deadLetterSource: a.deadLetterSource, heapIndex: -1,
 	}
-	rec.enqueued = now
+	rec.enqueued, rec.due = now, a.due
 	rec.ttl = minTTL(minTTL(a.msg.TTL, a.ttl), s.settings.ttl)
 	if rec.ttl != 0 {
 		rec.expires = addTime(now, rec.ttl)

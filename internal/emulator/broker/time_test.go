@@ -68,12 +68,17 @@ func TestScheduledMessagesBecomeActive(t *testing.T) {
 		b.refused("cancelling what is active", target.Cancel([]int64{4, 3}), CodeMessageNotFound, "3")
 		b.ok(target.Cancel([]int64{4, 4}))
 		b.refused("cancelling twice", target.Cancel([]int64{4}), CodeMessageNotFound, "4")
-		b.wantTake("only what is due", r, 5, "past")
+		if d := b.wantTake("only what is due", r, 5, "past")[0]; d.State != Active {
+			t.Errorf("a message that was due when it came is received in state %v", d.State)
+		}
 		wait(time.Minute)
 		d := b.wantTake("soon", r, 5, "soon")[0]
 		if d.SequenceNumber != 6 || !d.EnqueuedTime.Equal(time.Now()) || !d.ScheduledTime.Equal(time.Now()) {
 			t.Errorf("an activated message has number %d, enqueued %v, scheduled %v; want 6 and now",
 				d.SequenceNumber, d.EnqueuedTime, d.ScheduledTime)
+		}
+		if d.State != Scheduled {
+			t.Errorf("an activated message is received in state %v, want that it was scheduled", d.State)
 		}
 		wait(time.Hour)
 		b.wantTake("the rest; the lock of soon is over", r, 5, "past", "soon", "sent", "late")
@@ -100,6 +105,9 @@ func TestScheduledMessagesReachSubscriptions(t *testing.T) {
 		d := b.wantPeek("due", source, "a")[0]
 		if d.SequenceNumber != 1 || d.EnqueuedSequenceNumber <= seqs[1] {
 			t.Errorf("numbers %d and %d, want 1 and more than %d", d.SequenceNumber, d.EnqueuedSequenceNumber, seqs[1])
+		}
+		if d := b.wantTake("due", b.receiver(source, PeekLock), 1, "a")[0]; d.State != Scheduled {
+			t.Errorf("received in state %v, want that it was scheduled", d.State)
 		}
 	})
 }

@@ -47,7 +47,8 @@ func (s *Source) runDueLocked(now int64) {
 // activateLocked makes a scheduled record ready. As in the service, it gets a new sequence number.
 func (s *Source) activateLocked(rec *record, now int64) {
 	s.unlinkLocked(rec)
-	active := s.enqueueLocked(arrival{msg: rec.msg, shared: rec.shared, enqueuedSeq: rec.enqueuedSeq}, now)
+	arrived := arrival{msg: rec.msg, shared: rec.shared, enqueuedSeq: rec.enqueuedSeq, due: rec.due}
+	active := s.enqueueLocked(arrived, now)
 	s.broker.changes.moved(s, rec.seq, s, active, false)
 }
 
