@@ -184,7 +184,7 @@ func (b *Broker) DeleteRule(topicName, subName, name string) error {
 	})
 }
 
-// Rules returns the rules of a subscription in the order of their creation.
+// Rules returns the rules of a subscription, sorted by name as the service does.
 func (b *Broker) Rules(topicName, subName string) ([]RuleDescription, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -198,6 +198,9 @@ func (b *Broker) Rules(topicName, subName string) ([]RuleDescription, error) {
 	for i, r := range sub.rules {
 		descriptions[i] = r.description
 	}
+	slices.SortFunc(descriptions, func(a, b RuleDescription) int {
+		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	})
 	return descriptions, nil
 }
 

@@ -297,8 +297,11 @@ func TestSDKManagesRules(t *testing.T) {
 		}
 		got = append(got, page.Rules...)
 	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("listed\n%+v, want\n%+v", got, want)
+	sorted := slices.SortedFunc(slices.Values(want), func(a, b admin.RuleProperties) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+	if !reflect.DeepEqual(got, sorted) {
+		t.Errorf("listed\n%+v, want\n%+v", got, sorted)
 	}
 	if rule, err := client.GetRule(ctx, "t", "s", "nothing", nil); rule != nil || err != nil {
 		t.Errorf("GetRule of nothing = %v, %v, want nil, nil", rule, err)

@@ -137,11 +137,11 @@ test("rules over AMQP", async () => {
   await rules.createRule("correlation", { subject: "label", applicationProperties: { key: "value" } });
   await rules.deleteRule("$Default");
   const found = await rules.getRules();
-  assert.deepEqual(found.map((r) => r.name), ["sql", "correlation"]);
-  assert.equal(found[0].filter.sqlExpression, "n > 1");
-  assert.equal(found[0].action.sqlExpression, "SET seen = TRUE");
-  assert.equal(found[1].filter.subject, "label");
-  assert.deepEqual(found[1].filter.applicationProperties, { key: "value" });
+  assert.deepEqual(found.map((r) => r.name), ["correlation", "sql"]);
+  assert.equal(found[0].filter.subject, "label");
+  assert.deepEqual(found[0].filter.applicationProperties, { key: "value" });
+  assert.equal(found[1].filter.sqlExpression, "n > 1");
+  assert.equal(found[1].action.sqlExpression, "SET seen = TRUE");
   const sender = client.createSender("topic");
   await sender.sendMessages([{ body: "no", applicationProperties: { n: 1 } }, { body: "yes", applicationProperties: { n: 2 } }]);
   const receiver = client.createReceiver("topic", "sub", { receiveMode: "receiveAndDelete" });
