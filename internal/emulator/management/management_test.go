@@ -128,6 +128,7 @@ func TestElementsHaveTheServicesOrder(t *testing.T) {
 		"/$namespaceinfo": "entry id title updated author name link content NamespaceInfo " +
 			"CreatedTime MessagingSKU ModifiedTime Name NamespaceType",
 		"/nothing": "feed title id updated link",
+		"/":        "feed title id updated link",
 	} {
 		w := call(h, "GET", target, "")
 		if got := strings.Join(elements(t, w.Body), " "); w.Code != 200 || got != want {
@@ -236,7 +237,7 @@ func TestRequestsGetTheServicesAnswers(t *testing.T) {
 			"</updated><link rel=\"self\" href=\"http://localhost:5300/$Resources/Topics\"/></feed>"},
 		{"bad skip", "GET", "/$Resources/Topics?$skip=-1", "", nil, 400, "$skip"},
 		{"bad top", "GET", "/$Resources/Topics?$top=x", "", nil, 400, "$top"},
-		{"nothing", "GET", "/", "", nil, 501, "not implemented"},
+		{"nothing", "PUT", "/", "x", nil, 501, "not implemented"},
 		{"sending", "POST", "/t/messages", "x", nil, 501, "not implemented by this emulator"},
 		{"receiving", "DELETE", "/t/Subscriptions/s/messages/head", "", nil, 501, "not implemented by this emulator"},
 		{"another method", "POST", "/t", "", nil, 405, ""},

@@ -26,6 +26,7 @@ const (
 	subscription                 // /topic/Subscriptions/name
 	subscriptionList             // /topic/Subscriptions
 	rule                         // /topic/Subscriptions/name/Rules/name, where the last name may be missing
+	root                         // /
 	nothing                      // no resource of the API
 )
 
@@ -41,7 +42,7 @@ func parsePath(path string) resource {
 	trimmed := strings.TrimSuffix(path, "/")
 	switch strings.ToLower(trimmed) {
 	case "":
-		return resource{kind: nothing}
+		return resource{kind: root}
 	case "$resources/queues":
 		return resource{kind: queueList}
 	case "$resources/topics":
@@ -130,6 +131,10 @@ func (r *request) serve(body io.Reader) (answer, error) {
 		return r.queues().list(r)
 	case topicList:
 		return r.topics().list(r)
+	case root:
+		if r.Method == http.MethodGet {
+			return r.publiclyListed(), nil
+		}
 	case namespaceInfo:
 		return r.describeNamespace()
 	case subscription:
