@@ -300,6 +300,33 @@ func TestManagementRefusesBadRequests(t *testing.T) {
 	}
 }
 
+func TestPeekingWithoutBody(t *testing.T) {
+	t.Parallel()
+	s := emulatortest.Start(t)
+	s.Queue("queue")
+	p := authorized(t, s)
+	sent := amqp.NewMessage([]byte("a body"))
+	sent.ApplicationProperties = map[string]any{"p": "v"}
+	if err := p.sender("queue").Send(testContext(t), sent, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, omit := range []bool{false, true} {
+		reply := p.request(p.session, "queue/$management", &amqp.Message{
+			ApplicationProperties: map[string]any{"operation": "com.microsoft:peek-message"},
+			Value: map[string]any{"from-sequence-number": int64(1), "message-count": int32(1),
+				"omit-message-body": omit},
+		})
+		var peeked amqp.Message
+		messages := reply.Value.(map[string]any)["messages"].([]any)
+		if err := peeked.UnmarshalBinary(messages[0].(map[string]any)["message"].([]byte)); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(peeked.Data) == 0; got != omit || peeked.ApplicationProperties["p"] != "v" {
+			t.Errorf("omit-message-body %t: body %q, properties %v", omit, peeked.Data, peeked.ApplicationProperties)
+		}
+	}
+}
+
 // TestManyConnectionsAreServed has two hundred connections, and a topic with two thousand
 // subscriptions, each of which gets every message.
 func TestManyConnectionsAreServed(t *testing.T) {

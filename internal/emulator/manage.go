@@ -172,6 +172,18 @@ func integer(v any) (int64, bool) {
 	return 0, false
 }
 
+// flag reads a boolean; false if the field is absent.
+func (r call) flag(name string) (bool, error) {
+	switch v := r.field(name).(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return v, nil
+	default:
+		return false, errField(name, v)
+	}
+}
+
 // text reads a string; "" if the field is absent.
 func (r call) text(name string) (string, error) {
 	switch v := r.field(name).(type) {

@@ -45,6 +45,14 @@ func (r call) peek() (amqp.Map, error) {
 	if err != nil {
 		return nil, err
 	}
+	withoutBody, err := r.flag("omit-message-body")
+	if err != nil {
+		return nil, err
+	}
+	encode := encodeDelivery
+	if withoutBody {
+		encode = encodeWithoutBody
+	}
 	source, err := r.source()
 	if err != nil {
 		return nil, err
@@ -58,7 +66,7 @@ func (r call) peek() (amqp.Map, error) {
 	}
 	var messages amqp.List
 	for i, size := 0, 0; i < len(found) && size < maxPeekedBytes; i++ {
-		encoded := encodeDelivery(&found[i])
+		encoded := encode(&found[i])
 		size += len(encoded)
 		messages = append(messages, amqp.Map{{Key: "message", Value: encoded}})
 	}
@@ -68,6 +76,13 @@ func (r call) peek() (amqp.Map, error) {
 func encodeDelivery(d *broker.Delivery) []byte {
 	sections, shared := appendDelivery(nil, d)
 	return append(sections, shared...)
+}
+
+// encodeWithoutBody encodes all sections of a delivery but body and footer.
+func encodeWithoutBody(d *broker.Delivery) []byte {
+	sections, shared := appendDelivery(nil, d)
+	body := d.Message.Payload.(*encodedMessage).body
+	return append(sections, shared[:len(shared)-len(body)]...)
 }
 
 func (r call) receiveDeferred() (amqp.Map, error) {
