@@ -351,13 +351,11 @@ func TestManyConnectionsAreServed(t *testing.T) {
 		if err != nil {
 			t.Fatalf("connection %d: %v", i, err)
 		}
-		for j := i; j < subscriptions; j += connections {
-			receiver, err := session.NewReceiver(ctx, fmt.Sprintf("topic/Subscriptions/s%d", j), nil)
-			if err != nil {
-				t.Fatalf("subscription %d: %v", j, err)
-			}
-			receivers = append(receivers, receiver)
+		receiver, err := session.NewReceiver(ctx, fmt.Sprintf("topic/Subscriptions/s%d", i), nil)
+		if err != nil {
+			t.Fatalf("subscription %d: %v", i, err)
 		}
+		receivers = append(receivers, receiver)
 	}
 	if err := authorized(t, s).sender("topic").Send(ctx, amqp.NewMessage([]byte("to all")), nil); err != nil {
 		t.Fatal(err)
@@ -365,6 +363,11 @@ func TestManyConnectionsAreServed(t *testing.T) {
 	for i, receiver := range receivers {
 		if m, err := receiver.Receive(ctx, nil); err != nil || string(m.GetData()) != "to all" {
 			t.Fatalf("subscription %d: %v", i, err)
+		}
+	}
+	for i := connections; i < subscriptions; i++ {
+		if info, err := s.Broker().Subscription("topic", fmt.Sprint("s", i)); err != nil || info.Active != 1 {
+			t.Fatalf("subscription %d has %d messages, %v, want 1", i, info.Active, err)
 		}
 	}
 }
