@@ -2,11 +2,9 @@ package emulator
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"math"
 	"net"
-	"runtime"
 	"sync"
 	"time"
 
@@ -36,7 +34,8 @@ const (
 )
 
 // conn is one AMQP connection. The goroutine that runs it, called the loop, owns all AMQP state: AMQP sessions, links,
-// credit and the output. A second goroutine reads. Other goroutines reach the loop through wakeups.
+// credit and the output. A second goroutine reads, and owns that state in its place while it handles frames: see turn.
+// Other goroutines reach the loop through wakeups.
 type conn struct {
 	// immutable
 	server *Server
@@ -46,11 +45,11 @@ type conn struct {
 
 	ending  // by abort
 	wakeups // called from any goroutine
+	turn    // between the loop and the reader
 
 	// owned by the loop
-	in     *input
-	out    output
-	reader reader
+	in  *input // the reader's
+	out output
 	connState
 	connLinks
 	authorization
@@ -68,7 +67,7 @@ type ending struct {
 type connState struct {
 	opened       bool // the client's open has arrived
 	closeSent    bool
-	finished     bool // the loop ends at its next turn
+	finished     bool // nothing more is handled; the loop ends
 	usesEntities bool // a link to an entity or a coordinator was attached
 	peerMaxFrame int  // max-frame-size of the client's open, in bytes
 }
@@ -91,7 +90,8 @@ func newConn(s *Server, b *broker.Broker, nc net.Conn) *conn {
 	return &conn{
 		server: s, broker: b, nc: nc, log: s.log.With("remote", nc.RemoteAddr().String()),
 		ending: ending{aborted: make(chan struct{})}, wakeups: wakeups{wake: make(chan struct{}, 1)},
-		in: newInput(nc), out: output{nc: nc, written: now},
+		turn: turn{taken: make(chan struct{}, 1)},
+		in:   newInput(nc), out: output{nc: nc, written: now},
 		connState: connState{peerMaxFrame: amqp.MinMaxFrameSize},
 		connLinks: connLinks{
 			sessions:        make(map[uint16]*amqpSession),
@@ -103,7 +103,7 @@ func newConn(s *Server, b *broker.Broker, nc net.Conn) *conn {
 	}
 }
 
-// run serves the connection until it ends. Its goroutine is the loop; run waits for the reader.
+// run serves the connection until it ends. Its goroutine is the loop; run starts the reader and waits for it.
 func (c *conn) run() {
 	defer c.abort()
 	if err := c.handshake(); err != nil {
@@ -113,99 +113,36 @@ func (c *conn) run() {
 	c.timer = time.NewTimer(math.MaxInt64)
 	defer c.timer.Stop()
 	c.in.readTimeout = 2 * announcedIdle
-	c.reader = reader{chunks: make(chan []byte), done: make(chan struct{})}
-	var reading sync.WaitGroup
-	reading.Go(func() { c.reader.run(c.in) })
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		c.read()
+	}()
 	c.loop()
+	c.beginTurn()
+	c.finished = true
 	c.endSessions()
-	if c.closeSent {
-		c.linger()
+	closed := c.closeSent
+	c.passTurn(false)
+	if closed {
+		c.linger(read)
 	}
-	close(c.reader.done)
 	c.abort()
-	reading.Wait()
+	<-read
 	c.log.Debug("connection ended")
 }
 
-func (c *conn) loop() {
-	for {
-		if !c.flush() || c.finished {
-			return
-		}
-		c.out.release()
-		c.timer.Reset(c.nextDeadline())
-		select {
-		case chunk, ok := <-c.reader.chunks:
-			c.now = time.Now()
-			if !ok {
-				c.readEnded(c.reader.err)
-				return
-			}
-			c.handleWakeups() // a fault requested before these frames came takes effect before them
-			c.frames(chunk)
-			if !c.gather() {
-				return
-			}
-		case <-c.wake:
-			c.now = time.Now()
-			c.handleWakeups()
-		case <-c.timer.C:
-			c.now = time.Now()
-			c.runTimers()
-		case <-c.aborted:
-			return
-		}
-	}
-}
-
-// maxGathered bounds how many chunks wait for their answers.
-const maxGathered = 64
-
-// gather handles what arrives while completions are not answered yet, so that those which come one after the other are
-// answered together: an answer costs a write, which is most of what a completion costs. It waits for nothing, but lets
-// the reader run first. It reports whether the connection goes on.
-func (c *conn) gather() bool {
-	for range maxGathered {
-		if len(c.withDisposition) == 0 || len(c.out.buf) > 0 || c.finished {
-			return true
-		}
-		runtime.Gosched()
-		select {
-		case chunk, ok := <-c.reader.chunks:
-			if !ok {
-				c.flush()
-				c.readEnded(c.reader.err)
-				return false
-			}
-			c.frames(chunk)
-		default:
-			return true
-		}
-	}
-	return true
-}
-
-// linger waits up to closeTimeout for the client to close, and discards what it still sends. The kernel resets a
-// connection that is closed with unread input, and the client would then not read the close frame.
-func (c *conn) linger() {
+// linger waits up to closeTimeout for the client to close.
+func (c *conn) linger(read <-chan struct{}) {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite() // reading reports the error
 	}
 	timer := time.NewTimer(closeTimeout)
 	defer timer.Stop()
-	for {
-		select {
-		case _, open := <-c.reader.chunks:
-			if !open {
-				_ = c.nc.SetReadDeadline(time.Now().Add(closeTimeout))
-				_, _ = io.Copy(io.Discard, c.nc) // the rest, if the reader stopped on an error
-				return
-			}
-		case <-timer.C:
-			return
-		case <-c.aborted:
-			return
-		}
+	select {
+	case <-read:
+	case <-timer.C:
+	case <-c.aborted:
 	}
 }
 
@@ -347,16 +284,14 @@ func (c *conn) readEnded(err error) {
 		c.fail(amqp.Errorf(amqp.CondResourceLimitExceeded,
 			"The connection was silent for longer than its idle-time-out of %d milliseconds.",
 			announcedIdle.Milliseconds()))
-		c.flush()
 	default:
-		var wire *amqp.Error
-		if errors.As(err, &wire) {
+		if wire, ok := errors.AsType[*amqp.Error](err); ok {
 			c.fail(wire)
-			c.flush()
-			return
+		} else {
+			c.log.Debug("read", "err", err)
 		}
-		c.log.Debug("read", "err", err)
 	}
+	c.finished = true
 }
 
 // abort closes the network connection without a close frame. It may be called from any goroutine.

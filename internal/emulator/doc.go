@@ -43,11 +43,13 @@
 //	accept, per listener     Start, Restart     its listener                             listener closed; Close
 //	loop, per connection     accept             AMQP sessions, links, credit and output  connection end; Close
 //	                                            of its connection
-//	reader, per connection   the loop           frame reads                              connection end; its loop
+//	reader, per connection   the loop           frame reads; in its turn what the loop   connection end; its loop
+//	                                            owns
 //	HTTP handlers            net/http           nothing                                  answer written; Close
 //	restart                  fault endpoint     nothing                                  restarted; Close
 //
-// The broker wakes a link from any goroutine. That queues the link and wakes the connection's loop. No goroutine
-// waits while it holds a mutex. Lock order, outermost first: Server.restarts, Server.mu, the broker's locks,
-// wakeups.mu.
+// Loop and reader have turns: the reader handles the frames that it has read, the loop wake-ups and timers. The
+// broker wakes a link from any goroutine. That queues the link and wakes the connection's loop, unless one of the two
+// has its turn and so looks at the queue before the turn ends. No goroutine waits while it holds a mutex. Lock order,
+// outermost first: Server.restarts, Server.mu, the broker's locks, wakeups.mu.
 package emulator

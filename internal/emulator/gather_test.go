@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"time"
 
 	"chatapp/internal/emulator/amqp"
 	"chatapp/internal/emulator/broker"
@@ -20,9 +21,9 @@ func (w *writeRecorder) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestCompletionsThatWaitAreAnsweredTogether has many completions wait for the connection's loop, each with a frame and
-// a chunk of its own, as a client writes them that handles messages in parallel. One write answers as many as the loop
-// gathers.
+// TestCompletionsThatWaitAreAnsweredTogether has many completions come before the loop gets a turn, each with a frame
+// and a chunk of its own, as a client writes them that handles messages in parallel. One write answers as many as may
+// wait, and the last at once, because no other can follow it.
 func TestCompletionsThatWaitAreAnsweredTogether(t *testing.T) {
 	for completions, writes := range map[int]int{1: 1, 2: 1, maxGathered: 1, 3 * maxGathered: 3} {
 		b := broker.New(broker.Options{})
@@ -46,15 +47,12 @@ func TestCompletionsThatWaitAreAnsweredTogether(t *testing.T) {
 		if n := len(c.sessions[0].unsettled); n != completions || !c.flush() {
 			t.Fatalf("%d deliveries, want %d", n, completions)
 		}
-		c.reader.chunks = make(chan []byte, completions)
-		for id := range uint32(completions) {
-			c.reader.chunks <- amqp.AppendFrame(nil, 0, &amqp.Disposition{Role: amqp.RoleReceiver, First: id, Last: id,
-				State: amqp.Accepted})
-		}
 		recorder.writes = nil
-		for len(c.reader.chunks) > 0 { // as the loop does
-			c.frames(<-c.reader.chunks)
-			if !c.gather() || !c.flush() {
+		c.timer = time.NewTimer(time.Hour)
+		for id := range uint32(completions) {
+			one := amqp.AppendFrame(nil, 0, &amqp.Disposition{Role: amqp.RoleReceiver, First: id, Last: id,
+				State: amqp.Accepted})
+			if !c.readTurn(func() { c.frames(one) }) {
 				t.Fatal("the connection has ended")
 			}
 		}

@@ -21,7 +21,8 @@ const (
 	maxBuffer = 128 << 10 // in bytes; one read of a busy connection fills at most this
 )
 
-// input is the reading half of a connection. The loop owns it during the handshake, the reader afterwards.
+// input is the reading half of a connection. The loop owns it during the handshake, the reader afterwards. Frames alias
+// its buffer until they are consumed.
 type input struct {
 	nc     net.Conn
 	buf    []byte // buf[:filled] holds data
@@ -87,7 +88,7 @@ func (in *input) consume(n int) {
 	in.filled = copy(in.buf, in.buf[n:in.filled])
 }
 
-// completeFrames returns how many bytes of the buffer are complete frames. It reads the sizes only; the loop parses.
+// completeFrames returns how many bytes of the buffer are complete frames. It reads the sizes only.
 func (in *input) completeFrames() (int, error) {
 	at := 0
 	for in.filled-at >= 4 {
@@ -102,43 +103,6 @@ func (in *input) completeFrames() (int, error) {
 		at += size
 	}
 	return at, nil
-}
-
-// reader passes what the client sends to the loop, as complete frames. It has two buffers and fills one while the loop
-// works on the other: when the loop receives the next chunk, it is done with the previous one.
-type reader struct {
-	chunks chan []byte
-	done   chan struct{} // closed by the loop when it receives no more
-	err    error         // set before chunks is closed
-}
-
-// run reads until the connection ends. It is the reader goroutine.
-func (r *reader) run(in *input) {
-	defer close(r.chunks)
-	var other []byte
-	for {
-		n, err := in.completeFrames()
-		if n > 0 {
-			select {
-			case r.chunks <- in.buf[:n]:
-			case <-r.done:
-				return
-			}
-			rest := in.buf[n:in.filled]
-			if len(other) < len(in.buf) {
-				other = make([]byte, len(in.buf))
-			}
-			in.filled = copy(other, rest)
-			in.buf, other = other, in.buf
-		}
-		if err == nil {
-			err = in.fill()
-		}
-		if err != nil {
-			r.err = err
-			return
-		}
-	}
 }
 
 // isConnectionEnd reports whether a read error is the ordinary end of a connection.

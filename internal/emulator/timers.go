@@ -14,6 +14,7 @@ type connTimers struct {
 	now time.Time // when the loop last woke up
 
 	timer        *time.Timer
+	timerAt      time.Time // when the timer fires; zero after it has
 	openedAt     time.Time
 	noLinksSince time.Time // meaningful while there is no link
 	hadLinks     bool
@@ -21,8 +22,16 @@ type connTimers struct {
 	keepAlive    time.Duration // the longest time without a frame to the client; 0 means no limit
 }
 
-// nextDeadline returns how long the loop may sleep.
-func (c *conn) nextDeadline() time.Duration {
+// setTimer makes the timer fire at the next deadline or earlier, because runTimers does only what is due.
+func (c *conn) setTimer() {
+	if next := c.nextDeadline(); c.timerAt.IsZero() || next.Before(c.timerAt) {
+		c.timerAt = next
+		c.timer.Reset(max(time.Until(next), 0))
+	}
+}
+
+// nextDeadline returns when the loop has something to do, unless it is woken earlier.
+func (c *conn) nextDeadline() time.Time {
 	next := c.nextSweep
 	earlier := func(t time.Time) {
 		if t.Before(next) {
@@ -50,7 +59,7 @@ func (c *conn) nextDeadline() time.Duration {
 	if !c.faults.stalledUntil.IsZero() {
 		earlier(c.faults.stalledUntil)
 	}
-	return max(time.Until(next), 0)
+	return next
 }
 
 func (c *conn) noLinksTimeout() time.Duration {

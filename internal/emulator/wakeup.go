@@ -8,8 +8,9 @@ type wakeups struct {
 
 	mu sync.Mutex
 	// mu guards
-	waiting []wakeable // each once
-	tasks   []func()
+	attended bool       // a turn has begun and looks at the queues before it ends
+	waiting  []wakeable // each once
+	tasks    []func()
 }
 
 // wakeable is a link that the broker has news for.
@@ -24,13 +25,13 @@ type wakeable interface {
 // guards. It may be called from any goroutine and under any lock.
 func (c *conn) wakeLink(l wakeable, queued *bool) {
 	c.mu.Lock()
-	first := !*queued
-	if first {
+	wake := !*queued && !c.attended
+	if !*queued {
 		*queued = true
 		c.waiting = append(c.waiting, l)
 	}
 	c.mu.Unlock()
-	if first {
+	if wake {
 		c.wakeLoop()
 	}
 }
@@ -46,8 +47,11 @@ func (c *conn) wakeLoop() {
 func (c *conn) do(f func()) {
 	c.mu.Lock()
 	c.tasks = append(c.tasks, f)
+	wake := !c.attended
 	c.mu.Unlock()
-	c.wakeLoop()
+	if wake {
+		c.wakeLoop()
+	}
 }
 
 // handleWakeups runs the queued functions, then looks at the queued links.
