@@ -237,3 +237,47 @@ func benchmarkComplete(b *testing.B, s *emulatortest.Server) {
 		group.Wait()
 	}
 }
+
+// BenchmarkAcceptSession accepts the next session, receives and completes its message, and closes the link, each after
+// the answer to the step before. An iteration is one session.
+func BenchmarkAcceptSession(b *testing.B) {
+	const together = 500
+	s := emulatortest.Start(b)
+	s.Queue("queue", func(q *broker.QueueDescription) { q.RequiresSession = true })
+	sender := authorized(b, s).sender("queue")
+	w := opened(b, s, 1<<30)
+	if err := w.nc.SetDeadline(time.Time{}); err != nil {
+		b.Fatal(err)
+	}
+	left, id := 0, 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if left == 0 {
+			left = together
+			b.StopTimer()
+			for range together {
+				m := amqp.NewMessage([]byte("x"))
+				group := fmt.Sprint(id)
+				m.Properties = &amqp.MessageProperties{GroupID: &group}
+				if err := sender.Send(b.Context(), m, nil); err != nil {
+					b.Fatal(err)
+				}
+				id++
+			}
+			b.StartTimer()
+		}
+		left--
+		w.send(0, &codec.Attach{Name: "next", Role: codec.RoleReceiver, Target: &codec.Target{}, Source: &codec.Source{
+			Address: codec.Some("queue"),
+			Filter:  codec.Map{{Key: codec.Symbol("com.microsoft:session-filter"), Value: nil}}}})
+		want[*codec.Attach](w)
+		w.send(0, &codec.Flow{IncomingWindow: 1 << 30, OutgoingWindow: 100, Handle: codec.Some(uint32(0)),
+			DeliveryCount: codec.Some(uint32(0)), LinkCredit: codec.Some(uint32(1))})
+		t := want[*codec.Transfer](w)
+		w.send(0, &codec.Disposition{Role: codec.RoleReceiver, First: t.DeliveryID.Value, Last: t.DeliveryID.Value,
+			State: codec.Accepted})
+		want[*codec.Disposition](w)
+		w.send(0, &codec.Detach{Closed: true})
+		want[*codec.Detach](w)
+	}
+}

@@ -15,9 +15,10 @@ import (
 
 // wire is an AMQP client that sends exactly the frames of a test.
 type wire struct {
-	tb  testing.TB
-	nc  net.Conn
-	buf []byte
+	tb   testing.TB
+	nc   net.Conn
+	buf  []byte // not yet handled
+	more []byte // one read
 }
 
 func dialWire(tb testing.TB, s *emulatortest.Server) *wire {
@@ -93,15 +94,17 @@ func (w *wire) next() amqp.Performative {
 			w.tb.Fatal(err)
 		}
 		if size == 0 {
-			more := make([]byte, 64<<10)
-			n, err := w.nc.Read(more)
+			if w.more == nil {
+				w.more = make([]byte, 64<<10)
+			}
+			n, err := w.nc.Read(w.more)
 			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
 				w.tb.Fatal("nothing comes")
 			}
 			if err != nil && n == 0 {
 				return nil
 			}
-			w.buf = append(w.buf, more[:n]...)
+			w.buf = append(w.buf, w.more[:n]...)
 			continue
 		}
 		w.buf = w.buf[size:]
