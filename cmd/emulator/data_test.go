@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -239,5 +240,15 @@ func TestInstancesKeepTheChatBesideTheBus(t *testing.T) {
 	}
 	if got := (config{data: "d"}).options(nil).Data; got != filepath.Join("d", "broker") {
 		t.Errorf("with -data d the bus is in %q", got)
+	}
+}
+
+func TestArchiveIsNoOrphan(t *testing.T) {
+	t.Parallel()
+	left := "subscription  chat/Subscriptions/local-2"
+	archive := "subscription  chat/Subscriptions/archive"
+	got := orphans([]string{"queue         chat", "topic         chat", archive, left, ""})
+	if !slices.Equal(got, []string{left}) {
+		t.Errorf("orphans are %q, want %q", got, left)
 	}
 }

@@ -33,6 +33,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,10 +132,8 @@ func runLocalCluster(
 	if err := runCluster(ctx, c, listener, stdin); err != nil {
 		return err
 	}
-	for _, line := range entities(server.Broker()) {
-		if strings.HasPrefix(line, "subscription") {
-			console.printf("orphaned subscription of a killed instance, gone now: %s", line)
-		}
+	for _, line := range orphans(entities(server.Broker())) {
+		console.printf("orphaned subscription of a killed instance: %s", line)
 	}
 	shutDown(server)
 	return nil
@@ -205,6 +204,13 @@ func announce(w io.Writer, s *emulator.Server, c config, took time.Duration) {
 	}
 	fmt.Fprintln(w, readyLine)
 	fmt.Fprintln(w, "Stop with Ctrl-C.")
+}
+
+// orphans returns the lines of the subscriptions that ended instances have left. The archive is no instance's.
+func orphans(entities []string) []string {
+	return slices.DeleteFunc(entities, func(line string) bool {
+		return !strings.HasPrefix(line, "subscription") || strings.HasSuffix(line, "/Subscriptions/archive")
+	})
 }
 
 // entities lists the entities of a namespace, one line each.
