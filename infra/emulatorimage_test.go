@@ -20,6 +20,18 @@ func TestEmulatorImageMatchesTheWorkers(t *testing.T) {
 	if len(emulator) != 2 || strings.Join(worker, "\n") != strings.Join(emulator, "\n") {
 		t.Errorf("the emulator's image is from %q, the worker's from %q", emulator, worker)
 	}
+	licences := func(name, command string) string {
+		_, after, _ := strings.Cut(read(t, name), "# The licences of all that is in the binary")
+		before, _, _ := strings.Cut(after, "\n\n")
+		return strings.ReplaceAll(before, command, "COMMAND")
+	}
+	collected := licences("../cmd/emulator/Dockerfile", "./cmd/emulator")
+	if collected == "" || collected != licences("../Dockerfile", "./cmd/worker") {
+		t.Errorf("the emulator's image collects licences by %q, want as the worker's does", collected)
+	}
+	if !strings.Contains(read(t, "../cmd/emulator/Dockerfile"), "COPY --from=build /out/licenses /licenses\n") {
+		t.Error("the licences do not get into the emulator's image")
+	}
 	main := read(t, "../.github/workflows/azure-dev.yml")
 	for line := range strings.Lines(read(t, "../.github/workflows/emulator-release.yml")) {
 		if strings.Contains(line, "uses:") && !strings.Contains(main, strings.TrimSpace(line)) {
