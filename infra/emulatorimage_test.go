@@ -32,6 +32,9 @@ func TestEmulatorImageMatchesTheWorkers(t *testing.T) {
 	if !strings.Contains(read(t, "../cmd/emulator/Dockerfile"), "COPY --from=build /out/licenses /licenses\n") {
 		t.Error("the licences do not get into the emulator's image")
 	}
+	if !strings.Contains(read(t, "../.github/dependabot.yml"), "directories: [/, /cmd/emulator]") {
+		t.Error("Dependabot does not read the emulator's Dockerfile")
+	}
 	main := read(t, "../.github/workflows/azure-dev.yml")
 	for line := range strings.Lines(read(t, "../.github/workflows/emulator-release.yml")) {
 		if strings.Contains(line, "uses:") && !strings.Contains(main, strings.TrimSpace(line)) {
