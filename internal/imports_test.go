@@ -101,9 +101,10 @@ var table = map[string]rule{
 	"internal/store":      {},
 	"internal/store/azuretable": {ours: []string{"internal/store"},
 		outside: []string{"github.com/Azure", "github.com/fxamacker/cbor"}},
-	"internal/store/embedded":  {ours: []string{"internal/folder", "internal/store"}},
-	"internal/store/storetest": {ours: []string{"internal/store"}},
-	"internal/waittest":        {},
+	"internal/store/azuretable/azuritetest": {ours: []string{"internal/waittest"}},
+	"internal/store/embedded":               {ours: []string{"internal/folder", "internal/store"}},
+	"internal/store/storetest":              {ours: []string{"internal/store"}},
+	"internal/waittest":                     {},
 	"internal/workertest": {
 		ours: []string{"internal/backplane", "internal/waittest", "internal/worker"},
 	},

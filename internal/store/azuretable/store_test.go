@@ -5,11 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,16 +14,13 @@ import (
 
 	"chatapp/internal/leaktest"
 	"chatapp/internal/store"
+	"chatapp/internal/store/azuretable/azuritetest"
 	"chatapp/internal/store/storetest"
 )
 
 var manyLines = flag.Int("azuretable.lines", 1500, "number of lines in the table of which pages are read")
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
-
-// account is that of every Azurite, whose key is public.
-const account = "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1" +
-	"OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;TableEndpoint=http://127.0.0.1:%s/devstoreaccount1;"
 
 // azurite is a running emulator of Azure storage, and how the stores of a test reach it.
 type azurite struct {
@@ -39,46 +32,9 @@ type azurite struct {
 
 // startAzurite starts an emulator that ends with the test.
 func startAzurite(t *testing.T) *azurite {
-	folder := filepath.Join("testdata", "azurite", "node_modules", "azurite")
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(folder)
-	}
-	if err != nil {
-		if os.Getenv("CHATAPP_REQUIRE_ALL") == "1" {
-			t.Fatalf("needs Node.js, and npm ci in internal/store/azuretable/testdata/azurite: %v", err)
-		}
-		t.Skipf("needs Node.js, and npm ci in internal/store/azuretable/testdata/azurite: %v", err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	listener.Close()
-	var output bytes.Buffer
-	cmd := exec.Command(node, filepath.Join(folder, "dist", "src", "table", "main.js"), "--inMemoryPersistence",
-		"--disableTelemetry", "--skipApiVersionCheck", "--silent", "--tableHost", "127.0.0.1", "--tablePort", port)
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	a := &azurite{connection: fmt.Sprintf(account, port), client: &http.Client{Transport: new(http.Transport)}}
-	t.Cleanup(func() {
-		a.client.CloseIdleConnections()
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			conn.Close()
-			return a
-		}
-		if time.Since(start) > time.Minute {
-			t.Fatalf("Azurite does not listen: %v\n%s", err, output.Bytes())
-		}
-	}
+	a := &azurite{connection: azuritetest.Start(t), client: &http.Client{Transport: new(http.Transport)}}
+	t.Cleanup(a.client.CloseIdleConnections)
+	return a
 }
 
 // Do implements policy.Transporter.
