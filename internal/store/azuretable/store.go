@@ -227,6 +227,22 @@ func (s *Store) writable() (*head, error) {
 	return s.head, nil
 }
 
+// stillWriterLocked returns an error that wraps store.ErrFenced if another process has claimed the table. It needs
+// writing held.
+func (s *Store) stillWriterLocked(ctx context.Context) error {
+	h, _, err := s.table.readLog(ctx, false)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.Term == s.term {
+		return nil
+	}
+	s.term = 0
+	return store.ErrFenced
+}
+
 // changeLocked changes the head. It needs writing held. What it does with the head's copy must not depend on anything
 // else, because a lost answer makes it do so again.
 func (s *Store) changeLocked(ctx context.Context, change func(*head), rows []*row) error {

@@ -146,6 +146,9 @@ func (s *Store) dropEntriesLocked(ctx context.Context, through uint64) error {
 		return err
 	}
 	if n := len(h.Checkpoints); n == 0 || through > h.Checkpoints[n-1].Index {
+		if err := s.stillWriterLocked(ctx); err != nil {
+			return err
+		}
 		return fmt.Errorf("no checkpoint contains the entries up to index %d", through)
 	}
 	err = s.changeLocked(ctx, func(h *head) {
