@@ -9,8 +9,9 @@ import (
 	"chatapp/internal/store"
 )
 
-// pageRows is how many pages of a room are asked for at a time.
-const pageRows = 8
+// pageRows is how many pages of a room are asked for at first. A busy room has as many lines in each as people read at
+// once, and every row takes time.
+const pageRows = 2
 
 // view returns the head and the lines that are not in pages. A writer knows them.
 func (s *Store) view(ctx context.Context, withLines bool) (*head, []store.Line, error) {

@@ -12,6 +12,9 @@ import (
 	"chatapp/internal/store"
 )
 
+// maxTop is how many rows the service gives at most.
+const maxTop = 1000
+
 // table is the table and what is done with its rows.
 type table struct {
 	client *aztables.Client
@@ -35,7 +38,8 @@ func (t *table) create(ctx context.Context) error {
 }
 
 // query calls yield with rows that match a filter, in the order of their keys, until it returns false. With spans, the
-// rows have no values. top is the number of rows to ask for at a time; 0: as many as the service gives.
+// rows have no values. top is the number of rows to ask for at first, and then four times as many each time; 0: as many
+// as the service gives.
 func (t *table) query(ctx context.Context, filter string, spans bool, top int32, yield func(*row) (bool, error)) error {
 	options := &aztables.ListEntitiesOptions{Filter: &filter}
 	if spans {
@@ -64,6 +68,9 @@ func (t *table) query(ctx context.Context, filter string, spans bool, top int32,
 			if more, err := yield(r); err != nil || !more {
 				return err
 			}
+		}
+		if top > 0 {
+			options.Top = new(min(4*(*options.Top), maxTop)) // the pager reads it again
 		}
 	}
 	return nil
