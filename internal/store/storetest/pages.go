@@ -75,7 +75,7 @@ func testBodies(u *tester) {
 		every[i] = byte(i)
 	}
 	bodies := [][]byte{nil, {0}, every, bytes.Repeat(every, 1200)} // the last exceeds 64 KiB and 128 KiB
-	b := store.Batch{Log: logA, Checkpoint: &store.Checkpoint{Log: logB, Index: 4, Body: bytes.Repeat(every, 9000)}}
+	b := store.Batch{Log: logA, Checkpoint: &store.Checkpoint{Log: logB, Index: 4, Body: bytes.Repeat(every, 3000)}}
 	for i, body := range bodies {
 		n := uint64(i + 1)
 		b.Entries = append(b.Entries, store.Entry{Index: n, Body: body})
