@@ -20,9 +20,9 @@ func (c *content) append(b *store.Batch) error {
 	if err != nil {
 		return err
 	}
-	lines := slices.Clone(c.lines)
+	lines := c.lines
 	if b.After < c.kept.Head.Index {
-		lines = slices.DeleteFunc(lines, func(l store.Line) bool { return l.Index > b.After })
+		lines = slices.DeleteFunc(slices.Clone(lines), func(l store.Line) bool { return l.Index > b.After })
 		var last uint64
 		if n := len(lines); n > 0 {
 			last = lines[n-1].Seq
