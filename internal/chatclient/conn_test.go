@@ -152,6 +152,28 @@ func TestSocketIOConversation(t *testing.T) {
 	}
 }
 
+// More bytes may come at once than there is room for behind the rest of a frame.
+func TestNextTakesManyLongMessages(t *testing.T) {
+	const messages = 20
+	text := strings.Repeat("x", 3000)
+	target := serve(t, Raw, func(ws *websocket.Conn) {
+		for range messages {
+			send(t, ws, `{"event":"user message","args":["`+text+`"]}`)
+		}
+		_, _, _ = ws.ReadMessage() // until the client ends
+	})
+	c, err := Dial(t.Context(), target, Options{Protocol: Raw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Abort()
+	for n := range messages {
+		if m, err := c.Next(); err != nil || len(m.Args) != 1 || len(m.Args[0]) != len(text)+2 {
+			t.Fatalf("message %d is %.80v, %v, want the text of 3,000 bytes", n, m, err)
+		}
+	}
+}
+
 func TestRawConversation(t *testing.T) {
 	target := serve(t, Raw, func(ws *websocket.Conn) {
 		want(t, ws, `{"connect":{}}`)

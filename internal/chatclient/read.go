@@ -62,6 +62,7 @@ func (c *Conn) readBlocking(buf []byte) error {
 	n, err := c.conn.Read(buf)
 	if n > 0 {
 		c.options.Buffer.Lock()
+		c.reader.wanted = max(c.reader.wanted, len(c.reader.rest)+n)
 		copy(c.room(), buf[:n])
 		handled := c.received(n)
 		c.options.Buffer.Unlock()
