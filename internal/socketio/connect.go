@@ -78,7 +78,8 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// admit puts the socket into its namespace and calls OnConnect's functions.
+// admit puts the socket into its namespace and calls OnConnect's functions. From the first on other
+// goroutines find the socket and may end it; OnDisconnect's functions then wait for OnConnect's.
 func (c *client) admit(s *Socket) {
 	c.mu.Lock()
 	c.sockets = append(c.sockets, s)
@@ -96,8 +97,12 @@ func (c *client) admit(s *Socket) {
 	c.server.log.Debug("socket connected", "nsp", s.nsp.name, "sid", s.logID(), "recovered", s.recovered)
 	s.callConnect()
 	s.mu.Lock()
+	ended := s.opening.ended
 	s.opening = nil
 	s.mu.Unlock()
+	if ended != nil {
+		s.callDisconnects(ended)
+	}
 }
 
 func (s *Socket) callConnect() {

@@ -167,6 +167,36 @@ func TestServerDisconnect(t *testing.T) {
 	}
 }
 
+// TestDisconnectDuringOnConnect ends a socket on another goroutine while OnConnect's functions run, which
+// is when the namespace holds it already.
+func TestDisconnectDuringOnConnect(t *testing.T) {
+	server := socketio.NewServer(socketio.Options{})
+	ns := server.Of("/")
+	calls := make(chan string, 4) // more than can come
+	ns.OnConnect(func(s *socketio.Socket) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for _, s := range ns.All().Sockets() {
+				s.Disconnect()
+			}
+		}()
+		<-done
+		if s.Connected() {
+			t.Error("the socket is connected after Disconnect")
+		}
+	})
+	ns.OnConnect(func(*socketio.Socket) { calls <- "connect" })
+	ns.OnDisconnect(func(_ *socketio.Socket, reason error) { calls <- reason.Error() })
+	host := socketiotest.Serve(t, server, engineio.Options{})
+	c := host.Dial("")
+	c.Connect("/", "")
+	c.Want("the client is told", `1`)
+	if first, second := <-calls, <-calls; first != "connect" || second != socketio.ErrServerDisconnect.Error() {
+		t.Errorf("the calls are %q, %q; OnDisconnect belongs after OnConnect", first, second)
+	}
+}
+
 // TestDisconnectReasons ends a socket in every way, and checks whether its client may recover it.
 func TestDisconnectReasons(t *testing.T) {
 	for _, row := range []struct {

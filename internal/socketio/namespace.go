@@ -53,7 +53,8 @@ func (n *Namespace) OnConnect(f func(*Socket)) {
 //
 // The call follows the return of the socket's other handlers, on the goroutine that reads from the
 // client. Two cases differ: Disconnect on another goroutine, and a client that comes back over another
-// connection, make it at once on their own goroutine.
+// connection, make it at once on their own goroutine. A socket that ends while OnConnect's functions
+// run is handed to OnDisconnect's after they have returned.
 func (n *Namespace) OnDisconnect(f func(*Socket, error)) {
 	n.change(func(h *handlers) { h.disconnect = append(slices.Clone(h.disconnect), f) })
 }

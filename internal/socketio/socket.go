@@ -36,6 +36,7 @@ type Socket struct {
 type opening struct {
 	auth   []byte
 	offset string
+	ended  error // the reason, if the socket has ended meanwhile
 }
 
 // ID returns the socket's identifier, which [Namespace.To] accepts like a room. Other users may know
@@ -228,8 +229,21 @@ func (s *Socket) end(reason error) {
 	}
 }
 
-// ended calls OnDisconnect's functions. Exactly one caller has removed the socket from its namespace before.
+// ended calls OnDisconnect's functions, or has admit call them once OnConnect's have returned. Exactly
+// one caller has removed the socket from its namespace before.
 func (s *Socket) ended(reason error) {
+	s.mu.Lock()
+	opening := s.opening != nil
+	if opening {
+		s.opening.ended = reason
+	}
+	s.mu.Unlock()
+	if !opening {
+		s.callDisconnects(reason)
+	}
+}
+
+func (s *Socket) callDisconnects(reason error) {
 	s.nsp.server.log.Debug("socket disconnected", "nsp", s.nsp.name, "sid", s.logID(), "err", reason)
 	for _, f := range s.nsp.handlers.Load().disconnect {
 		s.callDisconnect(f, reason)
