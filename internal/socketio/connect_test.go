@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"chatapp/internal/engineio"
 	"chatapp/internal/socketio"
 	"chatapp/internal/socketio/socketiotest"
@@ -210,9 +212,10 @@ func TestDisconnectReasons(t *testing.T) {
 		{"connection breaks", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Close() },
 			engineio.ErrTransportClosed, true},
 		{"malformed packet", func(_ *socketiotest.Host, c *socketiotest.Client) { c.Send(`2{}`) }, nil, false},
-		{"server shuts down", func(h *socketiotest.Host,
-			_ *socketiotest.Client) {
-			_ = h.Engine.Shutdown(t.Context())
+		{"server shuts down", func(h *socketiotest.Host, c *socketiotest.Client) {
+			go func() { _ = h.Engine.Shutdown(t.Context()) }() // which waits until the client closes, too
+			c.WantClose("the server shuts down", websocket.CloseAbnormalClosure)
+			c.Close()
 		}, engineio.ErrServerClosed, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -209,6 +209,7 @@ func TestPanicClosesOneClient(t *testing.T) {
 	if n := server.Stats().Panics; n != 3 {
 		t.Errorf("%d panics counted, want 3", n)
 	}
+	bystander.Close()
 	_ = host.Engine.Shutdown(t.Context()) // ends all writers of the log
 	if text := log.String(); !strings.Contains(text, "the answer is 42") || !strings.Contains(text, "event_test.go") {
 		t.Errorf("the log lacks the panic or its stack:\n%s", text)
