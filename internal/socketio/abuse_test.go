@@ -95,6 +95,7 @@ func TestNamespaceFlood(t *testing.T) {
 
 // TestSlowReaderIsClosed broadcasts to a client that reads and one that does not. The first one misses nothing.
 func TestSlowReaderIsClosed(t *testing.T) {
+	t.Parallel()
 	const events = 20_000 // of a kilobyte: more than sockets and queue hold
 	server := socketio.NewServer(socketio.Options{})
 	ns := server.Of("/")
@@ -171,6 +172,7 @@ func TestClosedClientsCostNoMemory(t *testing.T) {
 // TestVolatileEventSkipsSlowClient fills the queue of a client that does not read yet: it later receives all events but
 // the volatile one.
 func TestVolatileEventSkipsSlowClient(t *testing.T) {
+	t.Parallel()
 	server := socketio.NewServer(socketio.Options{})
 	ns := server.Of("/")
 	host := socketiotest.Serve(t, server, engineio.Options{MaxQueueBytes: 256 << 20})

@@ -209,6 +209,7 @@ func TestRoomsModel(t *testing.T) {
 // TestEverySocketEndsOnce does everything at the same time, for the race detector, and counts the calls
 // of OnDisconnect.
 func TestEverySocketEndsOnce(t *testing.T) {
+	t.Parallel()
 	server := socketio.NewServer(socketio.Options{})
 	ns := server.Of("/")
 	var mu sync.Mutex

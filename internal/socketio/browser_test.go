@@ -18,6 +18,7 @@ var casesFlag = flag.String("browser.cases", "", "the cases that TestOwnClientIn
 
 // TestOwnClientInABrowser runs cases of TestOwnClientDoesAsTheOfficialOne in Chromium, against this server.
 func TestOwnClientInABrowser(t *testing.T) {
+	t.Parallel()
 	requireNode(t)
 	if testing.Short() {
 		t.Skip("browser tests are long")

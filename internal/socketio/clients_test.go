@@ -200,6 +200,7 @@ func runClients(t *testing.T, control func(line map[string]string, stdin io.Writ
 }
 
 func TestOfficialClients(t *testing.T) {
+	t.Parallel()
 	requireNode(t)
 	s := serve(t, "127.0.0.1:0", nil, engineio.Options{})
 	defer s.stop(t)
@@ -207,6 +208,7 @@ func TestOfficialClients(t *testing.T) {
 }
 
 func TestOfficialClientsRecover(t *testing.T) {
+	t.Parallel()
 	requireNode(t)
 	s := serve(t, "127.0.0.1:0", &newsLog{}, engineio.Options{})
 	defer s.stop(t)
@@ -214,6 +216,7 @@ func TestOfficialClientsRecover(t *testing.T) {
 }
 
 func TestOfficialClientsOfVersion2(t *testing.T) {
+	t.Parallel()
 	requireNode(t)
 	t.Run("let in", func(t *testing.T) {
 		s := serve(t, "127.0.0.1:0", nil, engineio.Options{Protocol3: true})
@@ -228,6 +231,7 @@ func TestOfficialClientsOfVersion2(t *testing.T) {
 }
 
 func TestOfficialClientsReconnectAfterRestart(t *testing.T) {
+	t.Parallel()
 	requireNode(t)
 	s := serve(t, "127.0.0.1:0", &newsLog{}, engineio.Options{})
 	converse(t, "restart", s.address, func(_ map[string]string, stdin io.Writer) {

@@ -63,6 +63,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestMalformedPacketsClose(t *testing.T) {
+	t.Parallel()
 	server := newEcho(socketio.Options{})
 	host := socketiotest.Serve(t, server, engineio.Options{})
 	bystander := host.Dial("")
