@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { Server } from "socket.io";
 
 export async function officialServer(options) {
-  const web = createServer({ keepAliveTimeout: 0 }); // or a client may send on a connection that is being closed
+  // It is asked for other paths too. With a time-out a client might send on a connection that is being closed.
+  const web = createServer({ keepAliveTimeout: 0 }, (_, response) => response.writeHead(404).end());
   const io = new Server(web, options);
   const tries = new Map();
   io.on("connection", (socket) => {
