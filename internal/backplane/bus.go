@@ -3,6 +3,7 @@ package backplane
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -56,8 +57,20 @@ type Bus interface {
 
 // Message travels on a Bus.
 type Message struct {
-	To   string // name of the only instance to reach; empty: all, the sender included
-	Body []byte // not modified by anybody once published
+	To   string   // name of the only instance to reach; empty: all, the sender included
+	Also []string // names of more, if To is one; only on a Multicaster that reaches them
+	Body []byte   // not modified by anybody once published
+}
+
+// Reaches reports whether the message is for an instance.
+func (m Message) Reaches(instance string) bool {
+	return m.To == "" || m.To == instance || slices.Contains(m.Also, instance)
+}
+
+// Multicaster is a Bus through which one message can reach several instances without reaching all: Message.Also.
+type Multicaster interface {
+	// Multicasts reports whether such a message of another instance reaches this one.
+	Multicasts() bool
 }
 
 // Evictor is a Bus that keeps something for each instance, such as a subscription, which outlives a

@@ -10,7 +10,7 @@ import (
 	"chatapp/internal/backplane"
 )
 
-// Bus is a member of a Topic. It implements backplane.Bus, Evictor and Lister.
+// Bus is a member of a Topic. It implements backplane.Bus, Evictor, Lister and Multicaster.
 type Bus struct {
 	topic    *Topic
 	instance string
@@ -35,9 +35,10 @@ type queued struct {
 }
 
 var (
-	_ backplane.Bus     = (*Bus)(nil)
-	_ backplane.Evictor = (*Bus)(nil)
-	_ backplane.Lister  = (*Bus)(nil)
+	_ backplane.Bus         = (*Bus)(nil)
+	_ backplane.Evictor     = (*Bus)(nil)
+	_ backplane.Lister      = (*Bus)(nil)
+	_ backplane.Multicaster = (*Bus)(nil)
 )
 
 func (b *Bus) queueLocked(m backplane.Message) {
@@ -159,6 +160,9 @@ func (b *Bus) End() {
 	defer b.topic.mu.Unlock()
 	b.ended = true
 }
+
+// Multicasts reports true.
+func (b *Bus) Multicasts() bool { return true }
 
 // Instance returns the name given to Join.
 func (b *Bus) Instance() string { return b.instance }

@@ -30,6 +30,7 @@ func Run(t *testing.T, newBus func(t *testing.T, names ...string) []backplane.Bu
 		{"keeps what is published before Receive", []string{"a", "b"}, testKeeps},
 		{"delivers to all in one order, the sender included", []string{"a", "b", "c"}, testOrder},
 		{"delivers addressed messages to their instance", []string{"a", "b"}, testAddressed},
+		{"delivers messages to several instances to these alone", []string{"a", "b", "c"}, testSeveral},
 		{"takes a body of MaxBody bytes", []string{"a", "b"}, testLargest},
 		{"keeps bodies apart", []string{"a", "b"}, testBodies},
 		{"goes on behind a body that deliver refuses", []string{"a", "b"}, testRefused},
@@ -127,6 +128,26 @@ func testAddressed(t *testing.T, m []*member) {
 	got = m[0].want("a member may send to itself", 2)
 	if !slices.Contains(got, "to a") || got[len(got)-1] != "to all" {
 		t.Errorf("a has %q, want \"to a\" and then \"to all\"", got)
+	}
+}
+
+func testSeveral(t *testing.T, m []*member) {
+	for _, m := range m {
+		if bus, ok := m.Bus.(backplane.Multicaster); !ok || !bus.Multicasts() {
+			t.Skip("not a Multicaster")
+		}
+		m.receive()
+	}
+	m[0].send(backplane.Message{To: m[0].Instance(), Also: []string{m[1].Instance()}, Body: []byte("to a and b")})
+	m[0].publish("to all")
+	for _, to := range m[:2] {
+		got := to.want("the message to it and another one, and the common one", 2)
+		if want := []string{"to a and b", "to all"}; !slices.Equal(got, want) {
+			t.Errorf("%s has %q, want %q", to.Instance(), got, want)
+		}
+	}
+	if got := m[2].want("the common message", 1); got[0] != "to all" {
+		t.Errorf("%s has %q, want \"to all\" alone", m[2].Instance(), got)
 	}
 }
 

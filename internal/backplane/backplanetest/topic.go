@@ -127,7 +127,7 @@ func (t *Topic) storeLocked(m backplane.Message) {
 	t.recent = append(t.recent, m)
 	t.usage.Messages++
 	for _, b := range t.members {
-		if b.removed || m.To != "" && m.To != b.instance {
+		if b.removed || !m.Reaches(b.instance) {
 			continue
 		}
 		if t.chanceLocked(t.faults.LoseForOne) {

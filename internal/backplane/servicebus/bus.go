@@ -200,4 +200,5 @@ var (
 	_ backplane.Lister      = (*Bus)(nil)
 	_ backplane.LoneChecker = (*Bus)(nil)
 	_ backplane.Gatherer    = (*Bus)(nil)
+	_ backplane.Multicaster = (*Bus)(nil)
 )

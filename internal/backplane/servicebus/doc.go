@@ -3,7 +3,7 @@
 //
 // The topic must keep order (SupportOrdering, no partitions). Open creates it if it is missing, and
 // refuses one that does not. The subscription has the instance's name; Open creates it and Close
-// removes it. Its rule admits messages to all and to this instance. The others remove the
+// removes it. Its rule admits messages to all and to this instance, alone or among several. The others remove the
 // subscription of an instance that was killed: the instance that evicts it, or the sweep of the
 // oldest instance.
 //

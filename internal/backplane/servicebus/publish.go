@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,9 +40,25 @@ func (s *sendLink) sent(took time.Duration) {
 	s.slowest.Store(max(int64(took), s.slowest.Load()*3/4, 1))
 }
 
-// addressee is the message property with the only instance a message is for. The subscriptions'
-// rules read it.
-const addressee = "to"
+// addressee is the message property with the only instance a message is for, or with all that it is for, each between
+// two separators. The subscriptions' rules read it. No instance's name has a separator in it.
+const (
+	addressee          = "to"
+	addresseeSeparator = ","
+)
+
+// addressees is the value of that property.
+func addressees(m backplane.Message) string {
+	if len(m.Also) == 0 {
+		return m.To
+	}
+	const s = addresseeSeparator
+	return s + m.To + s + strings.Join(m.Also, s) + s
+}
+
+// Multicasts reports whether the rule of this instance's subscription admits messages to several instances. That of a
+// subscription that was given may not.
+func (b *Bus) Multicasts() bool { return b.ownSubscription }
 
 // target is an entity that messages are sent to.
 type target int
@@ -65,7 +82,7 @@ func (b *Bus) entity(to target) string {
 func (b *Bus) Publish(ctx context.Context, m backplane.Message) error {
 	message := &azservicebus.Message{Body: m.Body, ApplicationProperties: b.sharing.properties()}
 	if m.To != "" {
-		message.ApplicationProperties[addressee] = m.To
+		message.ApplicationProperties[addressee] = addressees(m)
 	}
 	err := b.send(ctx, toTopic, message)
 	if err == nil && m.To == "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
@@ -226,10 +227,14 @@ func (b *Bus) refuse(number int64, err error) {
 // the order.
 func bodyFor(instance string, m *azservicebus.ReceivedMessage) []byte {
 	to, addressed := m.ApplicationProperties[addressee]
-	if addressed && to != instance {
-		return nil
+	if !addressed || to == instance {
+		return m.Body
 	}
-	return m.Body
+	const s = addresseeSeparator
+	if several, ok := to.(string); ok && strings.Contains(several, s+instance+s) {
+		return m.Body
+	}
+	return nil
 }
 
 // peek reads all messages from the first undelivered one on, including those that another link

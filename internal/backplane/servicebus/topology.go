@@ -101,9 +101,11 @@ func (b *Bus) subscribe(parent context.Context) error {
 		UserMetadata:             new(metadata),
 		DefaultRule: &admin.RuleProperties{
 			Name: "addressed",
-			// A comparison with a missing property is unknown, which does not match: hence IS NULL.
+			// A comparison with a missing property is unknown, which does not match: hence IS NULL. That an
+			// underscore in the name matches any character lets through a little more than bodyFor does.
 			Filter: &admin.SQLFilter{
-				Expression: fmt.Sprintf(`%[1]s IS NULL OR %[1]s = '%[2]s'`, `"`+addressee+`"`, b.instance),
+				Expression: fmt.Sprintf(`%[1]s IS NULL OR %[1]s = '%[2]s' OR %[1]s LIKE '%%%[3]s%[2]s%[3]s%%'`,
+					`"`+addressee+`"`, b.instance, addresseeSeparator),
 			},
 		},
 	}
