@@ -26,6 +26,7 @@ type Bus struct {
 	mute    bool
 	removed bool // its subscription was, and it has not noticed: the topic keeps nothing for it
 	deaf    bool // no call of Receive delivers anything
+	joined  int  // how many messages had been published when its subscription was made
 }
 
 type queued struct {
@@ -265,7 +266,7 @@ func (b *Bus) next() (m queued, wait time.Duration, changed <-chan struct{}, err
 	b.topic.mu.Lock()
 	defer b.topic.mu.Unlock()
 	if b.gap || b.removed {
-		b.gap, b.removed = false, false
+		b.gap, b.removed, b.joined = false, false, b.topic.usage.Messages
 		return queued{}, 0, nil, fmt.Errorf("receive as %q: %w", b.instance, backplane.ErrGap)
 	}
 	if len(b.queue) == 0 || b.silent || b.deaf {

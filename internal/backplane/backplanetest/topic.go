@@ -16,7 +16,7 @@ type Faults struct {
 	Busy        float64       // likewise, with ErrBusy
 	Ambiguous   float64       // Publish fails, although the message is in the topic
 	Repeat      float64       // the message is in the topic a second time, some messages later
-	Redeliver   float64       // a member receives one of the last messages again
+	Redeliver   float64       // a member receives again one of the last messages since it has joined
 	LoseForAll  float64       // Publish succeeds, and no member receives the message
 	LoseForOne  float64       // a member doesn't receive the message, without an error
 	PublishTime time.Duration // to the topic; messages of different members may overtake each other
@@ -99,6 +99,7 @@ func (t *Topic) Join(instance string) *Bus {
 	b := &Bus{topic: t, instance: instance, changed: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	b.joined = t.usage.Messages
 	t.members[instance] = b
 	return b
 }
@@ -135,9 +136,9 @@ func (t *Topic) storeLocked(m backplane.Message) {
 		}
 		b.queueLocked(m)
 		if t.chanceLocked(t.faults.Redeliver) {
-			again := t.recent[t.random.IntN(len(t.recent))]
-			if again.To == "" || again.To == b.instance {
-				b.queueLocked(again)
+			i := t.random.IntN(len(t.recent))
+			if number := t.usage.Messages - len(t.recent) + i; number >= b.joined && t.recent[i].Reaches(b.instance) {
+				b.queueLocked(t.recent[i])
 			}
 		}
 	}
