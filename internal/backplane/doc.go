@@ -101,7 +101,7 @@
 //
 // # Limits
 //
-//   - Entries not yet back, by number and bytes: Append returns ErrFull.
+//   - Entries not yet back, by number and bytes, and of one account as many as are left: Append returns ErrFull.
 //   - Log buffered while a snapshot is awaited: dropped, and the snapshot requested again.
 //   - Size of a snapshot, compressed and not: a larger one is neither sent, which is logged as an error, nor taken.
 //   - Messages to single instances: the newest is dropped, and the instance that misses it asks again.

@@ -108,24 +108,30 @@ func (n *Node) Instance() string { return n.bus.Instance() }
 
 // Append puts an entry on its way to the log. It queues and never waits for the network. The body
 // belongs to Node afterwards and must not be modified. Nil means that the entry is queued. It is in the
-// log when Apply, or Local.Committed, is called with it. Entries of one instance keep the order in
-// which they were appended. An entry is lost only with the process, before it has come back.
+// log when Apply, or Local.Committed, is called with it. Entries that are appended so keep their order. An entry is
+// lost only with the process, before it has come back.
 //
 // Errors are ErrFull, ErrTooLarge and ErrClosed.
-func (n *Node) Append(body []byte) error { return n.AppendTraced(body, "") }
+func (n *Node) Append(body []byte) error { return n.AppendFor(body, "", "") }
 
-// AppendTraced is Append for an entry that is traced. All instances receive the trace context, a W3C traceparent of
-// 64 bytes at most, as Entry.Trace, except those of a build that does not know it. It is lost where a batch has more
-// than 64 of them, and where the entry reaches an instance by a snapshot.
-func (n *Node) AppendTraced(body []byte, trace string) error {
+// AppendFor is Append for an entry of an account: of what clients share the way to the log by, such as an address.
+// What an account may have waiting is bounded by what is left.
+//
+// trace is the trace context of an entry that is traced, a W3C traceparent of 64 bytes at most, else "". All instances
+// receive it as Entry.Trace, except those of a build that does not know it. It is lost where a batch has more than 64
+// of them, and where the entry reaches an instance by a snapshot.
+func (n *Node) AppendFor(body []byte, account, trace string) error {
 	if len(trace) > maxTrace {
 		trace = ""
 	}
 	now := time.Now()
 	n.mu.Lock()
 	defer n.unlock()
-	return n.protocol.append(now, body, trace)
+	return n.protocol.append(now, body, account, trace)
 }
+
+// AppendTraced is AppendFor without an account.
+func (n *Node) AppendTraced(body []byte, trace string) error { return n.AppendFor(body, "", trace) }
 
 // maxTrace bounds a trace context in bytes. One of W3C's version 00 has 55.
 const maxTrace = 64

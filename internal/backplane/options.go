@@ -30,7 +30,8 @@ type Options struct {
 
 // Limits bound what a Node keeps and sends.
 type Limits struct {
-	// Append returns ErrFull for an entry above the first two.
+	// Append returns ErrFull for an entry above the first two. So does AppendFor for an account that would have more
+	// waiting than is left.
 	MaxWaiting      int // own entries not yet back from the log; 65,536
 	MaxWaitingBytes int // their bodies' bytes; 16 MiB
 	MaxEntry        int // bytes of one body, above which Append returns ErrTooLarge; 64 KiB, less if the bus takes less

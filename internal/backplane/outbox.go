@@ -15,7 +15,7 @@ const (
 	// traceRoom bounds what a trace context needs besides its text.
 	traceRoom = 8
 	// entryRoom is about the memory that an entry in the outbox takes beside its body.
-	entryRoom = 96
+	entryRoom = 120
 	// compactAfter is how many entries are dropped before their room is used again.
 	compactAfter = 2048
 )
@@ -25,7 +25,8 @@ type ownEntry struct {
 	item
 	at       time.Time // of Append
 	notified bool      // Local.Provisional was called
-	trace    string    // of AppendTraced; "": none
+	trace    string    // of AppendFor; "": none
+	account  string    // of AppendFor; "": none
 }
 
 // outbox holds an instance's own entries, oldest first:
@@ -46,6 +47,7 @@ type outbox struct {
 	keptBytes    int // memory of earlier, and of the entries before head
 	waitingCount int // state machine's entries from head on
 	waitingBytes int
+	shares       map[string]share // the same by account; nil: not counted
 
 	headSent    time.Time     // when the oldest not yet back was last published; zero: never
 	resendAfter time.Duration // how long after headSent it is published again; 0: not set
@@ -58,13 +60,16 @@ type outbox struct {
 func (o *outbox) waiting() int { return len(o.entries) - o.head }
 
 func (o *outbox) append(kind uint8, body []byte, at time.Time) {
+	o.appendEntry(ownEntry{item: item{Kind: kind, Body: body}, at: at})
+}
+
+func (o *outbox) appendEntry(e ownEntry) {
 	o.seq++
+	e.Seq = o.seq
 	if len(o.entries) == cap(o.entries) {
 		o.entries = slices.Grow(o.entries, len(o.entries)+1) // append adds a quarter, and so copies more often
 	}
-	o.entries = append(o.entries, ownEntry{
-		item: item{Kind: kind, Seq: o.seq, Body: body}, at: at,
-	})
+	o.entries = append(o.entries, e)
 	o.count(&o.entries[len(o.entries)-1], 1)
 }
 
@@ -72,6 +77,7 @@ func (o *outbox) count(e *ownEntry, sign int) {
 	if forState(e.Kind) {
 		o.waitingCount += sign
 		o.waitingBytes += sign * len(e.Body)
+		o.countShare(e, sign)
 	}
 }
 
@@ -91,6 +97,7 @@ func (o *outbox) next() uint64 { return o.first + uint64(o.head) }
 func (o *outbox) accepted(now time.Time) *ownEntry {
 	e := &o.entries[o.head]
 	o.count(e, -1)
+	e.account = "" // the entry is kept for long
 	o.keptBytes += len(e.Body) + entryRoom
 	o.head++
 	o.sent = max(o.sent, o.head)

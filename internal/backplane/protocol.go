@@ -94,18 +94,17 @@ func (p *protocol) start(now time.Time, alone bool) {
 }
 
 // append takes an entry of the state machine, or returns ErrFull, ErrTooLarge or ErrClosed.
-func (p *protocol) append(now time.Time, body []byte, trace string) error {
+func (p *protocol) append(now time.Time, body []byte, account, trace string) error {
 	switch {
 	case len(body) > p.MaxEntry:
 		return ErrTooLarge
 	case p.outgoing.closed:
 		return ErrClosed
-	case p.outbox.waitingCount >= p.MaxWaiting, p.outbox.waitingBytes+len(body) > p.MaxWaitingBytes:
+	case !p.outbox.mayAppend(account, len(body), &p.Limits):
 		p.counters.Refused++
 		return ErrFull
 	}
-	p.outbox.append(entryBody, body, now)
-	p.outbox.entries[len(p.outbox.entries)-1].trace = trace
+	p.outbox.appendEntry(ownEntry{item: item{Kind: entryBody, Body: body}, at: now, account: account, trace: trace})
 	p.counters.Appended++
 	p.wakeups.sender = true
 	return nil

@@ -243,7 +243,7 @@ func (n *simNode) heal() {
 func (n *simNode) say(t *testing.T, text string) {
 	t.Helper()
 	n.input(func() {
-		if err := n.append(n.sim.now, []byte(text), ""); err != nil {
+		if err := n.append(n.sim.now, []byte(text), "", ""); err != nil {
 			t.Errorf("append(%q) at %s = %v", text, n.instance, err)
 		}
 	})

@@ -52,7 +52,7 @@ func TestInstanceWithGapDonatesNoSnapshot(t *testing.T) {
 
 func TestBatchOfFormerEpochCountsNoMore(t *testing.T) {
 	p := testProtocol()
-	if err := p.append(someTime, []byte("x"), ""); err != nil {
+	if err := p.append(someTime, []byte("x"), "", ""); err != nil {
 		t.Fatal(err)
 	}
 	m, ok := p.nextMessage(someTime, nil)

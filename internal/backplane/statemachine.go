@@ -13,7 +13,7 @@ type Entry struct {
 	Time     int64  // of Append, by the bus's clock, in Unix milliseconds; 0: not known
 	Again    bool   // it was accepted in another log, and so acknowledged there; this one lacks it until here
 	Body     []byte // belongs to the state machine, which may keep it but not modify it
-	Trace    string // of AppendTraced; "": none
+	Trace    string // of AppendFor; "": none
 }
 
 // StateMachine is the state that the log drives. Its methods are called in the log's order, one at a

@@ -50,7 +50,7 @@ func TestTraceContextTravelsWithItsEntry(t *testing.T) {
 		for _, i := range c.instances {
 			contexts := map[string]string{"plain": "", "traced": trace, "long": strings.Repeat(trace, 2)}
 			for what, context := range contexts {
-				if err := i.node.AppendTraced([]byte(i.name+" "+what), context); err != nil {
+				if err := i.node.AppendFor([]byte(i.name+" "+what), "", context); err != nil {
 					t.Fatal(err)
 				}
 				want[i.name+" "+what] = ""
