@@ -6,8 +6,9 @@
 // # Guarantees
 //
 // Every instance in sync applies the same entries in the same order, each once, whatever the bus
-// repeats, refuses or delays. An entry that has come back is in the log for all. Entries of one
-// instance keep their order. Node detects and repairs what the bus loses against its contract.
+// repeats, refuses or delays. An entry that has come back is in the log for all. Entries that an
+// instance appends for one account keep their order. Node detects and repairs what the bus loses
+// against its contract.
 //
 // The state is in the memory of the instances in sync. An acknowledged entry survives as long as at any
 // time one instance that has applied it lives and can follow the log. If no such instance is left, the
@@ -86,6 +87,10 @@
 // takes all of them, up to the bus's limit. Where credits are set, the next message waits until what all
 // instances have sent is covered. Each knows that, since it receives it. After the bus was busy there
 // are pauses between messages, which double with each refusal and shrink with each success.
+//
+// Fairness. An entry may be appended for an account, such as a client's address. Where more waits than
+// the next message takes, each account gets a like part of it in bytes. So one that appends thousands
+// of entries delays another's entry by one message at most, and not by all of its own.
 //
 // Combining. A message to all costs three credits for every instance. So from seven instances on, where
 // the bus has a queue, an instance puts its batches into the queue, and one instance, the combiner,

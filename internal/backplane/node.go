@@ -115,7 +115,8 @@ func (n *Node) Instance() string { return n.bus.Instance() }
 func (n *Node) Append(body []byte) error { return n.AppendFor(body, "", "") }
 
 // AppendFor is Append for an entry of an account: of what clients share the way to the log by, such as an address.
-// What an account may have waiting is bounded by what is left.
+// Entries of one account keep their order. Where more waits than one message takes, each account has a like part of
+// the next one, whatever others have appended before. "" is an account, too.
 //
 // trace is the trace context of an entry that is traced, a W3C traceparent of 64 bytes at most, else "". All instances
 // receive it as Entry.Trace, except those of a build that does not know it. It is lost where a batch has more than 64

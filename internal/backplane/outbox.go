@@ -27,14 +27,16 @@ type ownEntry struct {
 	notified bool      // Local.Provisional was called
 	trace    string    // of AppendFor; "": none
 	account  string    // of AppendFor; "": none
+	begins   uint64    // see fairness; 0: never set
 }
 
 // outbox holds an instance's own entries, oldest first:
 //
-//	entries:  accepted, kept a while | published, not yet back | not yet published
-//	          0                      head                      sent            len
+//	entries:  accepted, kept a while | published, not yet back | not yet published, in a batch | no place yet
+//	          0                      head                      sent                        placed        len
 //
-// Entry i has number first+i in the current epoch. Those that the log had accepted before this epoch are in earlier.
+// Entry i has number first+i in the current epoch, from when it has its place. Entries without one may be moved, see
+// fairness. Those that the log had accepted before this epoch are in earlier.
 type outbox struct {
 	entries []ownEntry
 	earlier []ownEntry // accepted, kept a while; oldest first
@@ -42,12 +44,18 @@ type outbox struct {
 	seq     uint64 // of the entry appended last
 	head    int
 	sent    int
+	placed  int // those before this index have been in a batch
 	offset  int // entries before this index have been dropped; the slice is compacted now and then
 
 	keptBytes    int // memory of earlier, and of the entries before head
 	waitingCount int // state machine's entries from head on
 	waitingBytes int
 	shares       map[string]share // the same by account; nil: not counted
+
+	unplaced int    // room in a batch that the entries without a place need
+	only     string // the account of the first of them
+	mixed    bool   // some may be of another account
+	fair     fairness
 
 	headSent    time.Time     // when the oldest not yet back was last published; zero: never
 	resendAfter time.Duration // how long after headSent it is published again; 0: not set
@@ -64,6 +72,16 @@ func (o *outbox) append(kind uint8, body []byte, at time.Time) {
 }
 
 func (o *outbox) appendEntry(e ownEntry) {
+	if o.placed == len(o.entries) {
+		o.only, o.mixed = e.account, false
+	} else if e.account != o.only {
+		o.mixed = true
+	}
+	o.unplaced += e.room()
+	o.add(e)
+}
+
+func (o *outbox) add(e ownEntry) {
 	o.seq++
 	e.Seq = o.seq
 	if len(o.entries) == cap(o.entries) {
@@ -81,13 +99,17 @@ func (o *outbox) count(e *ownEntry, sign int) {
 	}
 }
 
-// appendedAt is when the last of an own batch's entries was appended; zero if it is not kept any more.
-func (o *outbox) appendedAt(e *envelope) time.Time {
-	last := int(e.First-o.first) + len(e.Items) - 1
-	if last < o.offset || last >= len(o.entries) || o.entries[last].Seq != e.Items[len(e.Items)-1].Seq {
+// appendedAt is when the youngest of an own batch's entries was appended; zero if they are not kept any more.
+func (o *outbox) appendedAt(e *envelope) (last time.Time) {
+	first := int(e.First - o.first)
+	end := first + len(e.Items)
+	if first < o.offset || end > len(o.entries) || o.entries[end-1].Seq != e.Items[len(e.Items)-1].Seq {
 		return time.Time{}
 	}
-	return o.entries[last].at
+	for i := first; i < end; i++ {
+		last = later(last, o.entries[i].at)
+	}
+	return last
 }
 
 // next is the number of the oldest entry that is not yet back.
@@ -101,6 +123,7 @@ func (o *outbox) accepted(now time.Time) *ownEntry {
 	o.keptBytes += len(e.Body) + entryRoom
 	o.head++
 	o.sent = max(o.sent, o.head)
+	o.place(o.head)
 	o.rewound = false
 	o.resendAfter = 0
 	if o.headSent = now; o.sent == o.head {
@@ -136,6 +159,8 @@ func (o *outbox) compact() {
 	o.first += uint64(o.offset)
 	o.head -= o.offset
 	o.sent -= o.offset
+	o.placed -= o.offset
+	o.fair.sorted -= o.offset
 	o.offset = 0
 }
 
@@ -145,23 +170,25 @@ func (o *outbox) pending() bool {
 }
 
 // batch appends to items the next entries to publish: as many as fit room bytes, or a single one. begin
-// is the index of the first. If it appends none, there is nothing to publish.
+// is the index of the first. If it appends none, there is nothing to publish. Its entries have their places then.
 func (o *outbox) batch(items []item, room int) (batch []item, begin int) {
 	begin = o.sent
 	if o.resendHead && o.head < o.sent {
 		begin = o.head
 	}
 	o.resendHead = false
-	for end := begin; end < len(o.entries) && len(items) < maxItems/2; end++ {
-		room -= len(o.entries[end].Body) + itemRoom
-		if trace := o.entries[end].trace; trace != "" {
-			room -= len(trace) + traceRoom
+	end := begin
+	for ; end < len(o.entries) && len(items) < maxItems/2; end++ {
+		if end == o.placed && o.mixed && o.unplaced > room {
+			o.arrange()
 		}
+		room -= o.entries[end].room()
 		if room < 0 && end > begin {
 			break
 		}
 		items = append(items, o.entries[end].item)
 	}
+	o.place(end)
 	return items, begin
 }
 
@@ -223,12 +250,19 @@ func (o *outbox) renumber(contained func(seq uint64) bool) (committed []ownEntry
 	for _, e := range o.earlier {
 		sort(e, true)
 	}
+	placed := len(keep) // so that they keep their lasting names, see arrange
 	for i := o.offset; i < len(o.entries); i++ {
 		sort(o.entries[i], i < o.head)
+		if i < o.placed {
+			placed = len(keep)
+		}
 	}
-	*o = outbox{entries: keep, earlier: earlier, keptBytes: bytes, first: 2, seq: o.seq}
+	*o = outbox{entries: keep, earlier: earlier, keptBytes: bytes, first: 2, seq: o.seq, placed: placed, mixed: true}
 	for i := range o.entries {
 		o.count(&o.entries[i], 1)
+		if i >= placed {
+			o.unplaced += o.entries[i].room()
+		}
 	}
 	return committed
 }
@@ -241,7 +275,8 @@ func (o *outbox) prepend(kind uint8, bodies [][]byte, at time.Time) {
 	rest := o.entries
 	o.entries = make([]ownEntry, 0, len(bodies)+len(rest))
 	for _, body := range bodies {
-		o.append(kind, body, at)
+		o.add(ownEntry{item: item{Kind: kind, Body: body}, at: at})
 	}
 	o.entries = append(o.entries, rest...)
+	o.placed += len(bodies)
 }

@@ -51,11 +51,11 @@ func (p *protocol) resendAll() bool {
 // outboxTick notifies Local of own entries that are late, and publishes again what may be lost.
 func (p *protocol) outboxTick(now time.Time) {
 	o := &p.outbox
-	late := func(i int) bool { return i < len(o.entries) && now.Sub(o.entries[i].at) >= p.ProvisionalAfter }
+	late := func(e *ownEntry) bool { return now.Sub(e.at) >= p.ProvisionalAfter }
 	requestLate := p.join != nil && p.join.backAt.IsZero() && now.Sub(p.join.requestedAt) >= p.ProvisionalAfter
-	p.setCutOff(now, requestLate || late(o.head) || p.signsLate(now))
-	for i := o.head; late(i); i++ {
-		if own := &o.entries[i]; own.Kind == entryBody && !own.notified {
+	p.setCutOff(now, requestLate || o.waiting() > 0 && late(&o.entries[o.head]) || p.signsLate(now))
+	for i := o.head; i < len(o.entries); i++ { // entries that others went before may be behind ones that are not late
+		if own := &o.entries[i]; own.Kind == entryBody && !own.notified && late(own) {
 			own.notified = true
 			p.counters.Provisional++
 			p.effect(effect{kind: effectProvisional, entry: Entry{Body: own.Body}})
