@@ -18,6 +18,7 @@
 //	connections                counted in all and by address, with a deadline for each step; a rate by address
 //	requests by plain HTTP     a rate by address; a deadline for each response
 //	messages and requests      rates by connection, by user and by address, kept outside of connections
+//	the way to the log         shared by address, in bytes, where more waits than a message takes
 //	refused requests           a rate by connection and by address; then the connection ends with code 1008
 //	bytes                      a rate by address; a limit for each message, in bytes as well as in characters
 //	answers that are not read  a bound for each queue, and one for all of them, from which the slowest pay

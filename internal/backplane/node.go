@@ -131,9 +131,6 @@ func (n *Node) AppendFor(body []byte, account, trace string) error {
 	return n.protocol.append(now, body, account, trace)
 }
 
-// AppendTraced is AppendFor without an account.
-func (n *Node) AppendTraced(body []byte, trace string) error { return n.AppendFor(body, "", trace) }
-
 // maxTrace bounds a trace context in bytes. One of W3C's version 00 has 55.
 const maxTrace = 64
 

@@ -22,7 +22,8 @@ import (
 // discard is a log that takes everything and gives back nothing.
 type discard struct{}
 
-func (discard) Append([]byte) error { return nil }
+func (discard) Append([]byte) error                    { return nil }
+func (discard) AppendFor([]byte, string, string) error { return nil }
 
 // listeners are clients that only count the frames they receive.
 type listeners struct {

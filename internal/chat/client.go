@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	crand "crypto/rand"
 	"encoding/base64"
 	"slices"
@@ -85,6 +86,15 @@ func (cl *client) isNamed() bool {
 // mayListen reports whether a client may receive what is said in a room: everybody in the lobby, members elsewhere.
 func (cl *client) mayListen(room string) bool {
 	return room == state.Lobby || cl.user != nil && slices.Contains(cl.user.Rooms(), room)
+}
+
+// account returns what clients share the way to the log by: the person that is signed in, or else the address. A client
+// of which neither is known has an account of its own.
+func (cl *client) account() string {
+	if cl.assigned != nil {
+		return cl.assigned.subject
+	}
+	return cmp.Or(cl.socket.Handshake().Counted, cl.socket.ID())
 }
 
 // socketID returns the public id of the socket; "" for nil.

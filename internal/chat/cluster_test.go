@@ -36,13 +36,16 @@ type replica struct {
 	cluster *cluster
 
 	// Guarded by cluster.mu.
-	paused bool // takes nothing from the log
-	full   bool // the log takes nothing from it
-	slow   bool // what it appends stays on its way until release
+	paused bool   // takes nothing from the log
+	full   bool   // the log takes nothing from it
+	filled string // the account that it takes nothing of; "": none
+	slow   bool   // what it appends stays on its way until release
 	onWay  [][]byte
 	next   int
 	number uint64
 	asked  []string // suspects
+
+	accounts []string // of what it has appended for clients
 }
 
 var errFull = errors.New("log is full")
@@ -104,6 +107,18 @@ func (r *replica) Append(body []byte) error {
 	}
 	r.putLocked(body)
 	return nil
+}
+
+// AppendFor implements Log.
+func (r *replica) AppendFor(body []byte, account, _ string) error {
+	r.cluster.mu.Lock()
+	r.accounts = append(r.accounts, account)
+	refuses := account != "" && account == r.filled
+	r.cluster.mu.Unlock()
+	if refuses {
+		return errFull
+	}
+	return r.Append(body)
 }
 
 // release lets arrive what is on its way.

@@ -99,22 +99,16 @@ func (p *pendingCommand) claim() *state.Claim {
 func (q *commands) appendLocked(p *pendingCommand) error {
 	p.command.Conn = p.client.conn
 	body := q.expect(p)
-	if err := q.appendTraced(body, p.span); err != nil {
+	trace := ""
+	if p.span != nil {
+		trace = p.span.Trace()
+	}
+	if err := q.backplane.Log.AppendFor(body, p.client.account(), trace); err != nil {
 		q.forget(p)
 		q.logger().Warn("log refuses an entry", "err", err)
 		return err
 	}
 	return nil
-}
-
-// appendTraced appends a body to the log, with the trace context of a span that is sampled, which may be nil.
-func (q *commands) appendTraced(body []byte, span Span) error {
-	if span != nil {
-		if log, ok := q.backplane.Log.(TracedLog); ok && span.Trace() != "" {
-			return log.AppendTraced(body, span.Trace())
-		}
-	}
-	return q.backplane.Log.Append(body)
 }
 
 // requestLocked appends the command of a client that waits for the outcome.

@@ -21,12 +21,11 @@ type Log interface {
 	// Append queues a command and never waits for the network. The body belongs to the log from then on. An error means
 	// that the log has refused it. Append is called with the chat's lock held, and so must not call back.
 	Append(body []byte) error
-}
 
-// TracedLog is a Log that carries the trace context of a command as well, as Entry.Trace.
-type TracedLog interface {
-	Log
-	AppendTraced(body []byte, trace string) error
+	// AppendFor is Append for a command of an account, which is what clients share the way to the log by, see
+	// client.account. Commands of one account keep their order; those of others may go before them. trace is a trace
+	// context that the log carries as Entry.Trace; "": none.
+	AppendFor(body []byte, account, trace string) error
 }
 
 // Span is the time that a request of a client takes: from its arrival until it is refused, or its command has come back

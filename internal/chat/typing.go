@@ -78,7 +78,7 @@ func (t *typing) typeLocked(cl *client, room string, on bool) (state.Code, time.
 	t.broadcastLocked(cl.user, cl, room, on)
 	if t.takeEntry() && len(t.backplane.Cluster().Instances) > 1 {
 		command := state.Command{Conn: cl.conn, Action: &state.Typing{Room: room, On: on}}
-		if err := t.backplane.Log.Append(command.Encode()); err != nil {
+		if err := t.backplane.Log.AppendFor(command.Encode(), cl.account(), ""); err != nil {
 			t.logger().Debug("log refuses a typing entry", "err", err)
 		}
 	}
