@@ -1,9 +1,38 @@
 package chat
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 )
+
+// What windows of one person say goes to the log in the person's account, until they leave; what another says does not.
+func TestClientsShareTheWayToTheLogByPerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, Options{SignedIn: signedInByQuery})
+		a := c.replicas[0]
+		said := func(person string) []string {
+			window := a.dial("&person=" + person)
+			window.Connect("/", "")
+			until(window, `"session",{"instance":"a","name":"`+person)
+			window.Send(`21["user message","hi"]`)
+			until(window, "31[")
+			window.Close()
+			synctest.Wait()
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			accounts := a.accounts
+			a.accounts = nil
+			return accounts
+		}
+		for _, person := range []string{"Ann", "Bob", "Ann"} {
+			id := "id of " + person
+			if got := said(person); !slices.Equal(got, []string{id, id, id}) {
+				t.Errorf("commands of %s have the accounts %q, want claim, message and end in %q", person, got, id)
+			}
+		}
+	})
+}
 
 // Clients of one address share the way to the log. Those behind a proxy that hides their addresses do not.
 func TestClientsShareTheWayToTheLogByAddress(t *testing.T) {

@@ -134,9 +134,8 @@ func (c *Chat) disconnect(s *socketio.Socket, reason error) {
 		if c.options.Clean(reason) {
 			hold = c.options.CleanHold
 		}
-		c.commands.retries.appendLocked(state.Command{Conn: cl.conn,
-			Action: &state.Disconnect{HoldMillis: uint64(hold.Milliseconds())}})
+		c.commands.retries.appendLocked(cl, &state.Disconnect{HoldMillis: uint64(hold.Milliseconds())})
 	default:
-		c.commands.retries.appendLocked(state.Command{Conn: cl.conn, Action: &state.LeaveChat{}})
+		c.commands.retries.appendLocked(cl, &state.LeaveChat{})
 	}
 }

@@ -40,6 +40,44 @@ func TestRefusedCommandsAreAllRetried(t *testing.T) {
 	})
 }
 
+// Commands of an account that has filled its share of the log's room keep no other's waiting.
+func TestRefusedCommandsKeepNoOtherAccountWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{SignedIn: signedInByQuery})
+		a := c.replicas[0]
+		leave := map[string]func(){}
+		for _, name := range []string{"Ann", "Bob", "Cid"} {
+			window := a.dial("&person=" + name)
+			window.Connect("/", "")
+			until(window, `"session",{"instance":"a","name":"`+name)
+			leave[name] = func() {
+				window.Send(`1`)
+				synctest.Wait()
+			}
+		}
+		want := func(when string, left int) {
+			t.Helper()
+			if n := c.replicas[1].Counters().State.Users; n != left {
+				t.Errorf("%s %d users are still there, want %d", when, n, left)
+			}
+		}
+		a.set(func(r *replica) { r.full = true })
+		leave["Ann"]()
+		leave["Bob"]()
+		want("while the log takes nothing,", 3)
+		a.set(func(r *replica) { r.full, r.filled = false, "id of Ann" })
+		time.Sleep(2 * retryEvery)
+		synctest.Wait()
+		want("after Bob's command was retried,", 2)
+		leave["Cid"]()
+		want("after Cid has left,", 1)
+		a.set(func(r *replica) { r.filled = "" })
+		time.Sleep(2 * retryEvery)
+		synctest.Wait()
+		want("in the end", 0)
+	})
+}
+
 func TestTypingIsRefreshedAndStaysInItsRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newCluster(t, 1, Options{}).replicas[0]
