@@ -17,8 +17,11 @@ const (
 	// be unread in a subscription whose instance is dead: one may have been there at the first look. In
 	// that of an instance that reads, one or two may be on their way.
 	lookRequests = 4
-	// joinerLasts is how long an instance whose join request was heard counts as out of sync.
-	joinerLasts = 10 * time.Second
+	// joinerLasts is how long an instance whose join request was heard counts as out of sync; on a slow bus it is
+	// joinerRoundTrips round trips, if those are longer. It is at least twice the time after which one that is out of
+	// sync requests again while another is that is to bootstrap before it: see joinTick and attemptTimeout.
+	joinerLasts      = 2 * maxJoinerTimeout
+	joinerRoundTrips = 6
 )
 
 // bootstrapping is what an instance that joins, and gets no answer, knows of the others. It bootstraps only if
@@ -34,9 +37,9 @@ const (
 // Timing.BlindBootstrapAfter instead. If all other subscriptions are of instances that are known to be out of sync, it
 // waits for lookAfter only.
 type bootstrapping struct {
-	joiners map[string]time.Time // when the last join request of each other instance was heard
-	blind   bool                 // the bus doesn't let this instance list or remove subscriptions
-	backs   int                  // own join requests that came back while this instance joins
+	others others
+	blind  bool // the bus doesn't let this instance list or remove subscriptions
+	backs  int  // own join requests that came back while this instance joins
 
 	look    look
 	reading []string // instances that read and do not answer, as of the last look
@@ -54,51 +57,9 @@ type look struct {
 // bootstrapAfter is how long nobody may be heard before this instance bootstraps the cluster.
 func (p *protocol) bootstrapAfter() time.Duration { return max(p.BootstrapAfter, 3*p.join.roundTrip) }
 
-// donorHeard reports whether an instance was heard of late that can send a snapshot, or is to bootstrap
-// before this one.
-func (p *protocol) donorHeard(now time.Time) bool {
-	heard := p.join.heardAt()
+// heardOfLate reports whether a time of others is so recent that this instance can't bootstrap yet.
+func (p *protocol) heardOfLate(now, heard time.Time) bool {
 	return !heard.IsZero() && now.Sub(heard) < p.bootstrapAfter()
-}
-
-// heardAt is when an instance was last heard that can answer, or is to bootstrap before this one.
-func (j *joinAttempt) heardAt() time.Time {
-	if j.betterAt.After(j.donorAt) {
-		return j.betterAt
-	}
-	return j.donorAt
-}
-
-// otherRequest takes the join request of another instance that is out of sync, too. Of the two, the one
-// that has more of the log bootstraps.
-func (p *protocol) otherRequest(now time.Time, from string, it *item) {
-	j := p.join
-	request, err := decodeControl(it.Body)
-	if err != nil {
-		return
-	}
-	if request.StateRules > p.knows {
-		p.stopForRules(request.StateRules)
-		return
-	}
-	p.bootstrapping.heardJoining(now, from)
-	order := request.lineage().compare(p.log.lineage())
-	if order < 0 || order == 0 && it.Kind == entryJoinRequest {
-		return
-	}
-	if it.Kind == entryBootstrap && !j.backAt.IsZero() && !p.donorHeard(now) {
-		j.progressAt = time.Time{} // there is an instance to answer now
-	}
-	j.betterAt = now
-}
-
-func (b *bootstrapping) heardJoining(now time.Time, instance string) {
-	if b.joiners == nil {
-		b.joiners = make(map[string]time.Time)
-	}
-	if len(b.joiners) < maxMembers {
-		b.joiners[instance] = now
-	}
 }
 
 // bootstrapTick looks at the others' subscriptions while nobody answers, and bootstraps if they allow it. The own
@@ -106,9 +67,7 @@ func (b *bootstrapping) heardJoining(now time.Time, instance string) {
 func (p *protocol) bootstrapTick(now time.Time) {
 	b, j := &p.bootstrapping, p.join
 	since := j.firstBackAt
-	if heard := j.heardAt(); heard.After(since) {
-		since = heard
-	}
+	since = later(since, b.others.heardAt())
 	if !b.look.at.IsZero() && since.After(b.look.at) {
 		b.look, b.reading, b.fence = look{}, nil, nil // somebody may answer
 	}
@@ -220,11 +179,10 @@ func (p *protocol) listed(now time.Time, subscriptions []Subscription, err error
 	foreign := false
 	b.reading = nil
 	for _, s := range subscriptions {
-		heard, joins := b.joiners[s.Instance]
 		switch {
 		case s.Instance == "":
 			foreign = true // nobody knows whose it is
-		case s.Instance == p.instance, joins && now.Sub(heard) < joinerLasts:
+		case s.Instance == p.instance, p.joinsToo(now, s.Instance):
 		default:
 			b.look.unread[s.Instance] = s.Unread
 			silent = append(silent, s.Instance)
@@ -236,11 +194,11 @@ func (p *protocol) listed(now time.Time, subscriptions []Subscription, err error
 	if before.at.IsZero() {
 		b.reading = nil // not known yet
 	}
-	heard := now.Sub(j.heardAt())
+	heard := now.Sub(b.others.heardAt())
 	switch {
 	case foreign:
 		b.blind = true
-	case heard < lookAfter, now.Sub(j.betterAt) < p.bootstrapAfter():
+	case heard < lookAfter, p.heardOfLate(now, b.others.betterAt()):
 	case len(silent) == 0:
 		p.requestBootstrap(now)
 	case before.at.IsZero() || len(b.reading) > 0 || heard < p.bootstrapAfter():

@@ -36,9 +36,12 @@
 // removes these subscriptions, as a fence: an instance that was only paused does not see its entries
 // come back any more, so it acknowledges nothing, and joins again. Where the bus does not let it
 // manage subscriptions it waits for thirty seconds. If the bus has no other subscriptions, or only
-// those of instances known to be out of sync, it need not wait. If an instance is in sync after all,
-// the entry is a join request like any other. Of two instances that bootstrap at once, the first one in
-// the log wins. An instance that has state of an earlier time goes before one that has none.
+// those of instances known to be out of sync, it need not wait. An instance is known to be out of sync
+// for as long as its last join request is not older than ten seconds, so one that waits for another to
+// bootstrap requests again every five. That request also ends what was known of the process before by
+// that name. If an instance is in sync after all, the entry is a join request like any other. Of two
+// instances that bootstrap at once, the first one in the log wins. An instance that has state of an
+// earlier time goes before one that has none.
 //
 // Recording. Where the log accepts an entry, a Recorder takes it before the state machine does, in a form
 // that leads to the same log state and the same state when it passes through the same code again

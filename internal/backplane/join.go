@@ -5,11 +5,14 @@ import (
 	"time"
 )
 
-// An attempt to join ends when it has made no progress for snapshotTimeout. The timeout doubles after
-// every fourth attempt, up to maxSnapshotTimeout, while another instance is heard that could answer.
+// An attempt to join ends when it has made no progress for snapshotTimeout. The timeout doubles after every fourth
+// attempt while another instance is heard: up to maxSnapshotTimeout if that one could answer, and up to maxJoinerTimeout if it is out
+// of sync as well. That one is to bootstrap, and waits as long as it has not heard of late that this instance is out of
+// sync, too (see joinerLasts).
 const (
 	snapshotTimeout    = 2 * time.Second
 	maxSnapshotTimeout = 32 * time.Second
+	maxJoinerTimeout   = 5 * time.Second
 )
 
 // joinAttempt is one attempt to get in sync. The join request goes out and comes back, which fixes its
@@ -25,8 +28,6 @@ type joinAttempt struct {
 	loggedAt    time.Time     // when the program's log last mentioned the joining
 	firstBackAt time.Time     // when the request of the first attempt came back: the log is alive since
 	roundTrip   time.Duration // of the last requests: an answer takes about as long
-	donorAt     time.Time     // when an instance was last heard that is in sync
-	betterAt    time.Time     // when an instance was last heard that is to bootstrap before this one
 	buffered    []*envelope
 	bufferBytes int
 	chunks      chunkAssembly
@@ -51,7 +52,6 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	if last := p.join; last != nil {
 		j.reason, j.loggedAt = last.reason, last.loggedAt
 		j.firstBackAt, j.roundTrip = last.firstBackAt, last.roundTrip
-		j.donorAt, j.betterAt = last.donorAt, last.betterAt
 	} else {
 		p.bootstrapping = bootstrapping{}
 	}
@@ -111,11 +111,10 @@ func (p *protocol) buffer(now time.Time, e *envelope, size int) {
 		return
 	case e.From == p.instance:
 	case e.Index > 0:
-		j.donorAt = now
-		delete(p.bootstrapping.joiners, e.From)
+		p.donorHeard(now, e)
 		p.answerProbe(now, e)
 	case request:
-		p.otherRequest(now, e.From, &e.Items[0])
+		p.otherRequest(now, e)
 	}
 	if j.backAt.IsZero() {
 		return
@@ -142,7 +141,7 @@ func (p *protocol) requestBack(now time.Time, e *envelope) {
 	if j.firstBackAt.IsZero() {
 		j.firstBackAt = now
 	}
-	if j.kind == entryBootstrap && j.heardAt().Before(j.requestedAt) {
+	if j.kind == entryBootstrap && p.bootstrapping.others.heardAt().Before(j.requestedAt) {
 		p.bootstrap(now, e)
 	}
 }
@@ -155,6 +154,8 @@ func (p *protocol) joinTick(now time.Time) {
 		p.logWarn("not in sync yet", "why", p.whyOutOfSync(now))
 	}
 	if j.backAt.IsZero() {
+		// A bus that takes a request delivers it, or says that it has lost messages. So a request that stays away is
+		// mostly on a slow bus. To ask every few seconds would give each request up before it comes, for ever.
 		sentAt := p.outgoing.requestSentAt
 		if sentAt.IsZero() || now.Sub(sentAt) < p.ResendAfter<<min(j.attempt-1, 4) {
 			return
@@ -172,11 +173,15 @@ func (p *protocol) joinTick(now time.Time) {
 }
 
 func (p *protocol) attemptTimeout(now time.Time) time.Duration {
-	timeout := time.Duration(snapshotTimeout)
-	if p.donorHeard(now) {
-		timeout = min(snapshotTimeout<<min(p.join.attempt/4, 10), maxSnapshotTimeout)
+	j, timeout := p.join, time.Duration(snapshotTimeout)
+	doubled := snapshotTimeout << min(j.attempt/4, 10)
+	switch {
+	case p.heardOfLate(now, p.bootstrapping.others.donorAt()):
+		timeout = min(doubled, maxSnapshotTimeout)
+	case p.heardOfLate(now, p.bootstrapping.others.betterAt()):
+		timeout = min(doubled, maxJoinerTimeout)
 	}
-	return max(timeout, 2*p.join.roundTrip)
+	return max(timeout, 2*j.roundTrip)
 }
 
 // enterSync resumes following the log behind the own join request, with what was buffered since. own is this

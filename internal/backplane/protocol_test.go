@@ -385,3 +385,32 @@ func TestMemberEndsForAStateWhoseRulesItDoesNotKnow(t *testing.T) {
 		t.Errorf("it ends by %v, want an error that wraps ErrVersion", stop)
 	}
 }
+
+// The instance with the longest log is to bootstrap, and waits for the others as long as it does not know that they
+// are out of sync, too. They let it know, however patient they have become in an outage before, and however their
+// requests alternate.
+func TestInstancesOutOfSyncDoNotWaitForOneAnother(t *testing.T) {
+	s := newSimulation(1)
+	a, b, c := s.start("a"), s.start("b"), s.start("c")
+	s.run(30 * time.Second)
+	b.cut, c.cut = true, true // so that a has more of the log
+	a.say(t, "a's")
+	s.run(500 * time.Millisecond)
+	for _, n := range s.live() {
+		n.queue, n.cut = nil, false
+		n.input(func() { n.lost(s.now) })
+		n.join.attempt = 40
+	}
+	s.run(time.Second)
+	a.bootstrapping.others = nil
+	c.join.progressAt = s.now.Add(-maxSnapshotTimeout / 2)
+	s.run(40 * time.Second)
+	for _, n := range s.live() {
+		if n.join != nil {
+			t.Fatalf("%s is out of sync after 40s: %s", n.instance, n.whyOutOfSync(s.now))
+		}
+		if !slices.Equal(n.state, a.state) || !slices.Contains(n.state, "a's") {
+			t.Errorf("%s has state %q, a has %q, want that with its entry", n.instance, n.state, a.state)
+		}
+	}
+}

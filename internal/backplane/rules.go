@@ -79,7 +79,7 @@ func (p *protocol) refused(now time.Time, e *envelope) {
 	if j == nil || answer.Epoch != p.epochs.current {
 		return
 	}
-	j.donorAt = now
+	p.donorHeard(now, e)
 	if answer.Rules > p.knows {
 		p.stopForRules(answer.Rules)
 		return

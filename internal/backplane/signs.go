@@ -141,7 +141,7 @@ func (p *protocol) takeSign(now time.Time, e *envelope) {
 		return
 	case p.join != nil:
 		if e.Index > 0 {
-			p.join.donorAt = now
+			p.donorHeard(now, e)
 		}
 		return
 	}

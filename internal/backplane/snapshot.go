@@ -85,7 +85,7 @@ func (p *protocol) takeChunk(now time.Time, e *envelope) {
 	if j == nil {
 		return
 	}
-	j.donorAt = now
+	p.donorHeard(now, e)
 	if j.backAt.IsZero() || c.Epoch != p.epochs.current {
 		return
 	}

@@ -1,0 +1,63 @@
+package backplane
+
+import (
+	"testing"
+	"time"
+)
+
+// outOfSync returns an instance whose join request is back, and which may look after the subscriptions of others.
+func outOfSync(recording bool) *protocol {
+	p := newProtocol(config{instance: "a", recording: recording, lists: true, evicts: true,
+		Limits: Limits{MaxBuffered: 1 << 20}, Timing: Timing{BootstrapAfter: 10 * time.Second},
+		wall: func(now time.Time) time.Time { return now }})
+	p.start(someTime, false)
+	p.hearOwnRequest(someTime)
+	return p
+}
+
+// hearOwnRequest has the own request come back.
+func (p *protocol) hearOwnRequest(at time.Time) {
+	request := p.outgoing.request
+	p.outgoing.requestSentAt = at
+	p.buffer(at, request, 100)
+}
+
+// hearRequest has another instance's request come.
+func (p *protocol) hearRequest(at time.Time, from string, kind uint8, request control) {
+	request.Start, request.Rules = 1, p.knows
+	p.receiveBatch(at, &envelope{Version: oldestVersion, Kind: kindLog, From: from, Epoch: uint64(at.UnixMilli()),
+		First: 1, Items: []item{{Kind: kind, Body: request.encode()}}}, 100)
+}
+
+// stateAt is the request of an instance that has a state.
+func stateAt(index uint64, _ bool) control {
+	return control{Cluster: clusterID{Stamp: 1, Founder: "old"}, Index: index}
+}
+
+// An instance was to bootstrap, or was in sync, before it crashed. Its new process has nothing, says so, and is not
+// waited for.
+func TestProcessBeforeIsNotWaitedFor(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before func(p *protocol)
+	}{
+		{"to bootstrap", func(p *protocol) { p.hearRequest(someTime, "b", entryBootstrap, stateAt(100, false)) }},
+		{"in sync", func(p *protocol) { p.donorHeard(someTime, &envelope{From: "b", Epoch: 1}) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := outOfSync(false)
+			test.before(p)
+			at := someTime.Add(time.Second)
+			p.hearRequest(at, "b", entryJoinRequest, control{})
+			if heard := p.bootstrapping.others.heardAt(); !heard.IsZero() || !p.joinsToo(at, "b") {
+				t.Errorf("b was heard at %v and joins: %t, want that it only joins", heard, p.joinsToo(at, "b"))
+			}
+			at = someTime.Add(lookAfter)
+			p.tick(at)
+			p.listed(at, []Subscription{{Instance: "a"}, {Instance: "b"}}, nil)
+			if p.join.kind != entryBootstrap {
+				t.Errorf("request is of kind %d after %v, want one to bootstrap", p.join.kind, lookAfter)
+			}
+		})
+	}
+}
