@@ -78,11 +78,26 @@ func (p *protocol) bootstrapTick(now time.Time) {
 		if silent >= max(p.BlindBootstrapAfter, p.bootstrapAfter()) {
 			p.requestBootstrap(now)
 		}
-	case b.look.at.IsZero() && silent >= lookAfter,
+	case b.look.at.IsZero() && silent >= lookAfter, silent >= lookAfter && p.allJoin(now),
 		silent >= p.bootstrapAfter() && now.Sub(b.look.at) >= lookEvery && b.backs >= b.look.backs+lookRequests:
 		b.look.due = true
 		p.wakeups.evictor = true
 	}
+}
+
+// allJoin reports whether all that the last look has found silent are known to be out of sync by now, so that this
+// instance need not wait for them any more.
+func (p *protocol) allJoin(now time.Time) bool {
+	b := &p.bootstrapping
+	if now.Sub(b.look.at) < lookAfter || p.heardOfLate(now, b.others.betterAt()) {
+		return false
+	}
+	for instance := range b.look.unread {
+		if !p.joinsToo(now, instance) {
+			return false
+		}
+	}
+	return true
 }
 
 // requestBootstrap publishes the request behind which this instance bootstraps, unless somebody is heard before that is

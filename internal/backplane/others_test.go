@@ -61,3 +61,27 @@ func TestProcessBeforeIsNotWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+// At the first look another instance may live. Once it says that it is out of sync, too, this one looks again at once.
+func TestLooksAgainWhenAllJoin(t *testing.T) {
+	p := outOfSync(false)
+	both := []Subscription{{Instance: "a"}, {Instance: "b", Unread: 3}}
+	at := someTime.Add(lookAfter)
+	p.tick(at)
+	p.listed(at, both, nil)
+	at = at.Add(lookAfter)
+	p.hearOwnRequest(at)
+	p.tick(at)
+	if p.bootstrapping.look.due {
+		t.Error("looks again while b may live, want it to wait")
+	}
+	p.hearRequest(at, "b", entryJoinRequest, control{})
+	p.tick(at)
+	if !p.bootstrapping.look.due {
+		t.Fatal("does not look again when b joins, too")
+	}
+	p.listed(at, both, nil)
+	if p.join.kind != entryBootstrap {
+		t.Errorf("request is of kind %d, want one to bootstrap", p.join.kind)
+	}
+}
