@@ -231,6 +231,9 @@ func (p *protocol) fenced(now time.Time, instance string, err error) (pause time
 	switch {
 	case p.join == nil || len(b.fence) == 0:
 		return 0 // somebody has answered
+	case !b.others.heardAt().Before(b.look.at):
+		b.look, b.reading, b.fence = look{}, nil, nil // somebody may answer, or begins a log
+		return 0
 	case errors.Is(err, ErrForbidden):
 		b.blind, b.fence = true, nil
 		return 0

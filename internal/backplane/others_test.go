@@ -85,3 +85,30 @@ func TestLooksAgainWhenAllJoin(t *testing.T) {
 		t.Errorf("request is of kind %d, want one to bootstrap", p.join.kind)
 	}
 }
+
+// Two instances remove the subscription of a silent one. While the second does, it hears that the first begins a log.
+func TestLogThatBeganWhileASilentInstanceWasRemoved(t *testing.T) {
+	for _, heard := range []bool{false, true} {
+		p := outOfSync(false)
+		at := someTime
+		for _, look := range []time.Duration{lookAfter, p.BootstrapAfter + lookEvery} {
+			for at = someTime; at.Before(someTime.Add(look)); at = at.Add(tickEvery) {
+				p.hearOwnRequest(at)
+				p.tick(at)
+			}
+			p.bootstrapping.backs += lookRequests
+			unread := int64(p.bootstrapping.backs)
+			p.listed(at, []Subscription{{Instance: "a"}, {Instance: "c", Unread: unread}}, nil)
+		}
+		if len(p.bootstrapping.fence) != 1 {
+			t.Fatalf("fence is %q, want the silent instance", p.bootstrapping.fence)
+		}
+		if heard {
+			p.hearRequest(at.Add(time.Millisecond), "b", entryBootstrap, control{})
+		}
+		p.fenced(at.Add(2*time.Millisecond), "c", nil)
+		if begins := p.join.kind == entryBootstrap; begins == heard {
+			t.Errorf("begins a log: %t, although it has heard of another one: %t", begins, heard)
+		}
+	}
+}
