@@ -87,10 +87,10 @@ func (p *protocol) leaveSync(now time.Time, reason string) {
 	p.consistency.rejoinReason = ""
 	if p.join != nil {
 		// The buffered log has a gap. What follows a new request has none. An answer may have been lost as well, so
-		// that nobody counts as silent until that request is back.
+		// that nobody counts as silent until that request is back, nor as out of sync.
 		p.requestJoin(now, entryJoinRequest, p.join.attempt+1, reason)
 		p.join.firstBackAt = time.Time{}
-		p.loading = loading{}
+		p.loading, p.bootstrapping = loading{}, bootstrapping{}
 		return
 	}
 	p.logWarn("out of sync", "reason", reason)

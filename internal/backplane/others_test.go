@@ -112,3 +112,18 @@ func TestLogThatBeganWhileASilentInstanceWasRemoved(t *testing.T) {
 		}
 	}
 }
+
+// While an instance waits for the list of the subscriptions, the bus loses messages to it. The others may have begun a
+// log among them, so what it knew of them says nothing any more.
+func TestLossEndsWhatIsKnown(t *testing.T) {
+	p := outOfSync(false)
+	p.hearRequest(someTime, "b", entryJoinRequest, control{})
+	at := someTime.Add(lookAfter)
+	p.tick(at)
+	p.lost(at)
+	p.listed(at.Add(time.Second), []Subscription{{Instance: "a"}, {Instance: "b"}}, nil)
+	if p.join.kind == entryBootstrap || len(p.bootstrapping.others) > 0 {
+		t.Errorf("request is of kind %d, known are %v, want one to join and nobody", p.join.kind,
+			p.bootstrapping.others)
+	}
+}
