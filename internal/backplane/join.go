@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// An attempt to join ends when it has made no progress for snapshotTimeout. The timeout doubles after every fourth
-// attempt while another instance is heard: up to maxSnapshotTimeout if that one could answer, and up to maxJoinerTimeout if it is out
+// An attempt to join ends when it has made no progress for snapshotTimeout, or when another instance begins a log
+// behind the request, which then nobody answers. The timeout doubles after every fourth attempt at one log while
+// another instance is heard: up to maxSnapshotTimeout if that one could answer, and up to maxJoinerTimeout if it is out
 // of sync as well. That one is to bootstrap, and waits as long as it has not heard of late that this instance is out of
 // sync, too (see joinerLasts).
 const (
@@ -22,6 +23,7 @@ type joinAttempt struct {
 	reason      string
 	kind        uint8 // of the request: entryJoinRequest or entryBootstrap
 	attempt     uint64
+	before      uint64 // attempts at an earlier log, which say nothing of how long the present one takes to answer
 	requestedAt time.Time
 	backAt      time.Time     // when the request came back; zero: not yet
 	progressAt  time.Time     // when the request or a part of the snapshot last came
@@ -51,7 +53,7 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	j := &joinAttempt{reason: reason, kind: kind, attempt: attempt, requestedAt: now, loggedAt: now}
 	if last := p.join; last != nil {
 		j.reason, j.loggedAt = last.reason, last.loggedAt
-		j.firstBackAt, j.roundTrip = last.firstBackAt, last.roundTrip
+		j.firstBackAt, j.roundTrip, j.before = last.firstBackAt, last.roundTrip, last.before
 	} else {
 		p.bootstrapping = bootstrapping{}
 	}
@@ -174,7 +176,7 @@ func (p *protocol) joinTick(now time.Time) {
 
 func (p *protocol) attemptTimeout(now time.Time) time.Duration {
 	j, timeout := p.join, time.Duration(snapshotTimeout)
-	doubled := snapshotTimeout << min(j.attempt/4, 10)
+	doubled := snapshotTimeout << min((j.attempt-j.before)/4, 10)
 	switch {
 	case p.heardOfLate(now, p.bootstrapping.others.donorAt()):
 		timeout = min(doubled, maxSnapshotTimeout)

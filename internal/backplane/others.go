@@ -9,6 +9,8 @@ type other struct {
 	donorAt  time.Time // when it was last heard in sync; zero: it has requested to join since
 	betterAt time.Time // the same as joinsAt if it is to bootstrap before this instance; otherwise zero
 	epoch    uint64    // the latest in which it was heard: a request of that one, or an earlier one, is a repeat
+	begins   bool      // its last request was to bootstrap
+	behind   uint64    // epoch of the own request, if that was back before
 }
 
 // others are all that an instance out of sync has heard of. Beyond maxMembers, they share one other without a name.
@@ -49,9 +51,16 @@ func (p *protocol) joinsToo(now time.Time, instance string) bool {
 	return !heard.IsZero() && now.Sub(heard) < max(joinerLasts, joinerRoundTrips*p.join.roundTrip)
 }
 
-// donorHeard notes an envelope of an instance in sync.
+// donorHeard notes an envelope of an instance in sync. If that has begun a log behind the own request, nobody answers
+// the request.
 func (p *protocol) donorHeard(now time.Time, e *envelope) {
 	known := p.bootstrapping.others[e.From]
+	if known.begins {
+		p.join.before = p.join.attempt
+	}
+	if known.behind == p.epochs.current {
+		p.join.progressAt = time.Time{}
+	}
 	p.bootstrapping.others.set(e.From, other{donorAt: now, epoch: max(e.Epoch, known.epoch)})
 }
 
@@ -69,15 +78,18 @@ func (p *protocol) otherRequest(now time.Time, e *envelope) {
 	}
 	order := request.lineage().compare(p.log.lineage())
 	known := b.others[e.From]
-	joins := other{joinsAt: now, epoch: max(e.Epoch, known.epoch)}
+	joins := other{joinsAt: now, epoch: max(e.Epoch, known.epoch), begins: it.Kind == entryBootstrap}
+	if joins.begins && !j.backAt.IsZero() {
+		joins.behind = p.epochs.current
+	}
 	if order < 0 || order == 0 && it.Kind == entryJoinRequest {
 		if e.Epoch > known.epoch {
 			b.others.set(e.From, joins)
 		}
 		return
 	}
-	if it.Kind == entryBootstrap && !j.backAt.IsZero() && !p.heardOfLate(now, b.others.heardAt()) {
-		j.progressAt = time.Time{} // there is an instance to answer now
+	if joins.behind > 0 && !p.heardOfLate(now, b.others.heardAt()) {
+		j.before, j.progressAt = j.attempt, time.Time{} // there is an instance to answer now
 	}
 	joins.betterAt = now
 	b.others.set(e.From, joins)

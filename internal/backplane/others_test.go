@@ -113,6 +113,30 @@ func TestLogThatBeganWhileASilentInstanceWasRemoved(t *testing.T) {
 	}
 }
 
+// The bus repeats a request to join of an instance that has got in sync, or is to bootstrap, meanwhile.
+func TestRepeatedRequestEndsNothing(t *testing.T) {
+	at := someTime.Add(2 * time.Second)
+	for _, test := range []struct {
+		name string
+		then func(p *protocol)
+	}{
+		{"in sync", func(p *protocol) {
+			p.donorHeard(at, &envelope{From: "b", Epoch: uint64(someTime.UnixMilli())})
+		}},
+		{"to bootstrap", func(p *protocol) { p.hearRequest(at, "b", entryBootstrap, control{}) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := outOfSync(false)
+			p.hearRequest(someTime, "b", entryJoinRequest, control{})
+			test.then(p)
+			p.hearRequest(someTime, "b", entryJoinRequest, control{})
+			if heard := p.bootstrapping.others.heardAt(); !heard.Equal(at) {
+				t.Errorf("b was last heard at %v, want %v", heard, at)
+			}
+		})
+	}
+}
+
 // While an instance waits for the list of the subscriptions, the bus loses messages to it. The others may have begun a
 // log among them, so what it knew of them says nothing any more.
 func TestLossEndsWhatIsKnown(t *testing.T) {
@@ -125,5 +149,53 @@ func TestLossEndsWhatIsKnown(t *testing.T) {
 	if p.join.kind == entryBootstrap || len(p.bootstrapping.others) > 0 {
 		t.Errorf("request is of kind %d, known are %v, want one to join and nobody", p.join.kind,
 			p.bootstrapping.others)
+	}
+}
+
+// When another instance begins a log behind the request of one that has become patient, nobody can answer the request:
+// it asks again. Wherever the log begins, it waits for the first answers only as long as for the first ones of any log.
+func TestPatienceEndsWhenALogBegins(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		request control
+		before  bool   // the log begins before the own request is back
+		from    string // is heard in sync behind the beginning
+		again   bool   // another attempt is made at once
+		patient bool   // waits as long as before
+	}{
+		{"with as much of the log", control{}, false, "b", true, false},
+		{"with more of the log", stateAt(100, false), false, "b", true, false},
+		{"before the request", stateAt(100, false), true, "b", false, false},
+		{"in sync is another", stateAt(100, false), false, "c", false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := outOfSync(false)
+			at := someTime.Add(time.Second)
+			p.requestJoin(at, entryJoinRequest, 40, "test")
+			if !test.before {
+				p.hearOwnRequest(at)
+			}
+			p.donorHeard(at, &envelope{From: "c", Epoch: 1})
+			p.hearRequest(at, "b", entryBootstrap, test.request)
+			p.tick(at.Add(tickEvery))
+			if p.join.attempt != 40 {
+				t.Fatal("asks again although the other one may not begin a log")
+			}
+			at = at.Add(tickEvery)
+			p.donorHeard(at, &envelope{From: test.from, Epoch: uint64(at.UnixMilli())})
+			if test.before {
+				p.hearOwnRequest(at)
+			}
+			p.tick(at.Add(tickEvery))
+			if again := p.join.attempt > 40; again != test.again {
+				t.Fatalf("asks again: %t, want %t", again, test.again)
+			}
+			if test.again {
+				p.hearOwnRequest(at)
+			}
+			if timeout := p.attemptTimeout(at); timeout > 2*snapshotTimeout != test.patient {
+				t.Errorf("waits %v for the answer, want it patient: %t", timeout, test.patient)
+			}
+		})
 	}
 }
