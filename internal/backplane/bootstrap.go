@@ -106,7 +106,7 @@ func (p *protocol) requestBootstrap(now time.Time) {
 	b := &p.bootstrapping
 	b.look, b.reading, b.fence = look{}, nil, nil
 	if p.recording && p.log == nil {
-		p.load()
+		p.load(now)
 		return
 	}
 	p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
@@ -118,15 +118,16 @@ const loadEvery = time.Second
 // loading is how this instance comes to the state that is kept, before it begins a log with it.
 type loading struct {
 	wanted bool
+	since  time.Time
 	failed time.Time // when it last failed; zero: it did not
 	err    error     // then
 	used   bool      // the state that this instance has was loaded
 }
 
 // load asks the Recorder for the state that is kept.
-func (p *protocol) load() {
-	if !p.loading.wanted {
-		p.loading.wanted = true
+func (p *protocol) load(now time.Time) {
+	if l := &p.loading; !l.wanted {
+		l.wanted, l.since = true, now
 		p.effect(effect{kind: effectLoad})
 	}
 }
@@ -157,9 +158,14 @@ func (p *protocol) loaded(now time.Time, log *logState, err error) {
 		l.failed, l.err = now, err
 		return
 	}
+	wanted, since := l.wanted, l.since
 	*l = loading{}
-	if p.join == nil || p.log != nil {
-		return
+	if !wanted {
+		return // messages have been lost since, and with them perhaps the news that another instance has begun a log
+	}
+	heard := p.bootstrapping.others.heardAt()
+	if p.join == nil || p.log != nil || !heard.Before(since) || now.Sub(heard) < lookAfter {
+		return // another instance has been heard meanwhile, which answers or goes before
 	}
 	if log != nil {
 		p.log = log

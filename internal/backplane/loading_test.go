@@ -69,3 +69,17 @@ func TestLiveLogGoesBeforeALoadedState(t *testing.T) {
 		t.Errorf("join request is %+v, %v with log %v, want that of an instance without a state", request, err, p.log)
 	}
 }
+
+// Messages are lost while the store is read. Among them may be the news that another instance has begun a log with the
+// same state: what was read is not used before this instance has asked again.
+func TestLossWhileTheStoreIsReadEndsTheLoading(t *testing.T) {
+	p := newProtocol(config{instance: "a", recording: true, wall: func(now time.Time) time.Time { return now }})
+	p.start(someTime, true)
+	p.lost(someTime)
+	log := newLogState(clusterID{Stamp: 1, Founder: "a"}, 0)
+	log.index = 150
+	p.loaded(someTime, log, nil)
+	if p.log != nil || p.join.kind != entryJoinRequest {
+		t.Errorf("request is of kind %d with log %v, want a join request without what was read", p.join.kind, p.log)
+	}
+}

@@ -113,6 +113,23 @@ func TestLogThatBeganWhileASilentInstanceWasRemoved(t *testing.T) {
 	}
 }
 
+// While an instance reads the store another one begins the log. What was read is not used, however long that took.
+func TestLogThatBeganWhileTheStoreWasRead(t *testing.T) {
+	for _, after := range []time.Duration{time.Millisecond, 2 * lookAfter} {
+		p := outOfSync(true)
+		at := someTime.Add(3 * time.Second)
+		p.load(at)
+		p.hearRequest(at.Add(time.Millisecond), "b", entryBootstrap, stateAt(40, true))
+		log := newLogState(clusterID{Stamp: 1, Founder: "old"}, 0)
+		log.index = 50
+		p.loaded(at.Add(after), log, nil)
+		if p.log != nil || p.join.kind != entryJoinRequest {
+			t.Errorf("%v later the request is of kind %d with log %v, want one to join without",
+				after, p.join.kind, p.log)
+		}
+	}
+}
+
 // The bus repeats a request to join of an instance that has got in sync, or is to bootstrap, meanwhile.
 func TestRepeatedRequestEndsNothing(t *testing.T) {
 	at := someTime.Add(2 * time.Second)

@@ -89,7 +89,7 @@ func (p *protocol) start(now time.Time, alone bool) {
 	}
 	p.requestJoin(now, kind, 1, "starting")
 	if alone && p.recording {
-		p.load()
+		p.load(now)
 	}
 }
 
