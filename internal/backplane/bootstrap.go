@@ -308,7 +308,7 @@ func (p *protocol) evictPast(now time.Time) {
 // begin begins a log at a request to do so: the own one, or one that was recorded. It reports false if the log state
 // does not admit it.
 func (p *protocol) begin(e *envelope, request *control, time int64) bool {
-	p.log.begin(clusterID{Stamp: e.Epoch, Founder: e.From})
+	p.log.begin(clusterID{Stamp: e.Epoch, Founder: e.From}, request.Loaded)
 	for _, r := range p.log.records {
 		r.InSync = false // an instance that is in sync will say so again
 	}

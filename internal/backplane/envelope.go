@@ -133,6 +133,8 @@ type control struct {
 	StateRules uint64 `cbor:"15,keyasint,omitempty"`
 	// Join request, bootstrap: the requester has a store.
 	Stores bool `cbor:"16,keyasint,omitempty"`
+	// Join request, bootstrap: the requester has loaded its state, and has followed no log with it.
+	Loaded bool `cbor:"17,keyasint,omitempty"`
 }
 
 // lineage is the history of the state that a join request or a heartbeat names.
@@ -160,6 +162,7 @@ type snapshot struct {
 	State   []byte    `cbor:"5,keyasint"`
 	Parents lineage   `cbor:"6,keyasint,omitempty"`
 	Rules   uint64    `cbor:"7,keyasint"`
+	Loaded  bool      `cbor:"8,keyasint,omitempty"`
 }
 
 var (

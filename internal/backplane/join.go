@@ -69,7 +69,7 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	}
 	request := control{
 		Start: p.epochs.start, Base: p.epochs.base, BaseNext: p.epochs.baseNext, Attempt: attempt, Reads: newestVersion,
-		Rules: p.knows, Stores: p.recording,
+		Rules: p.knows, Stores: p.recording, Loaded: p.loading.used,
 	}
 	if p.log != nil {
 		request.Cluster, request.Parents, request.Index = p.log.cluster, p.log.parents, p.log.index

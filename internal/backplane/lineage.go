@@ -89,11 +89,11 @@ func (l *logState) lineage() lineage {
 	return append(l.parents[:len(l.parents):len(l.parents)], branch{Cluster: l.cluster, Index: l.index})
 }
 
-// begin begins a log with the log state as it is.
-func (l *logState) begin(cluster clusterID) {
+// begin begins a log with the log state as it is. loaded says that this was loaded.
+func (l *logState) begin(cluster clusterID, loaded bool) {
 	if l.index > 0 {
 		l.parents = l.lineage()
 		l.parents = l.parents[max(0, len(l.parents)-maxBranches):]
 	}
-	l.cluster = cluster
+	l.cluster, l.loaded = cluster, loaded
 }

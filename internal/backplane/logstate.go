@@ -28,6 +28,7 @@ type logState struct {
 	cluster clusterID
 	parents lineage // the logs that this one continues, up to the branch
 	rules   uint64  // version of the rules that the state machine follows
+	loaded  bool    // this log began with a state that was loaded
 	checkpoint
 	records map[string]*record
 	past    []checkpoint // ends of the last envelopes, ascending
@@ -259,8 +260,8 @@ func (l *logState) lacks(vector []vectorEntry) bool {
 
 // snapshot copies the log state.
 func (l *logState) snapshot() snapshot {
-	s := snapshot{Cluster: l.cluster, Parents: l.parents, Rules: l.rules, Index: l.index, Hash: l.hash,
-		Records: make([]record, 0, len(l.records))}
+	s := snapshot{Cluster: l.cluster, Parents: l.parents, Rules: l.rules, Loaded: l.loaded, Index: l.index,
+		Hash: l.hash, Records: make([]record, 0, len(l.records))}
 	for _, name := range slices.Sorted(maps.Keys(l.records)) {
 		r := *l.records[name]
 		r.Seen = slices.Clone(r.Seen)
@@ -272,7 +273,7 @@ func (l *logState) snapshot() snapshot {
 // restoreLogState takes over the records of s.
 func restoreLogState(s *snapshot) *logState {
 	l := newLogState(s.Cluster, s.Rules)
-	l.parents = s.Parents
+	l.parents, l.loaded = s.Parents, s.Loaded
 	l.checkpoint = checkpoint{index: s.Index, hash: s.Hash}
 	for i := range s.Records {
 		l.records[s.Records[i].Instance] = &s.Records[i]

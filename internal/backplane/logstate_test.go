@@ -196,7 +196,7 @@ func TestVersionIsTheOneAllMembersRead(t *testing.T) {
 
 func TestSnapshotRestoresLogState(t *testing.T) {
 	l := testLogState("a", "b", "c")
-	l.begin(clusterID{Stamp: 2, Founder: "a"})
+	l.begin(clusterID{Stamp: 2, Founder: "a"}, false)
 	l.rules = 3
 	l.classify(l.records["a"], 10, 2)
 	l.records["a"].saw(1)

@@ -257,7 +257,10 @@ func (p *protocol) admit(now time.Time, e *envelope, it *item) {
 			p.stopForRules(request.StateRules)
 			return
 		}
-		p.rejoin("the state of " + e.From + " has followed the log further")
+		// If both states were loaded, the one with which a log has begun goes on: see otherRequest.
+		if !request.Loaded || !p.log.loaded {
+			p.rejoin("the state of " + e.From + " has followed the log further")
+		}
 	}
 	a, ok := p.log.admit(e.From, e.Epoch, request)
 	if !ok {

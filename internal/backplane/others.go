@@ -65,7 +65,8 @@ func (p *protocol) donorHeard(now time.Time, e *envelope) {
 }
 
 // otherRequest takes the join request of another instance that is out of sync, too. Of the two, the one that has more
-// of the log bootstraps.
+// of the log bootstraps. Of two that have loaded their states, it is the one whose request came first: where all start
+// at once, the states may end at different requests of theirs, and nobody has followed them.
 func (p *protocol) otherRequest(now time.Time, e *envelope) {
 	j, b, it := p.join, &p.bootstrapping, &e.Items[0]
 	request, err := decodeControl(it.Body)
@@ -77,6 +78,9 @@ func (p *protocol) otherRequest(now time.Time, e *envelope) {
 		return
 	}
 	order := request.lineage().compare(p.log.lineage())
+	if it.Kind == entryBootstrap && request.Loaded && p.loading.used {
+		order = 1
+	}
 	known := b.others[e.From]
 	joins := other{joinsAt: now, epoch: max(e.Epoch, known.epoch), begins: it.Kind == entryBootstrap}
 	if joins.begins && !j.backAt.IsZero() {

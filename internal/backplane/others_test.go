@@ -30,8 +30,8 @@ func (p *protocol) hearRequest(at time.Time, from string, kind uint8, request co
 }
 
 // stateAt is the request of an instance that has a state.
-func stateAt(index uint64, _ bool) control {
-	return control{Cluster: clusterID{Stamp: 1, Founder: "old"}, Index: index}
+func stateAt(index uint64, loaded bool) control {
+	return control{Cluster: clusterID{Stamp: 1, Founder: "old"}, Index: index, Loaded: loaded}
 }
 
 // An instance was to bootstrap, or was in sync, before it crashed. Its new process has nothing, says so, and is not
@@ -110,6 +110,62 @@ func TestLogThatBeganWhileASilentInstanceWasRemoved(t *testing.T) {
 		if begins := p.join.kind == entryBootstrap; begins == heard {
 			t.Errorf("begins a log: %t, although it has heard of another one: %t", begins, heard)
 		}
+	}
+}
+
+// Two instances have loaded what is kept, one of them more: the log that begins first goes on.
+func TestFirstOfTwoLoadedStatesGoesOn(t *testing.T) {
+	for _, test := range []struct {
+		name              string
+		own, other        bool // loaded
+		wantWait, wantEnd bool
+	}{
+		{"both were loaded", true, true, true, false},
+		{"the other was not", true, false, false, true},
+		{"the own was not", false, true, false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := outOfSync(true)
+			log := newLogState(clusterID{Stamp: 1, Founder: "old"}, 0)
+			log.index = 50
+			p.load(someTime.Add(3 * time.Second))
+			p.loaded(someTime.Add(3*time.Second), log, nil)
+			p.loading.used = test.own
+			p.requestBootstrap(someTime.Add(3 * time.Second))
+			p.hearRequest(someTime.Add(3*time.Second), "b", entryBootstrap, stateAt(40, test.other))
+			waits := !p.bootstrapping.others.betterAt().IsZero()
+			if waits != test.wantWait {
+				t.Errorf("waits for a log with less that came first: %t, want %t", waits, test.wantWait)
+			}
+			if waits {
+				return
+			}
+			p.hearOwnRequest(someTime.Add(4 * time.Second))
+			if p.join != nil {
+				t.Fatal("has not begun a log")
+			}
+			p.hearRequest(someTime.Add(5*time.Second), "b", entryBootstrap, stateAt(60, test.other))
+			if ends := p.join != nil; ends != test.wantEnd {
+				t.Errorf("leaves its log for a state with more: %t, want %t", ends, test.wantEnd)
+			}
+		})
+	}
+	p := outOfSync(true)
+	p.log = newLogState(clusterID{Stamp: 1, Founder: "old"}, 0)
+	p.log.index = 50
+	p.join, p.loading.used = nil, false
+	p.log.loaded = true
+	p.membership.reset(someTime)
+	p.hearRequest(someTime, "b", entryBootstrap, stateAt(60, true))
+	if p.join != nil {
+		t.Error("leaves a log that began with a loaded state for another loaded state")
+	}
+	p.hearRequest(someTime.Add(time.Second), "c", entryBootstrap, stateAt(60, false))
+	if p.join == nil {
+		t.Error("does not leave it for a state with more that was in memory")
+	}
+	if again := restoreLogState(new(p.log.snapshot())); !again.loaded {
+		t.Error("a snapshot does not say that the log began with a loaded state")
 	}
 }
 
