@@ -34,15 +34,23 @@ func (r *Replay) Checkpoint(body []byte) error {
 	if err != nil {
 		return err
 	}
-	if s.Rules > r.node.options.Rules {
-		return fmt.Errorf("checkpoint follows version %d of the rules, this build knows version %d: %w",
-			s.Rules, r.node.options.Rules, ErrVersion)
+	if err := r.known(s.Rules); err != nil {
+		return err
 	}
 	if err := r.node.state.Restore(s.State); err != nil {
 		return fmt.Errorf("restore state from checkpoint: %w", err)
 	}
 	r.protocol.log = restoreLogState(s)
 	return nil
+}
+
+// known returns an error for rules that this build does not know.
+func (r *Replay) known(rules uint64) error {
+	if rules <= r.node.options.Rules {
+		return nil
+	}
+	return fmt.Errorf("the log that is kept follows version %d of the rules, this build knows version %d: "+
+		"run the newer build: %w", rules, r.node.options.Rules, ErrVersion)
 }
 
 // Entry applies the next entry behind the checkpoint, or behind the entry before.
@@ -245,10 +253,14 @@ func (r *Replay) Position() Lineage {
 	return r.protocol.log.position()
 }
 
-// perform has the state machine apply what was followed. All other effects concern an instance in the cluster.
+// perform has the state machine apply what was followed, up to where the log follows rules that this build does not
+// know. All other effects concern an instance in the cluster.
 func (r *Replay) perform() {
 	p := r.protocol
 	for i := range p.effects {
+		if r.known(p.log.rules) != nil {
+			break // load returns the error
+		}
 		switch e := &p.effects[i]; e.kind {
 		case effectApply, effectGone, effectBegin, effectRaise:
 			if err := r.node.apply(e); err != nil {
@@ -267,6 +279,9 @@ func (r *Replay) perform() {
 func (n *Node) load(ctx context.Context) {
 	r := n.newReplay()
 	err := n.options.Recorder.Load(ctx, r)
+	if err == nil && r.protocol.log != nil {
+		err = r.known(r.protocol.log.rules) // an entry or a message has raised them
+	}
 	n.mu.Lock()
 	defer n.unlock()
 	n.protocol.loaded(time.Now(), r.protocol.log, err)
