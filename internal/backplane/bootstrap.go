@@ -105,20 +105,27 @@ func (p *protocol) allJoin(now time.Time) bool {
 func (p *protocol) requestBootstrap(now time.Time) {
 	b := &p.bootstrapping
 	b.look, b.reading, b.fence = look{}, nil, nil
-	if p.recording && p.log == nil {
+	if p.recording && (p.log == nil || p.storing.own.Whole && !p.loading.used && !p.loading.failedFor(now, loadFor)) {
 		p.load(now)
 		return
 	}
 	p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
 }
 
-// loadEvery is how long after an error the Recorder is asked again for what it has kept.
-const loadEvery = time.Second
+const (
+	// loadEvery is how long after an error the Recorder is asked again for what it has kept.
+	loadEvery = time.Second
+	// loadFor is how long an instance with a state of its own asks. Then it begins a log with that: an outage of the
+	// storage must not end the chat.
+	loadFor = 30 * time.Second
+)
 
-// loading is how this instance comes to the state that is kept, before it begins a log with it.
+// loading is how this instance comes to the state that is kept, before it begins a log with it. The others may have
+// gone on since it was in sync, and ended: so what is kept goes before the state that it has in memory.
 type loading struct {
 	wanted bool
 	since  time.Time
+	over   bool      // a state in memory is to be replaced
 	failed time.Time // when it last failed; zero: it did not
 	err    error     // then
 	used   bool      // the state that this instance has was loaded
@@ -127,7 +134,7 @@ type loading struct {
 // load asks the Recorder for the state that is kept.
 func (p *protocol) load(now time.Time) {
 	if l := &p.loading; !l.wanted {
-		l.wanted, l.since = true, now
+		l.wanted, l.since, l.over = true, now, p.log != nil
 		p.effect(effect{kind: effectLoad})
 	}
 }
@@ -135,12 +142,31 @@ func (p *protocol) load(now time.Time) {
 // loadTick tries again what has failed.
 func (p *protocol) loadTick(now time.Time) {
 	l := &p.loading
-	if l.wanted && p.log != nil {
+	if l.wanted && p.log != nil && (!l.over || p.join == nil) {
 		*l = loading{} // somebody has answered
+	}
+	if l.over && p.log != nil && l.failedFor(now, loadFor) {
+		p.logWarn("what is kept can't be read: this instance begins a log with the state that it has", "err", l.err)
+		since := l.since
+		*l = loading{since: since, failed: now}
+		p.requestBootstrap(now)
+		return
 	}
 	if l.wanted && !l.failed.IsZero() && now.Sub(l.failed) >= loadEvery {
 		l.failed = time.Time{}
 		p.effect(effect{kind: effectLoad})
+	}
+}
+
+// failedFor reports whether loading has failed for so long.
+func (l *loading) failedFor(now time.Time, d time.Duration) bool {
+	return !l.failed.IsZero() && now.Sub(l.since) >= d
+}
+
+// loses takes note that the state in memory is about to be overwritten by what is kept.
+func (p *protocol) loses() {
+	if p.join != nil {
+		p.log = nil
 	}
 }
 
@@ -158,13 +184,13 @@ func (p *protocol) loaded(now time.Time, log *logState, err error) {
 		l.failed, l.err = now, err
 		return
 	}
-	wanted, since := l.wanted, l.since
+	over, wanted, since := l.over, l.wanted, l.since
 	*l = loading{}
 	if !wanted {
 		return // messages have been lost since, and with them perhaps the news that another instance has begun a log
 	}
 	heard := p.bootstrapping.others.heardAt()
-	if p.join == nil || p.log != nil || !heard.Before(since) || now.Sub(heard) < lookAfter {
+	if p.join == nil || p.log != nil && !over || !heard.Before(since) || now.Sub(heard) < lookAfter {
 		return // another instance has been heard meanwhile, which answers or goes before
 	}
 	if log != nil {

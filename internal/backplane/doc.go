@@ -46,11 +46,14 @@
 // Recording. Where the log accepts an entry, a Recorder takes it before the state machine does, in a form
 // that leads to the same log state and the same state when it passes through the same code again
 // (Replay). An instance without a state that is about to bootstrap first loads what its Recorder has
-// kept, and goes on with that in a log of its own, as a survivor would. A live cluster that answers goes
-// before: beside it nothing is loaded. If loading fails, the instance waits; it never begins without
-// what is kept. It evicts the members of the time before. Of the members in sync that have a Recorder
-// the oldest one is the archivist, which writes for all where they share a store; its batches say up to
-// which log index everything is kept.
+// kept, and goes on with that in a log of its own, as a survivor would. So does one with a state where
+// everything acknowledged is kept: others may have gone on since, and ended. A live cluster that answers
+// goes before: beside it nothing is loaded. Of two instances that have loaded, the first one in the log
+// goes on, even if the other has a request or two more, which came while it was reading. If loading fails,
+// an instance without a state waits; it never begins without what is kept. One with a state begins with
+// that after half a minute. The instance evicts the members of the time before.
+// The oldest of the members in sync that have a Recorder is the archivist. It writes for all where they
+// share a store; its batches say up to which log index everything is kept.
 //
 // Logs. Each bootstrap begins a log with a name of its own, also if it goes on with the state of an
 // earlier log. That one is then its parent, up to the index of the branch. Such a lineage orders states:

@@ -10,9 +10,10 @@ import (
 // at a time, and none while the StateMachine or the Local is called.
 type Recorder interface {
 	// Load gives replay what is kept: a checkpoint, and the entries behind it. It is called when this instance is
-	// going to begin a log without a state: no other instance has answered. If it returns an error, the node does not
-	// begin a log and calls it again later, for as long as nobody answers. An error that wraps ErrVersion ends Run.
-	// If nothing is kept, Load returns nil and leaves replay alone.
+	// going to begin a log without a state, or with one that may be old (see Keeping.Whole): no other instance has
+	// answered. If it returns an error, the node does not begin a log and calls it again later, for as long as nobody
+	// answers; but with a state of its own, which Load has left alone, for half a minute. An error that wraps
+	// ErrVersion ends Run. If nothing is kept, Load returns nil and leaves replay alone.
 	Load(ctx context.Context, replay *Replay) error
 
 	// Record takes entries that the node has accepted, ascending by index and without a gap behind those before. None
@@ -56,6 +57,10 @@ type Standing struct {
 type Keeping struct {
 	Kept    uint64 // index up to which all entries are known to be kept; 0: unknown
 	Trouble Trouble
+
+	// Whole says that storage and bus together have all that any instance has acknowledged. An instance whose state no
+	// other one confirms then loads what is kept before it begins a log: others may have gone on, and ended.
+	Whole bool
 }
 
 // Trouble is what a storage that fails means for what is accepted now.

@@ -37,6 +37,9 @@ func (r *Replay) Checkpoint(body []byte) error {
 	if err := r.known(s.Rules); err != nil {
 		return err
 	}
+	r.node.mu.Lock()
+	r.node.protocol.loses()
+	r.node.mu.Unlock()
 	if err := r.node.state.Restore(s.State); err != nil {
 		return fmt.Errorf("restore state from checkpoint: %w", err)
 	}

@@ -59,7 +59,7 @@ func (p *protocol) keeps(k Keeping) { p.storing.own = k }
 
 // ownKeeping is what an own batch says is kept; zero if this instance is not the archivist.
 func (p *protocol) ownKeeping() Keeping {
-	if p.storing.own == (Keeping{}) || p.archivist() != p.instance {
+	if p.archivist() != p.instance {
 		return Keeping{}
 	}
 	return p.storing.own

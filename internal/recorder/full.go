@@ -92,8 +92,9 @@ func (r *Recorder) makeRoom(ctx context.Context) {
 	}
 }
 
-// keepingLocked is how far this process has come; zero if another one writes.
+// keepingLocked is how far this process has come. It does not say what is stored if another one writes.
 func (r *Recorder) keepingLocked() (k backplane.Keeping) {
+	k.Whole = r.options.Archive != nil && r.told != backplane.AtRisk && !r.full.dropped
 	if !r.writes {
 		return k
 	}

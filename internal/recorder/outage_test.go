@@ -288,3 +288,57 @@ func TestLogBeginsWhereItsInstanceHadRead(t *testing.T) {
 		}
 	})
 }
+
+// The others go on without an instance that is cut off, and end. When it is back, nobody answers it, and the state
+// that it has in memory is old. It begins a log with what is kept, not with that. If the store can't be read, it goes
+// on with its own state after a while.
+func TestOldStateInMemoryIsNotGoneOnWith(t *testing.T) {
+	t.Parallel()
+	for _, readable := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t, 11)
+			c.archive = new(archive)
+			for range 3 {
+				c.start(recorder.Options{Behind: true})
+				c.wantReady()
+			}
+			old := c.live[2]
+			c.live[0].say()
+			sleep(5 * time.Second)
+			old.bus.Cut(true)
+			sleep(30 * time.Second)
+			for range 5 {
+				c.live[1].say()
+				sleep(time.Second)
+			}
+			sleep(20 * time.Second)
+			for _, i := range c.live[:2] {
+				c.acked = append(c.acked, i.acked...)
+			}
+			c.crash(0)
+			c.crash(0)
+			if !readable {
+				c.store.SetFaults(storetest.Faults{Refuse: 1})
+			}
+			old.bus.Cut(false)
+			sleep(20 * time.Second)
+			if readable != old.node.Status().Ready {
+				t.Fatalf("store readable: %v, ready 20 s later: %v", readable, old.node.Status().Ready)
+			}
+			c.wantReady()
+			want := []string{"i1 says 1", "i2 says 1", "i2 says 2", "i2 says 3", "i2 says 4", "i2 says 5"}
+			if !readable {
+				want = want[:1]
+			}
+			old.say()
+			sleep(5 * time.Second)
+			if want = append(want, "i3 says 1"); !slices.Equal(old.texts, want) {
+				t.Errorf("store readable: %v, the instance has %q, want %q", readable, old.texts, want)
+			}
+			if readable {
+				c.wantAcked(old.texts)
+				c.wantStored(old.texts)
+			}
+		})
+	}
+}
