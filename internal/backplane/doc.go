@@ -164,8 +164,8 @@
 // protocol decides everything and does nothing else: its inputs take the present time, and its effects
 // are values. Its files import no clock, lock, logger or random source, which a test enforces, so that
 // it can be simulated. Node is its shell: node.go, execute.go, receiver.go, sender.go, evictor.go and
-// combiner.go. Driver steps a Node in package simulation. testdata/join.pml is a model of joining and
-// bootstrapping for the checker spin.
+// combiner.go. Driver steps a Node in package simulation. For the checker spin, testdata/join.pml is a
+// model of joining and bootstrapping, and testdata/asking.pml one of instances that are all out of sync.
 //
 // # Concurrency
 //
