@@ -1,6 +1,7 @@
 package backplane
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -307,7 +308,7 @@ func (p *protocol) bootstrap(now time.Time, e *envelope) {
 		p.requestJoin(now, entryBootstrap, p.join.attempt+1, p.join.reason)
 		return
 	}
-	if !p.begin(e, request, p.stamp(now)) {
+	if !p.begin(e, request, cmp.Or(e.Items[0].Time, p.stamp(now))) {
 		panic("backplane: own join request is not admitted to the own log") // its epoch and rules were checked
 	}
 	p.checkpoint()

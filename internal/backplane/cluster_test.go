@@ -155,21 +155,9 @@ func (c *cluster) wantReady(within time.Duration) {
 // wantAlike checks that all live instances have the same state, and returns its history.
 func (c *cluster) wantAlike() []string {
 	c.t.Helper()
-	return c.wantAlikeBy((*fakeMachine).encoded)
-}
-
-// wantAlikeButTimes is wantAlike for a bus that loses messages: an instance that lost the first copy of an entry takes
-// its time from a later one.
-func (c *cluster) wantAlikeButTimes() []string {
-	c.t.Helper()
-	return c.wantAlikeBy((*fakeMachine).encodedWithoutTimes)
-}
-
-func (c *cluster) wantAlikeBy(encoded func(*fakeMachine) string) []string {
-	c.t.Helper()
 	live := c.live()
 	for _, i := range live[1:] {
-		if got, want := encoded(i.machine), encoded(live[0].machine); got != want {
+		if got, want := i.machine.encoded(), live[0].machine.encoded(); got != want {
 			c.t.Errorf("%s and %s have different states:\n%s\n%s", i.name, live[0].name, got, want)
 		}
 	}

@@ -75,9 +75,8 @@
 // Consistency checks. A batch says how many entries its sender has accepted, its log index, and a hash
 // over them. An instance that had accepted fewer when the batch arrived, or others, has missed
 // something and joins again. If it isn't clear which one has, both append their version vectors. Then
-// the one that lacks an entry, or else the younger one, joins again. The hash is over the entries' ids
-// and not over their times: an instance to which the bus lost the first copy of an entry, which its
-// contract excludes, takes the time of a later copy.
+// the one that lacks an entry, or else the younger one, joins again. The hash is over the entries' ids.
+// All copies of an entry have the same body and the same time, which its sender takes once.
 //
 // Membership. Anything heard is a sign of life. The members form a ring by age. An instance that has
 // published nothing for a while sends a sign of life to the next one in sync alone, which watches it.

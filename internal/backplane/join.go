@@ -1,6 +1,7 @@
 package backplane
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -199,7 +200,7 @@ func (p *protocol) enterSync(now time.Time, own *record, buffered []*envelope, r
 	for _, o := range p.outbox.renumber(own.hasSeen) {
 		p.effect(effect{kind: effectCommitted, entry: Entry{
 			Instance: p.instance, Epoch: p.epochs.start, Number: o.Seq, Index: p.log.index,
-			Time: p.stamp(o.at), Body: o.Body,
+			Time: cmp.Or(o.Time, p.stamp(o.at)), Body: o.Body,
 		}})
 	}
 	for _, e := range buffered {

@@ -167,20 +167,6 @@ func (s *fakeMachine) encoded() string {
 	return string(s.encodeLocked())
 }
 
-func (s *fakeMachine) encodedWithoutTimes() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	times := make([]int64, len(s.state.History))
-	for i := range s.state.History {
-		times[i], s.state.History[i].Time = s.state.History[i].Time, 0
-	}
-	encoded := string(s.encodeLocked())
-	for i := range s.state.History {
-		s.state.History[i].Time = times[i]
-	}
-	return encoded
-}
-
 func (s *fakeMachine) texts() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -179,7 +179,10 @@ func (p *protocol) ownBatch(items []item, room int) (e envelope, ok bool) {
 	var traces map[uint]string
 	for i := range items {
 		own := &p.outbox.entries[begin+i]
-		items[i].Time = p.stamp(own.at)
+		if own.Time == 0 { // a later copy of the entry has the time of the first
+			own.Time = p.stamp(own.at)
+		}
+		items[i].Time = own.Time
 		if own.trace != "" && len(traces) < maxMap {
 			if traces == nil {
 				traces = make(map[uint]string)

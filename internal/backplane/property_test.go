@@ -222,11 +222,7 @@ func (s *schedule) heal() {
 
 func (s *schedule) check() {
 	s.t.Helper()
-	alike := s.wantAlike
-	if s.lossy {
-		alike = s.wantAlikeButTimes
-	}
-	history := alike()
+	history := s.wantAlike()
 	said := make(map[string]int)
 	for _, text := range history {
 		if !strings.HasPrefix(text, "gone ") {
