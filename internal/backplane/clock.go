@@ -14,7 +14,8 @@ const (
 // arrives, and carries it on by the local clock, of which it uses durations alone.
 //
 // Every message that arrives shows that it is no earlier than when that was enqueued. An own one also shows that it was
-// no later then than when this instance had it sent. So the time is exact to about the time of a round trip.
+// no later then than when this instance had it sent, and no earlier than when the bus had taken it, however much later
+// it arrives. So the time is exact to about the time of a round trip.
 type busClock struct {
 	at       time.Time // a local time; zero: nothing is known
 	bus      time.Time // the bus's time then
@@ -42,6 +43,13 @@ func (c *busClock) received(local, enqueued time.Time) {
 func (c *busClock) own(existed time.Time) {
 	if !c.enqueued.IsZero() && c.now(existed).After(c.enqueued) {
 		c.at, c.bus = existed, c.enqueued
+	}
+}
+
+// sent notes that the bus had taken the message being received by a local time; zero: not known.
+func (c *busClock) sent(taken time.Time) {
+	if !c.enqueued.IsZero() && !taken.IsZero() && c.now(taken).Before(c.enqueued) {
+		c.at, c.bus = taken, c.enqueued
 	}
 }
 

@@ -32,6 +32,14 @@ func TestBusClockIsBoundedByMessages(t *testing.T) {
 			c.received(at(time.Minute), bus(time.Minute))
 			c.own(at(time.Minute - time.Second))
 		}, time.Second},
+		{"one that comes with a backlog is no older than when the bus had it", func(c *busClock) {
+			c.received(at(time.Minute), bus(time.Second))
+			c.own(at(9 * time.Second))
+			c.sent(at(10 * time.Second))
+			c.received(at(time.Minute), bus(10*time.Second))
+			c.own(at(9 * time.Second))
+			c.sent(at(10 * time.Second))
+		}, 0},
 		{"one without a time moves nothing", func(c *busClock) {
 			c.received(at(0), bus(0))
 			c.received(at(time.Minute), time.Time{})

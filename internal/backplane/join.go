@@ -134,6 +134,7 @@ func (p *protocol) buffer(now time.Time, e *envelope, size int) {
 func (p *protocol) requestBack(now time.Time, e *envelope) {
 	j := p.join
 	p.clock.own(j.requestedAt)
+	p.clock.sent(p.outgoing.requestSentAt)
 	j.backAt, j.progressAt = now, now
 	p.bootstrapping.backs++
 	j.roundTrip /= 2
