@@ -83,8 +83,8 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 		}
 		if peer := p.membership.peers[c.Instance]; peer != nil && e.From == p.instance {
 			peer.acting = false
-			if it.Kind == entryProbe {
-				peer.roundTrip = now.Sub(peer.actedAt)
+			if it.Kind == entryProbe && !p.silence.wasSilent(now, peer.actedAt) {
+				peer.roundTrip = min(now.Sub(peer.actedAt), maxProbeRoundTrip)
 			}
 		}
 		switch it.Kind {

@@ -8,9 +8,13 @@ import (
 // A suspected instance is probed once it has been silent for suspicionAfter: what it published before
 // it died may still be on its way. An instance that is heard suspicionLasts after it was suspected
 // can't have been dead.
+//
+// A probe that was appended while this instance was cut off says nothing of the bus: maxProbeRoundTrip bounds what
+// its way may lengthen the time for the answer.
 const (
-	suspicionAfter = time.Second
-	suspicionLasts = 10 * time.Second
+	suspicionAfter    = time.Second
+	suspicionLasts    = 10 * time.Second
+	maxProbeRoundTrip = 30 * time.Second
 )
 
 // membership is what this instance alone knows of the others. Unlike logState it is no part of the log.

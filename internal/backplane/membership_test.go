@@ -288,3 +288,20 @@ func TestKilledInstanceIsEvictedOnASlowBus(t *testing.T) {
 		c.wantAlike()
 	})
 }
+
+// An instance that was cut off while another died has probed that one in vain, and needs no longer for its eviction.
+func TestDeathDuringAnOutageIsFoundSoonAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, "a", "b")
+		a, dead := c.instances[0], c.instances[1]
+		c.wantReady(30 * time.Second)
+		a.bus.Cut(true)
+		c.kill(dead)
+		sleep(8 * time.Minute)
+		a.bus.Cut(false)
+		sleep(30 * time.Second)
+		if members := a.node.Status().Members; len(members) != 1 {
+			t.Errorf("the members are %v, want a alone", members)
+		}
+	})
+}
