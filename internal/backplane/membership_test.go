@@ -265,7 +265,18 @@ func TestKilledInstanceIsEvictedOnASlowBus(t *testing.T) {
 		a, b, killed := c.instances[0], c.instances[1], c.instances[2]
 		c.wantReady(30 * time.Second)
 		c.topic.SetFaults(backplanetest.Faults{DeliverTime: 5 * time.Second})
-		sleep(10 * time.Second)
+		sleep(5 * time.Second)
+		epoch := func(at *instance) uint64 { // of the instance that is to be killed, as another one has it
+			for _, m := range at.node.Status().Members {
+				if m.Instance == killed.name {
+					return m.Epoch
+				}
+			}
+			return 0
+		}
+		for epoch(killed) == 0 || epoch(b) != epoch(killed) { // it may be on the way to join anew
+			sleep(time.Second)
+		}
 		c.kill(killed)
 		b.node.Suspect("c")
 		cut := 0
