@@ -205,6 +205,8 @@ func (p *protocol) nextUnicast(u *unicast) message {
 	p.outgoing.unicastLast = true
 	if u.envelope.Kind == kindSign {
 		u.envelope.Epoch = p.epochs.current
+		// The bus may have been busy when it was taken before, while this instance was in sync.
+		u.envelope.Cluster, u.envelope.Index, u.envelope.Hash = clusterID{}, 0, 0
 		if p.join == nil {
 			u.envelope.Cluster, u.envelope.Index, u.envelope.Hash = p.log.cluster, p.log.index, p.log.hash
 		}

@@ -414,3 +414,25 @@ func TestInstancesOutOfSyncDoNotWaitForOneAnother(t *testing.T) {
 		}
 	}
 }
+
+// A sign of life that the bus was too busy for is sent later. If the instance is out of sync by then, it no longer says
+// how far it has followed the log: with its new epoch that would tell others that they have missed its join.
+func TestSignOfAnInstanceOutOfSyncNamesNoLogIndex(t *testing.T) {
+	s := newSimulation(1)
+	a := s.start("a")
+	s.start("b")
+	s.run(30 * time.Second)
+	a.sendSign(s.now, "b")
+	m, ok := a.nextMessage(s.now, nil)
+	if !ok || m.envelope.Kind != kindSign || m.envelope.Index == 0 {
+		t.Fatalf("the next message is %+v, want a sign of life with a log index", m.envelope)
+	}
+	a.published(s.now, &m, headerRoom, ErrBusy)
+	a.lost(s.now)
+	for m.request = true; m.request; a.published(s.now, &m, headerRoom, nil) {
+		m, _ = a.nextMessage(s.now, nil)
+	}
+	if m.envelope.Kind != kindSign || m.envelope.Index != 0 {
+		t.Errorf("the message beside the join request is %+v, want a sign of life without a log index", m.envelope)
+	}
+}
