@@ -18,7 +18,8 @@ type cluster struct {
 	t         *testing.T
 	topic     *backplanetest.Topic
 	options   backplane.Options
-	instances []*instance // dead ones included
+	wrap      func(*backplanetest.Bus) backplane.Bus // makes the bus of the next instances; nil: leaves it as it is
+	instances []*instance                            // dead ones included
 }
 
 type instance struct {
@@ -60,7 +61,11 @@ func (c *cluster) startWith(name string, machine func(*fakeMachine) backplane.St
 	if options.Logger != nil {
 		options.Logger = options.Logger.With("at", name)
 	}
-	i.node = backplane.New(i.bus, machine(i.machine), options)
+	var bus backplane.Bus = i.bus
+	if c.wrap != nil {
+		bus = c.wrap(i.bus)
+	}
+	i.node = backplane.New(bus, machine(i.machine), options)
 	ctx, stop := context.WithCancel(context.Background())
 	i.stop = stop
 	go func() { i.done <- i.node.Run(ctx) }()

@@ -28,7 +28,9 @@
 // Joining. An instance that is out of sync opens a new epoch with a join request, an entry that changes
 // no state. It waits until the request comes back, and buffers the log behind it. An instance in sync,
 // the donor, sends it the state as it was at the log index of the request. The log determines the
-// donor: the oldest instance for the first attempt, the next one for the second, and so on.
+// donor: the oldest instance for the first attempt, the next one for the second, and so on. Newcomers
+// that ask a donor while it sends a snapshot share the next one. It tells them to wait, appends an
+// entry, and takes the snapshot where that entry comes back; they follow the log from there.
 //
 // Bootstrapping. An instance begins a log, by an entry of another kind, if its join request has come
 // back, no instance has answered for ten seconds after that, and the subscriptions of all silent
@@ -127,7 +129,7 @@
 //
 //	1  version that the sender writes           uint
 //	2  least version that a reader must know    uint
-//	3  kind: 1 log, 2 snapshot part, 3 missing, 4 sign of life, 6 combined, 5 refusal
+//	3  kind: 1 log, 2 snapshot part, 3 missing, 4 sign of life, 5 refusal, 6 combined, 7 wait for a snapshot
 //	4  sender's name                            text
 //	5  sender's epoch                           uint
 //	6  number of the first item; kind 3: of the first entry missed
@@ -135,20 +137,23 @@
 //	8  log: [epoch, name] of the instance that bootstrapped it
 //	9  log index: entries accepted by the sender; absent if it is out of sync
 //	10 hash over the names of these
-//	11 part of kind 2: {1: requester's epoch, 2: index, 3: count, 4: bytes}
+//	11 part of kind 2: {1: requester's epoch, 2: index, 3: count, 4: bytes, 5: number of the sender's entry
+//	   at which the snapshot was taken; absent: at the join request}
 //	12 receiver of kinds 2 to 5; none: all
 //	13 refusal of kind 5: {1: requester's epoch, 2: rules that it must know, 3: epoch that it must exceed}
 //	14 parts of kind 6: array of encoded envelopes of kind 1; none: there is a combiner
 //	15 log index up to which the archivist has stored everything
 //	16 W3C trace contexts (traceparent) of items that are traced, by the item's index; readers may ignore them
+//	17 trouble of the archivist's storage
+//	18 receivers of kinds 2 and 7, if they are several: array of [name, epoch of the join request]
 //
-// An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque, and 11
-// for one that was accepted in another log. Control entries are of kind 1 heartbeat, 2 join request, 3
-// bootstrap, 4 joined, 5 probe, 6 evict, 7 leave, 8 compare, 9 connected, 10 raise, with a map as body
-// (type control) or none. The parts of a snapshot add up to a DEFLATE stream (RFC 1951): four bytes
-// with the length of a map (type snapshot), the map, and the state machine's bytes. Numbers in an epoch
-// begin with 1, the join request. An epoch is the time of the join request in Unix milliseconds, or one
-// more than the epoch before.
+// An item's time is Unix milliseconds. Its kind is 0 for the state machine's, whose body is opaque,
+// and 11 for one that was accepted in another log. Control entries are of kind 1 heartbeat, 2 join
+// request, 3 bootstrap, 4 joined, 5 probe, 6 evict, 7 leave, 8 compare, 9 connected, 10 raise, 12 mark
+// of a shared snapshot, with a map as body (type control) or none. The parts of a snapshot add up to a
+// DEFLATE stream (RFC 1951): four bytes with the length of a map (type snapshot), the map, and the
+// state machine's bytes. Numbers in an epoch begin with 1, the join request. An epoch is the time of
+// the join request in Unix milliseconds, or one more than the epoch before.
 //
 // Readers ignore unknown keys and item kinds; an item of an unknown kind takes its number all the same.
 // So a newer version may add keys and kinds, and say that version 2 suffices to read them. What needs

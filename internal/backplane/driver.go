@@ -106,7 +106,7 @@ func (d *Driver) Next() (*Outgoing, error) {
 		return nil, err
 	}
 	m.envelope.Items = nil // the room is used again
-	return &Outgoing{Message: Message{To: m.to, Body: body}, Gather: m.gather, message: m}, nil
+	return &Outgoing{Message: Message{To: m.to, Also: m.also, Body: body}, Gather: m.gather, message: m}, nil
 }
 
 // Published tells the node the outcome of publishing o, and returns how long to wait before the next message.

@@ -26,6 +26,7 @@ const (
 	kindRefusal = 5 // a join request can't be granted; unicast
 
 	kindCombined = 6 // several encoded envelopes of kindLog; to all
+	kindWait     = 7 // "a snapshot for you will be taken"; unicast to several
 )
 
 // Kinds of entry. An unknown kind, from a newer version, takes its number and log index and does nothing else.
@@ -43,6 +44,7 @@ const (
 
 	entryRaise = 10 // the state machine follows newer rules from here on, if all members know them
 	entryAgain = 11 // the state machine's, acknowledged as part of another log, which this one lacks
+	entryMark  = 12 // the appending instance takes a snapshot here, for several that join
 )
 
 // forState reports whether an entry of a kind is the state machine's.
@@ -91,7 +93,30 @@ type envelope struct {
 
 	Trouble Trouble `cbor:"17,keyasint,omitempty"` // of the storage, as the archivist says
 
+	Receivers []receiver `cbor:"18,keyasint,omitempty"` // kindChunk, kindWait: several; To is the first of them
+
 	parts []*envelope // Parts, decoded
+}
+
+// receiver is an instance that joins, and is answered together with others.
+type receiver struct {
+	_        struct{} `cbor:",toarray"`
+	Instance string
+	Epoch    uint64 // of its join request
+}
+
+// answers returns the epoch of the join request of an instance that the envelope answers. It reports false if it is not
+// for that instance.
+func (e *envelope) answers(instance string) (epoch uint64, ok bool) {
+	for _, r := range e.Receivers {
+		if r.Instance == instance {
+			return r.Epoch, true
+		}
+	}
+	if e.To != instance || len(e.Receivers) > 0 || e.Chunk == nil {
+		return 0, false
+	}
+	return e.Chunk.Epoch, true
 }
 
 // chunk is one part of a snapshot.
@@ -100,6 +125,7 @@ type chunk struct {
 	Index uint   `cbor:"2,keyasint"`
 	Count uint   `cbor:"3,keyasint"`
 	Data  []byte `cbor:"4,keyasint"`
+	Mark  uint64 `cbor:"5,keyasint,omitempty"` // number of the sender's entry with the snapshot's index; 0: the request
 }
 
 // control is the body of a control entry; each kind uses some fields.
@@ -133,6 +159,8 @@ type control struct {
 	StateRules uint64 `cbor:"15,keyasint,omitempty"`
 	// Join request, bootstrap: the requester has a store.
 	Stores bool `cbor:"16,keyasint,omitempty"`
+	// Join request, bootstrap: the requester takes a snapshot that is sent to others as well.
+	Shares bool `cbor:"18,keyasint,omitempty"`
 	// Join request, bootstrap: the requester has loaded its state, and has followed no log with it.
 	Loaded bool `cbor:"17,keyasint,omitempty"`
 }
@@ -300,6 +328,9 @@ func (e *envelope) invalid() string {
 			return "log envelope without entries"
 		}
 	case kindChunk:
+		if len(e.Receivers) > maxReceivers {
+			return "too many receivers"
+		}
 		if c := e.Chunk; c == nil || c.Count == 0 || c.Count > maxChunks || c.Index >= c.Count || len(c.Data) == 0 {
 			return "chunk out of range"
 		}

@@ -75,6 +75,10 @@ func (p *protocol) accept(now time.Time, e *envelope, r *record, number uint64, 
 		p.combining.announce = p.combining.elected
 	case entryLeave:
 		p.leave(at, r)
+	case entryMark:
+		if e.From == p.instance {
+			p.marked(number)
+		}
 	case entryProbe, entryEvict, entryCompare, entryConnected, entryRaise:
 		c, err := decodeControl(it.Body)
 		if err != nil {

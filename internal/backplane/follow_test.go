@@ -105,7 +105,8 @@ func TestUnknownInstanceWithLongerLogWins(t *testing.T) {
 func TestWaitingSnapshotsAreBounded(t *testing.T) {
 	p := testProtocol("a")
 	for _, requester := range []string{"a", "b", "a", "c", "d", "e", "f", "g", "h", "i", "j"} {
-		p.snapshotTaken(&snapshotRequest{requester: requester, epoch: 20}, []byte("snapshot"), nil)
+		to := []receiver{{Instance: requester, Epoch: 20}}
+		p.snapshotTaken(&snapshotRequest{receivers: to}, []byte("snapshot"), nil)
 		p.unicast(unicast{to: requester, envelope: envelope{Kind: kindMissing}})
 	}
 	waiting := make(map[string]int)

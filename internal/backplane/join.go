@@ -70,7 +70,7 @@ func (p *protocol) requestJoin(now time.Time, kind uint8, attempt uint64, reason
 	}
 	request := control{
 		Start: p.epochs.start, Base: p.epochs.base, BaseNext: p.epochs.baseNext, Attempt: attempt, Reads: newestVersion,
-		Rules: p.knows, Stores: p.recording, Loaded: p.loading.used,
+		Rules: p.knows, Stores: p.recording, Shares: p.multicasts, Loaded: p.loading.used,
 	}
 	if p.log != nil {
 		request.Cluster, request.Parents, request.Index = p.log.cluster, p.log.parents, p.log.index
@@ -196,6 +196,7 @@ func (p *protocol) enterSync(now time.Time, own *record, buffered []*envelope, r
 	p.wakeups.evictor = true // evictions wait until the instance is in sync
 	p.membership.reset(now)
 	p.consistency.reset()
+	p.donating = donating{}
 	p.counters.Joins++
 	p.outgoing.joined(p.epochs.current, requested)
 	for _, o := range p.outbox.renumber(own.hasSeen) {

@@ -51,11 +51,11 @@ func TestSnapshotAboveTheLimitIsNotTaken(t *testing.T) {
 func TestSnapshotAboveTheLimitIsNotSent(t *testing.T) {
 	p := testProtocol("a")
 	p.MaxSnapshot = 1000
-	p.snapshotTaken(&snapshotRequest{requester: "a", epoch: 20}, make([]byte, 1001), nil)
+	p.snapshotTaken(&snapshotRequest{receivers: []receiver{{Instance: "a", Epoch: 20}}}, make([]byte, 1001), nil)
 	if len(p.outgoing.unicasts) != 0 || len(p.records) == 0 {
 		t.Errorf("%d unicasts and %d log records, want none and an error", len(p.outgoing.unicasts), len(p.records))
 	}
-	p.snapshotTaken(&snapshotRequest{requester: "a", epoch: 20}, make([]byte, 1000), nil)
+	p.snapshotTaken(&snapshotRequest{receivers: []receiver{{Instance: "a", Epoch: 20}}}, make([]byte, 1000), nil)
 	if len(p.outgoing.unicasts) != 1 {
 		t.Errorf("%d unicasts, want the snapshot", len(p.outgoing.unicasts))
 	}

@@ -293,7 +293,7 @@ func (p *protocol) admit(now time.Time, e *envelope, it *item) {
 	if p.membership.gaps() {
 		return // this instance may be out of sync
 	}
-	p.donate(e.From, e.Epoch)
+	p.answer(now, receiver{Instance: e.From, Epoch: e.Epoch}, request.Shares)
 }
 
 // evict applies an eviction. It is void if more has been accepted of the instance than its evictor

@@ -69,6 +69,7 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 	evictor, evicts := bus.(Evictor)
 	lister, lists := bus.(Lister)
 	gatherer, gathers := bus.(Gatherer)
+	multicaster, multicasts := bus.(Multicaster)
 	return &Node{
 		bus:      bus,
 		state:    state,
@@ -96,6 +97,7 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 			observesOwn: options.Observer.OwnEntry != nil,
 			recording:   options.Recorder != nil,
 			archived:    options.Archived,
+			multicasts:  multicasts && multicaster.Multicasts(),
 		}),
 		receiveAgain: func() {},
 

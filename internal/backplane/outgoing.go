@@ -45,6 +45,7 @@ type unicast struct {
 	envelope envelope // without chunk
 	snapshot []byte   // to be sent in parts; nil: the envelope is all
 	epoch    uint64   // of the join request that the snapshot answers
+	mark     uint64   // see chunk
 	index    uint     // of the part that is sent next
 	failures int      // of sending it
 }
@@ -53,6 +54,7 @@ type unicast struct {
 type message struct {
 	envelope envelope
 	to       string
+	also     []string        // further receivers
 	request  bool            // it is the join request
 	unicast  *unicast        // what it is a part of; nil: a batch, or the join request
 	count    int             // own items, for a batch
@@ -89,6 +91,11 @@ func (p *protocol) address(u unicast) *unicast {
 	return &u
 }
 
+// has reports whether a unicast of a kind waits to be sent, or is on its way: all of a snapshot for kindChunk.
+func (o *outgoing) has(kind uint8) bool {
+	return slices.ContainsFunc(o.unicasts, func(u *unicast) bool { return u.envelope.Kind == kind })
+}
+
 // dropSnapshots makes room for one more snapshot. The rest of an earlier one for the same requester is
 // useless, and only some are kept for others.
 func (o *outgoing) dropSnapshots(requester string) {
@@ -98,7 +105,7 @@ func (o *outgoing) dropSnapshots(requester string) {
 			return false
 		}
 		others++
-		return u.to == requester || others >= maxSnapshots
+		return u.to == requester && len(u.envelope.Receivers) <= 1 || others >= maxSnapshots
 	})
 }
 
@@ -212,14 +219,18 @@ func (p *protocol) nextUnicast(u *unicast) message {
 		}
 	}
 	m := message{envelope: u.envelope, to: u.to, unicast: u}
+	for _, r := range u.envelope.Receivers[min(1, len(u.envelope.Receivers)):] {
+		m.also = append(m.also, r.Instance)
+	}
 	if u.snapshot != nil {
-		size := p.maxBody - headerRoom
+		size := p.maxBody - headerRoom - len(u.envelope.Receivers)*receiverRoom
 		begin := int(u.index) * size
 		m.envelope.Chunk = &chunk{
 			Epoch: u.epoch,
 			Index: u.index,
 			Count: uint((len(u.snapshot) + size - 1) / size),
 			Data:  u.snapshot[begin:min(begin+size, len(u.snapshot))],
+			Mark:  u.mark,
 		}
 	}
 	return m
@@ -247,7 +258,7 @@ func (p *protocol) published(now time.Time, m *message, size int, err error) (pa
 	case m.unicast != nil:
 		o.unicastDone(m, err)
 		if err == nil && m.unicast.snapshot != nil {
-			p.spendOnSnapshot(now, 1)
+			p.spendOnSnapshot(now, max(1, len(m.envelope.Receivers)))
 		}
 		if m.envelope.Kind == kindSign {
 			p.signs.signSent(now, err)

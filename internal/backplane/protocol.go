@@ -35,6 +35,7 @@ type protocol struct {
 	turns         turns
 	evictions     evictions
 	loading       loading
+	donating      donating
 	storing       storing
 	raising       raising
 	receiving     pacer
@@ -56,6 +57,7 @@ type config struct {
 	observesOwn bool                      // there is an observer of latencies
 	recording   bool                      // there is a Recorder
 	archived    bool                      // the bus keeps what is published to all in an archive
+	multicasts  bool                      // the bus is a Multicaster that reaches this instance
 	wall        func(time.Time) time.Time // what this machine\'s clock says at a time; a function of that alone
 }
 
@@ -130,6 +132,7 @@ func (p *protocol) enqueued(now, enqueued time.Time) {
 // envelope, but doesn't modify it.
 func (p *protocol) receive(now time.Time, e *envelope, size int) {
 	p.heard(now)
+	_, answers := e.answers(p.instance)
 	switch {
 	case e.Version < oldestVersion:
 		p.older(e)
@@ -144,7 +147,10 @@ func (p *protocol) receive(now time.Time, e *envelope, size int) {
 		}
 	case e.Kind == kindSign && e.To == "":
 		p.takeSign(now, e)
-	case e.To != p.instance:
+	case e.To != p.instance && !answers:
+	case e.Kind == kindWait:
+		p.counters.Received++
+		p.takeWait(now, e)
 	case e.Kind == kindChunk:
 		p.counters.Received++
 		p.takeChunk(now, e)
@@ -215,6 +221,7 @@ func (p *protocol) tick(now time.Time) {
 	if p.join == nil {
 		p.rulesTick(now)
 		p.storingTick(now)
+		p.donatingTick(now)
 	}
 	p.clockTick(now)
 	p.outboxTick(now)

@@ -59,7 +59,7 @@ func (n *Node) publish(ctx context.Context, m *message) (wait time.Duration) {
 	case m.gather:
 		err = n.gatherer.Gather(publishing, body)
 	default:
-		err = n.bus.Publish(publishing, Message{To: m.to, Body: body})
+		err = n.bus.Publish(publishing, Message{To: m.to, Also: m.also, Body: body})
 	}
 	if observe := n.options.Observer.Published; observe != nil {
 		observe(Publication{Traces: m.traces, Entries: m.count, Bytes: size, Began: began, Err: err})

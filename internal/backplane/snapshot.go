@@ -9,8 +9,8 @@ import (
 
 // snapshotRequest asks the state machine for its state at one log index, on behalf of an instance that joins.
 type snapshotRequest struct {
-	requester string
-	epoch     uint64   // the requester's
+	receivers []receiver
+	mark      uint64   // number of the own entry at that index; 0: it is that of the join request
 	log       snapshot // the log state at that index, without State
 }
 
@@ -26,7 +26,7 @@ func (r *snapshotRequest) encode(w *flate.Writer, state []byte, limit int) ([]by
 // donate sends the state as it is to an instance that joins.
 func (p *protocol) donate(requester string, epoch uint64) {
 	p.effect(effect{kind: effectTakeSnapshot, snapshot: &snapshotRequest{
-		requester: requester, epoch: epoch, log: p.log.snapshot(),
+		receivers: []receiver{{Instance: requester, Epoch: epoch}}, log: p.log.snapshot(),
 	}})
 }
 
@@ -36,17 +36,27 @@ func (p *protocol) snapshotTaken(r *snapshotRequest, encoded []byte, err error) 
 		err = fmt.Errorf("%d bytes are more than the limit of %d", len(encoded), p.MaxSnapshot)
 	}
 	if err != nil {
-		p.logError("snapshot can't be sent", "instance", r.requester, "err", err)
+		p.logError("snapshot can't be sent", "instance", r.receivers[0].Instance, "err", err)
 		return
 	}
 	p.counters.Snapshots++
-	p.outgoing.dropSnapshots(r.requester)
-	p.unicast(unicast{to: r.requester, envelope: envelope{Kind: kindChunk}, snapshot: encoded, epoch: r.epoch})
+	for _, to := range r.receivers {
+		p.outgoing.dropSnapshots(to.Instance)
+	}
+	u := unicast{
+		to: r.receivers[0].Instance, envelope: envelope{Kind: kindChunk},
+		snapshot: encoded, epoch: r.receivers[0].Epoch, mark: r.mark,
+	}
+	if r.mark > 0 {
+		u.envelope.Receivers = r.receivers
+	}
+	p.unicast(u)
 }
 
 // chunkAssembly puts the parts of a snapshot together.
 type chunkAssembly struct {
 	donor   string
+	mark    uint64
 	parts   [][]byte // nil: none has come
 	missing int
 	bytes   int
@@ -58,6 +68,7 @@ type restoreRequest struct {
 	instance string // whose join request it answers
 	epoch    uint64 // of that request
 	parts    [][]byte
+	behind   []*envelope // what of the log is to be followed behind it
 }
 
 // decode returns the snapshot, or an error if it doesn't answer the request, or if it follows newer rules than those
@@ -86,12 +97,12 @@ func (p *protocol) takeChunk(now time.Time, e *envelope) {
 		return
 	}
 	p.donorHeard(now, e)
-	if j.backAt.IsZero() || c.Epoch != p.epochs.current {
+	if epoch, ok := e.answers(p.instance); j.backAt.IsZero() || !ok || epoch != p.epochs.current {
 		return
 	}
 	a := &j.chunks
-	if a.parts == nil || a.donor != e.From || len(a.parts) != int(c.Count) {
-		*a = chunkAssembly{donor: e.From, parts: make([][]byte, c.Count), missing: int(c.Count)}
+	if a.parts == nil || a.donor != e.From || a.mark != c.Mark || len(a.parts) != int(c.Count) {
+		*a = chunkAssembly{donor: e.From, mark: c.Mark, parts: make([][]byte, c.Count), missing: int(c.Count)}
 	}
 	if a.parts[c.Index] != nil {
 		return
@@ -103,12 +114,19 @@ func (p *protocol) takeChunk(now time.Time, e *envelope) {
 	a.parts[c.Index] = c.Data
 	a.missing--
 	j.progressAt = now
-	if a.missing == 0 {
-		p.effect(effect{kind: effectRestore, restore: &restoreRequest{
-			donor: a.donor, instance: p.instance, epoch: p.epochs.current, parts: a.parts,
-		}})
-		a.parts = nil
+	if a.missing > 0 {
+		return
 	}
+	parts := a.parts
+	a.parts = nil
+	behind, ok := logBehind(j.buffered, e, c.Mark)
+	if !ok {
+		p.logWarn("snapshot does not follow the join request", "instance", a.donor)
+		return
+	}
+	p.effect(effect{kind: effectRestore, restore: &restoreRequest{
+		donor: a.donor, instance: p.instance, epoch: p.epochs.current, parts: parts, behind: behind,
+	}})
 }
 
 // restored answers effectRestore. s is the decoded snapshot, which the state machine has restored
@@ -126,5 +144,5 @@ func (p *protocol) restored(now time.Time, r *restoreRequest, s *snapshot, err e
 	if p.storing.told = (Keeping{}); p.recording {
 		p.effect(effect{kind: effectJump, at: p.log.position()})
 	}
-	p.enterSync(now, p.log.records[p.instance], p.join.buffered, true)
+	p.enterSync(now, p.log.records[p.instance], r.behind, true)
 }
