@@ -59,15 +59,23 @@ func (d *Driver) Tick() error { return d.node.tick(context.Background(), time.No
 // TickEvery is how often Tick is to be called.
 const TickEvery = tickEvery
 
-// Deliver gives the node a message of the bus, as Bus.Receive does.
-func (d *Driver) Deliver(m *Delivery) error { return d.node.handle(context.Background(), m.received) }
+// Deliver gives the node a message of the bus, as Bus.Receive does. While the node can take another one in the same
+// step, it calls next, which returns nil if none has come meanwhile, and must not call the node.
+func (d *Driver) Deliver(m *Delivery, next func() *Delivery) error {
+	return d.node.handle(context.Background(), m.received, func() (r received, ok bool) {
+		if m := next(); m != nil {
+			return m.received, true
+		}
+		return r, false
+	})
+}
 
 // ReceiveEnded tells the node the outcome of a call of Bus.Receive, and returns how long to wait before the next one.
 // delivered says that the call has delivered something, interrupted that receiveAgain has ended it.
 func (d *Driver) ReceiveEnded(err error, delivered, interrupted bool) (pause time.Duration, stop error) {
 	n := d.node
 	if errors.Is(err, ErrGap) {
-		if stop = n.handle(context.Background(), received{err: err}); stop != nil {
+		if stop = n.handle(context.Background(), received{err: err}, n.waiting); stop != nil {
 			return 0, stop
 		}
 	}

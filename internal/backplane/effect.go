@@ -1,6 +1,9 @@
 package backplane
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // effectKind says what an effect asks for. Some are answered: the caller then gives the protocol that input at once.
 type effectKind uint8
@@ -41,6 +44,17 @@ type effect struct {
 }
 
 func (p *protocol) effect(e effect) { p.effects = append(p.effects, e) }
+
+// plain reports whether the effects neither are answered nor change what is received.
+func plain(effects []effect) bool {
+	return !slices.ContainsFunc(effects, func(e effect) bool {
+		switch e.kind {
+		case effectRecord, effectApply, effectGone, effectRaise, effectCommitted, effectLatency:
+			return false
+		}
+		return true
+	})
+}
 
 // logLevel is the level of a logRecord.
 type logLevel uint8

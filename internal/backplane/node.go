@@ -33,7 +33,7 @@ type Node struct {
 	bus      Bus
 	state    StateMachine
 	options  Options
-	inbox    chan received // receiver to loop, unbuffered: a loop that is behind holds up the bus
+	inbox    chan received // receiver to loop, size maxTogether, so that the loop finds at once what it takes together
 	wake     chan struct{} // size 1: there may be something for the sender
 	evictor  Evictor       // the bus, if it is one
 	lister   Lister        // the bus, if it is one
@@ -74,7 +74,7 @@ func New(bus Bus, state StateMachine, options Options) *Node {
 		bus:      bus,
 		state:    state,
 		options:  options,
-		inbox:    make(chan received),
+		inbox:    make(chan received, maxTogether),
 		wake:     make(chan struct{}, 1),
 		evictor:  evictor,
 		lister:   lister,
@@ -227,7 +227,7 @@ func (n *Node) loop(ctx context.Context) error {
 		var err error
 		select {
 		case r := <-n.inbox:
-			err = n.handle(ctx, r)
+			err = n.handle(ctx, r, n.waiting)
 		case now := <-ticker.C:
 			err = n.tick(ctx, now)
 		case <-ended:
@@ -248,19 +248,35 @@ func (n *Node) loop(ctx context.Context) error {
 	}
 }
 
-func (n *Node) handle(ctx context.Context, r received) error {
-	now := time.Now()
+// maxTogether bounds how many messages the loop takes in one step. It takes none beyond effectsTogether effects, so
+// that the room for them stays with the node, see maxIdleEffects.
+const (
+	maxTogether     = 64
+	effectsTogether = maxIdleEffects / 2
+)
+
+// handle gives the protocol a message, and those that next returns until it has none, and executes the effects of all.
+// So a Recorder that waits for a disk takes what has come during its last call in one call, not message by message.
+func (n *Node) handle(ctx context.Context, r received, next func() (received, bool)) error {
 	n.mu.Lock()
-	switch {
-	case r.err == nil:
-		n.protocol.enqueued(now, r.enqueued)
-		n.protocol.receive(now, r.envelope, r.size)
-	case errors.Is(r.err, ErrGap):
-		n.protocol.lost(now)
-	default:
-		n.protocol.undecodable(r.err)
+	for count, ok := 1, true; ok; count++ {
+		more := n.protocol.take(time.Now(), r)
+		if !more || count == maxTogether || len(n.protocol.effects) >= effectsTogether {
+			break
+		}
+		r, ok = next()
 	}
 	return n.execute(ctx)
+}
+
+// waiting returns what the receiver has handed over and the loop has not taken.
+func (n *Node) waiting() (r received, ok bool) {
+	select {
+	case r = <-n.inbox:
+		return r, true
+	default:
+		return r, false
+	}
 }
 
 func (n *Node) tick(ctx context.Context, now time.Time) error {

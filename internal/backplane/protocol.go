@@ -128,6 +128,22 @@ func (p *protocol) enqueued(now, enqueued time.Time) {
 	p.clock.received(now, enqueued)
 }
 
+// take takes what the receiver hands over. It reports whether the protocol may be given another message before its
+// effects are executed.
+func (p *protocol) take(now time.Time, r received) (more bool) {
+	before := len(p.effects)
+	switch {
+	case r.err == nil:
+		p.enqueued(now, r.enqueued)
+		p.receive(now, r.envelope, r.size)
+	case errors.Is(r.err, ErrGap):
+		p.lost(now)
+	default:
+		p.undecodable(r.err)
+	}
+	return plain(p.effects[before:])
+}
+
 // receive takes an envelope that the bus delivered. size is the length of its body. It may keep the
 // envelope, but doesn't modify it.
 func (p *protocol) receive(now time.Time, e *envelope, size int) {

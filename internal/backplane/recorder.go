@@ -17,7 +17,8 @@ type Recorder interface {
 	Load(ctx context.Context, replay *Replay) error
 
 	// Record takes entries that the node has accepted, ascending by index and without a gap behind those before. None
-	// of them is applied, and so none is acknowledged, until Record returns. Only the bodies may be kept.
+	// of them is applied, and so none is acknowledged, until Record returns. The next call has all that comes
+	// meanwhile, up to some thousands. Only the bodies may be kept.
 	Record(entries []Recorded)
 
 	// Jump says that the state is another instance's snapshot now, at a position. Entries before it may not have been

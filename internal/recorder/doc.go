@@ -4,9 +4,9 @@
 // # First or behind
 //
 // Where nothing else outlives the process, entries are stored first: Record returns once they are, and only then the
-// state machine applies them and clients are answered. Meanwhile entries collect in the node's outbox, so that one sync
-// of a disk serves all that came since the last one. The lines that an entry leads to are known when it is applied.
-// They go with the next batch; after a crash, applying the entry again leads to the same lines.
+// state machine applies them and clients are answered. The node gives the next call all that came meanwhile, so that
+// one sync of a disk serves it. The lines that an entry leads to are known when it is applied. They go with the next
+// batch; after a crash, applying the entry again leads to the same lines.
 //
 // Where the bus keeps what is published until it is stored, the archivist, which is the oldest member in sync, stores
 // behind: a goroutine writes entries with their lines in batches. The others keep the same entries in memory until the

@@ -236,15 +236,26 @@ func (r *receiver) deliver() {
 		r.schedule() // things have changed since
 		return
 	}
+	r.delivered = true
+	r.instance.check(r.instance.driver.Deliver(r.take(), func() *backplane.Delivery {
+		if len(s.queue) == 0 || s.queue[0].at > h.world.now() {
+			return nil
+		}
+		return r.take()
+	}))
+	r.schedule()
+}
+
+// take returns the next message of the subscription.
+func (r *receiver) take() *backplane.Delivery {
+	s := r.subscription
 	p := s.queue[0].parcel
 	s.queue = s.queue[1:]
 	if s.last = append(s.last, p); len(s.last) > maxRepeated {
 		s.last = s.last[1:]
 	}
-	r.delivered = true
-	h.world.judge.place = p.number
-	r.instance.check(r.instance.driver.Deliver(p.delivery))
-	r.schedule()
+	r.host().world.judge.place = p.number
+	return p.delivery
 }
 
 // end ends the call with an error, and makes the next one when the node wants it.
