@@ -101,11 +101,12 @@ func (d *Driver) Due() bool {
 func (d *Driver) Next() (*Outgoing, error) {
 	n := d.node
 	n.mu.Lock()
-	m, ok := n.protocol.nextMessage(time.Now(), d.items[:0])
+	next, ok := n.protocol.nextMessage(time.Now(), d.items[:0])
 	n.unlock()
 	if !ok {
 		return nil, nil
 	}
+	m := next // escapes
 	if m.count > 0 {
 		d.items = m.envelope.Items
 	}
