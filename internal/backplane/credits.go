@@ -7,6 +7,10 @@ import "time"
 const (
 	gatherCost = 3 // of a message through the combiner's queue: sent, received and completed
 
+	// archiveCredits is how many credits a second messages may use above Limits.Credits where an archive keeps them:
+	// 2 of the 3 that it costs, for receiving and completing, can wait while the bus is busy.
+	archiveCredits = 30
+
 	// snapshotCredits is how many credits a second snapshots may use beside Limits.Credits, and above it
 	// where chat leaves room.
 	snapshotCredits = 70
@@ -67,20 +71,28 @@ func (p *protocol) instances() int {
 	return max(len(p.log.members()), 1)
 }
 
+// allowed is how many credits a second the instances may use together.
+func (p *protocol) allowed() float64 {
+	if p.archived {
+		return p.Credits + archiveCredits
+	}
+	return p.Credits
+}
+
 // topicRate is how many credits a second all messages to all may cost. It leaves room for the message
 // that each instance may send at the same moment. Where a combiner sends for all, that is one.
 func (p *protocol) topicRate() float64 {
-	n := p.instances()
+	n, allowed := p.instances(), p.allowed()
 	if c := &p.combining; c.elected || c.alive && c.wanted {
-		return max(p.Credits-p.topicCost(), p.Credits/2)
+		return max(allowed-p.topicCost(), allowed/2)
 	}
 	if p.takesTurns() {
-		return p.Credits / 2 // the rest is for signs of life of those that wait, and for probes
+		return allowed / 2 // the rest is for signs of life of those that wait, and for probes
 	}
-	return max(p.Credits-float64(n)*p.topicCost(), p.Credits/2)
+	return max(allowed-float64(n)*p.topicCost(), allowed/2)
 }
 
-func (p *protocol) snapshotRate() float64 { return p.Credits + snapshotCredits }
+func (p *protocol) snapshotRate() float64 { return p.allowed() + snapshotCredits }
 
 // batchAt is when the next batch may be sent.
 func (c *credits) batchAt() time.Time {
