@@ -17,12 +17,14 @@ func TestCreditsBoundBatches(t *testing.T) {
 		instances int
 		every     time.Duration // of each instance's entries
 		latency   time.Duration // at most, of the last entry
+		least     int           // credits that a second uses: what is left out makes entries wait longer
 	}{
-		{1, time.Second, time.Millisecond},
-		{1, time.Millisecond, 10 * time.Millisecond},
-		{3, time.Second, time.Millisecond},
-		{3, 3 * time.Millisecond, 50 * time.Millisecond},
-		{6, 10 * time.Millisecond, 350 * time.Millisecond},
+		{1, time.Second, time.Millisecond, 0},
+		{1, time.Millisecond, 10 * time.Millisecond, 850},
+		{3, time.Second, time.Millisecond, 0},
+		{3, 3 * time.Millisecond, 50 * time.Millisecond, 840},
+		{3, 30 * time.Millisecond, 50 * time.Millisecond, 840},
+		{6, 10 * time.Millisecond, 350 * time.Millisecond, 750},
 	} {
 		t.Run(fmt.Sprintf("%d, every %v", test.instances, test.every), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -49,8 +51,9 @@ func TestCreditsBoundBatches(t *testing.T) {
 						}
 						sleep(test.every)
 					}
-					if got := (c.topic.Usage().Messages - before.Messages) * cost; got > credits {
-						t.Errorf("a second costs %d credits, want %d at most", got, credits)
+					got := (c.topic.Usage().Messages - before.Messages) * cost
+					if got > credits || got < test.least {
+						t.Errorf("a second costs %d credits, want %d to %d", got, test.least, credits)
 					}
 				}
 				sleep(time.Second)
