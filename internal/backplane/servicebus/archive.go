@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
@@ -156,7 +157,7 @@ func (b *Bus) Drain(parent context.Context, take func(body []byte, complete func
 	completer := newCompleter(b, receivers[1])
 	defer completer.stop()
 	fetches := make(chan fetched, fetchAhead)
-	go b.fetch(ctx, receivers[0], fetches)
+	go b.fetch(ctx, receivers[0], func() time.Duration { return archiveWait }, fetches)
 	defer func() {
 		cancel()
 		for range fetches { // the fetcher closes it

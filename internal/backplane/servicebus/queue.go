@@ -142,7 +142,7 @@ func (c *combination) run(parent context.Context, elected func()) error {
 		defer cancel()
 		c.renew(ctx)
 	})
-	go c.bus.fetch(ctx, c.receiver, fetches)
+	go c.bus.fetch(ctx, c.receiver, func() time.Duration { return shortWait }, fetches)
 	defer func() {
 		cancel()
 		for range fetches { // the fetcher closes it

@@ -15,12 +15,6 @@ import (
 )
 
 const (
-	// fetchSize is the number of messages requested at a time, the credit of the link.
-	fetchSize = 500
-	// fetchAhead is how many fetches may wait for delivery. The fetcher must call ReceiveMessages
-	// again at once: the SDK releases messages that arrive between two calls, and they come again
-	// later and out of order.
-	fetchAhead = 64
 	// peekSize is the number of messages requested by a peek, the maximum of Service Bus.
 	peekSize = 250
 	// maxRefused bounds the sequence numbers of refused messages that Receive remembers. A refused
@@ -100,14 +94,8 @@ type reception struct {
 	settling  *azservicebus.Receiver
 	deliver   func([]byte, time.Time) error
 	completer *completer
+	patience  patience
 	early     map[int64]*azservicebus.ReceivedMessage // fetched ahead of their turn, to be settled when it comes
-}
-
-// fetched is the result of one SDK call. Neither messages nor an error means that the SDK has
-// repaired its link.
-type fetched struct {
-	messages []*azservicebus.ReceivedMessage
-	err      error
 }
 
 func (r *reception) run(parent context.Context) error {
@@ -117,7 +105,7 @@ func (r *reception) run(parent context.Context) error {
 		return err
 	}
 	fetches := make(chan fetched, fetchAhead)
-	go r.bus.fetch(ctx, r.fetching, fetches)
+	go r.bus.fetch(ctx, r.fetching, r.patience.wait, fetches)
 	r.completer = newCompleter(r.bus, r.settling)
 	defer func() {
 		cancel()
@@ -126,6 +114,7 @@ func (r *reception) run(parent context.Context) error {
 		r.completer.stop()
 	}()
 	for f := range fetches {
+		r.patience.received(time.Now(), len(f.messages))
 		r.take(f.messages)
 		if f.err != nil {
 			return f.err
@@ -137,29 +126,6 @@ func (r *reception) run(parent context.Context) error {
 		}
 	}
 	return ctx.Err()
-}
-
-// messageReceiver is a receiver of the SDK, of a subscription or of a session.
-type messageReceiver interface {
-	ReceiveMessages(context.Context, int, *azservicebus.ReceiveMessagesOptions) ([]*azservicebus.ReceivedMessage, error)
-}
-
-// fetch only calls the SDK.
-func (b *Bus) fetch(ctx context.Context, from messageReceiver, fetches chan<- fetched) {
-	defer close(fetches)
-	atOnce := &azservicebus.ReceiveMessagesOptions{TimeAfterFirstMessage: time.Nanosecond}
-	for {
-		messages, err := from.ReceiveMessages(ctx, fetchSize, atOnce)
-		b.meter.receives.Add(uint64(len(messages)))
-		select {
-		case fetches <- fetched{messages, err}:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
 }
 
 // take delivers messages as far as the order allows, and hands them to the completer.
