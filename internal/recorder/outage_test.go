@@ -3,6 +3,7 @@ package recorder_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -181,10 +182,12 @@ type rewinds struct {
 }
 
 func (r rewinds) Append(ctx context.Context, b store.Batch) error {
-	if head, err := r.Head(ctx); err == nil && b.After < head.Index {
+	head, headErr := r.Head(ctx)
+	err := r.Store.Append(ctx, b)
+	if headErr == nil && b.After < head.Index && !errors.Is(err, store.ErrFenced) {
 		*r.count++
 	}
-	return r.Store.Append(ctx, b)
+	return err
 }
 
 // Behind an answer that was lost the recorder finds out what the store has. It does not drop and write it again.
@@ -209,6 +212,48 @@ func TestLostAnswerRewindsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An instance that is late with the log may take itself for the archivist that it was, when another one has stored more
+// already, and completed that in the archive. It drops none of it, and goes on behind it once it has come so far.
+func TestLateArchivistRewindsNothing(t *testing.T) {
+	memory, count := storetest.NewMemory(1), 0
+	log := backplane.LogID{Stamp: 1, Founder: "a"}
+	start := func() *recorder.Recorder {
+		r := recorder.New(recorder.Options{Behind: true, Open: func() (store.Store, error) {
+			return rewinds{memory.Open(), &count}, nil
+		}})
+		r.Checkpoint(backplane.Lineage{{Log: log, Index: 1}}, []byte("state"), nil)
+		return r
+	}
+	follow := func(r *recorder.Recorder, from, to uint64) {
+		for index := from; index <= to; index++ {
+			r.Record([]backplane.Recorded{{Log: log, Index: index, Body: fmt.Append(nil, index)}})
+		}
+		at := backplane.Lineage{{Log: log, Index: to}}
+		r.Tick(time.Now(), backplane.Standing{At: at, InSync: true, Archivist: true})
+		for range 2 { // the first one may find that a checkpoint is older than what is stored
+			r.Write(t.Context())
+		}
+	}
+	wantHead := func(when string, want uint64) {
+		t.Helper()
+		head, err := memory.Open().Head(t.Context())
+		if err != nil || head.Index != want || count > 0 {
+			t.Errorf("%s: store has index %d, %d batches have dropped a part of it, %v; want %d and none",
+				when, head.Index, count, err, want)
+		}
+	}
+	late, other := start(), start()
+	follow(late, 2, 3)
+	follow(other, 2, 8)
+	wantHead("the other one has written", 8)
+	late.Record([]backplane.Recorded{{Log: log, Index: 4, Body: []byte("4")}})
+	late.Write(t.Context()) // is told that it is not the writer any more
+	follow(late, 5, 6)
+	wantHead("the late one has", 8)
+	follow(late, 7, 10)
+	wantHead("it has come further", 10)
 }
 
 // Instances that start at the same time, after all had ended, read the same store and archive, and may begin logs one

@@ -176,13 +176,18 @@ func (r *Recorder) claim(parent context.Context) error {
 
 var errForeign = errors.New("the store has the log of another chat: empty it, or set another one")
 
-// branch returns the index up to which the store has the log that the state follows.
+// branch returns the index up to which the store has the log that the state follows. Where it has more of that than
+// the state, another instance has written it, and this one is late: it writes on when it has come so far.
 func (r *Recorder) branch(ctx context.Context, head store.Head, at backplane.Lineage) (uint64, error) {
 	if head.Index == 0 {
 		return 0, nil
 	}
-	for _, b := range at {
-		if store.LogID(b.Log) == head.Log {
+	for n, b := range at {
+		switch {
+		case store.LogID(b.Log) != head.Log:
+		case n == len(at)-1:
+			return head.Index, nil
+		default:
 			return min(b.Index, head.Index), nil
 		}
 	}
