@@ -190,6 +190,47 @@ func (r rewinds) Append(ctx context.Context, b store.Batch) error {
 	return err
 }
 
+// overtaken is a store whose head moves on once, behind the first time that it is read.
+type overtaken struct {
+	store.Store
+	once *bool
+}
+
+func (o overtaken) Head(ctx context.Context) (store.Head, error) {
+	head, err := o.Store.Head(ctx)
+	if err == nil && !*o.once {
+		*o.once = true
+		head.Index--
+	}
+	return head, err
+}
+
+// A start that reads what another instance stores meanwhile reads again, and calls nothing damaged.
+func TestStartReadsAgainWhatAnotherInstanceWrites(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 11)
+		i := c.start(recorder.Options{})
+		c.wantReady()
+		for range 3 {
+			i.say()
+			sleep(time.Second)
+		}
+		texts := i.texts
+		c.kill()
+		log, once := c.logged(), false
+		c.wrap = func(s store.Store) store.Store { return overtaken{s, &once} }
+		i = c.start(recorder.Options{Behind: true})
+		c.wantReady()
+		if !slices.Equal(i.texts, texts) {
+			t.Errorf("it begins with %q, want %q", i.texts, texts)
+		}
+		if s := log.String(); strings.Contains(s, "damaged") || !strings.Contains(s, "another instance has stored") {
+			t.Errorf("it says %q, want that another instance stored meanwhile", s)
+		}
+	})
+}
+
 // Behind an answer that was lost the recorder finds out what the store has. It does not drop and write it again.
 func TestLostAnswerRewindsNothing(t *testing.T) {
 	t.Parallel()

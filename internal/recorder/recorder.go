@@ -160,7 +160,11 @@ func (r *Recorder) replay(ctx context.Context, replay *backplane.Replay, head st
 	if err != nil {
 		return err
 	}
-	if at := replay.Position().Last().Index; at != head.Index {
+	at := replay.Position().Last().Index
+	if now, err := r.source.Head(ctx); err == nil && now.Index != head.Index {
+		return fmt.Errorf("another instance has stored up to index %d while this one read up to %d", now.Index, at)
+	}
+	if at != head.Index {
 		return fmt.Errorf("its entries end at index %d, its head is at %d: %w", at, head.Index, store.ErrCorrupt)
 	}
 	r.mu.Lock()

@@ -120,7 +120,7 @@ func (c *cluster) start(o recorder.Options) *instance {
 	}
 	i.recorder = recorder.New(o)
 	connected := !c.quiet
-	i.node = backplane.New(bus, i.machine, backplane.Options{Recorder: i.recorder,
+	i.node = backplane.New(bus, i.machine, backplane.Options{Recorder: i.recorder, Logger: c.logger,
 		Connected: func() bool { return connected }})
 	ctx, stop := context.WithCancel(c.t.Context())
 	i.stop = stop
