@@ -36,6 +36,7 @@
 // goroutine, which Run waits for too, drops messages where the bus is nearly full.
 //
 // The node's loop calls the methods of backplane.Recorder, and Lines from within StateMachine. Run's caller owns the
-// goroutine that writes, if entries are stored behind. Upkeep may run beside it, on another one. Recorder.mu guards
-// all fields; no call of the store is made while it is held. Status may be called at any time.
+// goroutine that drops entries which a checkpoint contains, and that writes, if entries are stored behind. Upkeep may
+// run beside it, on another one. Recorder.mu guards all fields but Upkeep's own; no call of the store is made while it
+// is held. Status may be called at any time.
 package recorder

@@ -88,6 +88,7 @@ type dueCheckpoint struct {
 	entries int               // stored since the last one
 	bytes   int               // of them
 	last    uint64            // index of the last one stored
+	drop    uint64            // index up to which entries are to be dropped; 0: none
 }
 
 // New returns a recorder that has done nothing yet.

@@ -3,6 +3,7 @@ package recorder_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -225,6 +226,38 @@ func TestAcknowledgedEntriesOutliveTheProcess(t *testing.T) {
 			c.wantStored(i.texts)
 		})
 	}
+}
+
+// slowDrop is a store that takes five seconds to drop entries.
+type slowDrop struct{ store.Store }
+
+func (s slowDrop) DropEntries(ctx context.Context, through uint64) error {
+	time.Sleep(5 * time.Second)
+	return s.Store.DropEntries(ctx, through)
+}
+
+// Entries that a checkpoint contains are dropped, and nobody waits for an answer meanwhile.
+func TestNobodyWaitsForDroppedEntries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 12)
+		c.wrap = func(s store.Store) store.Store { return slowDrop{s} }
+		i := c.start(recorder.Options{CheckpointEntries: 5})
+		c.wantReady()
+		for n := range 30 {
+			i.say()
+			sleep(time.Second)
+			if len(i.acked) != n+1 {
+				t.Fatalf("a second after %d messages %d are acknowledged", n+1, len(i.acked))
+			}
+		}
+		sleep(time.Minute)
+		err := c.store.Open().Entries(t.Context(), 0, func(store.Entry) error { return nil })
+		if !errors.Is(err, store.ErrGone) {
+			t.Errorf("reading all entries ends with %v, want that those are gone which a checkpoint contains", err)
+		}
+		c.wantStored(i.texts)
+	})
 }
 
 // A store that fails does not stop the log. It says that nothing is saved, and catches up.

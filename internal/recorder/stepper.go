@@ -17,11 +17,13 @@ type Stepper struct {
 // NewStepper returns a Stepper of a Recorder, of which the caller must not call Run.
 func NewStepper(r *Recorder) *Stepper { return &Stepper{recorder: r} }
 
-// Write stores what waits, unless the store has failed a short time ago.
+// Write stores what waits, unless the store has failed a short time ago, and drops entries that a checkpoint contains.
+// With a Recorder that stores first it only does the latter.
 func (s *Stepper) Write(ctx context.Context) {
-	if s.recorder.untilRetry() <= 0 {
+	if s.recorder.options.Behind && s.recorder.untilRetry() <= 0 {
 		s.recorder.Write(ctx)
 	}
+	s.recorder.dropEntries(ctx)
 }
 
 // Drains reports whether messages of the archive are to be given to Take. If it does not, those that Take was given

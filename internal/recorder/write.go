@@ -11,7 +11,8 @@ import (
 	"chatapp/internal/store"
 )
 
-// Run writes what is to be stored until ctx ends. A Recorder that stores first has nothing to do in it.
+// Run writes what is to be stored, and drops entries that a checkpoint contains, until ctx ends. A Recorder that stores
+// first only does the latter in it.
 func (r *Recorder) Run(ctx context.Context) {
 	if r.options.Archive != nil {
 		var group sync.WaitGroup
@@ -35,9 +36,13 @@ func (r *Recorder) Run(ctx context.Context) {
 			case <-ctx.Done():
 			}
 		}
-		if r.options.Behind && ctx.Err() == nil {
+		if ctx.Err() != nil {
+			return
+		}
+		if r.options.Behind {
 			r.Write(ctx)
 		}
+		r.dropEntries(ctx)
 	}
 }
 
@@ -98,15 +103,28 @@ func (r *Recorder) step(parent context.Context) (more bool, err error) {
 		}
 		return false, fmt.Errorf("append to the store: %w", err)
 	}
-	through := r.appendedLocked(b)
+	defer r.mu.Unlock()
+	r.appendedLocked(b)
 	r.wellLocked(false)
-	r.mu.Unlock()
-	if through > 0 {
-		if err := r.source.with(func(s store.Store) error { return s.DropEntries(ctx, through) }); err != nil {
-			r.options.Logger.Warn("entries that a checkpoint contains not dropped from the store", "err", err)
-		}
-	}
 	return true, nil
+}
+
+// dropEntries drops from the store the entries that are in the checkpoint before the last one. Nobody waits for that:
+// a store may write its files again, which takes hundreds of milliseconds. The next checkpoint makes up for an error.
+func (r *Recorder) dropEntries(parent context.Context) {
+	r.mu.Lock()
+	through, claimed := r.due.drop, r.head.claimed
+	r.due.drop = 0
+	r.mu.Unlock()
+	if through == 0 || !claimed {
+		return
+	}
+	ctx, cancel := context.WithTimeout(parent, storeTimeout)
+	defer cancel()
+	err := r.source.with(func(s store.Store) error { return s.DropEntries(ctx, through) })
+	if err != nil && parent.Err() == nil {
+		r.options.Logger.Warn("entries that a checkpoint contains not dropped from the store", "err", err)
+	}
 }
 
 // prepare claims the store, unless that is done, and finds out where to go on. It reports false if this process does
@@ -297,8 +315,8 @@ func stored(entries []backplane.Recorded) []store.Entry {
 	return all
 }
 
-// appendedLocked takes note of a batch that is stored. It returns the index up to which entries may be dropped, or 0.
-func (r *Recorder) appendedLocked(b *store.Batch) (through uint64) {
+// appendedLocked takes note of a batch that is stored.
+func (r *Recorder) appendedLocked(b *store.Batch) {
 	if b.After < r.head.Index && len(b.Lines) == 0 {
 		r.head.known = false // the store knows which lines are left
 	}
@@ -313,7 +331,9 @@ func (r *Recorder) appendedLocked(b *store.Batch) (through uint64) {
 		r.due.bytes += len(e.Body)
 	}
 	if b.Checkpoint != nil {
-		through = r.due.last
+		if r.due.drop = r.due.last; r.due.drop > 0 {
+			r.wakeUp()
+		}
 		r.due.last, r.due.entries, r.due.bytes = b.Checkpoint.Index, 0, 0
 		if r.due.taken == b.Checkpoint {
 			r.due.taken = nil
@@ -321,7 +341,6 @@ func (r *Recorder) appendedLocked(b *store.Batch) (through uint64) {
 	} else if r.due.entries >= r.options.CheckpointEntries || r.due.bytes >= r.options.CheckpointBytes {
 		r.due.wanted = true
 	}
-	return through
 }
 
 // Close stores what a Recorder that stores first still has, and closes the store. The node has ended.
