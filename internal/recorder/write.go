@@ -73,6 +73,12 @@ func (r *Recorder) Write(ctx context.Context) {
 
 // step stores one batch. It reports whether there may be more to store.
 func (r *Recorder) step(parent context.Context) (more bool, err error) {
+	r.mu.Lock()
+	idle := !r.writes && !r.release
+	r.mu.Unlock()
+	if idle {
+		return false, nil // the usual case of all instances but one, without a timer
+	}
 	ctx, cancel := context.WithTimeout(parent, storeTimeout)
 	defer cancel()
 	if ready, err := r.prepare(ctx); !ready || err != nil {
