@@ -428,3 +428,35 @@ func TestOldStateInMemoryIsNotGoneOnWith(t *testing.T) {
 		})
 	}
 }
+
+// A text that is to be erased has gone only once the archive does not have it either. What is published later does
+// not matter.
+func TestUpkeepWaitsForTheArchive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 12)
+		c.archive = new(archive)
+		i := c.start(recorder.Options{Behind: true})
+		c.wantReady()
+		i.say()
+		sleep(5 * time.Second)
+		u := recorder.Upkeep{Index: i.recorder.Status().Index,
+			Change: func(*store.Line) store.Change { return store.Keep }}
+		want := func(when string, want bool) {
+			t.Helper()
+			done, err := i.recorder.Upkeep(t.Context(), u)
+			if done != want || err != nil {
+				t.Errorf("%s: Upkeep() = %v, %v, want %v", when, done, err, want)
+			}
+		}
+		want("without a checkpoint", false)
+		sleep(5 * time.Second)
+		for range 2 {
+			want("the archive has it", false)
+		}
+		c.archive.lose("") // all is completed
+		i.say()
+		sleep(5 * time.Second)
+		want("the archive has what is newer", true)
+	})
+}

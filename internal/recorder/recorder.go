@@ -69,6 +69,8 @@ type Recorder struct {
 	full    fullness
 	told    backplane.Trouble // of the store, as another process says that writes it
 	counts  counts
+
+	passing passing // Upkeep's caller owns it
 }
 
 // head is what is known of the store.
