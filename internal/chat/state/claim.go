@@ -11,6 +11,9 @@ func (c *Claim) apply(s *State, from origin) Outcome {
 		return s.rename(from, Nickname{Name: c.Name, Key: c.Key}) // the socket has claimed twice
 	}
 	u := s.byToken[c.Token]
+	if s.log.rules >= lateClaimSince && s.isLate(c, u) {
+		return Outcome{Code: NameLost}
+	}
 	if u == nil {
 		return s.claimNew(from, c)
 	}
@@ -41,6 +44,15 @@ func (c *Claim) apply(s *State, from origin) Outcome {
 		s.setName(u, wanted, from.time)
 	}
 	return Outcome{User: u}
+}
+
+// isLate reports whether a claim of u was under way while its client became another user, on a socket that was
+// connected later: the person has left the chat meanwhile, and come back by a new name. That it has lost this
+// connection, too, gives nobody the earlier one back. u is nil if the token is nobody's any more.
+func (s *State) isLate(c *Claim, u *User) bool {
+	now := s.byClient[c.Client]
+	return now != nil && now != u && (now.status == Connected || s.log.rules >= laterUserSince) &&
+		c.Born < now.binding().born
 }
 
 // claimNew creates a user, if the nickname is free.

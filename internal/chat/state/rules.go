@@ -14,7 +14,11 @@ package state
 // and to the snapshot what of the history is gone.
 //
 // Version 4 lets settings change while the log goes on: it adds Adjust, and to the snapshot how long lines are kept.
-const Rules = 4
+//
+// Version 5 refuses a claim that was under way while its client became another user.
+//
+// Version 6 does so also when that user has lost its connection meanwhile.
+const Rules = 6
 
 // EnterSince is the first version that knows Enter, and in which rooms have keys.
 const EnterSince = 2
@@ -24,6 +28,12 @@ const HistorySince = 3
 
 // SettingsSince is the first version that knows Adjust.
 const SettingsSince = 4
+
+// lateClaimSince is the first version that refuses the claim of a client that is another user meanwhile.
+const lateClaimSince = 5
+
+// laterUserSince is the first version in which that user need not be connected.
+const laterUserSince = 6
 
 // Rules returns the version of the rules that the State follows.
 func (s *State) Rules() uint64 { return s.log.rules }

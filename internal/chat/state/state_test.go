@@ -79,6 +79,43 @@ func TestOvertakenClaimLeavesUserOnLaterSocket(t *testing.T) {
 	s.check()
 }
 
+// A client's claim may be under way on a slow instance while the same client leaves the chat at another one and takes a
+// new name there.
+func TestLateClaimEndsNoLaterUserOfTheClient(t *testing.T) {
+	claim := func(conn, token, born uint64, name string) Command {
+		c := claimOf(conn, name)
+		a := c.Action.(*Claim)
+		a.Token, a.Client, a.Born = Hash{byte(token)}, Hash{7}, born
+		return c
+	}
+	for _, test := range []struct {
+		rules  uint64
+		away   bool // the later user is disconnected
+		enters bool
+	}{
+		{lateClaimSince - 1, false, true},
+		{lateClaimSince, false, false},
+		{lateClaimSince, true, true},
+		{laterUserSince, true, false},
+	} {
+		s := newScript(t)
+		s.state.log.rules = test.rules
+		s.do("a", claim(1, 50, 100, "Ann"))
+		s.do("a", Command{Conn: 1, Action: &LeaveChat{}})
+		s.want("a new name", s.do("b", claim(2, 51, 200, "Bea")), "Bea at b2; Bea joins lobby")
+		want := "name_lost"
+		if test.enters {
+			want = "Zoe at a1; Zoe joins lobby"
+		}
+		if test.away {
+			s.want("its connection is lost", s.do("b", disconnect(2, 30_000)), "Bea away")
+		}
+		s.want(fmt.Sprintf("a late claim: %+v", test), s.do("a", claim(1, 50, 100, "Zoe")), want)
+		s.want("a claim on a later socket", s.do("c", claim(3, 52, 300, "Cleo")), "Cleo at c3; Cleo joins lobby")
+		s.check()
+	}
+}
+
 func TestExpiredUserReturnsUntilForgotten(t *testing.T) {
 	s := newScript(t)
 	s.populate()
