@@ -37,7 +37,7 @@ func ParseNickname(typed string, maxLength int) (Nickname, Code) {
 	}
 	n := Nickname{Name: name, Key: keyOf(name)}
 	switch {
-	case n.Key == "" || isReserved(n) || looksLikeNotice(name):
+	case n.Key == "" || isReserved(n) || looksLikeNotice(n):
 		return Nickname{}, NameInvalid
 	case len(n.Key) > 2*maxNameBytes:
 		return Nickname{}, NameTooLong

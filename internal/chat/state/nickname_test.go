@@ -2,6 +2,9 @@ package state
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -159,6 +162,8 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 	for _, name := range []string{
 		"me", "Me", "ＭＥ", "mе", "(me)", "나", "관리자", "Server", "sуstem", // words of the chat
 		"Bob is now Ann", "Ann connected", "Ann and 3 others", "Eve is typing", "밥 님이 들어왔습니다", // notices
+		"Bob is nоw Ann", "Ann ｃｏｎｎｅｃｔｅｄ.", "Bob heisst jetzt Ann", "Zoë is typlng", // in other letters
+		"du", "Alle", "niemand",
 		"\u2800\u2800", "\u3164a", "\u115f", "\U0001D159", "\u00ad", "a\u00adb", // blank
 		"\u0301a", "a \u0301b", "Z\u0330\u0325\u0333\u0325", // marks
 		"\U0001F9FF\U000E0001", "\U000E0100", "\uFFF9x", "\U0001F000\U0010FFFF",
@@ -173,6 +178,33 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 	} {
 		if _, code := ParseNickname(name, 32); code != Accepted {
 			t.Errorf("ParseNickname(%q) is refused with %v, want it accepted", name, code)
+		}
+	}
+}
+
+// No name reads like what the page says of people or of the reader, in any of the page's languages.
+func TestNoNameReadsLikeThePage(t *testing.T) {
+	files, err := filepath.Glob("../../../web/page/js/languages/*.js")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("the page's languages: %v, %v", files, err)
+	}
+	phrase := regexp.MustCompile(`(?m)^  (you|(?:joined|left|passed|returned|renamed|typing)\w*): '(.*)',$`)
+	names := strings.NewReplacer("{nick}", "Bob", "{other}", "Eve", "{was}", "Ann",
+		"{a}", "Bob", "{b}", "Eve", "{c}", "Ann", "{n}", "3")
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := phrase.FindAllStringSubmatch(string(source), -1)
+		if len(found) < 20 {
+			t.Errorf("%s has %d phrases, want all notices", file, len(found))
+		}
+		for _, match := range found {
+			if n, code := ParseNickname(names.Replace(match[2]), 100); code != NameInvalid {
+				t.Errorf("%s, %s: ParseNickname(%q) = %q, %v, want it refused", filepath.Base(file), match[1],
+					names.Replace(match[2]), n.Name, code)
+			}
 		}
 	}
 }
