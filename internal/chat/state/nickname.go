@@ -72,12 +72,12 @@ func parseName(typed string, maxLength int) (string, Code) {
 const maxMarks = 2
 
 // marksFit reports whether every mark has a base and no base too many of them. Spacing marks, which stand beside the
-// base, and variation selectors don't count.
+// base, and what can't be seen don't count.
 func marksFit(name string) bool {
 	marks := maxMarks + 1 // as behind a base with too many
 	for _, r := range name {
 		switch {
-		case unicode.Is(unicode.Variation_Selector, r), r == zeroWidthJoiner, r == zeroWidthNonJoiner:
+		case unicode.Is(unicode.Variation_Selector, r), r == zeroWidthJoiner, r == zeroWidthNonJoiner, isEmojiTag(r):
 		case unicode.In(r, unicode.Mn, unicode.Me):
 			if marks++; marks > maxMarks {
 				return false

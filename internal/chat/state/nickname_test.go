@@ -165,7 +165,7 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 		"Bob is nоw Ann", "Ann ｃｏｎｎｅｃｔｅｄ.", "Bob heisst jetzt Ann", "Zoë is typlng", // in other letters
 		"du", "Alle", "niemand",
 		"\u2800\u2800", "\u3164a", "\u115f", "\U0001D159", "\u00ad", "a\u00adb", // blank
-		"\u0301a", "a \u0301b", "Z\u0330\u0325\u0333\u0325", // marks
+		"\u0301a", "a \u0301b", "Z\u0330\u0325\u0333\u0325", "a\u0330\u0333\U000E0061\u0330\u0333", // marks
 		"\U0001F9FF\U000E0001", "\U000E0100", "\uFFF9x", "\U0001F000\U0010FFFF",
 	} {
 		if n, code := ParseNickname(name, 32); code == Accepted {
