@@ -37,7 +37,10 @@ func decodeSay(body []byte) (Command, bool) {
 	if !r.End() || fields != commandFields || sayHas != sayFields || len(token) != len(Hash{}) {
 		return Command{}, false
 	}
-	say := &Say{Room: Lobby, CID: string(cid), Text: string(text), Token: Hash(token), From: string(from)}
+	var buffer [256]byte // one allocation for three texts that are kept together
+	all := string(append(append(append(buffer[:0], cid...), from...), text...))
+	say := &Say{Room: Lobby, CID: all[:len(cid)], From: all[len(cid) : len(cid)+len(from)],
+		Text: all[len(cid)+len(from):], Token: Hash(token)}
 	if string(room) != Lobby {
 		say.Room = string(room)
 	}

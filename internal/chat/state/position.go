@@ -129,32 +129,38 @@ const maxPosition = 7 + 1 + 13 + 1 + 7
 // String returns the form in which clients receive a position: as the id of a line, and as recovery offset.
 func (p Position) String() string {
 	var b [maxPosition]byte
-	text := strconv.AppendUint(b[:0], uint64(p.Log), 36)
+	return string(p.append(b[:0]))
+}
+
+func (p Position) append(text []byte) []byte {
+	text = strconv.AppendUint(text, uint64(p.Log), 36)
 	text = append(text, '.')
 	text = strconv.AppendUint(text, p.Seq, 36)
 	text = append(text, '.')
-	return string(strconv.AppendUint(text, uint64(p.Check), 36))
+	return strconv.AppendUint(text, uint64(p.Check), 36)
 }
 
 var errNoPosition = errors.New("not a position in a log")
 
 // ParsePosition is the inverse of Position.String. It accepts nothing that String does not return.
 func ParsePosition(text string) (Position, error) {
-	parts := strings.SplitN(text, ".", 4)
-	if len(parts) != 3 || len(text) > maxPosition {
+	logText, rest, _ := strings.Cut(text, ".")
+	seqText, checkText, found := strings.Cut(rest, ".")
+	if !found || len(text) > maxPosition {
 		return Position{}, errNoPosition
 	}
-	log, err := strconv.ParseUint(parts[0], 36, 32)
+	log, err := strconv.ParseUint(logText, 36, 32)
 	if err != nil {
 		return Position{}, errNoPosition
 	}
-	seq, err := strconv.ParseUint(parts[1], 36, 64)
+	seq, err := strconv.ParseUint(seqText, 36, 64)
 	if err != nil {
 		return Position{}, errNoPosition
 	}
-	check, err := strconv.ParseUint(parts[2], 36, 32)
+	check, err := strconv.ParseUint(checkText, 36, 32)
 	p := Position{Log: uint32(log), Seq: seq, Check: uint32(check)}
-	if err != nil || p.String() != text {
+	var b [maxPosition]byte
+	if err != nil || string(p.append(b[:0])) != text {
 		return Position{}, errNoPosition
 	}
 	return p, nil
