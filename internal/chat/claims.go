@@ -68,6 +68,34 @@ func newResumingClaim(cl *client, claim *state.Claim) *pendingCommand {
 	return &pendingCommand{command: state.Command{Action: claim}, client: cl, resumes: true}
 }
 
+// newReclaim returns the claim of the nickname that a client had before the log lost its user.
+func (n *nicknames) newReclaim(cl *client) *pendingCommand {
+	claim := n.newClaim(cl, cl.token)
+	claim.Rooms = slices.DeleteFunc(slices.Clone(cl.rooms), func(room string) bool { return room == state.Lobby })
+	if n.state.UserByToken(cl.token) == nil {
+		claim.Name, claim.Key = cl.name.Name, cl.name.Key
+	}
+	return newResumingClaim(cl, claim)
+}
+
+// reclaimLocked claims the nickname of a client that the log has lost the user of, and whose request of another
+// nickname was refused. Joined has left it out, because that request was pending.
+func (n *nicknames) reclaimLocked(cl *client) {
+	if cl.user != nil || cl.ended || cl.name.Key == "" || cl.claims.pending > 0 || cl.claims.overtaken {
+		return
+	}
+	if n.commands.appendLocked(n.newReclaim(cl)) != nil {
+		n.loseLocked(cl, state.Overloaded)
+	}
+}
+
+// loseLocked tells a client that it has no nickname any more, and why.
+func (n *nicknames) loseLocked(cl *client, code state.Code) {
+	cl.name = state.Nickname{}
+	n.local.syncRoomsLocked(cl)
+	n.emitSessionLocked(cl, cl.rooms, false, code)
+}
+
 // suspectLocked asks after the instance that a user is connected to by the log, now that the user has turned up here.
 func (n *nicknames) suspectLocked(u *state.User) {
 	if u != nil && u.Status() == state.Connected && u.Conn().Instance != n.local.instance {
@@ -109,11 +137,10 @@ func (n *nicknames) refuseClaimLocked(p *pendingCommand, requested *requestedNam
 	if !p.resumes {
 		n.refuseLocked(cl, p.event, p.ack, code, 0)
 		p.others.refuse(n.core, cl, p.event, code)
+		n.reclaimLocked(cl)
 	} else if !claims { // else it is not the user that it was, but will be the one that it requests
 		n.counts.refusals[state.NameLost]++
-		cl.name = state.Nickname{}
-		n.local.syncRoomsLocked(cl)
-		n.emitSessionLocked(cl, cl.rooms, false, state.NameLost)
+		n.loseLocked(cl, state.NameLost)
 	}
 }
 

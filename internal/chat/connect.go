@@ -97,9 +97,7 @@ func (c *Chat) resumeLocked(cl *client, user *known, offset string) {
 		claim.Name, claim.Key, claim.Rooms = user.name.Name, user.name.Key, user.rooms
 	}
 	if err := c.commands.appendLocked(newResumingClaim(cl, claim)); err != nil {
-		cl.name = state.Nickname{}
-		c.local.syncRoomsLocked(cl)
-		c.nicknames.emitSessionLocked(cl, cl.rooms, false, state.Overloaded)
+		c.nicknames.loseLocked(cl, state.Overloaded)
 		return
 	}
 	c.local.returning[user.token] = cl

@@ -81,12 +81,7 @@ func (c *Chat) Joined() [][]byte {
 			continue
 		}
 		c.nicknames.forgetOvertaken(cl)
-		claim := c.nicknames.newClaim(cl, cl.token)
-		claim.Rooms = slices.DeleteFunc(slices.Clone(cl.rooms), func(room string) bool { return room == state.Lobby })
-		if c.state.UserByToken(cl.token) == nil {
-			claim.Name, claim.Key = cl.name.Name, cl.name.Key
-		}
-		p := newResumingClaim(cl, claim)
+		p := c.nicknames.newReclaim(cl)
 		p.command.Conn = cl.conn
 		bodies = append(bodies, c.commands.expect(p))
 	}

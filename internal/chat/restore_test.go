@@ -53,6 +53,39 @@ func TestRestoredInstanceCatchesItsClientsUp(t *testing.T) {
 	})
 }
 
+// The client of an instance that the others have evicted requests a nickname that somebody has. It keeps the one that
+// it had.
+func TestRefusedNicknameLeavesTheFormerOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		a, b := c.replicas[0], c.replicas[1]
+		ann := a.join("Ann")
+		bob := b.join("Bob")
+		a.set(func(r *replica) { r.paused, r.slow = true, true })
+		c.evict("a")
+		time.Sleep(time.Second)
+		if err := a.Restore(b.Snapshot()); err != nil {
+			t.Fatal(err)
+		}
+		ann.Send(`27["nickname","Bob"]`)
+		time.Sleep(time.Second)
+		for _, body := range a.Joined() { // it precedes what waits
+			a.set(func(r *replica) { r.putLocked(body) })
+		}
+		a.set(func(r *replica) {
+			r.release()
+			r.next, r.paused = slices.IndexFunc(c.entries, func(e Entry) bool { return e.Body == nil })+1, false
+		})
+		time.Sleep(time.Minute) // longer than her nickname is kept while she is away
+		ann.drain()
+		ann.sent("still here")
+		bob.drain()
+		ann.Send(`28["user message","as Ann"]`)
+		bob.Want("her nickname", `2["user message","Ann","as Ann",*`)
+		c.agree()
+	})
+}
+
 func TestRefusedCommandIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2, Options{})
