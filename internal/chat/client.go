@@ -78,9 +78,10 @@ type typingIn struct {
 	at   time.Time // when that was last sent
 }
 
-// isNamed reports whether the client has a user, or will have one if the log grants the claim that is pending.
+// isNamed reports whether the client has a user, or will have one if the log grants the claim that is pending. So it
+// does if it had one before a state was restored that doesn't know of that: Joined claims it again.
 func (cl *client) isNamed() bool {
-	return cl.user != nil || cl.claims.pending > 0 || cl.claims.overtaken
+	return cl.user != nil || cl.claims.pending > 0 || cl.claims.overtaken || cl.name.Key != ""
 }
 
 // mayListen reports whether a client may receive what is said in a room: everybody in the lobby, members elsewhere.

@@ -53,6 +53,48 @@ func TestRestoredInstanceCatchesItsClientsUp(t *testing.T) {
 	})
 }
 
+// An instance that was evicted, and that nobody answers, loads a state in which its client's user is not known yet.
+// What the client says is then on its way, as at any other time, and acknowledged once the instance is in sync.
+func TestClientUnknownToALoadedStateGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		a, b := c.replicas[0], c.replicas[1]
+		old := a.Snapshot()
+		ann := a.join("Ann")
+		time.Sleep(time.Second)
+		a.set(func(r *replica) { r.paused, r.slow = true, true })
+		c.evict("a")
+		time.Sleep(time.Second)
+		if err := a.Restore(old); err != nil {
+			t.Fatal(err)
+		}
+		ann.drain()
+		ann.Send(`27["user message","meanwhile"]`)
+		time.Sleep(time.Second)
+		if err := a.Restore(b.Snapshot()); err != nil {
+			t.Fatal(err)
+		}
+		var said [][]byte
+		a.set(func(r *replica) {
+			said, r.onWay, r.slow = r.onWay, nil, false
+			r.next, r.paused = len(c.entries), false
+		})
+		for _, body := range append(a.Joined(), said...) { // as a node orders them
+			if err := a.Append(body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		answer := ""
+		for !strings.HasPrefix(answer, "37[") {
+			answer = ann.Next("the answer")
+		}
+		if !strings.HasPrefix(answer, `37[{"ok":true,`) {
+			t.Errorf("the message is answered %s, want that it is acknowledged", answer)
+		}
+		c.agree()
+	})
+}
+
 // The client of an instance that the others have evicted requests a nickname that somebody has. It keeps the one that
 // it had.
 func TestRefusedNicknameLeavesTheFormerOne(t *testing.T) {
