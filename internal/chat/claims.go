@@ -184,6 +184,9 @@ func (n *nicknames) grantLocked(p *pendingCommand, claim *state.Claim, u *state.
 	n.replyGrantedLocked(p, u, secret)
 	for _, room := range added {
 		n.history.emitLocked(cl, room, true)
+		if p.resumes {
+			n.rosters.emitLocked(cl, room)
+		}
 	}
 	if !p.resumes && cl.ahead == nil {
 		n.rosters.joiners = append(n.rosters.joiners, cl)

@@ -19,6 +19,29 @@ func (u *testUser) nextLike(why, text string) string {
 	}
 }
 
+// A client that returns to an instance which lags learns of a room that it has joined meanwhile when the instance has
+// caught up. It receives who is there, too.
+func TestRoomJoinedElsewhereComesWithItsRoster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2, Options{})
+		ann := c.replicas[0].visit("")
+		ann.Send(`21["nickname","Ann"]`)
+		token := tokenOf(t, ann.nextLike("named", "31["))
+		synctest.Wait()
+		c.replicas[1].set(func(r *replica) { r.paused = true })
+		ann.Send(`22["join","attic"]`)
+		ann.nextLike("joined", `32[{"ok":true`)
+		ann.Close()
+		again := c.replicas[1].dial("")
+		again.Connect("/", `{"token":"`+token+`"}`)
+		again.nextLike("the rooms that are known", `"name":"Ann","rooms":["lobby"]`)
+		c.replicas[1].set(func(r *replica) { r.paused = false })
+		again.nextLike("its past", `2["history","attic",`)
+		again.nextLike("its people", `2["nicknames",{"Ann":"Ann"},{"room":"attic",`)
+		again.nextLike("its rooms", `"rooms":["lobby","attic"]`)
+	})
+}
+
 // A client whose instance is drained may return to one that has not applied the claim of its nickname. That
 // instance does not know the token yet. The client may request its nickname with the token, before the instance
 // catches up or after. It gets the nickname either way, and the token stays valid.
