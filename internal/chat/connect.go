@@ -53,13 +53,15 @@ func (c *Chat) connect(s *socketio.Socket) {
 }
 
 // identifyLocked returns what is known of the user of a client that was recovered, or that sends a resume token or a
-// private id; nil if it is new.
+// private id; nil if it is new. A token that is not known here may be that of a user who is newer than this instance's
+// state: that the client was somebody else before does not count then.
 func (c *Chat) identifyLocked(recovered *known, token, pid string) *known {
+	hash := state.HashOf(token)
+	newer := isSecret(token) && c.state.UserByToken(hash) == nil
 	switch {
-	case recovered != nil:
+	case recovered != nil && !newer:
 		return recovered
 	case isSecret(token):
-		hash := state.HashOf(token)
 		if u := c.state.UserByToken(hash); u != nil {
 			return knownOf(u)
 		}

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatapp/internal/chat/state"
 )
 
 // overtaken moves a page from replica a, whose entries are slow, to b. Then the claim of its connection at a arrives
@@ -90,6 +92,37 @@ func TestOvertakenClientIsClaimedOnceWhenTheInstanceIsBack(t *testing.T) {
 		if before != 1 || len(bodies) != 1 || len(a.nicknames.overtaken) != 0 {
 			t.Errorf("of %d overtaken clients, %d are claimed again and %d are left, want 1, 1 and none",
 				before, len(bodies), len(a.nicknames.overtaken))
+		}
+	})
+}
+
+// A client may have become somebody else since the last entry that an instance has applied, which was paused. There it
+// is who its resume token says, and not whom the instance knows as the user of its private id.
+func TestResumeTokenOfANewerUserCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newCluster(t, 1, Options{}).replicas[0]
+		ann := r.dial("")
+		ann.Send("0")
+		ann.Next("connected")
+		ann.Send(`21["nickname","Ann"]`)
+		token := tokenOf(t, ann.nextLike("granted", "31["))
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		before := &known{token: state.HashOf("of the user of the private id")}
+		newer := "AAAAAAAAAAAAAAAAAAAAAA"
+		for _, test := range []struct {
+			token string
+			want  state.Hash
+		}{
+			{"", before.token},
+			{"no token", before.token},
+			{token, before.token}, // an earlier user of the client: the answer with the later token may be lost
+			{newer, state.HashOf(newer)},
+		} {
+			if got := r.identifyLocked(before, test.token, ""); got.token != test.want {
+				t.Errorf("a client with the token %q is the user %x, want %x", test.token, got.token, test.want)
+			}
 		}
 	})
 }
