@@ -95,7 +95,8 @@ var table = map[string]rule{
 	"internal/leaktest":                  {outside: []string{"go.uber.org/goleak"}},
 	"internal/simulation": {
 		ours: []string{"internal/backplane", "internal/chat", "internal/chat/state", "internal/engineio",
-			"internal/recorder", "internal/socketio", "internal/store", "internal/store/storetest"},
+			"internal/folder", "internal/recorder", "internal/socketio", "internal/store", "internal/store/embedded",
+			"internal/store/storetest"},
 	},
 	"internal/stopsignal": {},
 	"internal/store":      {},

@@ -19,5 +19,5 @@
 // A run is one goroutine in a bubble of testing/synctest, which steps the nodes by backplane.Driver. The chat's
 // timers run on goroutines of the runtime while that one sleeps. They only append to the node, which has a lock; the
 // run then looks after what the node has to send. The few goroutines on which a session ends have ended when a step
-// is over.
+// is over. The goroutine that seals the logs of a folder changes nothing that the run sees.
 package simulation

@@ -28,8 +28,11 @@ func (f *faults) next() {
 	}
 	w := f.world
 	possible := kinds
-	if w.storage != nil {
+	switch {
+	case w.storage != nil:
 		possible = kindsWithStore
+	case w.folder != nil:
+		possible = kindsWithFolder
 	}
 	total := 0
 	for i := range possible {
@@ -95,6 +98,9 @@ func (f *faults) end() {
 	w := f.world
 	w.tell("fault", "all faults end")
 	w.topic.weather = weather{}
+	if w.folder != nil {
+		w.folder.tears = false
+	}
 	if end := f.storeFails(storetest.Faults{}, 0); end != nil {
 		end()
 	}
@@ -108,6 +114,9 @@ func (f *faults) end() {
 // mayLose reports whether what an instance alone holds may be lost: another instance has the state of the log, follows
 // it, and is spared until all are in sync again. That is what the log asks for to lose nothing.
 func (f *faults) mayLose(h *host) bool {
+	if f.world.folder != nil {
+		return true
+	}
 	if f.keeper != nil && !f.allInSync() {
 		return f.keeper != h && f.keeper.inSync() // the others may have evicted it
 	}
@@ -260,7 +269,7 @@ var kinds = []fault{
 		return func() {}
 	}},
 	{"deletion of the topic", 1, func(f *faults, _ *host) func() {
-		if !f.allInSync() || f.world.storage != nil {
+		if !f.allInSync() || f.world.keeps() {
 			return nil // what one alone has applied may be lost, and what the archive alone has
 		}
 		f.world.topic.delete()
@@ -289,6 +298,17 @@ var kinds = []fault{
 		return func() {}
 	}},
 }
+
+// kindsWithFolder are the kinds of faults of an instance with a folder.
+var kindsWithFolder = append([]fault{
+	{"crash within a batch", 12, func(f *faults, h *host) func() {
+		f.world.folder.tears = true
+		return func() {
+			f.world.folder.tears = false
+			h.boot()
+		}
+	}},
+}, kinds...)
 
 // kindsWithStore are the kinds of faults of a cluster with a store, which outlives the crash of all instances.
 var kindsWithStore = append([]fault{

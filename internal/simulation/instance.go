@@ -11,6 +11,7 @@ import (
 	"chatapp/internal/engineio"
 	"chatapp/internal/recorder"
 	"chatapp/internal/socketio"
+	"chatapp/internal/store"
 )
 
 // timing shortens what would take a large part of a run.
@@ -46,8 +47,17 @@ func newInstance(h *host) *instance {
 	logger := slog.New(&logHandler{world: h.world, who: h.name})
 	options := chat.Options{MessageRate: -1, NameHold: h.world.hold, Logger: logger,
 		Bounds: chat.Bounds{RoomLines: 1 << 20}}
-	if h.world.storage != nil {
+	switch {
+	case h.world.storage != nil:
 		i.saver = newSaver(i, recorder.Options{Logger: logger})
+	case h.world.folder != nil:
+		i.saver = &saver{instance: i, Recorder: recorder.New(recorder.Options{
+			Logger: logger, Open: h.world.folder.use, CheckpointEntries: folderEntries,
+			Since: func(seq uint64) []store.Line { return i.chat.LinesSince(seq) },
+		})}
+		i.saver.stepper = recorder.NewStepper(i.saver.Recorder)
+	}
+	if i.saver != nil {
 		options.Recorded = i.saver.Lines
 	}
 	i.chat = chat.New(options)
@@ -62,7 +72,7 @@ func newInstance(h *host) *instance {
 		Observer:  backplane.Observer{Skipped: i.skipped},
 		Connected: func() bool { return i.engine.Connected() > 0 }}
 	if i.saver != nil {
-		nodeOptions.Recorder, nodeOptions.Archived = i.saver, true
+		nodeOptions.Recorder, nodeOptions.Archived = i.saver, i.saver.storage != nil
 	}
 	i.driver = backplane.NewDriver(bus{h}, m, nodeOptions, i.receiver.receiveAgain)
 	node := i.driver.Node()
@@ -86,8 +96,11 @@ func (i *instance) start() {
 	i.check(i.driver.Start(context.Background()))
 	i.receiver.begin()
 	i.host.later(i, backplane.TickEvery, i.tick)
-	if i.saver != nil {
+	switch {
+	case i.host.world.storage != nil:
 		i.host.later(i, saveEvery, i.saver.save)
+	case i.host.world.folder != nil:
+		i.host.later(i, saveEvery, i.saver.drop)
 	}
 }
 
@@ -143,8 +156,11 @@ func (i *instance) stopped() {
 // end takes everything away that the instance has.
 func (i *instance) end() {
 	i.reader.stop()
-	if i.saver != nil {
+	if i.host.world.storage != nil {
 		i.saver.stop()
+	}
+	if f := i.host.world.folder; f != nil {
+		f.close()
 	}
 	i.chat.Close()
 	i.disconnect()

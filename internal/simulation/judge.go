@@ -101,7 +101,7 @@ func (j *judge) applied(i *instance, from string) {
 
 // forgetAll is called when all instances end at once: what was acknowledged may be lost, unless it is kept.
 func (j *judge) forgetAll() {
-	if j.world.storage == nil {
+	if !j.world.keeps() {
 		j.acked = nil
 	}
 }
@@ -152,6 +152,9 @@ func (j *judge) judge() {
 	j.judgeTime(first)
 	for _, u := range j.world.users {
 		j.judgeUser(u, first)
+	}
+	if f := j.world.folder; f != nil {
+		f.judge()
 	}
 }
 

@@ -62,7 +62,7 @@ func (s *saver) Load(ctx context.Context, replay *backplane.Replay) error {
 	s.loading = true
 	defer func() { s.loading = false }()
 	err := s.Recorder.Load(ctx, replay)
-	s.storage.world.tell(s.instance.host.name, "loads log index %d: %v", replay.Position().Last().Index, err)
+	s.instance.host.world.tell(s.instance.host.name, "loads log index %d: %v", replay.Position().Last().Index, err)
 	return err
 }
 

@@ -23,7 +23,8 @@ type world struct {
 	ending  bool          // this step may have ended a session, which takes a goroutine
 	events  schedule
 	topic   *topic
-	storage *storage // nil: nothing outlives the instances
+	storage *storage     // nil: nothing outlives the instances
+	folder  *storeFolder // of the only instance; nil: there are more
 	hosts   []*host
 	users   []*user
 	faults  faults
@@ -62,12 +63,18 @@ func Run(seed uint64, tell bool) Result {
 	}
 	w.topic = newTopic(w)
 	w.topic.forbids = w.chance(0.1)
-	if rand.New(rand.NewPCG(seed, 3)).Float64() < 0.4 {
+	instances := 3 + w.random.IntN(3)
+	switch kept := rand.New(rand.NewPCG(seed, 3)).Float64(); {
+	case kept < 0.4:
 		w.storage = newStorage(w, seed)
+	case kept > 0.9:
+		w.folder = newStoreFolder(w)
+		defer w.folder.remove()
+		instances = 1
 	}
 	w.judge.world = w
 	w.faults.world = w
-	for i := range 3 + w.random.IntN(3) {
+	for i := range instances {
 		h := newHost(w, string(rune('a'+i)))
 		if w.chance(0.1) {
 			h.clock = wrongClock(w)
@@ -116,11 +123,7 @@ func (w *world) run(d time.Duration) {
 			time.Sleep(wait) // the timers that are due before have run, and what they have called has returned
 			w.at = e.at
 		}
-		if e.on == nil {
-			e.run()
-		} else {
-			e.on.host.within(e.on, e.run)
-		}
+		w.happen(&e)
 		if w.ending {
 			synctest.Wait()
 			w.ending = false
@@ -130,6 +133,29 @@ func (w *world) run(d time.Duration) {
 		}
 	}
 }
+
+// happen lets an event happen. An instance may crash in the middle of it.
+func (w *world) happen(e *event) {
+	if w.folder != nil {
+		defer func() {
+			switch r := recover().(type) {
+			case nil:
+			case tornBy:
+				w.hosts[0].crash()
+			default:
+				panic(r)
+			}
+		}()
+	}
+	if e.on == nil {
+		e.run()
+		return
+	}
+	e.on.host.within(e.on, e.run)
+}
+
+// keeps reports whether what was acknowledged outlives all instances.
+func (w *world) keeps() bool { return w.storage != nil || w.folder != nil }
 
 // now is how long the run has lasted.
 func (w *world) now() time.Duration { return w.at }
