@@ -1,14 +1,17 @@
 // Package simulation runs a whole cluster of the chat in virtual time, with everything that can go wrong, from one
 // seed.
 //
-// A run is two minutes in the life of three to five instances. Each has the real node of package backplane, the real
-// chat, and the real Socket.IO server. Between them is a simulated bus, which delays, repeats and refuses messages,
-// falls silent, and loses subscriptions or all of the topic. In some runs a queue stands beside it, through which one
-// instance gathers the batches of all. In others a store and an archive outlive all instances: the store fails, loses
-// answers and does writes late, all instances crash at once, and whoever starts again goes on from there. Instances are
-// paused, crash, and are replaced by others of a build with other rules. Users who write, rename themselves, lose their
-// connection and return elsewhere are simulated, too, as the page behaves. For ninety seconds faults come and go; then
-// all is well, and half a minute later the judge compares what every user was sent with what every instance holds.
+// A run is two minutes in the life of three to five instances. Each has the real node of package backplane, the
+// real chat, and the real Socket.IO server. Between them is a simulated bus, which delays, repeats and refuses
+// messages, falls silent, and loses subscriptions or all of the topic. One message can reach several instances, so
+// that those which join share snapshots; some instances are of a build that can't. In some runs a queue stands beside
+// the topic, through which one instance gathers the batches of all. In others a store and an archive outlive all
+// instances: the store fails, loses answers and does writes late, all instances crash at once, and whoever starts
+// again goes on from there. One life in ten is that of a single instance with the real store in a folder. It crashes
+// while it writes a batch, of which any part is then in the folder. Instances are paused, crash, and are replaced by
+// others of a build with other rules. Users who write, rename themselves, lose their connection and return elsewhere
+// are simulated, too, as the page behaves. For ninety seconds faults come and go; then all is well, and half a minute
+// later the judge compares what every user was sent with what every instance holds.
 //
 // Everything follows from the seed, so a run that fails can be repeated, with a story of what happened:
 //

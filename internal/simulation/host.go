@@ -19,6 +19,8 @@ type host struct {
 	lives    int
 	build    build         // of the next instance
 	clock    time.Duration // how much the clock of the machine is ahead
+
+	multicasts bool // messages to several instances reach it; static
 }
 
 // publishTimeout is how long a node waits for the bus to take a message.

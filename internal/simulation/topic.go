@@ -16,6 +16,7 @@ type topic struct {
 	subscriptions []*subscription
 	published     int
 	forbids       bool // instances may not list or delete subscriptions
+	maxBody       int  // of a message, in bytes
 	weather       weather
 	queue         queue
 }
@@ -90,7 +91,7 @@ func (t *topic) delete() {
 	}
 }
 
-// put takes a message for everybody, or for the instance that it is addressed to.
+// put takes a message for everybody, or for the instances that it is addressed to.
 func (t *topic) put(m backplane.Message) {
 	delivery, err := backplane.NewDelivery(m.Body, time.Now())
 	if err != nil {
@@ -99,19 +100,19 @@ func (t *topic) put(m backplane.Message) {
 	}
 	t.published++
 	p := &parcel{number: t.published, delivery: delivery}
-	t.distribute(m.To, p)
+	t.distribute(m, p)
 	if s := t.world.storage; s != nil && m.To == "" {
 		s.put(m.Body)
 	}
 	if t.world.chance(t.weather.repeats) {
-		t.world.after(t.world.upTo(5*time.Second), func() { t.distribute(m.To, p) })
+		t.world.after(t.world.upTo(5*time.Second), func() { t.distribute(m, p) })
 	}
 }
 
-func (t *topic) distribute(to string, p *parcel) {
+func (t *topic) distribute(m backplane.Message, p *parcel) {
 	for _, s := range t.subscriptions {
-		if to == "" || to == s.name {
-			t.world.host(s.name).enqueue(s, p)
+		if h := t.world.host(s.name); m.To == "" || m.To == s.name || h.multicasts && m.Reaches(s.name) {
+			h.enqueue(s, p)
 		}
 	}
 }
@@ -128,7 +129,10 @@ var (
 type bus struct{ *host }
 
 func (b bus) Instance() string { return b.name }
-func (b bus) MaxBody() int     { return backplane.MinBody }
+func (b bus) MaxBody() int     { return b.world.topic.maxBody }
+
+// Multicasts implements backplane.Multicaster.
+func (b bus) Multicasts() bool { return b.multicasts }
 
 func (b bus) Publish(context.Context, backplane.Message) error {
 	panic("simulation: a Driver does not publish")
