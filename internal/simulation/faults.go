@@ -117,6 +117,13 @@ func (f *faults) mayLose(h *host) bool {
 	if f.world.folder != nil {
 		return true
 	}
+	for _, other := range f.world.hosts {
+		if other.fenced = other.fenced && !other.inSync(); other.fenced {
+			// Once it is heard again, all go on with what it has, or it with what they have. Then what the others lack
+			// is left with those alone that have written it.
+			return false
+		}
+	}
 	if f.keeper != nil && !f.allInSync() {
 		return f.keeper != h && f.keeper.inSync() // the others may have evicted it
 	}

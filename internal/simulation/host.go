@@ -14,6 +14,7 @@ type host struct {
 	link     link
 	instance *instance // nil: none runs
 	paused   bool
+	fenced   bool     // others began a log without the instance, which may alone have the state of the earlier one
 	deferred []func() // what comes to a paused instance
 	hanging  []func() // calls of the bus that wait for the connection
 	lives    int

@@ -157,6 +157,9 @@ func (b bus) Evict(_ context.Context, instance string) error {
 		return errCut
 	}
 	b.world.tell(b.name, "deletes the subscription of %s", instance)
+	if !b.inSync() { // it is about to begin a log
+		b.world.host(instance).fenced = true
+	}
 	b.world.topic.unsubscribe(instance)
 	return nil
 }
