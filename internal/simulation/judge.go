@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"chatapp/internal/chat/state"
@@ -65,7 +66,7 @@ func (j *judge) acknowledged(u *user, m *message, id string) {
 	if j.acked == nil {
 		j.acked = make(map[string]string)
 	}
-	j.world.tell(u.who(), "learns that %s is line %s", m.cid, id)
+	j.world.tell(u.who, "learns that %s is line %s", m.cid, id)
 	j.acked[m.cid] = id
 }
 
@@ -207,24 +208,24 @@ func (j *judge) judgeMessages(s *state.State) {
 // judgeUser compares what a user sees with the state.
 func (j *judge) judgeUser(u *user, s *state.State) {
 	if u.place.conn == nil || !u.take() {
-		j.anomaly(Unanswered, "%s is not connected at the end", u.who())
+		j.anomaly(Unanswered, "%s is not connected at the end", u.who)
 		return
 	}
 	at := u.place.host.name
 	for _, m := range u.outbox {
-		j.anomaly(Unanswered, "message %s of %s, at %s, was neither acknowledged nor refused", m.cid, u.who(), at)
+		j.anomaly(Unanswered, "message %s of %s, at %s, was neither acknowledged nor refused", m.cid, u.who, at)
 	}
 	for _, key := range slices.Sorted(maps.Keys(u.display.provisional)) {
-		j.anomaly(Provisional, "%s, at %s, still sees message %s provisionally", u.who(), at, key)
+		j.anomaly(Provisional, "%s, at %s, still sees message %s provisionally", u.who, at, key)
 	}
 	if u.name != "" {
 		holder := s.UserByToken(state.HashOf(u.auth.Token))
 		holds := holder != nil && holder.Nickname().Name == u.name && holder.Status() == state.Connected
 		if u.auth.Token != "" && !holds {
-			j.anomaly(Name, "%s, at %s, is called %q, and the state does not say so", u.who(), at, u.name)
+			j.anomaly(Name, "%s, at %s, is called %q, and the state does not say so", u.who, at, u.name)
 		}
 		if holds && u.display.rooms[side] != nil && !slices.Contains(holder.Rooms(), side) {
-			j.anomaly(Name, "%s, at %s, is in another room, and the state does not say so", u.who(), at)
+			j.anomaly(Name, "%s, at %s, is in another room, and the state does not say so", u.who, at)
 		}
 	}
 	for _, room := range slices.Sorted(maps.Keys(u.display.rooms)) {
@@ -240,14 +241,20 @@ func (j *judge) judgeRoom(u *user, s *state.State, room string) {
 		own := l.CID != "" && u.isOwn(l.CID) || l.Kind != state.MessageLine && (u.held[l.From] || u.held[l.Was])
 		if l.Seq > shown.since && !own {
 			j.anomaly(Display, "%s, at %s, has missed line %v of %s: %s %s",
-				u.who(), u.place.host.name, l.Position(), room, l.From, l.CID)
+				u.who, u.place.host.name, l.Position(), room, l.From, l.CID)
 		}
 	}
 	for _, id := range shown.lines {
-		i := slices.IndexFunc(lines[next:], func(l state.Line) bool { return l.Position().String() == id })
+		at, err := state.ParsePosition(id)
+		i := -1
+		for k := next; k < len(lines) && err == nil && i < 0; k++ {
+			if lines[k].Position() == at {
+				i = k - next
+			}
+		}
 		if i < 0 {
 			j.anomaly(Display, "%s, at %s, sees line %s of %s, which is not in the log there",
-				u.who(), u.place.host.name, id, room)
+				u.who, u.place.host.name, id, room)
 			continue
 		}
 		for k := next; k < next+i; k++ {
@@ -271,13 +278,12 @@ func (j *judge) judgeRoster(u *user, s *state.State, room string) {
 		want[m.Nickname().Name] = true
 	}
 	if got := u.display.rooms[room].roster; !maps.Equal(got, want) {
-		j.anomaly(Roster, "%s, at %s, sees as people of %s %v, want %v", u.who(), u.place.host.name, room,
+		j.anomaly(Roster, "%s, at %s, sees as people of %s %v, want %v", u.who, u.place.host.name, room,
 			slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 	}
 }
 
 // isOwn reports whether a message is the user's.
 func (u *user) isOwn(cid string) bool {
-	prefix := fmt.Sprintf("u%d.", u.number)
-	return len(cid) > len(prefix) && cid[:len(prefix)] == prefix
+	return strings.HasPrefix(cid, u.cids)
 }

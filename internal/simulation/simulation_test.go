@@ -39,8 +39,8 @@ func run(t *testing.T, seed uint64, tell bool) (result simulation.Result) {
 // TestSeeds runs the seeds that the flags name. Of those that fail it tells what is wrong, and of the first one the
 // story.
 func TestSeeds(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(200)) // fewer collections gain less than fewer pages
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))   // the goroutines of a run wait for each other
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the goroutines of a run wait for each other
 	removeFolders(t)
 	if *oneSeed > 0 {
 		r := run(t, *oneSeed, true)

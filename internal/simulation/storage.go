@@ -51,7 +51,7 @@ func newSaver(i *instance, o recorder.Options) *saver {
 	o.Behind, o.Archive = true, s
 	o.Settled = func(m *backplane.Archived) (uint64, bool, error) { return i.driver.Node().Settled(m) }
 	o.Since = func(seq uint64) []store.Line { return i.chat.LinesSince(seq) }
-	o.CheckpointEntries = 50 // two minutes have no more than a thousand
+	o.CheckpointEntries = 100 // two minutes have no more than a thousand
 	s.Recorder = recorder.New(o)
 	s.stepper = recorder.NewStepper(s.Recorder)
 	return s

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"chatapp/internal/engineio"
@@ -21,6 +22,8 @@ const stepEvery = 400 * time.Millisecond
 type user struct {
 	world   *world
 	number  int
+	who     string // its name in the story
+	cids    string // what the ids of its messages begin with
 	place   place
 	auth    auth
 	display display
@@ -66,13 +69,11 @@ type message struct {
 }
 
 func newUser(w *world, number int) *user {
-	u := &user{world: w, number: number, held: make(map[string]bool), asked: make(map[int]request),
-		display: newDisplay()}
+	u := &user{world: w, number: number, who: fmt.Sprint("user ", number), cids: fmt.Sprintf("u%d.", number),
+		held: make(map[string]bool), asked: make(map[int]request), display: newDisplay()}
 	u.wakeUp, u.patient = u.wake, w.chance(0.3)
 	return u
 }
-
-func (u *user) who() string { return fmt.Sprint("user ", u.number) }
 
 // isPage reports whether the user has this server's page, which keeps the resume token, and sends again what was not
 // acknowledged. Others have a client of their own that knows Socket.IO's connection state recovery and nothing else.
@@ -159,8 +160,8 @@ func (u *user) connect() {
 	if err != nil {
 		panic(err) // strings encode always
 	}
-	w.tell(u.who(), "connects to %s from offset %q", h.name, a.Offset)
-	u.send("0" + string(text))
+	w.tell(u.who, "connects to %s from offset %q", h.name, a.Offset)
+	u.send(append([]byte{'0'}, text...))
 	u.resend()
 }
 
@@ -183,17 +184,17 @@ func (u *user) leave() {
 }
 
 func (u *user) lose(why string) {
-	u.world.tell(u.who(), "has lost its connection to %s: %s", u.place.host.name, why)
+	u.world.tell(u.who, "has lost its connection to %s: %s", u.place.host.name, why)
 	u.place = place{}
 	u.back = u.world.now() + u.world.upTo(3*time.Second)
 }
 
 // send sends a packet. It reaches a paused instance when that goes on.
-func (u *user) send(text string) {
+func (u *user) send(text []byte) {
 	conn := u.place.conn
 	u.place.host.within(u.place.instance, func() {
 		u.world.ending = u.world.ending || text[0] == '0' // the socket that is recovered
-		conn.Send(engineio.Message{Data: []byte(text)})
+		conn.Send(engineio.Message{Data: text})
 	})
 }
 
@@ -201,7 +202,11 @@ func (u *user) send(text string) {
 func (u *user) ask(r request, args string) {
 	u.lastAck++
 	u.asked[u.lastAck] = r
-	u.send(fmt.Sprintf(`2%d[%q,%s]`, u.lastAck, r.event, args))
+	text := make([]byte, 0, 128)
+	text = strconv.AppendInt(append(text, '2'), int64(u.lastAck), 10)
+	text = append(append(append(text, `["`...), r.event...), `",`...)
+	text = append(append(text, args...), ']')
+	u.send(text)
 }
 
 // claim requests a nickname: its own, or one that others may have or have lost.
@@ -252,7 +257,7 @@ func (u *user) act() {
 func (u *user) say() {
 	w := u.world
 	u.said++
-	m := &message{cid: fmt.Sprintf("u%d.%d", u.number, u.said), room: lobby}
+	m := &message{cid: u.cids + strconv.Itoa(u.said), room: lobby}
 	m.wait = 5*time.Second + w.upTo(15*time.Second)
 	if u.patient {
 		m.wait += time.Minute // longer than its name is kept, if the others evict its instance
@@ -266,9 +271,9 @@ func (u *user) say() {
 
 func (u *user) sendMessage(m *message) {
 	m.at = u.world.now()
-	u.world.tell(u.who(), "says %s at %s", m.cid, u.place.host.name)
+	u.world.tell(u.who, "says %s at %s", m.cid, u.place.host.name)
 	u.ask(request{event: "user message", message: m},
-		fmt.Sprintf(`"text of %[1]s",{"cid":%[1]q,"room":%[2]q}`, m.cid, m.room))
+		`"text of `+m.cid+`",{"cid":"`+m.cid+`","room":"`+m.room+`"}`)
 }
 
 // take takes what the user was sent. It reports false if the connection is over.
@@ -339,9 +344,9 @@ func (u *user) messageAnswered(m *message, p *packet) {
 		delete(u.display.provisional, m.cid)
 		w.judge.acknowledged(u, m, p.field("id"))
 	case p.field("code") == "not_in_room" || !u.isPage():
-		w.tell(u.who(), "learns that %s is refused: %s", m.cid, p.field("code"))
+		w.tell(u.who, "learns that %s is refused: %s", m.cid, p.field("code"))
 	default: // it is sent again: now, if there is a reason to believe that it helps, or on the next connection
-		w.tell(u.who(), "learns that %s is refused for now: %s", m.cid, p.field("code"))
+		w.tell(u.who, "learns that %s is refused for now: %s", m.cid, p.field("code"))
 		return
 	}
 	if i >= 0 {
