@@ -50,12 +50,13 @@ func TestSeeds(t *testing.T) {
 		}
 		return
 	}
-	messages, ran := 0, 0
+	messages, ran, trace := 0, 0, uint64(0)
 	for seed := resume(t); seed < *from+*seeds; seed++ {
 		r := run(t, seed, false)
 		ran++
 		save(t, seed+1, len(r.Anomalies) > 0)
 		messages += r.Messages
+		trace = trace*31 + r.Trace
 		if len(r.Anomalies) == 0 {
 			continue
 		}
@@ -67,7 +68,7 @@ func TestSeeds(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d messages acknowledged", messages)
+	t.Logf("%d messages acknowledged; trace %016x", messages, trace)
 	if messages < 300*ran {
 		t.Errorf("only %d messages were acknowledged in %d seeds", messages, ran)
 	}
