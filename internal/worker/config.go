@@ -86,6 +86,9 @@ type ChatConfig struct {
 	MaxMessageBytes  int           // MAX_MESSAGE_BYTES
 	NameHold         time.Duration // NAME_HOLD
 	Retention        time.Duration // HISTORY_RETENTION; 0: for as long as there is room
+	HistoryLines     int           // HISTORY_LINES: lines of a room in memory
+	HistoryMemory    int           // HISTORY_MEMORY: bytes of the lines of all rooms there
+	MaxRooms         int           // MAX_ROOMS
 	NicknameHeader   string        // NICKNAME_HEADER: a header in which a trusted proxy names the signed-in user
 	SubjectHeader    string        // SUBJECT_HEADER: the one with the user's id; the name's, if there is none
 }
@@ -156,6 +159,9 @@ func (v *variables) config() Config {
 			MaxMessageBytes:  v.integer("MAX_MESSAGE_BYTES", 16<<10, 256, 48<<10),
 			NameHold:         v.duration("NAME_HOLD", 30*time.Second, 0),
 			Retention:        v.durationOrNone("HISTORY_RETENTION", time.Minute),
+			HistoryLines:     v.integer("HISTORY_LINES", 1000, 10, 100_000),
+			HistoryMemory:    v.integer("HISTORY_MEMORY", 16<<20, 1<<20, 1<<30),
+			MaxRooms:         v.integer("MAX_ROOMS", 10_000, 10, 1_000_000),
 			NicknameHeader:   v.text("NICKNAME_HEADER", ""),
 			SubjectHeader:    v.text("SUBJECT_HEADER", ""),
 		},

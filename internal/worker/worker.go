@@ -99,7 +99,7 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		Audit:            w.audit.Record,
 		SignedIn:         signedIn(config.Chat.NicknameHeader, config.Chat.SubjectHeader),
 		Observe:          w.metrics.observeLog,
-		Bounds:           bounds(),
+		Bounds:           bounds(config.Chat),
 		Logger:           log,
 	}
 	if w.tracing != nil {
@@ -188,9 +188,10 @@ func keptHeaders(names ...string) []string {
 	return kept
 }
 
-// bounds returns the default bounds of the state, and a secret of its own. The secret counts only if this instance
-// begins the log.
-func bounds() (b chat.Bounds) {
+// bounds returns the bounds of the state, and a secret of its own. The secret counts only if this instance begins the
+// log.
+func bounds(c ChatConfig) chat.Bounds {
+	b := chat.Bounds{RoomLines: c.HistoryLines, HistoryBytes: c.HistoryMemory, Rooms: c.MaxRooms}
 	rand.Read(b.AddressKey[:])
 	return b
 }
