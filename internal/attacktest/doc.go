@@ -16,7 +16,7 @@
 //
 //	entry                      bounded by
 //	connections                counted in all and by address, with a deadline for each step; a rate by address
-//	requests by plain HTTP     a rate by address; a deadline for each response
+//	requests by plain HTTP     a rate by address, spread over time; a deadline for each response
 //	messages and requests      rates by connection, by user and by address, kept outside of connections
 //	the way to the log         shared by address, in bytes, where more waits than a message takes
 //	refused requests           a rate by connection and by address; then the connection ends with code 1008

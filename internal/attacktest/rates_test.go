@@ -1,12 +1,14 @@
 package attacktest
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -158,6 +160,63 @@ func TestConnectionsOfOneAddressAreLimited(t *testing.T) {
 		t.Errorf("%d of 60 connections were refused with 429, want those above the burst of 40", refused)
 	}
 	a.checkOthers()
+}
+
+// The server answers over time what an address may request at once: twice the rate in a second, behind a first hundred.
+func TestManyRequestsOfOneAddressAreSpreadOverTime(t *testing.T) {
+	t.Parallel()
+	a := newArena(t, "HTTP_RATE_PER_ADDRESS=50")
+	conn, err := net.Dial("tcp", a.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	const count = 150
+	started := time.Now()
+	go func() {
+		request := "GET /favicon.ico HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: " + newAddress() + "\r\n\r\n"
+		_, _ = io.WriteString(conn, strings.Repeat(request, count))
+	}()
+	for reader, n := bufio.NewReader(conn), 0; n < count; n++ {
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil || response.StatusCode == http.StatusTooManyRequests {
+			t.Fatalf("answer %d = %v, %v", n, response, err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+	}
+	if took := time.Since(started); took < 450*time.Millisecond {
+		t.Errorf("%d requests took %v, want 50 of them spread over half a second", count, took)
+	}
+	a.checkOthers()
+}
+
+// A visitor that shares an address with the platform's probes does not make the worker seem dead.
+func TestProbesAreAnsweredWhereTheirAddressIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newArena(t, "HTTP_RATE_PER_ADDRESS=1")
+	address := newAddress()
+	get := func(path string) int {
+		request, _ := http.NewRequest("GET", a.URL+path, nil)
+		request.Header.Set("X-Forwarded-For", address)
+		response, err := pollClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		return response.StatusCode
+	}
+	for n := 0; get("/") != http.StatusTooManyRequests; n++ {
+		if n > 100 {
+			t.Fatal("requests of one address are not refused")
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status := get(path); status != http.StatusOK {
+			t.Errorf("%s = %d, want 200", path, status)
+		}
+	}
 }
 
 // Bytes have a rate by address: pings, and messages that say nothing.

@@ -47,6 +47,7 @@ func (c *AllowanceConfig) limits() allowance.Limits {
 		allowance.Refusals:     burst(c.Refusals),
 		allowance.Connects:     burst(c.Connects),
 		allowance.HTTPRequests: burst(c.HTTPRequests),
+		allowance.HTTPPace:     tokenbucket.NewLimit(2*c.HTTPRequests, max(100, c.HTTPRequests/5)),
 		allowance.Kilobytes:    burst(c.Bytes / 1024),
 		allowance.Rooms:        burst(c.Rooms),
 	}

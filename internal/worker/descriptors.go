@@ -24,8 +24,7 @@ func fitting() int {
 func (w *Worker) limitDescriptors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		open, _ := w.connections.counts()
-		probe := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
-		if open+w.engine.Connected() <= w.fits || probe || r.URL.Query().Has("sid") {
+		if open+w.engine.Connected() <= w.fits || isProbe(r) || r.URL.Query().Has("sid") {
 			next.ServeHTTP(rw, r)
 			return
 		}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -64,11 +65,22 @@ func limitBodyTime(next http.Handler) http.Handler {
 	})
 }
 
-// limitRequests refuses the requests of an address that makes too many. The platform's probes come from few addresses
-// and seldom.
+// limitRequests refuses the requests of an address that makes too many. Above twice the rate those that are let in, and
+// those that are refused, wait in turn: what an address may use at once would otherwise keep all processors busy, and
+// everybody else's messages waiting, for as long as it takes. None waits for more than maxWait. Probes are not refused
+// and hardly wait: a visitor that shares the platform's address, as behind a translation of addresses, must not make
+// the worker seem dead.
 func (w *Worker) limitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if wait, ok := w.addresses.Take(w.engine.Counted(r), allowance.HTTPRequests); !ok {
+		address, probe := w.engine.Counted(r), isProbe(r)
+		wait := w.addresses.Borrow(address, allowance.HTTPPace, maxWait)
+		if probe {
+			wait = min(wait, maxProbeWait)
+		}
+		if !pause(r.Context(), wait) {
+			return
+		}
+		if wait, ok := w.addresses.Take(address, allowance.HTTPRequests); !ok && !probe {
 			rw.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
 			rw.Header().Set("Connection", "close")
 			http.Error(rw, "too many requests from this address", http.StatusTooManyRequests)
@@ -76,6 +88,30 @@ func (w *Worker) limitRequests(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(rw, r)
 	})
+}
+
+// maxWait bounds how long the others behind an address wait for what one of them has done.
+const maxWait = 2 * time.Second
+
+// maxProbeWait is less than what any platform waits for the answer to a probe.
+const maxProbeWait = 250 * time.Millisecond
+
+// isProbe reports whether a request asks how the worker is.
+func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
+
+// pause waits for a time. It reports whether ctx outlived that.
+func pause(ctx context.Context, wait time.Duration) bool {
+	if wait <= 0 {
+		return true
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // serveMetrics answers direct requests only, and none with METRICS_PORT. All others get 404.
