@@ -26,6 +26,7 @@ var (
 	costRate      = flag.Int("cost.rate", 40, "entries a second in TestCost, of all instances")
 	costFor       = flag.Duration("cost.for", 2*time.Second, "how long TestCost appends entries")
 	costSlow      = flag.Duration("cost.slow", 0, "delay of everything that the emulator sends in TestCost")
+	costCredits   = flag.Float64("cost.credits", 830, "credits a second that the instances in TestCost may use")
 	costSize      = flag.Int("cost.size", 200, "bytes of an entry in TestCost")
 )
 
@@ -72,7 +73,7 @@ func newCostCluster(t *testing.T, instances int, connected bool) *costCluster {
 		o.Logger = nil
 		bus, machine := open(t, o), new(costMachine)
 		node := backplane.New(bus, machine, backplane.Options{
-			Limits:    backplane.Limits{Credits: 820},
+			Limits:    backplane.Limits{Credits: *costCredits},
 			Logger:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 			Connected: func() bool { return connected },
 		})
