@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,11 +67,15 @@ func start(t *testing.T, limit int) (command *exec.Cmd, log *os.File, address st
 // A closed terminal and a service manager's reload send SIGHUP. The worker drains, as for SIGTERM.
 func TestSignalsEndTheWorkerInOrder(t *testing.T) {
 	t.Parallel()
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
-		t.Run(signal.String(), func(t *testing.T) {
+	// A test that nohup started ignores SIGHUP, and the worker would inherit that.
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(ignored) })
+	for _, sent := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
+		t.Run(sent.String(), func(t *testing.T) {
 			t.Parallel()
 			command, log, _ := start(t, 0)
-			if err := command.Process.Signal(signal); err != nil {
+			if err := command.Process.Signal(sent); err != nil {
 				t.Fatal(err)
 			}
 			var drained bool
