@@ -16,9 +16,11 @@ import (
 
 // cluster is a chat: instances, and users at them.
 type cluster struct {
-	emulator  *emulatortest.Server
+	emulator  *emulatortest.Server // the bus, in this process
+	bus       *busProcess          // or in one of its own
 	nameHold  time.Duration
 	store     string      // folder in which the chat is kept; "": none
+	table     string      // or the connection string of a storage account
 	instances []*instance // that should be alive
 	users     []*chatcheck.Client
 	lost      map[string]bool // names of users who have vanished for good

@@ -38,18 +38,25 @@ const (
 
 // settings returns a worker's environment, as NAME=value.
 func (c *cluster) settings(t *testing.T, replica string, port int) []string {
-	var bus []string // none: the worker is alone
-	if c.emulator != nil {
+	var own []string // without a bus the worker is alone
+	switch {
+	case c.emulator != nil:
 		_, httpPort, err := net.SplitHostPort(c.emulator.HTTPAddress())
 		if err != nil {
 			t.Fatal(err)
 		}
-		bus = []string{"AZURE_SERVICEBUS_CONNECTIONSTRING=" + c.emulator.ConnectionString(),
+		own = []string{"AZURE_SERVICEBUS_CONNECTIONSTRING=" + c.emulator.ConnectionString(),
 			"EMULATOR_HTTP_PORT=" + httpPort}
+	case c.bus != nil:
+		own = c.bus.settings()
 	}
-	return append(bus,
+	if c.table != "" {
+		own = append(own, "AZURE_STORAGETABLE_CONNECTIONSTRING="+c.table)
+	} else {
+		own = append(own, "STORE="+cmp.Or(c.store, "none"))
+	}
+	return append(own,
 		"PORT="+strconv.Itoa(port),
-		"STORE="+cmp.Or(c.store, "none"),
 		"CONTAINER_APP_REPLICA_NAME="+replica,
 		"PING_INTERVAL="+heartbeat.String(),
 		"PING_TIMEOUT="+heartbeat.String(),

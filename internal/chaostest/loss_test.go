@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"chatapp/internal/store/azuretable/azuritetest"
 	"chatapp/internal/waittest"
 )
 
@@ -28,6 +29,15 @@ func TestChatOutlivesAllInstancesOfACluster(t *testing.T) {
 	c.outlive(t, scaled(50, 2), "a", "b", "c")
 }
 
+// The same for three instances with a table of Azure, while the bus is killed as well.
+func TestChatOutlivesAllInstancesAndTheBus(t *testing.T) {
+	t.Parallel()
+	c := &cluster{nameHold: longHold, table: azuritetest.Start(t), bus: startBus(t), lost: make(map[string]bool)}
+	c.bus.start(t)
+	t.Cleanup(func() { c.bus.kill() }) // once the instances have ended
+	c.outlive(t, scaled(200, 2), "a", "b", "c")
+}
+
 // outlive kills all instances and starts them again, round after round, and then compares what users have received.
 func (c *cluster) outlive(t *testing.T, times int, names ...string) {
 	t.Helper()
@@ -42,22 +52,17 @@ func (c *cluster) outlive(t *testing.T, times int, names ...string) {
 	_, stop := c.send(t)
 	defer stop()
 	for round := range times {
-		var before [senders]int64
-		for n := range c.acks {
-			before[n] = c.acks[n].Load()
-		}
-		for n := range c.acks { // each has come back, so that nobody waits for ever
-			waittest.Until(t, fmt.Sprintf("a message of sender %d is acknowledged in round %d", n, round), func() bool {
-				return c.acks[n].Load() > before[n]
-			})
-		}
-		pause(t, time.Duration(random.Int64N(int64(300*time.Millisecond))))
-		for _, i := range c.instances {
-			i.signal(t, syscall.SIGKILL)
+		c.awaitAcknowledgements(t, round)
+		c.killAll(t, random)
+		if c.bus != nil {
+			c.bus.start(t)
 		}
 		for n, i := range c.instances {
 			i.stop()
 			c.instances[n] = startProcessAt(t, c, names[n], i.port)
+		}
+		if (round+1)%10 == 0 {
+			t.Logf("round %d of %d", round+1, times)
 		}
 	}
 	for _, i := range c.instances {
@@ -66,4 +71,38 @@ func (c *cluster) outlive(t *testing.T, times int, names ...string) {
 	stop()
 	c.awaitDeliveries(t)
 	c.compare(t)
+}
+
+// awaitAcknowledgements waits until each sender has come back, so that none waits for ever.
+func (c *cluster) awaitAcknowledgements(t *testing.T, round int) {
+	t.Helper()
+	var before [senders]int64
+	for n := range c.acks {
+		before[n] = c.acks[n].Load()
+	}
+	for n := range c.acks {
+		waittest.Until(t, fmt.Sprintf("a message of sender %d is acknowledged in round %d", n, round), func() bool {
+			return c.acks[n].Load() > before[n]
+		})
+	}
+}
+
+// killAll kills all instances, and the bus if it has a process: some time before them or after them.
+func (c *cluster) killAll(t *testing.T, random *rand.Rand) {
+	t.Helper()
+	const most = int64(300 * time.Millisecond)
+	instances, bus := time.Duration(random.Int64N(most)), time.Duration(random.Int64N(most))
+	if c.bus != nil && bus <= instances {
+		pause(t, bus)
+		c.bus.kill()
+		instances -= bus
+	}
+	pause(t, instances)
+	for _, i := range c.instances {
+		i.signal(t, syscall.SIGKILL)
+	}
+	if c.bus != nil && bus > instances {
+		pause(t, bus-instances)
+		c.bus.kill()
+	}
 }

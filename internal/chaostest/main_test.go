@@ -15,15 +15,17 @@ var full = flag.Bool("chaos.full", os.Getenv("CHATAPP_CHAOS_FULL") == "1",
 
 var rounds = flag.Int("chaos.rounds", 0, "how often tests that kill all instances do so; 0: by -chaos.full")
 
-// TestMain turns the test binary into a worker when the environment asks for that. Otherwise it has
+// TestMain turns the test binary into a worker or a bus when the environment asks for that. Otherwise it has
 // all tests run at the same time, because they mostly wait; in the long run they take turns.
 func TestMain(m *testing.M) {
-	if os.Getenv(asWorker) != "" {
-		if err := runWorker(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for name, run := range map[string]func() error{asWorker: runWorker, asBus: runBus} {
+		if os.Getenv(name) != "" {
+			if err := run(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	flag.Parse()
 	parallel := "8"
