@@ -20,7 +20,7 @@ import (
 // startProcess starts a worker in a process of its own, and waits until it listens.
 func startProcess(t *testing.T, c *cluster, replica string) *instance {
 	t.Helper()
-	return startProcessAt(t, c, replica, 0)
+	return startProcessAt(t, c, replica, lastingPort(t))
 }
 
 // startProcessAt is startProcess with a port.
