@@ -55,7 +55,7 @@ func (c *cluster) urls() []string {
 // populate has users join by each protocol at each URL.
 func (c *cluster) populate(t *testing.T, urls []string) {
 	t.Helper()
-	c.users = make([]*chatcheck.Client, scaled(300, 30))
+	c.users = make([]*chatcheck.Client, scaled(300, 18))
 	var group sync.WaitGroup
 	slots := make(chan struct{}, 20) // users who join at the same time
 	for n := range c.users {

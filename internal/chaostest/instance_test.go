@@ -62,6 +62,7 @@ func (c *cluster) settings(t *testing.T, replica string, port int) []string {
 		"PING_TIMEOUT="+heartbeat.String(),
 		"NAME_HOLD="+c.nameHold.String(),
 		"MESSAGE_RATE=0",
+		"HISTORY_LINES=20000", // a user may be away for minutes where the machine is busy
 		"DRAIN_TIMEOUT="+drain.String(),
 		"LOG_FORMAT=json",
 	)

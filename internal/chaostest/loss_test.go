@@ -18,7 +18,7 @@ import (
 func TestChatOutlivesAllInstances(t *testing.T) {
 	t.Parallel()
 	c := &cluster{nameHold: longHold, store: t.TempDir(), lost: make(map[string]bool)}
-	c.outlive(t, scaled(200, 10), "a")
+	c.outlive(t, scaled(200, 6), "a")
 }
 
 // The same for three instances on a bus, which keeps what is published until it is stored.
