@@ -39,6 +39,7 @@ var (
 const (
 	joinBound    = time.Second
 	latencyBound = 20 * time.Millisecond // of 99 of 100 messages
+	latencyAdded = 8 * time.Millisecond  // by an attack, where they take nearly that without one
 	memoryBound  = 250 << 20             // resident, at the peak
 )
 
@@ -349,6 +350,7 @@ func TestBounds(t *testing.T) {
 		}
 	}
 	for _, workers := range []int{1, 2} {
+		var quiet time.Duration // p99 without an attack
 		for _, attack := range append([]attack{{"none", nil}}, attacks...) {
 			t.Run(fmt.Sprintf("%d/%s", workers, attack.name), func(t *testing.T) {
 				var settings []string
@@ -380,13 +382,17 @@ func TestBounds(t *testing.T) {
 					startAttackers(ctx, t, group, attack.name, attacked)
 				}
 				group.Wait()
-				m.check(t, processes)
+				p99 := m.check(t, processes, max(latencyBound, quiet+latencyAdded))
+				if attack.run == nil {
+					quiet = p99
+				}
 			})
 		}
 	}
 }
 
-func (m *measured) check(t *testing.T, processes []*exec.Cmd) {
+// check checks what others got, and returns the latency of 99 of 100 messages.
+func (m *measured) check(t *testing.T, processes []*exec.Cmd, latency time.Duration) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	memory, cpu, waiting := 0, time.Duration(0), time.Duration(0)
@@ -403,10 +409,11 @@ func (m *measured) check(t *testing.T, processes []*exec.Cmd) {
 	if m.failed > 0 || join > joinBound {
 		t.Errorf("%d newcomers did not get in, the others within %v, want all within %v", m.failed, join, joinBound)
 	}
-	if p99 > latencyBound {
-		t.Errorf("p99 is %v, want at most %v", p99, latencyBound)
+	if p99 > latency {
+		t.Errorf("p99 is %v, want at most %v", p99, latency)
 	}
 	if memory > memoryBound {
 		t.Errorf("memory is %d MB, want at most %d", memory>>20, memoryBound>>20)
 	}
+	return p99
 }
