@@ -96,6 +96,27 @@ var attacks = []attack{
 	{"largest messages", hostile(true, func(name string) []string {
 		return []string{frame("nickname", name), frame("user message", combining(16_000))}
 	})},
+	{"largest messages of many users", func(ctx context.Context, a *arena, address string) {
+		say := []byte(frame("user message", combining(16_000)))
+		for n := 0; ctx.Err() == nil; n++ { // each user says as much as it may at once, so that nothing is refused
+			header := http.Header{"X-Forwarded-For": {address}}
+			conn, _, err := websocket.DefaultDialer.DialContext(ctx, "ws://"+a.Address+"/ws", header)
+			if err != nil {
+				time.Sleep(10 * time.Millisecond)
+				continue
+			}
+			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+			go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }()
+			name := []byte(frame("nickname", fmt.Sprint("M", address[len(address)-3:], n)))
+			err = conn.WriteMessage(websocket.TextMessage, name)
+			for sent := 0; sent < 10 && err == nil; sent++ {
+				err = conn.WriteMessage(websocket.TextMessage, say)
+			}
+			time.Sleep(time.Millisecond)
+			stop()
+			_ = conn.Close()
+		}
+	}},
 	{"history that is not read", hostile(false, func(string) []string {
 		return []string{frame("history", map[string]any{"limit": 100})}
 	})},
