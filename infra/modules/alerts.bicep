@@ -64,6 +64,11 @@ var logAlerts = [
     query: 'metrics | summarize Minutes = countif(toint(M["chat.ready"]) == 0) by Instance | where Minutes >= 5'
   }
   {
+    name: 'not-saved'
+    text: 'The store did not take messages for five of the last fifteen minutes. The chat goes on; its log says why.'
+    query: 'metrics | summarize Minutes = countif(toint(M["chat.store.saved"]) == 0) by Instance | where Minutes >= 5'
+  }
+  {
     name: 'refusals'
     text: 'An instance refused over 5,000 requests of clients in fifteen minutes. Its log names who sent them.'
     query: '''metrics
