@@ -1,5 +1,5 @@
 // Package web serves the chat's page: documents, style sheets and ES modules, embedded from page/ and bundled into few
-// files when the first handler is made. The page connects to the worker that served it, and requests nothing from any
+// files when it is first asked for. The page connects to the worker that served it, and requests nothing from any
 // other host. All its addresses are relative, so it works below a path as well.
 //
 // The files that a document links to are served in a folder named by the hash of all of them, and are therefore
@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // assetsPath is followed by the version of the site and the name of an asset.
@@ -52,12 +53,21 @@ type site struct {
 // Handler serves the page at "/", its assets below "/assets/", and a document with status 404 for every other path. It
 // answers GET and HEAD. Documents carry a Content-Security-Policy and related headers. Any number of servers may use
 // the handler at the same time. It panics if the settings are not valid, see [Settings.Check].
+//
+// The first request waits until everything is bundled and compressed, some tens of milliseconds. Most of the CPU of
+// starting a worker would go into that otherwise, before it is ready and whether or not anybody asks it for the page.
 func Handler(settings Settings) http.Handler {
-	s, err := newSite(settings)
-	if err != nil {
-		panic(err) // an embedded file that can't be read or bundled is a broken build
+	if err := settings.Check(); err != nil {
+		panic(err)
 	}
-	return s
+	made := sync.OnceValue(func() *site {
+		s, err := newSite(settings)
+		if err != nil {
+			panic(err) // an embedded file that can't be read or bundled is a broken build
+		}
+		return s
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { made().ServeHTTP(w, r) })
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {

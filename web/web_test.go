@@ -342,3 +342,14 @@ func BenchmarkServe(b *testing.B) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
+
+// TestPageIsBuiltWhenItIsAskedFor proves that starting a worker does not pay for the page.
+func TestPageIsBuiltWhenItIsAskedFor(t *testing.T) {
+	n := testing.AllocsPerRun(1, func() { Handler(Settings{}) })
+	for range 10 { // others' goroutines count as well
+		n = min(n, testing.AllocsPerRun(1, func() { Handler(Settings{}) }))
+	}
+	if n > 100 {
+		t.Errorf("making a handler allocates %v times, want it to leave the work to the first request", n)
+	}
+}
