@@ -10,21 +10,10 @@ import { Manager } from '../../client/manager.js'
  * @typedef {object} Carrier
  * @property {() => void} onopen the server waits for the first message, {connect}
  * @property {(message: ServerMessage) => void} onmessage
- * @property {(event: { code: number }) => void} onclose code is the WebSocket close code, 0 if
- *   there is none
+ * @property {() => void} onclose
  * @property {(message: ClientMessage) => void} send
  * @property {() => void} close ends the connection, without a goodbye: the user may come back
  */
-
-const goingAway = 1001 // RFC 6455 section 7.4.1: what a server that ends says over WebSocket
-
-/**
- * @param {{ description?: unknown, context?: { code?: number } } | undefined} details
- */
-function closeCode(details) {
-  if (details?.description === 'transport closed by the server') return goingAway
-  return details?.context?.code ?? 0
-}
 
 let silent = false // whether WebSockets are never answered here, as far as is known
 
@@ -89,11 +78,11 @@ export function openCarrier(server, pollingFirst) {
   socket.on('connect_error', (error) => {
     if (manager.readyState === 'open')
       carrier.onmessage({ connect_error: { message: error.message } })
-    else carrier.onclose({ code: 0 })
+    else carrier.onclose()
   })
-  socket.on('disconnect', (reason, details) => {
+  socket.on('disconnect', (reason) => {
     if (reason === 'io server disconnect') carrier.onmessage({ disconnect: {} })
-    else carrier.onclose({ code: closeCode(details) })
+    else carrier.onclose()
   })
   socket.onAny((event, ...args) => carrier.onmessage({ event, args }))
   // A browser closes WebSockets when the page goes away, but tells nobody of polling.

@@ -34,9 +34,9 @@ export class ConnectionLost extends Error {}
  */
 
 /**
- * How a connection was lost. code is the WebSocket close code, 0 if there was none. Times are as
- * now() of clock.js counts.
- * @typedef {{ retryAt: number, code: number, since: number }} Loss
+ * A connection that was lost: since when, and when the next attempt comes, as now() of clock.js
+ * counts.
+ * @typedef {{ retryAt: number, since: number }} Loss
  */
 
 /** @import { Carrier } from './carrier.js' */
@@ -90,10 +90,10 @@ export function createConnection({ openCarrier, connectPayload, onEvent, onPhase
     onPhase('connecting')
     const opened = openCarrier(attempt)
     socket = opened
-    timer = setTimeout(() => lose(opened, 0), connectTimeout)
+    timer = setTimeout(() => lose(opened), connectTimeout)
     opened.onopen = () => opened.send({ connect: connectPayload() })
     opened.onmessage = (message) => { if (opened === socket) receive(message) }
-    opened.onclose = ({ code }) => lose(opened, code)
+    opened.onclose = () => lose(opened)
   }
 
   /** @param {ServerMessage} message */
@@ -110,7 +110,7 @@ export function createConnection({ openCarrier, connectPayload, onEvent, onPhase
       onlineSince = now()
       onPhase('online')
     } else if (message.connect_error) {
-      lose(socket, 0)
+      lose(socket)
     } else if (message.disconnect) {
       close() // the server does not want the client to reconnect by itself
     }
@@ -133,10 +133,9 @@ export function createConnection({ openCarrier, connectPayload, onEvent, onPhase
    * Abandons a connection that has been dead since then, and schedules the next attempt.
    *
    * @param {Carrier | null} old
-   * @param {number} code
    * @param {number} [since]
    */
-  function lose(old, code, since = now()) {
+  function lose(old, since = now()) {
     if (old !== socket) return
     const wasStable = online && now() - onlineSince > stableAfter
     abandon()
@@ -147,7 +146,7 @@ export function createConnection({ openCarrier, connectPayload, onEvent, onPhase
     const backoff = wasStable ? 0 : Math.min(maximumBackoff, minimumBackoff * 2 ** attempt)
     const delay = backoff / 2 + Math.random() * (backoff / 2 || minimumBackoff / 2)
     timer = setTimeout(open, delay)
-    onPhase('waiting', { retryAt: now() + delay, code, since })
+    onPhase('waiting', { retryAt: now() + delay, since })
   }
 
   function close() {
@@ -163,7 +162,7 @@ export function createConnection({ openCarrier, connectPayload, onEvent, onPhase
     const askedAt = now()
     probing = setTimeout(() => {
       probing = undefined
-      if (lastMessageAt < askedAt) lose(checked, 0, askedAt)
+      if (lastMessageAt < askedAt) lose(checked, askedAt)
     }, probeTimeout)
     emit(probe)
   }
