@@ -40,6 +40,7 @@ import { isBoolean, isString } from './shapes.js'
  * @typedef {object} ClusterStatus the server's `status`
  * @property {string} [instance] the one that serves this page
  * @property {boolean} [cutOff] whether it has lost contact with the others
+ * @property {string} [unsaved] why messages are not saved at present
  * @property {number} [latency] through the log, in ms
  * @property {Instance[]} [instances]
  */

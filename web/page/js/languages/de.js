@@ -152,6 +152,8 @@ export default {
   ended: 'Der Server hat die Verbindung beendet.',
   cutOff: 'Dieser Server hat die anderen verloren. Du siehst, wer mit dir hier ist; der Rest ' +
     'folgt später.',
+  unsaved: 'Was du jetzt sagst, ist noch nicht gespeichert. Der Chat geht weiter, und der Server ' +
+    'versucht es immer wieder.',
   diagnostics: 'Hinter den Kulissen',
   openDiagnostics: 'Hinter den Kulissen: Instanz {instance}',
   instanceNone: 'keine Instanz',

@@ -144,6 +144,7 @@ export default {
   ended: 'The server ended this connection.',
   cutOff: 'This server has lost touch with the others. You see who is here with you; the rest ' +
     'follows when it is back.',
+  unsaved: 'What you say now is not saved yet. The chat goes on, and the server keeps trying.',
   diagnostics: 'Behind the scenes',
   openDiagnostics: 'Behind the scenes: instance {instance}',
   instanceNone: 'no instance',

@@ -136,6 +136,7 @@ export default {
   useHere: '이 창에서 계속하기',
   ended: '서버가 연결을 끝냈습니다.',
   cutOff: '이 서버가 다른 서버들과 연결이 끊겼습니다. 지금은 이 서버에 있는 사람만 보이며, 복구되면 나머지가 이어집니다.',
+  unsaved: '지금 하는 말은 아직 저장되지 않았습니다. 대화는 계속할 수 있고, 서버가 저장을 계속 시도합니다.',
   diagnostics: '무대 뒤',
   openDiagnostics: '무대 뒤: 인스턴스 {instance}',
   instanceNone: '인스턴스 없음',

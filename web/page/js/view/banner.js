@@ -64,6 +64,7 @@ export function createBanner({ banner, text, action, announce, actions }) {
       return
     }
     if (state.cluster?.cutOff) show(t('cutOff'), '', 'warning')
+    else if (state.cluster?.unsaved) show(t('unsaved'), '', 'warning')
     else hide()
     backSince = 0
   }
