@@ -1,9 +1,9 @@
 import './environment.js'
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { changed, watch } from '../page/js/state.js'
+import { arrive, changed, watch } from '../page/js/state.js'
 
-mock.timers.enable({ apis: ['setTimeout'] })
+mock.timers.enable({ apis: ['setTimeout', 'Date'] })
 
 test('a view is drawn once at the beginning, and once for many changes of its topics', () => {
   let drawn = 0
@@ -30,4 +30,55 @@ test('a change made while views are drawn is drawn next', () => {
   mock.timers.tick(0)
   mock.timers.tick(0)
   assert.deepEqual(order, ['cluster', 'timings', 'cluster'])
+})
+
+test('arrivals are drawn together, the first one at once', () => {
+  const drawn = []
+  let shown = 0
+  let there = 0
+  watch(['lines'], () => {
+    drawn.push(there - shown)
+    shown = there
+  })
+  mock.timers.tick(0)
+  drawn.length = 0
+  const message = () => {
+    there++
+    arrive(() => changed('lines'))
+  }
+  for (let i = 0; i < 50; i++) { // in a second
+    message()
+    mock.timers.tick(20)
+  }
+  for (let i = 0; i < 50; i++) mock.timers.tick(20)
+  assert.deepEqual(drawn, [1, 3, 8, 15, 15, 8])
+  drawn.length = 0
+  for (let i = 0; i < 5; i++) { // of which none is one of many
+    message()
+    mock.timers.tick(25)
+  }
+  for (let i = 0; i < 50; i++) mock.timers.tick(20)
+  assert.deepEqual(drawn, [1, 2, 2])
+  message()
+  mock.timers.tick(0)
+  assert.equal(drawn.pop(), 1, 'after a quiet time')
+  message()
+  message()
+  changed('room')
+  mock.timers.tick(0)
+  assert.equal(drawn.pop(), 2, 'with another change')
+  mock.timers.tick(1000)
+  assert.equal(drawn.length, 3, 'not once more')
+})
+
+test('an arrival that fails holds no later change back', () => {
+  let drawn = 0
+  watch(['typing'], () => { drawn++ })
+  mock.timers.tick(1000)
+  assert.throws(() => arrive(() => { throw new Error('of an event') }))
+  for (let i = 0; i < 2; i++) {
+    changed('typing')
+    mock.timers.tick(0)
+  }
+  assert.equal(drawn, 3)
 })

@@ -1,7 +1,7 @@
 // Applies the server's events to the state. Events and arguments are described in
 // internal/chat/VOCABULARY.md; unknown events and unknown fields are ignored.
 
-import { state, changed, lobby } from './state.js'
+import { state, arrive, changed, lobby } from './state.js'
 import { now } from './clock.js'
 import {
   roomNamed, addLine, addProvisional, forgetLines, setHistory, setPeople, stopTyping, withdraw,
@@ -54,6 +54,8 @@ import { recordReceived } from './timings.js'
  */
 /** @typedef {{ username: string, room: string }} TypingEvent */
 
+// Events that a busy room has many a second of.
+const frequent = new Set(['user message', 'announcement', 'typing', 'stop typing', 'away'])
 const typingExpiresAfter = 6500 // ms; a little longer than the server's own limit
 
 /**
@@ -222,6 +224,8 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
     // something else.
     const last = args.at(-1)
     if (args.length >= 2 && typeof last === 'string') state.offset = last
-    if (Object.hasOwn(events, name)) events[name](...args)
+    if (!Object.hasOwn(events, name)) return
+    if (frequent.has(name)) arrive(() => events[name](...args))
+    else events[name](...args)
   }
 }
