@@ -40,6 +40,17 @@ func TestMessagesAreReadOutAndNotified(t *testing.T) {
 	ann.wait("of many messages only the number is read out",
 		`spoken.slice(2).every((s) => s.endsWith('new messages') || s.split('\n').length <= 3)
 			&& spoken.length > 2 && document.querySelectorAll('.blocks .message').length === 24`)
+	ann.wait("all of them are read out", `spoken.slice(2).reduce((sum, text) => sum
+		+ (parseInt(text) || text.split('Ben: flood').length - 1), 0) === 20`)
+	ann.run(`document.querySelector('#spoken').click()`)
+	ben.send("lobby", "while quiet")
+	ann.waitForMessage("Ben", "while quiet")
+	ann.run(`document.querySelector('#spoken').click()`)
+	ben.send("lobby", "aloud")
+	ann.wait("what is said after a quiet time is read out", `spoken.includes('Ben: aloud')`)
+	if eval[bool](ann, `spoken.some((text) => text.includes('quiet'))`) {
+		t.Error("a message is read out although that is switched off")
+	}
 	ben.send("lobby", "hello again")
 	ann.reload()
 	ann.run(recordSpoken)

@@ -26,7 +26,7 @@ const announcedFor = 4000
  */
 export function createNotifications({ announcer, typing, goTo }) {
   let unseen = 0 // messages since the tab was hidden
-  /** @type {Piece[][]} */
+  /** @type {{ room: Room, line: Line, isShown: boolean }[]} */
   let waiting = [] // messages to be read out
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
@@ -45,10 +45,7 @@ export function createNotifications({ announcer, typing, goTo }) {
     if (!isShown || document.hidden) {
       addUnread(room, line)
     }
-    const text = line.text.slice(0, longestReadOut).replace(/\s+/g, ' ')
-    if (state.settings.spoken) {
-      waiting.push(pieces(isShown ? 'said' : 'saidIn', { from: line.from, text, room: room.name }))
-    }
+    if (state.settings.spoken) waiting.push({ room, line, isShown })
     if (waiting.length > 0) timer ??= setTimeout(readOut, coalesceFor)
     if (document.hidden) notifySystem(room, line)
     drawTitle()
@@ -57,8 +54,14 @@ export function createNotifications({ announcer, typing, goTo }) {
   function readOut() {
     timer = undefined
     readNodes(waiting.length > mostReadOut ? [t('newMessages', { n: waiting.length })]
-      : waiting.map((said) => h('p', null, nodesOf(said))))
+      : waiting.map((message) => h('p', null, nodesOf(saidPieces(message)))))
     waiting = []
+  }
+
+  /** @param {typeof waiting[0]} message */
+  function saidPieces({ room, line, isShown }) {
+    const text = line.text.slice(0, longestReadOut).replace(/\s+/g, ' ')
+    return pieces(isShown ? 'said' : 'saidIn', { from: line.from, text, room: room.name })
   }
 
   /**
@@ -98,7 +101,8 @@ export function createNotifications({ announcer, typing, goTo }) {
 
   function drawTitle() {
     const name = `#${state.room} – ${settings.title}`
-    document.title = unseen > 0 ? `(${unseen}) ${name}` : name
+    const wanted = unseen > 0 ? `(${unseen}) ${name}` : name
+    if (document.title !== wanted) document.title = wanted
   }
 
   function drawTyping() {
