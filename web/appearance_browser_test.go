@@ -94,7 +94,7 @@ func TestLanguageFollowsTheBrowserUntilChosen(t *testing.T) {
 		`document.documentElement.lang === 'en'
 			&& document.querySelector('#nickname-err').textContent === 'Nickname already in use'`)
 	ann.click(`[data-language=ko]`)
-	ann.run(`document.querySelector('#nick').focus()`)
+	ann.focus("#nick")
 	ann.enter("지민")
 	ann.send("안녕")
 	ann.waitForMessage("me", "안녕")

@@ -163,7 +163,7 @@ func TestRoomsHaveAddressesAndUnreadCounts(t *testing.T) {
 	ben.wait("the room is listed",
 		`[...document.querySelectorAll('#rooms .name')].map((e) => e.textContent).join() === 'lobby,café'`)
 
-	ann.run(`document.querySelector('#visit-name').focus()`)
+	ann.focus("#visit-name")
 	ann.write("#café")
 	ann.press("Enter")
 	ann.waitForMessage("Ben", "first in here")

@@ -121,7 +121,7 @@ func (a album) converse() {
 }
 
 func (a album) write() {
-	a.ann.run(`document.querySelector('#message').focus()`)
+	a.ann.focus("#message")
 	a.ann.write("@")
 	a.ann.wait("names are offered", `!document.querySelector('#offers').hidden`)
 	a.take("completion")

@@ -45,7 +45,7 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 		t.Errorf("Tab visits %q, want %q", order, want)
 	}
 
-	ann.run(`document.querySelector('#rooms a').focus()`)
+	ann.focus("#rooms a")
 	ann.press("ArrowDown")
 	ann.press("Enter")
 	ann.wait("Enter shows the room that the arrows selected",
@@ -54,13 +54,13 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 	ann.wait("Escape moves the focus to the message", `document.activeElement.id === 'message'`)
 	ann.press("ArrowUp", altKey)
 	ann.wait("Alt with an arrow shows the previous room", `document.querySelector('#title').textContent === '#lobby'`)
-	ann.run(`document.querySelector('#message').focus()`)
+	ann.focus("#message")
 	ann.press("PageUp")
 	ann.wait("Page Up scrolls up", `!document.querySelector('#jump').hidden`)
 	ann.press("PageDown")
 	ann.wait("Page Down scrolls down", `document.querySelector('#jump').hidden`)
 
-	ann.run(`document.querySelector('#open-behind').focus()`)
+	ann.focus("#open-behind")
 	ann.press("Enter")
 	ann.wait("the panel is open and has the focus",
 		`document.querySelector('#behind').contains(document.activeElement)`)

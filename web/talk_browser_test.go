@@ -119,7 +119,7 @@ func TestWaysOfTheComposer(t *testing.T) {
 
 	ann.send("/join #garden")
 	ann.wait("a command joins a room", `document.querySelector('#title').textContent === '#garden'`)
-	ann.run(`document.querySelector('#visit-name').focus()`)
+	ann.focus("#visit-name")
 	ann.press("Escape")
 	ann.wait("Escape leaves the focus where one types", `document.activeElement.id === 'visit-name'`)
 	ann.click("#leave-room")

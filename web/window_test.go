@@ -335,7 +335,7 @@ func (w *window) enter(name string) {
 // send writes a message and presses Enter. It does not wait until the message is in the log.
 func (w *window) send(text string) {
 	w.t.Helper()
-	w.run(`document.querySelector('#message').focus()`)
+	w.focus("#message")
 	w.write(text)
 	w.press("Enter")
 }
@@ -375,6 +375,16 @@ const importState = `const { state, changed, addLine, roomNamed } = chatapp
 func (w *window) texts() []string {
 	w.t.Helper()
 	return eval[[]string](w, `[...document.querySelectorAll('.blocks .message .text')].map((m) => m.textContent)`)
+}
+
+// focus moves the focus to an element as soon as that can have it: one that is not shown yet takes none.
+func (w *window) focus(selector string) {
+	w.t.Helper()
+	w.wait(selector+" has the focus", `(() => {
+		const element = document.querySelector(`+encode(selector)+`)
+		element.focus()
+		return document.activeElement === element
+	})()`)
 }
 
 func (w *window) click(selector string) {
