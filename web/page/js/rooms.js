@@ -210,6 +210,28 @@ const idsOf = (line) => line.ids ?? (line.id ? [line.id] : [])
 export const numberOfLine = (line) => line?.n ?? 0
 
 /**
+ * Returns the number of the first line of a room.
+ *
+ * @param {Room} room
+ */
+export const firstNumber = ({ lines }) => numberOfLine(lines[0])
+
+/**
+ * Returns the number after that of the last line of a room.
+ *
+ * @param {Room} room
+ */
+export const pastNumber = ({ lines }) => (lines.length > 0 ? numberOfLine(lines.at(-1)) + 1 : 0)
+
+/**
+ * Returns the line with a number.
+ *
+ * @param {Room} room
+ * @param {number} n
+ */
+export const lineAt = (room, n) => room.lines[n - firstNumber(room)]
+
+/**
  * Returns the id of the first line of a room. Older lines come before it in the log.
  *
  * @param {Room} room

@@ -1,38 +1,32 @@
-// The conversation of the room on the screen. Only its last lines are elements; older ones are
-// drawn as the reader comes near them, from memory or from the server. A block that does not change
-// any more has a known height and the property content-visibility, so the browser skips it while it
-// is out of sight. The list follows its end only while the reader is there; any other change leaves
-// what is on the screen exactly where it is.
+// The conversation of the room on the screen. Only lines around the reader's place are elements;
+// others are drawn as the reader comes near them, from memory or, older ones, from the server. A
+// block that does not change any more has a known height and the property content-visibility, so
+// the browser skips it while it is out of sight. The list follows its end only while the reader is
+// there; any other change leaves what is on the screen exactly where it is.
 
 import { closest, h, keyed, setText, elements, find } from '../dom.js'
-import { state, watch, lobby } from '../state.js'
+import { state, watch } from '../state.js'
 import { calendar } from '../calendar.js'
-import { t, explain, dayName } from '../i18n.js'
-import { hashOfRoom } from '../address.js'
-import { numberOfLine } from '../rooms.js'
-import { continuesRun, isComing } from '../coming.js'
-import { foldRun } from './runs.js'
+import { t, dayName } from '../i18n.js'
+import { firstNumber, lineAt, numberOfLine, pastNumber } from '../rooms.js'
+import { createAnchors } from './anchor.js'
+import { createDrawnLines, spokenBefore } from './drawn-lines.js'
 import { lineElement, entryElement, updateEntry, lineOfEntry } from './line.js'
+import { kindOfOlder, olderNodes } from './older.js'
 
 /** @import { Actions } from '../actions.js' */
+/** @import { Anchor } from './anchor.js' */
 /** @import { OutboxEntry } from '../outbox.js' */
 /** @import { Line, Room } from '../rooms.js' */
 
-const blockSize = 40 // lines
-const linesAtOnce = 80 // drawn when a room is shown, and whenever older ones are needed
+const linesAtOnce = 80 // drawn when a room is shown
+const linesMore = 40 // drawn when the reader comes near them
 const linesAbove = 20 // drawn above the reader's place when a room is drawn again
-const mostFollowed = 640 // lines kept as elements while the list follows its end
 const endMargin = 24 // px from the end that still count as the end
 const measureDelay = 200 // ms
 const statusEvery = 500 // ms between two updates of how messages are being sent
 const targetFor = 4000 // ms for which the message that the address names is marked
 const dayEvery = 60000 // ms between two looks at the calendar
-
-/**
- * A text that stays in its place while other elements change. at is its distance from the top of
- * the view, top the scrollTop that was set for it.
- * @typedef {{ text: Element, at: number, id?: string, top?: number }} Anchor
- */
 
 /**
  * @param {object} options
@@ -48,18 +42,19 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   const body = h('div', { class: 'blocks', role: 'feed' })
   const tail = h('div', { class: 'tail' })
   scroller.append(older, body, tail)
+  const drawn = createDrawnLines({ scroller, body })
+  const anchors = createAnchors({ scroller, body })
 
   /** @type {Room | null} */
   let room = null
   let epoch = -1
-  let top = 0 // number of the first line drawn
-  let end = 0 // number after the last line drawn
+  // number after the last line that was there at the last drawing; lines after it have arrived
+  // since, and wait for the next one
+  let known = 0
   let following = true
   let newBelow = 0 // messages below that the reader has not seen
   let width = 0
   let height = 0 // of the view when the end was last scrolled to
-  /** @type {Anchor | null} */
-  let lastAnchor = null
   let lastScrollTop = 0
 
   /**
@@ -71,31 +66,22 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   const isOlder = (id, than = '') =>
     parseInt(id.split('.')[1], 36) < parseInt(than.split('.')[1], 36)
 
-  /** @param {Room} of */
-  const first = (of) => numberOfLine(of.lines[0])
-  /** @param {Room} of */
-  const past = (of) => (of.lines.length > 0 ? numberOfLine(of.lines.at(-1)) + 1 : 0)
-  /**
-   * @param {Room} of
-   * @param {number} n
-   */
-  const lineAt = (of, n) => of.lines[n - first(of)]
-
   function draw() {
     const wanted = state.rooms.get(state.room)
     if (!wanted) return
     const isOther = wanted !== room
     // Most of so many lines would be removed again at once.
-    const isFlooded = following && past(wanted) - end > mostFollowed && !hasSelection()
-    if (isOther || wanted.epoch !== epoch || top < first(wanted) || isFlooded)
+    const isFlooded = following && drawn.isFarFrom(pastNumber(wanted)) && !drawn.hasSelection()
+    if (isOther || wanted.epoch !== epoch || drawn.top < firstNumber(wanted) || isFlooded)
       rebuild(wanted, isOther)
     else append(wanted)
+    countNew(wanted)
     drawTail(wanted)
     drawOlder(wanted)
     if (state.wantedLine?.room === wanted.name) seek(wanted, state.wantedLine.id)
-    if (following && !hasSelection()) toEnd()
+    if (following && !drawn.hasSelection()) toEnd()
     else drawJump()
-    if (scroller.scrollTop < scroller.clientHeight) showOlder(wanted)
+    showMore(wanted)
   }
 
   /**
@@ -106,7 +92,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
    */
   function seek(of, id) {
     const at = of.lines.findIndex((line) => line.id === id)
-    if (at >= 0) showLine(of, first(of) + at)
+    if (at >= 0) showLine(of, firstNumber(of) + at)
     else if (of.lines.length === 0 || of.loading) return
     else if (of.more && isOlder(id, of.lines[0].id)) {
       if (state.link.phase === 'online') actions.loadOlder(of)
@@ -123,12 +109,9 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
    */
   function showLine(of, n) {
     following = false
-    lastAnchor = null
-    end = past(of)
-    top = Math.max(first(of), n - linesAbove)
-    body.replaceChildren(...blocks(of, top, end))
-    fold(of, top, end)
-    const [line] = elements([drawnElement(n) ?? body])
+    anchors.forget()
+    replaceLines(of, n - linesAbove)
+    const [line] = elements([drawn.drawnElement(n) ?? body])
     line.classList.add('target')
     setTimeout(() => line.classList.remove('target'), targetFor)
     const at = line.getBoundingClientRect().top - scroller.getBoundingClientRect().top
@@ -144,7 +127,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
    * @param {boolean} isOther whether another room was shown before
    */
   function rebuild(wanted, isOther) {
-    const anchor = isOther || following ? null : findAnchor()
+    const anchor = isOther || following ? null : anchors.find()
     if (room) room.reading = false
     room = wanted
     epoch = wanted.epoch
@@ -152,12 +135,27 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
       following = true
       newBelow = 0
     }
-    end = past(wanted)
+    known = pastNumber(wanted)
     const place = anchor ? numberOf(wanted, anchor.id) - linesAbove : Infinity
-    top = Math.max(first(wanted), Math.min(place, end - linesAtOnce))
-    body.replaceChildren(...blocks(wanted, top, end))
-    fold(wanted, top, end)
+    replaceLines(wanted, Math.min(place, pastNumber(wanted) - linesAtOnce))
     if (anchor) restore(anchor)
+  }
+
+  /**
+   * Draws lines of a room in place of those that are drawn.
+   *
+   * @param {Room} of
+   * @param {number} from the first one, if the room has it
+   */
+  function replaceLines(of, from) {
+    const start = Math.max(firstNumber(of), from)
+    drawn.replace(of, start, start + 2 * linesAtOnce)
+    drawTail(of)
+  }
+
+  /** @param {Anchor | null} anchor */
+  function restore(anchor) {
+    if (anchors.restore(anchor)) lastScrollTop = scroller.scrollTop
   }
 
   /**
@@ -170,117 +168,41 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   }
 
   /**
-   * @param {Room} of
-   * @param {number} from
-   * @param {number} to
-   */
-  function blocks(of, from, to) {
-    const made = []
-    for (let n = from; n < to; n += blockSize) made.push(block(of, n, Math.min(n + blockSize, to)))
-    return made
-  }
-
-  /**
-   * @param {Room} of
-   * @param {number} from
-   * @param {number} to
-   */
-  function block(of, from, to) {
-    const element = h('div', { class: 'block' })
-    for (let n = from; n < to; n++) element.append(elementOf(of, n))
-    return element
-  }
-
-  /**
-   * @param {Room} of
-   * @param {number} n
-   */
-  function elementOf(of, n) {
-    const before = n > first(of) ? lineAt(of, n - 1) : undefined
-    const line = lineAt(of, n)
-    const isNew = Boolean(of.marker) && line.id === of.marker
-    return lineElement(line, { before, spoken: spokenBefore(of, n), room: of.name, isNew })
-  }
-
-  /**
-   * Returns the last line before another one that is not about coming and going.
+   * Draws the lines that have arrived, if the last one before them is drawn. While the reader stays
+   * above the end, no more are drawn than the view may hold.
    *
-   * @param {Room} of
-   * @param {number} n
+   * @param {Room} to
    */
-  function spokenBefore(of, n) {
-    let at = n - 1
-    while (at > first(of) && isComing(lineAt(of, at))) at--
-    return at >= first(of) ? lineAt(of, at) : undefined
-  }
-
-  /**
-   * Returns the element of a line that is drawn.
-   *
-   * @param {number} n
-   */
-  function drawnElement(n) {
-    let at = n - top
-    for (const { children } of body.children) {
-      if (at < children.length) return children[at]
-      at -= children.length
-    }
-    return null
-  }
-
-  /**
-   * Folds the runs of coming and going that reach into a range of drawn lines.
-   *
-   * @param {Room} of
-   * @param {number} from
-   * @param {number} to
-   */
-  function fold(of, from, to) {
-    /** @param {number} n */
-    const goesOn = (n) => n > first(of) && n < end && continuesRun(lineAt(of, n), lineAt(of, n - 1))
-    for (let n = from; n < to || goesOn(n); n++) {
-      if (goesOn(n + 1) || !goesOn(n)) continue
-      let start = n
-      while (goesOn(start)) start--
-      const last = drawnElement(n)
-      if (last) foldRun(of.lines.slice(start - first(of), n + 1 - first(of)), last, of.name)
-    }
-  }
-
-  /** @param {Room} to */
   function append(to) {
-    const wanted = past(to)
-    const from = end
-    let last = body.lastElementChild
-    for (; end < wanted; end++) {
-      if (!last || last.childElementCount >= blockSize) {
-        last = h('div', { class: 'block' })
-        body.append(last)
-      }
-      last.append(elementOf(to, end))
-      const line = lineAt(to, end)
-      if (!following && line.kind === 'message' && !line.own) newBelow++
-    }
-    fold(to, from, end)
-    if (following && !hasSelection()) prune()
-  }
-
-  /** Reports whether the reader has selected text here: it must stay where it is. */
-  function hasSelection() {
-    const selection = getSelection()
-    return selection !== null && !selection.isCollapsed && scroller.contains(selection.anchorNode)
+    const follows = following && !drawn.hasSelection()
+    if (drawn.end < known || (!follows && drawn.isFull())) return
+    drawn.append(to, pastNumber(to))
+    if (follows) drawn.prune()
   }
 
   /**
-   * Removes the elements far above the end. They are drawn again when the reader comes near them.
+   * Counts the messages that have arrived below the reader's place.
+   *
+   * @param {Room} of
    */
-  function prune() {
-    while (end - top > mostFollowed) {
-      const oldest = body.firstElementChild
-      if (!oldest) return
-      top += oldest.childElementCount
-      oldest.remove()
+  function countNew(of) {
+    for (let n = Math.max(known, firstNumber(of)); !following && n < pastNumber(of); n++) {
+      const line = lineAt(of, n)
+      if (line.kind === 'message' && !line.own) newBelow++
     }
+    known = pastNumber(of)
+  }
+
+  /**
+   * Draws more lines where the reader comes near the first or the last one that is drawn.
+   *
+   * @param {Room} of
+   */
+  function showMore(of) {
+    const { scrollTop, clientHeight, scrollHeight } = scroller
+    const near = following ? clientHeight : 2 * clientHeight
+    if (scrollTop < near) showOlder(of)
+    else if (scrollHeight - scrollTop - clientHeight < near) showNewer(of)
   }
 
   /**
@@ -289,98 +211,37 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
    * @param {Room} of
    */
   function showOlder(of) {
-    if (top > first(of)) {
-      prepend(of, Math.max(first(of), top - linesAtOnce))
+    const first = firstNumber(of)
+    if (drawn.top > first) {
+      const anchor = anchors.find()
+      if (!following) drawn.pruneFar('below', linesMore)
+      drawn.prepend(of, Math.max(first, drawn.top - linesMore))
+      if (following) toEnd()
+      else {
+        drawTail(of)
+        restore(anchor)
+      }
       drawOlder(of)
     } else if (of.more && !of.loading && state.link.phase === 'online') actions.loadOlder(of)
   }
 
-  /**
-   * @param {Room} to
-   * @param {number} from
-   */
-  function prepend(to, from) {
-    const anchor = findAnchor()
-    // The first lines drawn were drawn without knowing the lines before them.
-    for (let n = top; n < end; n++) {
-      drawnElement(n)?.replaceWith(elementOf(to, n))
-      if (!isComing(lineAt(to, n))) break
-    }
-    body.prepend(...blocks(to, from, top))
-    const drawnBefore = top
-    top = from
-    fold(to, from, drawnBefore + 1)
-    if (following) toEnd()
-    else restore(anchor)
-  }
-
-  /**
-   * Returns the first text whose beginning is in view. It is the text and not its line, because
-   * what stands above the text, an author's name or a day, goes away when older lines are drawn
-   * before it.
-   *
-   * @returns {Anchor | null}
-   */
-  function findAnchor() {
-    // Scrolling goes by whole pixels, but lines are not whole pixels high. An anchor that was put
-    // into its place is not measured again while it stays there, because the errors would add up.
-    if (lastAnchor && lastAnchor.top === scroller.scrollTop && textOf(lastAnchor)) return lastAnchor
-    const edge = scroller.getBoundingClientRect().top
-    for (const element of body.children) {
-      if (element.getBoundingClientRect().bottom <= edge) continue
-      for (const text of element.querySelectorAll('.text, .notice:not([hidden])')) {
-        const at = text.getBoundingClientRect().top
-        const [line] = elements([text.closest('[data-id]') ?? text])
-        if (at >= edge) return { text, at: at - edge, id: line.dataset.id }
-      }
-    }
-    return null
-  }
-
-  /** @param {Anchor | null} anchor */
-  function restore(anchor) {
-    const text = anchor && textOf(anchor)
-    if (!text) return
-    const at = text.getBoundingClientRect().top - scroller.getBoundingClientRect().top
-    scroller.scrollTop += at - anchor.at
-    lastScrollTop = scroller.scrollTop
-    lastAnchor = { ...anchor, text, top: lastScrollTop }
-  }
-
-  /**
-   * Returns the text of an anchor, which may have been drawn again.
-   *
-   * @param {Anchor} anchor
-   */
-  function textOf({ text, id }) {
-    if (text.isConnected && text instanceof HTMLElement && !text.hidden) return text
-    /** @param {string | undefined} wanted */
-    const lineOf = (wanted) => (wanted === undefined ? undefined
-      : elements(body.querySelectorAll(`[data-id="${CSS.escape(wanted)}"]`))[0])
-    let line = lineOf(id)
-    while (line?.hidden) line = lineOf(line.dataset.in)
-    return line?.querySelector('.text') ?? line
-  }
-
-  /** Fixes the height of the blocks that do not change any more. */
-  function fixHeights() {
-    const last = body.lastElementChild
-    const open = elements(body.querySelectorAll('.block:not(.fixed)'))
-      .filter((element) => element !== last)
-    const heights = open.map((element) => element.getBoundingClientRect().height)
-    open.forEach((element, i) => {
-      element.style.setProperty('--height', heights[i] + 'px')
-      element.classList.add('fixed')
-    })
+  /** @param {Room} of */
+  function showNewer(of) {
+    if (drawn.end >= known) return
+    const anchor = anchors.find()
+    drawn.pruneFar('above', linesMore)
+    drawn.append(of, Math.min(pastNumber(of), drawn.end + linesMore))
+    drawTail(of)
+    restore(anchor)
   }
 
   function resized() {
     if (scroller.clientWidth !== width) {
       width = scroller.clientWidth
-      const anchor = following ? null : findAnchor()
-      for (const element of body.querySelectorAll('.fixed')) element.classList.remove('fixed')
+      const anchor = following ? null : anchors.find()
+      drawn.unfixHeights()
       restore(anchor)
-      fixHeights()
+      drawn.fixHeights()
     }
     if (following) toEnd()
   }
@@ -398,8 +259,9 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     for (const entry of state.outbox) {
       if (entry.room === of.name) items.push({ key: entry.cid, line: lineOfEntry(entry), entry })
     }
-    let before = end > first(of) ? lineAt(of, end - 1) : undefined
-    let spoken = spokenBefore(of, end)
+    tail.hidden = drawn.end < known
+    let before = pastNumber(of) > firstNumber(of) ? of.lines.at(-1) : undefined
+    let spoken = spokenBefore(of, pastNumber(of))
     for (const item of items) {
       Object.assign(item, { before, spoken })
       before = spoken = item.line
@@ -417,45 +279,13 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
    * @param {Room} of
    */
   function drawOlder(of) {
-    const kind = kindOfOlder(of)
-    const drawn = [kind, of.name, of.refusal?.code, state.settings.language].join(' ')
-    if (older.dataset.drawn === drawn) return
-    older.dataset.drawn = drawn
-    const anchor = following ? null : findAnchor()
+    const kind = kindOfOlder(of, drawn.top === firstNumber(of))
+    const key = [kind, of.name, of.refusal?.code, state.settings.language].join(' ')
+    if (older.dataset.drawn === key) return
+    older.dataset.drawn = key
+    const anchor = following ? null : anchors.find()
     older.replaceChildren(...olderNodes(of, kind))
     restore(anchor)
-  }
-
-  /** @param {Room} of */
-  function kindOfOlder(of) {
-    const isEmpty = !of.more && !of.dropped && !of.lines.some((line) => line.kind === 'message') &&
-      state.outbox.every((entry) => entry.room !== of.name)
-    if (of.refusal) return 'refused'
-    if (of.loading) return 'loading'
-    if (isEmpty) return of.joined || !state.me.name ? 'empty' : 'joining'
-    if (top > first(of) || of.more) return 'more'
-    return of.dropped ? 'dropped' : 'beginning'
-  }
-
-  /**
-   * @param {Room} of
-   * @param {ReturnType<typeof kindOfOlder>} kind
-   */
-  function olderNodes(of, kind) {
-    const { name } = of
-    switch (kind) {
-      case 'refused':
-        return [h('div', { class: 'empty' },
-          h('h2', null, t('notHere')), h('p', null, explain(of.refusal ?? { code: 'unknown' })),
-          name !== lobby && h('p', null, h('a', { href: hashOfRoom(lobby) }, t('backToLobby'))))]
-      case 'empty':
-        return [h('div', { class: 'empty' },
-          h('h2', null, t('emptyTitle')), h('p', null, t('emptyText', { room: name })))]
-      case 'loading': return [h('p', { class: 'note' }, t('loadingOlder'))]
-      case 'dropped': return [h('p', { class: 'note' }, t('dropped'))]
-      case 'beginning': return [h('p', { class: 'note' }, t('beginning', { room: name }))]
-      default: return []
-    }
   }
 
   function drawJump() {
@@ -466,6 +296,10 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   }
 
   function toEnd() {
+    if (room && drawn.end < known) {
+      replaceLines(room, pastNumber(room) - linesAtOnce)
+      drawOlder(room)
+    }
     following = true
     newBelow = 0
     scroller.scrollTop = scroller.scrollHeight
@@ -476,6 +310,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
 
   function scrolled() {
     const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= endMargin
+      && drawn.end >= known
     // The end also moves away when the view shrinks or lines grow, and a view that grew first has
     // moved up by itself. The reader leaves the end only by scrolling up.
     const resizes = scroller.clientHeight !== height
@@ -486,7 +321,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
       drawJump()
     }
     lastScrollTop = scroller.scrollTop
-    if (room && scroller.scrollTop < scroller.clientHeight) showOlder(room)
+    if (room) showMore(room)
     fixHeightsLater()
   }
 
@@ -495,7 +330,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   function fixHeightsLater() {
     measuring ??= setTimeout(() => {
       measuring = undefined
-      fixHeights()
+      drawn.fixHeights()
     }, measureDelay)
   }
 
@@ -523,7 +358,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   })
   jump.addEventListener('click', () => {
     toEnd()
-    prune()
+    drawn.prune()
     toEnd()
     message.focus()
   })
