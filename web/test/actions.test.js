@@ -251,6 +251,24 @@ test('older lines are asked for before the first one, once at a time', async () 
   assert.equal(connection.of('history').length, 2)
 })
 
+test('a refused request for older lines is not made again by itself', async () => {
+  const room = roomNamed('lobby')
+  room.lines = [{ kind: 'message', id: '9', n: 0, time: 9, from: 'Ben', text: '' }]
+  room.more = true
+  actions.loadOlder(room)
+  const made = connection.of('history').length
+  await connection.last('history').answer({ code: 'bad_argument' })
+  assert.deepEqual([room.loading, room.olderRefusal], [false, { code: 'bad_argument' }])
+  actions.loadOlder(room)
+  assert.equal(connection.of('history').length, made, 'as at each drawing')
+  actions.loadOlder(room, true)
+  await connection.last('history').answer({ code: 'bad_argument' })
+  assert.equal(connection.of('history').length, made + 1, 'by the button')
+  actions.handleNamed('Ann', ['lobby'], 't')
+  actions.loadOlder(room)
+  assert.equal(connection.of('history').length, made + 2, 'after the room is joined again')
+})
+
 test('typing is sent at most every 2.5 seconds, and its end once', () => {
   actions.setTyping(true)
   mock.timers.tick(2500)

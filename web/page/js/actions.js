@@ -186,7 +186,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   /** @param {Room} room */
   function markJoined(room) {
     room.joined = true
-    room.refusal = null
+    room.refusal = room.olderRefusal = null
     if (room.people.size === 0) loadPeople(room)
   }
 
@@ -215,7 +215,7 @@ export function createActions({ connection, outbox, toLine, navigation }) {
       }
     }
     room.joined = true
-    room.refusal = null
+    room.refusal = room.olderRefusal = null
     room.users = answer.users ?? room.users
     saveRooms()
     refreshDirectory()
@@ -267,17 +267,21 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   }
 
   /**
-   * Loads the lines before the first one of a room.
+   * Loads the lines before the first one of a room. A refusal stands until the room is joined
+   * again or the user asks once more.
    *
    * @param {Room} room
+   * @param {boolean} [onceMore] although the server has refused
    */
-  async function loadOlder(room) {
+  async function loadOlder(room, onceMore = false) {
     if (!room.more || room.loading || room.lines.length === 0) return
+    if (room.olderRefusal && !onceMore) return
     room.loading = true
     changed('lines')
     const answer = await request('history',
       { room: room.name, before: firstID(room), limit: pageSize })
     room.loading = false
+    room.olderRefusal = answer && !answer.ok ? answer : null
     if (answer?.ok) {
       room.more = Boolean(answer.more) && answer.messages.length > 0
       room.dropped = Boolean(answer.dropped)

@@ -36,6 +36,7 @@ import { state, changed, lobby } from './state.js'
  * @property {boolean} more whether the server has older lines
  * @property {boolean} dropped whether there were older lines, which nobody has any more
  * @property {boolean} loading whether older lines have been asked for
+ * @property {Refusal | null} olderRefusal why the server does not give older lines
  * @property {boolean} reading whether the reader is among older lines, which therefore stay
  * @property {Refusal | null} refusal why the server does not let the user in
  * @property {number} unread
@@ -67,6 +68,7 @@ export function roomNamed(name) {
       more: false,
       dropped: false,
       loading: false,
+      olderRefusal: null,
       reading: false,
       refusal: null,
       unread: 0,
@@ -173,7 +175,9 @@ export function withdrawAll() {
 export function disownRooms() {
   for (const name of [...state.rooms.keys()]) forgetRoom(name)
   for (const room of state.rooms.values()) {
-    Object.assign(room, { joined: false, joining: false, refusal: null, unread: 0, marker: '' })
+    Object.assign(room, {
+      joined: false, joining: false, refusal: null, olderRefusal: null, unread: 0, marker: '',
+    })
     room.typing.clear()
     room.provisional.clear()
     room.lines = room.lines.map((line) => ({ ...line, own: undefined, timing: undefined }))

@@ -94,7 +94,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     const at = of.lines.findIndex((line) => line.id === id)
     if (at >= 0) showLine(of, firstNumber(of) + at)
     else if (of.lines.length === 0 || of.loading) return
-    else if (of.more && isOlder(id, of.lines[0].id)) {
+    else if (of.more && !of.olderRefusal && isOlder(id, of.lines[0].id)) {
       if (state.link.phase === 'online') actions.loadOlder(of)
       return
     } else announce(t('lineGone'))
@@ -280,7 +280,8 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
    */
   function drawOlder(of) {
     const kind = kindOfOlder(of, drawn.top === firstNumber(of))
-    const key = [kind, of.name, of.refusal?.code, state.settings.language].join(' ')
+    const code = (of.refusal ?? of.olderRefusal)?.code
+    const key = [kind, of.name, code, state.settings.language].join(' ')
     if (older.dataset.drawn === key) return
     older.dataset.drawn = key
     const anchor = following ? null : anchors.find()
@@ -348,6 +349,10 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
 
   scroller.addEventListener('scroll', scrolled, { passive: true })
   scroller.addEventListener('click', (event) => {
+    if (room && closest(event.target, '.older-again')) {
+      scroller.focus({ preventScroll: true }) // the button goes away
+      actions.loadOlder(room, true)
+    }
     const button = closest(event.target, '.unfold')
     const text = button?.closest('.message')?.querySelector('.text')
     if (!button || !text) return

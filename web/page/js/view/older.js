@@ -13,13 +13,15 @@ import { hashOfRoom } from '../address.js'
  *
  * @param {Room} of
  * @param {boolean} isFirstDrawn whether the first line is an element
- * @returns {'refused' | 'loading' | 'empty' | 'joining' | 'more' | 'dropped' | 'beginning'}
+ * @returns {'refused' | 'loading' | 'failed' | 'empty' | 'joining' | 'more' | 'dropped' |
+ *   'beginning'}
  */
 export function kindOfOlder(of, isFirstDrawn) {
   const isEmpty = !of.more && !of.dropped && !of.lines.some((line) => line.kind === 'message') &&
     state.outbox.every((entry) => entry.room !== of.name)
   if (of.refusal) return 'refused'
   if (of.loading) return 'loading'
+  if (of.olderRefusal && isFirstDrawn) return 'failed'
   if (isEmpty) return of.joined || !state.me.name ? 'empty' : 'joining'
   if (!isFirstDrawn || of.more) return 'more'
   return of.dropped ? 'dropped' : 'beginning'
@@ -39,6 +41,9 @@ export function olderNodes(of, kind) {
     case 'empty':
       return [h('div', { class: 'empty' },
         h('h2', null, t('emptyTitle')), h('p', null, t('emptyText', { room: name })))]
+    case 'failed':
+      return [h('p', { class: 'note' }, explain(of.olderRefusal ?? { code: 'unknown' }), ' ',
+        h('button', { type: 'button', class: 'quiet older-again' }, t('start.retry')))]
     case 'loading': return [h('p', { class: 'note' }, t('loadingOlder'))]
     case 'dropped': return [h('p', { class: 'note' }, t('dropped'))]
     case 'beginning': return [h('p', { class: 'note' }, t('beginning', { room: name }))]
