@@ -259,10 +259,30 @@ func TestRefusedMessageCanBeEdited(t *testing.T) {
 	ann.reload()
 	ann.wait("the failed message survives a reload",
 		`document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
-	ann.run(`document.querySelector('.tail .line-actions button').click()`)
+	ann.wait("the failed message follows the other in its group, and begins no second day",
+		`document.querySelectorAll('#lines .day').length === 1
+			&& !document.querySelector('.tail .head')`)
+	// From here on by keyboard alone: the buttons stand before the field.
+	ann.press("Escape")
+	ann.press("Tab", shiftKey)
+	ann.press("Tab", shiftKey)
+	ann.wait("the button to send again has the focus",
+		`document.activeElement.matches('.tail .line-actions button:first-child:focus-visible')`)
+	ben := openWindow(t, s.url(0), windowOptions{})
+	ben.enter("Ben")
+	ben.send("hello")
+	ann.wait("below Ben's message the failed one begins a group, and its button keeps the focus",
+		`document.querySelector('.tail .head')
+			&& document.activeElement.matches('.tail .line-actions button:first-child')`)
+	ann.run(importState + `globalThis.outbox = () => state.outbox`)
+	ann.press("Enter")
 	ann.wait("the second attempt is refused, too",
-		`document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
-	ann.run(`document.querySelector('.tail .line-actions button:last-child').click()`)
+		`document.activeElement.id === 'message' && outbox()[0].status === 'failed'
+			&& document.querySelector('.tail .failed .why')?.textContent === 'Not sent: The message is too long.'`)
+	ann.press("Tab", shiftKey)
+	ann.wait("the button to take it back has the focus",
+		`document.activeElement.matches('.tail .line-actions button:last-child:focus-visible')`)
+	ann.press("Enter")
 	ann.wait("the text is back in the field",
 		`document.querySelector('#message').value === `+encode(long)+`
 			&& document.querySelector('.tail').childElementCount === 0 && document.activeElement.id === 'message'`)

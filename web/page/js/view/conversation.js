@@ -8,6 +8,7 @@ import { closest, h, keyed, setText, elements, find } from '../dom.js'
 import { state, watch } from '../state.js'
 import { calendar } from '../calendar.js'
 import { t, dayName } from '../i18n.js'
+import { startsDay, startsGroup } from '../line.js'
 import { firstNumber, lineAt, numberOfLine, pastNumber } from '../rooms.js'
 import { createAnchors } from './anchor.js'
 import { createDrawnLines, spokenBefore } from './drawn-lines.js'
@@ -247,6 +248,17 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   }
 
   /**
+   * Sends a message again. The button goes away, so the focus of who uses the keyboard goes on to
+   * the next message.
+   *
+   * @param {string} cid
+   */
+  function retry(cid) {
+    if (document.activeElement?.matches('.line-actions :focus-visible')) message.focus()
+    actions.retry(cid)
+  }
+
+  /**
    * Draws the messages that are not in the log: the provisional ones of others, and those in the
    * outbox.
    *
@@ -266,11 +278,27 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
       Object.assign(item, { before, spoken })
       before = spoken = item.line
     }
-    keyed(tail, items, ({ key }) => key + ' ' + state.settings.language,
-      ({ line, entry, ...where }) => (entry
-        ? entryElement(entry, { ...where, room: of.name }, { retry: actions.retry, edit })
-        : lineElement(line, { ...where, room: of.name })),
-      (element, { entry }) => { if (entry) updateEntry(element, entry) })
+    const focused = document.activeElement
+    const cid = focused?.closest('[data-cid]')?.getAttribute('data-cid')
+    const button = cid ? buttonsOf(cid).findIndex((each) => each === focused) : -1
+    // What stands above decides whether an element has a day and an author of its own. It may come
+    // later: after a reload the outbox is there before the log.
+    keyed(tail, items, (item) => [
+      item.key, state.settings.language, startsDay(item.line, item.before),
+      startsGroup(item.line, item.spoken)].join(' '),
+    ({ line, entry, ...where }) => (entry
+      ? entryElement(entry, { ...where, room: of.name }, { retry, edit })
+      : lineElement(line, { ...where, room: of.name })),
+    (element, { entry }) => { if (entry) updateEntry(element, entry) })
+    if (cid && button >= 0 && !focused?.isConnected) buttonsOf(cid)[button]?.focus()
+  }
+
+  /**
+   * @param {string} cid of a message of the outbox
+   */
+  function buttonsOf(cid) {
+    const entry = elements(tail.children).find((element) => element.dataset.cid === cid)
+    return entry ? elements(entry.querySelectorAll('.line-actions button')) : []
   }
 
   /**
