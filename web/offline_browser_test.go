@@ -158,9 +158,15 @@ func TestSecondTabOfTheBrowserAsks(t *testing.T) {
 	ann.wait("the first rests, and keeps what was typed", `there('#pulse').dataset.phase === 'online'
 		&& document.querySelector('#banner-text').textContent.startsWith('You went on in another window.')
 		&& document.querySelector('#message').value === 'half a sentence'`)
+	ann.run(`const message = there('#message')
+		message.value = 'from the second'
+		there('#composer').requestSubmit()`)
+	ann.wait("the second sends", `there('.blocks .own .text')?.textContent === 'from the second'`)
 	ann.run(`second.close()`)
 	ann.click("#banner-action")
-	ann.wait("the first goes on", `document.querySelector('#banner').hidden`)
+	ann.wait("the first goes on, with what was said meanwhile as its own", `document.querySelector('#banner').hidden
+		&& document.querySelector('.blocks .own .text')?.textContent === 'from the second'
+		&& document.querySelector('#message').value === 'half a sentence'`)
 	ann.run(`second = open('/nothing')
 		while (second.document.readyState !== 'complete' || second.location.pathname !== '/nothing') {
 			await new Promise((later) => setTimeout(later, 20))
@@ -170,7 +176,8 @@ func TestSecondTabOfTheBrowserAsks(t *testing.T) {
 	ann.wait("an empty tab offers to go on", `!there('#elsewhere').hidden
 		&& there('#elsewhere').textContent.includes('You already chat as Ann')`)
 	ann.run(`there('#go-on').click()`)
-	ann.wait("it goes on as the same person", `there('#people .name').textContent === 'Ann' && there('#naming').hidden`)
+	ann.wait("it goes on as the same person", `there('#people .name').textContent === 'Ann' && there('#naming').hidden
+		&& there('.blocks .own .text')?.textContent === 'from the second'`)
 	ann.wait("the first rests again", `!document.querySelector('#banner').hidden`)
 	ann.run(`second.close()`)
 }

@@ -17,7 +17,7 @@ function channels(n) {
   return all
 }
 
-const ann = { name: 'Ann', token: 't', rooms: ['lobby'] }
+const ann = { name: 'Ann', token: 't', rooms: ['lobby'], cids: ['c'] }
 
 test('a tab finds who chats in another', async () => {
   const [one, two, three] = channels(3)
@@ -38,7 +38,7 @@ test('without another tab, or with one that says something else, it finds nobody
     for (const locks of [undefined, locksOf(1)]) {
       const [one, two] = channels(2)
       const found = createTabs({ channel: one, inUse: () => undefined, locks }).find()
-      two.postMessage({ name: 7, token: 't', rooms: [] })
+      two.postMessage({ ...ann, name: 7 })
       two.postMessage(null)
       mock.timers.tick(1000)
       await settled()
@@ -71,4 +71,14 @@ test('it waits for tabs that are busy, until all have answered', async () => {
   mock.timers.tick(20000)
   await settled()
   assert.equal(answer, undefined)
+})
+
+test('a tab hears what others send', () => {
+  const [one, two] = channels(2)
+  const heard = []
+  createTabs({ channel: one, inUse: () => undefined, onSent: (message) => heard.push(message) })
+  const { tellSent } = createTabs({ channel: two, inUse: () => ann })
+  tellSent({ token: 't', cid: 'c' })
+  two.postMessage({ token: 't', cid: 7 })
+  assert.deepEqual(heard, [{ token: 't', cid: 'c' }])
 })

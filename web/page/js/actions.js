@@ -5,7 +5,7 @@ import { now } from './clock.js'
 import { tab, browser } from './storage.js'
 import { temporaryRefusals, retryPause } from './outbox.js'
 import {
-  roomNamed, forgetRoom, setPeople, addOlder, clearUnread, disownRooms, firstID,
+  roomNamed, forgetRoom, setPeople, addOlder, clearUnread, disownRooms, firstID, ownLines,
 } from './rooms.js'
 import { clearMarker } from './reading.js'
 import { endIdentity, onIdentityEnd } from './identity.js'
@@ -100,6 +100,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
       return
     }
     me.token = elsewhere.token
+    outbox.own(elsewhere.cids)
+    ownLines(elsewhere.cids, elsewhere.name)
     for (const room of elsewhere.rooms) roomNamed(room)
     claimName(elsewhere.name)
   }

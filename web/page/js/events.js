@@ -205,6 +205,9 @@ export function createEvents({ actions, outbox, toLine, onMessage }) {
 
     replaced() {
       state.link.replaced = true
+      // The server leaves out what the other tab says meanwhile, because it takes that for known
+      // here. Without an offset it sends the history.
+      state.offset = ''
     },
   }
 

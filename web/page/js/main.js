@@ -60,7 +60,9 @@ function wake() {
   if (!document.hidden) connection.wake()
 }
 
-const outbox = createOutbox(connection)
+const outbox = createOutbox(connection, (cid) => {
+  if (state.me.token) tabs.tellSent({ token: state.me.token, cid })
+})
 const trouble = createTrouble({ reach: reachServer })
 const tabs = createTabs({
   channel: new BroadcastChannel('chatapp ' + location.pathname), locks: navigator.locks,
@@ -68,8 +70,9 @@ const tabs = createTabs({
     const { name, token } = state.me
     const joined = [...state.rooms.values()].filter((room) => room.joined).map((room) => room.name)
     const isInUse = name && token && state.link.phase !== 'replaced'
-    return isInUse ? { name, token, rooms: joined } : undefined
+    return isInUse ? { name, token, rooms: joined, cids: outbox.owned() } : undefined
   },
+  onSent: ({ token, cid }) => { if (token === state.me.token) outbox.own([cid]) },
 })
 
 /**

@@ -49,8 +49,11 @@ const refusalsUntilJoined = new Set(['no_name', 'not_in_room', 'name_lost'])
 
 /** @typedef {ReturnType<typeof createOutbox>} Outbox */
 
-/** @param {Pick<Connection, 'call'>} connection */
-export function createOutbox(connection) {
+/**
+ * @param {Pick<Connection, 'call'>} connection
+ * @param {(cid: string) => void} [onAdd] is called with the id of each message
+ */
+export function createOutbox(connection, onAdd) {
   /** @type {Set<string>} */
   const busyRooms = new Set() // with a message under way
   const ownIds = new Set(tab.read('cids', [], isStrings))
@@ -82,14 +85,29 @@ export function createOutbox(connection) {
    */
   function add(room, text) {
     const cid = randomId()
-    ownIds.add(cid)
-    const [oldest] = ownIds
-    if (ownIds.size > keptIds) ownIds.delete(oldest)
-    tab.write('cids', [...ownIds])
+    own([cid])
+    onAdd?.(cid)
     state.outbox.push({ cid, room, text, time: Date.now(), status: 'waiting', until: 0 })
     save()
     sendNext()
   }
+
+  /**
+   * Has messages with these client message ids count as the user's own.
+   *
+   * @param {string[]} cids
+   */
+  function own(cids) {
+    for (const cid of cids) ownIds.add(cid)
+    for (const oldest of ownIds) {
+      if (ownIds.size <= keptIds) break
+      ownIds.delete(oldest)
+    }
+    tab.write('cids', [...ownIds])
+  }
+
+  /** Returns the client message ids of the user's last messages. */
+  const owned = () => [...ownIds]
 
   /** Sends the first waiting message of every room that has none under way. */
   function sendNext() {
@@ -224,7 +242,7 @@ export function createOutbox(connection) {
     save()
   }
 
-  return { add, sendNext, markDelivered, retry, discard, renameRoom }
+  return { add, own, owned, sendNext, markDelivered, retry, discard, renameRoom }
 }
 
 function randomId() {

@@ -186,6 +186,22 @@ export function disownRooms() {
 }
 
 /**
+ * Marks messages as the user's own.
+ *
+ * @param {string[]} cids
+ * @param {string} name of the user
+ */
+export function ownLines(cids, name) {
+  const own = new Set(cids)
+  for (const room of state.rooms.values()) {
+    room.lines = room.lines.map((line) => (
+      line.from === name && own.has(line.cid ?? '') ? { ...line, own: true } : line))
+    room.epoch++
+  }
+  changed('lines')
+}
+
+/**
  * Replaces messages by a word, and drops notices, because their user wants to be forgotten.
  *
  * @param {Room} room

@@ -8,8 +8,12 @@ const patience = 20000 // ms for tabs that are there, but busy or throttled
 const nobody = 'nobody'
 
 /**
- * @typedef {{ name: string, token: string, rooms: string[] }} Elsewhere who chats in another tab,
- *   and where
+ * Who chats in another tab, where, and the client message ids of what they have said.
+ * @typedef {{ name: string, token: string, rooms: string[], cids: string[] }} Elsewhere
+ */
+/**
+ * A message that a tab has sent.
+ * @typedef {{ token: string, cid: string }} OwnMessage token is that of its user
  */
 
 /**
@@ -17,10 +21,11 @@ const nobody = 'nobody'
  * @param {Pick<BroadcastChannel, 'postMessage' | 'addEventListener'>} options.channel that all tabs
  *   share
  * @param {() => Elsewhere | undefined} options.inUse who chats in this tab
+ * @param {(message: OwnMessage) => void} [options.onSent] is called for what another tab sends
  * @param {Pick<LockManager, 'request' | 'query'>} [options.locks] by which a tab knows how many
  *   others there are; browsers have none where the page came over plain HTTP
  */
-export function createTabs({ channel, inUse, locks }) {
+export function createTabs({ channel, inUse, onSent, locks }) {
   /** @type {((answer: Elsewhere | undefined) => void) | undefined} */
   let heard
 
@@ -28,6 +33,7 @@ export function createTabs({ channel, inUse, locks }) {
     if (event.data === 'who') channel.postMessage(inUse() ?? nobody)
     else if (isElsewhere(event.data)) heard?.(event.data)
     else if (event.data === nobody) heard?.(undefined)
+    else if (isOwnMessage(event.data)) onSent?.(event.data)
   })
 
   // Each tab shares this lock from now on, when it listens, until it is closed.
@@ -71,7 +77,14 @@ export function createTabs({ channel, inUse, locks }) {
     })
   }
 
-  return { find }
+  /**
+   * Tells the other tabs of a message: it is their user's own as well, if that is the same.
+   *
+   * @param {OwnMessage} message
+   */
+  const tellSent = (message) => channel.postMessage(message)
+
+  return { find, tellSent }
 }
 
 /**
@@ -79,4 +92,11 @@ export function createTabs({ channel, inUse, locks }) {
  * @returns {value is Elsewhere}
  */
 const isElsewhere = (value) =>
-  isObject(value) && isString(value.name) && isString(value.token) && isStrings(value.rooms)
+  isObject(value) && isString(value.name) && isString(value.token) && isStrings(value.rooms) &&
+  isStrings(value.cids)
+
+/**
+ * @param {unknown} value
+ * @returns {value is OwnMessage}
+ */
+const isOwnMessage = (value) => isObject(value) && isString(value.token) && isString(value.cid)
