@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
 )
 
 // readingPosition evaluates to the distance of the line being read from the top of the window. The
@@ -228,4 +230,13 @@ func TestThousandsOfLines(t *testing.T) {
 	})()`) {
 		t.Error("an event draws lines again that are drawn, or leaves the end")
 	}
+
+	ann.do("emulate paper", command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}))
+	ann.wait("all lines that are drawn go onto paper, and no time lies over a text", `(() => {
+		const message = document.querySelector('.blocks .message:not(.head)')
+		const room = parseFloat(getComputedStyle(message.querySelector('.text')).paddingInlineEnd)
+		return getComputedStyle(document.querySelector('#composer')).display === 'none'
+			&& document.documentElement.scrollHeight > 3 * innerHeight
+			&& message.querySelector('.at').getBoundingClientRect().width <= room
+	})()`)
 }

@@ -18,6 +18,7 @@ import { clockTime, dayName, fullTime, milliseconds, t } from '../i18n.js'
 
 const mostLines = 20 // of a text; more are folded
 const longText = 2400 // characters that take about as much space
+const piled = /\p{M}{3}/u // marks that may reach over the lines around
 const mostNames = 100 // of a notice about many people, shown where the pointer rests
 
 /** @typedef {{ retry: (cid: string) => void, edit: (cid: string) => void }} EntryActions */
@@ -69,7 +70,9 @@ function messageElement(line, withAuthor, room) {
   ]
   const isLong = line.text.split('\n', mostLines + 1).length > mostLines ||
     line.text.length > longText
-  const textClasses = ['text', isEmoji(line.text) && 'emoji', isLong && 'folded'].filter(Boolean)
+  const textClasses = [
+    'text', isEmoji(line.text) && 'emoji', isLong && 'folded', piled.test(line.text) && 'piled',
+  ].filter(Boolean)
   const mark = h('span', { class: 'mark-sent', title: sentTitle(line) },
     h('span', { class: 'hidden' }, t('sent')))
   const properties = {
