@@ -99,9 +99,9 @@ function segmentNode({ kind, text, label, room = '' }) {
     case 'room': return h('a', { href: hashOfRoom(room), class: 'room-link' }, h('bdi', null, text))
     case 'code': return h('code', null, text)
     case 'codeBlock':
-      // It can be scrolled by the keyboard.
+      // The keyboard can scroll it. It is no region: landmarks of the same name are not told apart.
       return h('pre', {
-        tabindex: '0', role: 'region', 'aria-label': label || t('code'), 'data-label': label,
+        tabindex: '0', role: 'group', 'aria-label': label || t('code'), 'data-label': label,
         dir: 'ltr',
       }, h('code', null, text))
     case 'bold': return h('strong', null, text)
