@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -25,6 +26,7 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 	ann.wait("the other room is listed",
 		`[...document.querySelectorAll('#rooms .name')].map((e) => e.textContent).join() === 'lobby,garden'`)
 
+	lastTime := eval[string](ann, `[...document.querySelectorAll('.at')].at(-1).textContent`)
 	// One round: every control has the focus in the order of the page, and shows it.
 	var order []string
 	for range 30 {
@@ -39,7 +41,7 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 	}
 	want := []string{
 		"a #lobby2", "a #garden1", "visit-name", "button ", "summary Settings", "copy", "open-search", "open-behind",
-		"lines", "message",
+		"lines", "a " + lastTime, "message",
 	}
 	if !slices.Equal(order, want) {
 		t.Errorf("Tab visits %q, want %q", order, want)
@@ -68,6 +70,7 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 	ann.wait("Escape closes the panel and returns the focus",
 		`document.querySelector('#behind').hidden && document.activeElement.id === 'open-behind'`)
 
+	ann.useMessagesByKeyboard()
 	ann.resize(320, 568)
 	ann.run(`document.querySelector('#open-side').focus()`)
 	ann.press("Enter")
@@ -82,4 +85,65 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 	ann.run(`document.activeElement.blur()`)
 	ann.press("x")
 	ann.wait("text typed outside of fields goes into the message", `document.activeElement.id === 'message'`)
+}
+
+// tabTo presses Tab until an element has the focus, which must be visible wherever it goes.
+func (w *window) tabTo(what, selector string) {
+	w.t.Helper()
+	for range 40 {
+		w.press("Tab")
+		if at := eval[string](w, focused); strings.HasSuffix(at, "(invisible)") {
+			w.t.Errorf("the focus is at %s", at)
+		}
+		if eval[bool](w, `document.activeElement.matches('`+selector+`')`) {
+			return
+		}
+	}
+	w.t.Fatalf("Tab does not reach %s", what)
+}
+
+// useMessagesByKeyboard goes to a message and back to the end, and searches, with no other keys than a keyboard has.
+func (w *window) useMessagesByKeyboard() {
+	w.t.Helper()
+	w.send(strings.Repeat("a long message\n", 40))
+	w.wait("the message is folded", `document.querySelector('.blocks .own .unfold') !== null`)
+	w.tabTo("the button of a folded message", ".unfold")
+	w.press("Enter")
+	w.wait("it is unfolded", `document.querySelector('.text.folded') === null`)
+	w.focus("#open-behind")
+	w.tabTo("the address of a message", ".at")
+	for range 30 {
+		w.press("ArrowUp")
+	}
+	w.press("ArrowDown")
+	w.wait("the arrows move along the messages",
+		`[...document.querySelectorAll('.at')].at(-30) === document.activeElement`)
+	w.press("Enter")
+	w.wait("Enter goes to the message, and the focus stays there",
+		`document.activeElement.matches('.target .at') && location.hash.length > 1`)
+	w.press("Escape")
+	w.press("Tab", shiftKey)
+	w.wait("the button to the end is reached", `document.activeElement.id === 'jump'`)
+	w.press("Enter")
+	w.wait("the end is shown", `document.querySelector('#jump').hidden && document.activeElement.id === 'message'`)
+
+	w.tabTo("the search", "#open-search")
+	w.press("Enter")
+	w.write("LONG")
+	w.press("Enter")
+	w.wait("messages are found", `document.querySelector('#found a') !== null`)
+	w.tabTo("a message that was found", "#found a")
+	w.press("Enter")
+	w.wait("it is shown", `document.querySelector('.target .text')?.textContent.startsWith('a long message')`)
+	w.tabTo("the button that closes the search", "#close-search")
+	w.press("Enter")
+	w.wait("the search is closed", `document.querySelector('#search').hidden`)
+
+	w.run(`const { state, changed } = chatapp
+		Object.assign(state.rooms.get('lobby'), { more: true, olderRefusal: { code: 'bad_argument' } })
+		changed('lines')`)
+	w.focus(".older-again")
+	w.press("Enter")
+	w.wait("the button that asks for older lines again leaves the focus in the conversation",
+		`document.activeElement.id === 'lines' && !document.querySelector('.older-again')`)
 }

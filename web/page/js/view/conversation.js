@@ -111,8 +111,10 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   function showLine(of, n) {
     following = false
     anchors.forget()
+    const hasFocus = body.contains(document.activeElement)
     replaceLines(of, n - linesAbove)
     const [line] = elements([drawn.drawnElement(n) ?? body])
+    if (hasFocus) elements(line.querySelectorAll('.at'))[0]?.focus({ preventScroll: true })
     line.classList.add('target')
     setTimeout(() => line.classList.remove('target'), targetFor)
     const at = line.getBoundingClientRect().top - scroller.getBoundingClientRect().top

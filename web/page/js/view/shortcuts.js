@@ -1,6 +1,7 @@
 // Keyboard shortcuts. Escape closes what is open, or returns to the message. Alt with the arrows
-// switches rooms, and the arrows move along the list of rooms. Page Up and Page Down in the message
-// scroll the conversation. Text typed outside of any field goes into the message.
+// switches rooms. The arrows move along the list of rooms, and along the addresses of messages, of
+// which Tab reaches only one. Page Up and Page Down in the message scroll the conversation. Text
+// typed outside of any field goes into the message.
 
 import { closest, elements } from '../dom.js'
 import { state } from '../state.js'
@@ -28,7 +29,8 @@ export function createShortcuts(
     else if (event.altKey && isArrow) move(event, rooms.querySelector('[aria-current]'))?.click()
     else if (event.target instanceof Node && rooms.contains(event.target)) {
       if (isArrow) move(event, closest(event.target, 'a'))?.focus()
-    } else if (event.target === message) scrollFromMessage(event)
+    } else if (isArrow && closest(event.target, '.at')) moveAmongMessages(event)
+    else if (event.target === message) scrollFromMessage(event)
     else if (isTextForMessage(event)) message.focus()
   })
 
@@ -54,6 +56,23 @@ export function createShortcuts(
     event.preventDefault()
     return links.at(at % links.length)
   }
+
+  /** @param {KeyboardEvent} event */
+  function moveAmongMessages(event) {
+    const links = elements(scroller.querySelectorAll('.at'))
+    const at = links.findIndex((link) => link === event.target)
+    event.preventDefault()
+    links[at + (event.key === 'ArrowUp' ? -1 : 1)]?.focus()
+  }
+
+  // Tab goes from the conversation to the address of the last message in view.
+  scroller.addEventListener('focus', () => {
+    const end = scroller.getBoundingClientRect().bottom
+    const links = elements(scroller.querySelectorAll('.at'))
+    for (const link of links) link.tabIndex = -1
+    const last = links.findLast((link) => link.getBoundingClientRect().bottom <= end)
+    if (last) last.tabIndex = 0
+  })
 
   /** @param {KeyboardEvent} event */
   function scrollFromMessage(event) {
