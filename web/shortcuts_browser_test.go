@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
 )
 
 // focused evaluates to the id or text of the element that has the focus, marked if the focus is not
@@ -71,6 +73,9 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 		`document.querySelector('#behind').hidden && document.activeElement.id === 'open-behind'`)
 
 	ann.useMessagesByKeyboard()
+	ann.useSettingsByKeyboard()
+	ann.seeWithForcedColours()
+
 	ann.resize(320, 568)
 	ann.run(`document.querySelector('#open-side').focus()`)
 	ann.press("Enter")
@@ -146,4 +151,59 @@ func (w *window) useMessagesByKeyboard() {
 	w.press("Enter")
 	w.wait("the button that asks for older lines again leaves the focus in the conversation",
 		`document.activeElement.id === 'lines' && !document.querySelector('.older-again')`)
+}
+
+// useSettingsByKeyboard changes settings, and begins to change the name and to leave.
+func (w *window) useSettingsByKeyboard() {
+	w.t.Helper()
+	w.tabTo("the settings", "summary")
+	w.press("Enter")
+	for _, id := range []string{"language", "theme", "notify", "coming"} {
+		w.tabTo(id, "#"+id)
+	}
+	w.press("Space")
+	w.wait("Space hides who comes and goes", `document.documentElement.dataset.coming === 'hidden'`)
+	w.press("Space")
+	w.tabTo("reading out", "#spoken")
+	w.tabTo("the name", "#rename")
+	w.press("Enter")
+	w.wait("another name can be typed", `document.activeElement.id === 'nick'`)
+	w.tabTo("the button that keeps the name", "#nick-cancel")
+	w.press("Enter")
+	w.wait("the dialog is closed", `document.querySelector('#naming').hidden`)
+	w.focus("#rename")
+	w.tabTo("leaving", "#leave")
+	w.press("Enter")
+	w.wait("the page asks first", `document.activeElement.id === 'leave-confirm'`)
+	w.tabTo("staying", "#leave-cancel")
+	w.press("Enter")
+	w.wait("nobody leaves", `document.querySelector('#leave-question').hidden`)
+	w.focus("summary")
+	w.press("Enter")
+}
+
+// seeWithForcedColours has the system choose all colours: backgrounds and shadows say nothing any more.
+func (w *window) seeWithForcedColours() {
+	w.t.Helper()
+	set := func(value string) {
+		w.do("force colours", command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: value}},
+		}))
+	}
+	set("active")
+	type seen struct{ Own, Others, Room, Elsewhere, Send, Text string }
+	got := eval[seen](w, `(() => {
+		const style = (selector) => getComputedStyle(document.querySelector(selector))
+		return { Own: style('.blocks .own').borderInlineStartStyle,
+			Others: style('.blocks .message:not(.own)').borderInlineStartStyle,
+			Room: style('#rooms [aria-current]').outlineStyle,
+			Elsewhere: style('#rooms a:not([aria-current])').outlineStyle,
+			Send: style('#send').borderTopStyle, Text: style('.blocks .text').forcedColorAdjust }
+	})()`)
+	if want := (seen{"solid", "none", "solid", "none", "solid", "auto"}); got != want {
+		w.t.Errorf("with forced colours borders and outlines are %+v, want %+v", got, want)
+	}
+	w.focus("#lines")
+	w.tabTo("the message", "#message")
+	set("none")
 }

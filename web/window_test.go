@@ -310,9 +310,13 @@ func (w *window) keyDown(key string, modifiers ...int64) {
 
 func (w *window) keyUp(key string) {
 	w.t.Helper()
-	w.do("release "+key, command(input.DispatchKeyEvent, input.DispatchKeyEventParams{
+	up := input.DispatchKeyEventParams{
 		Type: input.DispatchKeyEventTypeKeyUp, Key: key, Code: key, WindowsVirtualKeyCode: keyCodes[key],
-	}))
+	}
+	if key == "Space" {
+		up.Key = " "
+	}
+	w.do("release "+key, command(input.DispatchKeyEvent, up))
 }
 
 // write inserts text where the focus is.
