@@ -77,7 +77,12 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 	ann.seeWithForcedColours()
 
 	ann.resize(320, 568)
-	ann.run(`document.querySelector('#open-side').focus()`)
+	ann.do("let things move", command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "no-preference"}},
+	}))
+	ann.wait("the sidebar is out of sight",
+		`getComputedStyle(document.querySelector('#side')).visibility === 'hidden'`)
+	ann.focus("#open-side")
 	ann.press("Enter")
 	ann.wait("the sidebar is open and has the focus",
 		`document.querySelector('#side').contains(document.activeElement)
