@@ -6,22 +6,11 @@ import (
 	"testing"
 )
 
-// kill ends an instance as a power cut does: its clients and the other instances hear nothing from it any more. Its
-// address leads to another instance from then on.
-func (s *site) kill(t *testing.T, i, other int) {
-	t.Helper()
-	s.buses[i].Stall(true)
-	t.Cleanup(func() { s.buses[i].Stall(false) }) // so that the worker can end
-	s.proxies[i].cut()
-	s.proxies[i].redirect(s.proxies[other])
-	s.proxies[i].reopen(t)
-}
-
 // TestTwoPeopleOutliveAnInstance lets two people on two instances do everything there is to do, while the instance of
-// one of them dies. Nothing that either has said or done may be lost.
+// one of them is killed. Nothing that either has said or done may be lost.
 func TestTwoPeopleOutliveAnInstance(t *testing.T) {
 	t.Parallel()
-	s := newSiteOnTopic(t, 2, "MESSAGE_RATE=0")
+	s, kill := newSiteWithProcess(t, "MESSAGE_RATE=0")
 	ann, ben := openWindow(t, s.url(0), windowOptions{}), openWindow(t, s.url(1), windowOptions{})
 	ann.enter("Ann")
 	ben.enter("Ben")
@@ -34,7 +23,7 @@ func TestTwoPeopleOutliveAnInstance(t *testing.T) {
 	ann.waitForMessage("me", "in the garden")
 	ann.write("a draft in the garden")
 
-	s.kill(t, 0, 1)
+	kill()
 	ann.run(`location.hash = ''`)
 	ann.wait("the lobby is shown", `document.querySelector('#title').textContent === '#lobby'`)
 	want := []string{"before it, see #garden"}
@@ -45,6 +34,8 @@ func TestTwoPeopleOutliveAnInstance(t *testing.T) {
 			want = append(want, text)
 		}
 	}
+	ann.wait("the loss is noticed", `document.querySelector('#pulse').dataset.phase === 'waiting'`)
+	s.proxies[0].redirect(s.proxies[1])
 	ann.run(`document.querySelector('#banner-action').click()`) // rather than wait
 	ann.wait("Ann goes on at the other instance",
 		`document.querySelector('#instance').textContent.startsWith('worker-2')

@@ -38,7 +38,11 @@ var chromium struct {
 // notice goes away.
 const parallelTests = "4"
 
+// TestMain turns the test binary into a worker when the environment asks for that.
 func TestMain(m *testing.M) {
+	if os.Getenv(asWorker) != "" {
+		os.Exit(runWorker())
+	}
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue && runtime.GOMAXPROCS(0) < 4 {
 		f.Value.Set(parallelTests)
