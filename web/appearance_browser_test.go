@@ -218,9 +218,9 @@ func TestAxeFindsNothing(t *testing.T) {
 		ann.wait("the nickname is refused", `document.querySelector('#nickname-err').textContent !== ''`)
 		check("refused nickname")
 		ann.enter(fmt.Sprint("Ann", i))
-		long := strings.Repeat(strings.Repeat("x ", 99)+"\n", 40)
+		long := strings.Repeat(strings.Repeat("x ", 60)+"\n", 30)
 		ann.send("`code`, **bold**, https://example.org\n```go\n" + long + "```")
-		ann.wait("the message is in the log", `document.querySelector('.tail .message') === null`)
+		ann.wait("the message is in the log", `document.querySelector('.blocks .own pre') !== null`)
 		mina.send("lobby", "그래요")
 		if l.width == 320 {
 			ann.click("#open-side")

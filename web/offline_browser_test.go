@@ -99,7 +99,8 @@ func TestDraftsAndOutboxSurviveAReload(t *testing.T) {
 	ann.wait("the garden's draft is restored", `document.querySelector('#message').value === 'a draft in the garden'`)
 	ann.run(`location.hash = ''`)
 	ann.wait("own messages are recognised",
-		`[...document.querySelectorAll('.blocks .message')].every((m) => m.classList.contains('own'))`)
+		`document.querySelectorAll('.blocks .own').length === 3
+			&& document.querySelectorAll('.blocks .message').length === 3`)
 	ann.reload()
 	ann.waitForMessage("me", "three")
 	if got := ann.texts(); !slices.Equal(got, want) {
