@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,38 +103,73 @@ func TestMeasureMessages(t *testing.T) {
 		each("RecalcStyleDuration"), each("LayoutDuration"), eval[int](ann, `long`))
 }
 
-// TestMeasureScrolling scrolls through 100,000 lines, from the end to the beginning.
+// TestMeasureScrolling scrolls back through 100,000 lines that are in the store, a screen and a half each frame, and
+// then forward again.
 func TestMeasureScrolling(t *testing.T) {
 	measures(t)
-	s := newSite(t, 1)
+	const lines = 100_000
+	s := newSite(t, 1, "MESSAGE_RATE=0", "STORE="+t.TempDir())
+	var users []*client
+	for i := range 8 {
+		users = append(users, s.connect(t, 0, fmt.Sprint("User ", i)))
+	}
+	for i := range lines {
+		user, text := users[i>>2%len(users)], fmt.Sprint("line ", i, ", ", strings.Repeat("with some more words ", i%7))
+		if i%500 == 499 {
+			user.send("lobby", text) // the log keeps pace
+		} else {
+			user.emit("user message", text)
+		}
+	}
+	users[0].send("lobby", "done")
 	ann := openWindow(t, s.url(0), windowOptions{})
 	ann.enter("Ann")
-	ann.run(`const { state, changed, addLine, roomNamed } = chatapp
-		const room = roomNamed('lobby')
-		room.reading = true
-		const from = Date.now() - 100000 * 20000
-		for (let i = 0; i < 100000; i++) addLine(room, { kind: 'message', id: '0.' + i, time: from + i * 20000,
-			from: 'User ' + (i >> 2) % 40, text: 'line ' + i + ', ' + 'with some more words '.repeat(i % 7) })`)
-	ann.wait("the last line is drawn", `document.querySelector('.blocks').textContent.includes('line 99999')`)
+	ann.wait("the end is shown", `document.querySelector('.blocks').textContent.includes('done')`)
+	ann.do("measure processor time", command(performance.Enable,
+		performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}))
 	type frames struct {
-		Count, P50, P99, Longest, Over50, Lines float64
+		Count, Waiting, P50, P95, P99, Longest, Over50, Drawn, Seconds float64
 	}
-	got := evalWithin[frames](ann, 10*time.Minute, `(async () => {
-		const l = document.querySelector('#lines')
-		const times = []
-		let last = performance.now()
-		while (!document.querySelector('.older').textContent.startsWith('This is the beginning')) {
-			l.scrollTop -= 2000
-			await new Promise(requestAnimationFrame)
-			const now = performance.now()
-			times.push(now - last)
-			last = now
-		}
-		times.sort((a, b) => a - b)
-		return { Count: times.length, P50: times[times.length >> 1], P99: times[Math.floor(times.length * 0.99)],
-			Longest: times.at(-1), Over50: times.filter((t) => t > 50).length,
-			Lines: document.querySelectorAll('.blocks .message').length }
-	})()`)
-	t.Logf("%.0f frames, half within %.1f ms, 99 of 100 within %.1f ms, the longest %.1f ms, %.0f over 50 ms; "+
-		"%.0f lines are drawn at the end", got.Count, got.P50, got.P99, got.Longest, got.Over50, got.Lines)
+	scroll := func(step int, until string) frames {
+		return evalWithin[frames](ann, 8*time.Minute, fmt.Sprintf(`(async () => {
+			const l = document.querySelector('#lines')
+			const times = []
+			let last = performance.now()
+			const began = last
+			let waiting = 0
+			let drawn = 0
+			while (!(%s)) {
+				const before = l.scrollTop
+				l.scrollTop += %d
+				if (l.scrollTop === before) waiting++
+				await new Promise(requestAnimationFrame)
+				const now = performance.now()
+				times.push(now - last)
+				last = now
+				drawn = Math.max(drawn, document.querySelectorAll('.blocks .message').length)
+			}
+			times.sort((a, b) => a - b)
+			const part = (p) => times[Math.floor(times.length * p)]
+			return { Count: times.length, Waiting: waiting, P50: part(0.5), P95: part(0.95), P99: part(0.99),
+				Longest: times.at(-1), Over50: times.filter((t) => t > 50).length, Drawn: drawn,
+				Seconds: (last - began) / 1000 }
+		})()`, until, step))
+	}
+	ways := []struct {
+		name, until string
+		step        int
+	}{
+		{"back", `document.querySelector('.older').textContent.startsWith('This is the beginning')`, -1200},
+		{"forward", `document.querySelector('#jump').hidden`, 1200},
+	}
+	for _, way := range ways {
+		before := ann.mainThread()["TaskDuration"]
+		got := scroll(way.step, way.until)
+		each := (ann.mainThread()["TaskDuration"] - before) * 1000 / got.Count
+		t.Logf("%s: %.0f frames in %.0f s, half within %.1f ms, 95 of 100 within %.1f, 99 within %.1f, longest %.1f, "+
+			"%.0f over 50 ms", way.name, got.Count, got.Seconds, got.P50, got.P95, got.P99, got.Longest, got.Over50)
+		t.Logf("%.1f ms of the main thread a frame", each)
+		t.Logf("%.0f of the frames wait for lines; at most %.0f lines are drawn; the page has %.0f", got.Waiting,
+			got.Drawn, eval[float64](ann, `chatapp.state.rooms.get('lobby').lines.length`))
+	}
 }
