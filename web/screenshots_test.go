@@ -21,8 +21,8 @@ var looks = map[string]windowOptions{
 	"desktop-dark-ko":  {dark: true, language: "ko-KR"},
 	"tablet-light-ko":  {width: 820, height: 1180, language: "ko-KR"},
 	"tablet-dark-en":   {width: 820, height: 1180, dark: true},
-	"phone-light-ko":   {width: 390, height: 844, language: "ko-KR"},
-	"phone-dark-en":    {width: 390, height: 844, dark: true},
+	"phone-light-en":   {width: 390, height: 844},
+	"phone-dark-ko":    {width: 390, height: 844, dark: true, language: "ko-KR"},
 }
 
 // TestScreenshots saves screenshots of the page's main states in the folder that CHATAPP_SCREENSHOTS names, each look
@@ -100,6 +100,11 @@ func (a album) converse() {
 	a.mina.emit("typing", map[string]string{"room": "lobby"})
 	a.ann.wait("somebody types", `document.querySelector('#typing').textContent !== ''`)
 	a.take("conversation")
+	if !a.narrow {
+		a.ann.run(`document.querySelector('#open-behind').click()`)
+		a.take("conversation-and-panel")
+		a.ann.run(`document.querySelector('#open-behind').click()`)
+	}
 	a.ben.send("lobby", "```go\nfunc main() {\n"+
 		"\tfmt.Println(\"a line that is far too long for a phone, or for a bubble\")\n}\n```")
 	a.chris.send("lobby", "/me likes **bold**, `code` and https://example.org/a_(b), see #garden")
