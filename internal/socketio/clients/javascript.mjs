@@ -17,14 +17,6 @@ const clients = {
 const ways = { polling: ["polling"], WebSocket: ["websocket"], upgrade: ["polling", "websocket"] };
 const address = process.argv[2];
 
-// The witness tells which messages arrive at others.
-const witness = own.io(address, { forceNew: true, transports: ["websocket"] });
-witness.on("user message", (from, text) => {
-  if (text === "hello") console.log(JSON.stringify({ nickname: from, step: "message" }));
-});
-await new Promise((resolve) => witness.once("connect", resolve));
-console.log(JSON.stringify({ nickname: "", step: "witness" }));
-
 let count = 0;
 for (const [client, io] of Object.entries(clients)) {
   for (const [way, transports] of Object.entries(ways)) {
