@@ -163,7 +163,8 @@ func (c *cluster) round(t *testing.T, breakSomething func()) {
 	c.compare(t)
 }
 
-// awaitDeliveries waits until every user has received everything.
+// awaitDeliveries waits until every user has received everything: all messages, and that the lost users have left. An
+// instance may say that they have before all who are notified have read it.
 func (c *cluster) awaitDeliveries(t *testing.T) {
 	t.Helper()
 	sent := make(map[string]int)
@@ -184,4 +185,15 @@ func (c *cluster) awaitDeliveries(t *testing.T) {
 			t.Errorf("%s at %s has received %d messages, want %d", user.Name(), s.Instance, s.Received, want)
 		}
 	}
+	waittest.UntilNil(t, "everybody is notified that the lost users have left", func() error {
+		for _, r := range c.records() {
+			leaves := leavesIn(r)
+			for name := range c.lost {
+				if leaves[name] == 0 {
+					return fmt.Errorf("%s is not notified that %s left: %s", r.Name, name, c.describe(r.Name))
+				}
+			}
+		}
+		return nil
+	})
 }

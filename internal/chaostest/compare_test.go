@@ -10,9 +10,8 @@ import (
 	"chatapp/internal/chatcheck"
 )
 
-// compare compares what all users have received.
-func (c *cluster) compare(t *testing.T) {
-	t.Helper()
+// records returns what all users have received but those who have vanished.
+func (c *cluster) records() []chatcheck.Record {
 	var records []chatcheck.Record
 	for _, user := range c.users {
 		if c.lost[user.Name()] {
@@ -25,6 +24,13 @@ func (c *cluster) compare(t *testing.T) {
 	for _, other := range c.others {
 		records = append(records, other())
 	}
+	return records
+}
+
+// compare compares what all users have received.
+func (c *cluster) compare(t *testing.T) {
+	t.Helper()
+	records := c.records()
 	result := chatcheck.Compare(records)
 	for _, fault := range result.Faults {
 		t.Error(fault)
@@ -50,13 +56,7 @@ func isRefusedConnection(problem string) bool { return strings.HasPrefix(problem
 // user's. It reports whether that is so. A user may have left whose name expired because the
 // machine was too slow to reconnect it.
 func (c *cluster) compareLeaves(t *testing.T, r chatcheck.Record) bool {
-	leaves := make(map[string]int)
-	for _, l := range r.Lines {
-		if l.Kind == "leave" {
-			leaves[l.From]++
-		}
-	}
-	ok := true
+	leaves, ok := leavesIn(r), true
 	for name, n := range leaves {
 		if !c.lost[name] && !c.mayHaveExpired(name) {
 			t.Errorf("%s was notified %d times that %s left, which did not: %s", r.Name, n, name, c.describe(name))
@@ -65,11 +65,23 @@ func (c *cluster) compareLeaves(t *testing.T, r chatcheck.Record) bool {
 	}
 	for name := range c.lost {
 		if leaves[name] != 1 {
-			t.Errorf("%s was notified %d times that %s left, want once", r.Name, leaves[name], name)
+			t.Errorf("%s was notified %d times that %s left, want once: %s", r.Name, leaves[name], name,
+				c.describe(r.Name))
 			ok = false
 		}
 	}
 	return ok
+}
+
+// leavesIn returns how often a client was notified of each user's leaving.
+func leavesIn(r chatcheck.Record) map[string]int {
+	leaves := make(map[string]int)
+	for _, l := range r.Lines {
+		if l.Kind == "leave" {
+			leaves[l.From]++
+		}
+	}
+	return leaves
 }
 
 // describe returns what a user went through, for a failure message.
