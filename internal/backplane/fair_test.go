@@ -23,7 +23,7 @@ func (o *outbox) send(room int) []item {
 // An account that appends a megabyte at once does not keep what another appends afterwards from the next batch.
 func TestLargeBacklogOfOneAccountKeepsNobodyWaiting(t *testing.T) {
 	const room = 16 * (1000 + itemRoom)
-	o := &outbox{first: 2}
+	o := testOutbox()
 	text := strings.Repeat("x", 1000)
 	for range 1000 {
 		o.appendOf("hog", text)
@@ -54,7 +54,7 @@ func TestLargeBacklogOfOneAccountKeepsNobodyWaiting(t *testing.T) {
 // Two accounts that always have more waiting get like parts of each batch in bytes, not in entries.
 func TestAccountsGetLikePartsInBytes(t *testing.T) {
 	const room = 64 << 10
-	o := &outbox{first: 2}
+	o := testOutbox()
 	for range 100 {
 		o.appendOf("large", strings.Repeat("l", 8000))
 	}
@@ -75,7 +75,7 @@ func TestAccountsGetLikePartsInBytes(t *testing.T) {
 
 // An entry that ends the instance's membership goes behind all that waits, also of accounts that have much.
 func TestLeaveGoesBehindAllThatWaits(t *testing.T) {
-	o := &outbox{first: 2}
+	o := testOutbox()
 	for range 20 {
 		o.appendOf("hog", strings.Repeat("x", 1000))
 	}
@@ -120,7 +120,7 @@ func TestEntryBehindLaterOnesIsProvisionalInTime(t *testing.T) {
 func TestFairOutboxKeepsOrderOfAccounts(t *testing.T) {
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		o := &outbox{first: 2}
+		o := testOutbox()
 		appended, came := map[string]int{}, map[string]int{}
 		var seq uint64
 		accept := func(n int) {
@@ -199,7 +199,7 @@ func TestFairOutboxKeepsOrderOfAccounts(t *testing.T) {
 // Entries that were accepted keep their lasting names in each log that lacks them, also if nothing was published in the
 // log before: an instance that comes to a log that has them would take another entry for one of these.
 func TestAcceptedEntriesKeepTheirLastingNames(t *testing.T) {
-	o := &outbox{first: 2}
+	o := testOutbox()
 	for _, body := range []string{"one", "two"} {
 		o.append(entryBody, []byte(strings.Repeat(body, 1000)), someTime)
 	}
@@ -225,7 +225,7 @@ func TestAcceptedEntriesKeepTheirLastingNames(t *testing.T) {
 
 // A batch shows that the bus took it behind the youngest of its entries, wherever that is.
 func TestBatchIsAsYoungAsItsYoungestEntry(t *testing.T) {
-	o := &outbox{first: 2}
+	o := testOutbox()
 	for _, size := range []int{100, 2000, 2000, 2000} {
 		o.appendOf("hog", strings.Repeat("x", size))
 	}
@@ -294,7 +294,7 @@ func BenchmarkOutbox(b *testing.B) {
 	for _, waiting := range []int{100, 60_000} {
 		for _, accounts := range []int{1, 1000} {
 			b.Run(fmt.Sprintf("waiting=%d/accounts=%d", waiting, accounts), func(b *testing.B) {
-				o, names := &outbox{first: 2}, make([]string, accounts)
+				o, names := testOutbox(), make([]string, accounts)
 				for i := range names {
 					names[i] = fmt.Sprint("account ", i)
 				}

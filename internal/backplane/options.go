@@ -39,6 +39,11 @@ type Limits struct {
 	MaxState        int // bytes of the state in a snapshot, likewise; 2 GiB - 1
 	MaxBuffered     int // bytes of log kept while a snapshot is awaited; beyond, it is requested again; 32 MiB
 
+	// MaxKept is about how many bytes of own entries are kept after the log has accepted them. If the instance must
+	// join again and the cluster turns out not to have them, only they bring back what was acknowledged. An instance
+	// that can have no other beside it needs none, and sets 1; 64 MiB.
+	MaxKept int
+
 	// Credits is how many of Service Bus's credits a second all instances together spend on the log.
 	// Beyond it batches grow; entries one after the other don't wait. Snapshots have 70 more, and what
 	// the log leaves. 0: as many as the bus takes.
@@ -94,6 +99,7 @@ func (l *Limits) setDefaults(maxBody int) {
 	orDefault(&l.MaxSnapshot, 512<<20)
 	orDefault(&l.MaxState, math.MaxInt32)
 	orDefault(&l.MaxBuffered, 32<<20)
+	orDefault(&l.MaxKept, 64<<20)
 	orDefault(&l.CombineFrom, 7)
 	l.MaxEntry = min(l.MaxEntry, maxBody-headerRoom)
 }

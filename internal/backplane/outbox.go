@@ -5,10 +5,6 @@ import (
 	"time"
 )
 
-// keptBytes is how much of the own entries that were accepted stays in the outbox, for the case that the instance must
-// join again and the cluster turns out not to have them. Only they bring back what was acknowledged.
-const keptBytes = 64 << 20
-
 const (
 	// itemRoom bounds what an item needs in an envelope beside its body.
 	itemRoom = 24
@@ -47,6 +43,7 @@ type outbox struct {
 	placed  int // those before this index have been in a batch
 	offset  int // entries before this index have been dropped; the slice is compacted now and then
 
+	maxKept      int // Limits.MaxKept
 	keptBytes    int // memory of earlier, and of the entries before head
 	waitingCount int // state machine's entries from head on
 	waitingBytes int
@@ -63,6 +60,8 @@ type outbox struct {
 	gathered    bool          // the queue has some of those not yet back: they are not to be overtaken
 	rewound     bool          // all were published again because of a gap, and nothing has come back since
 }
+
+func newOutbox(maxKept int) outbox { return outbox{first: 2, maxKept: maxKept} }
 
 // waiting is the number of entries not yet back.
 func (o *outbox) waiting() int { return len(o.entries) - o.head }
@@ -129,7 +128,7 @@ func (o *outbox) accepted(now time.Time) *ownEntry {
 	if o.headSent = now; o.sent == o.head {
 		o.headSent, o.gathered = time.Time{}, false
 	}
-	for o.keptBytes > keptBytes {
+	for o.keptBytes > o.maxKept && (len(o.earlier) > 0 || o.offset < o.head-1) {
 		o.drop()
 	}
 	return e
@@ -257,7 +256,8 @@ func (o *outbox) renumber(contained func(seq uint64) bool) (committed []ownEntry
 			placed = len(keep)
 		}
 	}
-	*o = outbox{entries: keep, earlier: earlier, keptBytes: bytes, first: 2, seq: o.seq, placed: placed, mixed: true}
+	*o = outbox{entries: keep, earlier: earlier, maxKept: o.maxKept, keptBytes: bytes, first: 2, seq: o.seq,
+		placed: placed, mixed: true}
 	for i := range o.entries {
 		o.count(&o.entries[i], 1)
 		if i >= placed {

@@ -8,12 +8,15 @@ import (
 
 var someTime = time.UnixMilli(1795305600000)
 
+// testKept is how much of the accepted entries the outboxes of tests keep.
+const testKept = 64 << 20
+
 func testOutbox(bodies ...string) *outbox {
-	o := &outbox{first: 2}
+	o := newOutbox(testKept)
 	for _, body := range bodies {
 		o.append(entryBody, []byte(body), someTime)
 	}
-	return o
+	return &o
 }
 
 func bodiesOf(items []item) []string {
@@ -133,8 +136,8 @@ func TestOutboxKeepsForAnotherLogWhatTheLogHas(t *testing.T) {
 
 func TestOutboxDropsOldEntries(t *testing.T) {
 	const size = 60 << 10
-	body, kept := make([]byte, size), keptBytes/(size+entryRoom)
-	o := &outbox{first: 2}
+	body, kept := make([]byte, size), testKept/(size+entryRoom)
+	o := testOutbox()
 	for n := range 6 * kept {
 		o.append(entryBody, body, someTime)
 		items, begin := o.batch(nil, 1000)
@@ -145,10 +148,26 @@ func TestOutboxDropsOldEntries(t *testing.T) {
 		o.accepted(someTime)
 		o.compact()
 		if got := len(o.entries) - o.offset; got != min(n+1, kept) {
-			t.Fatalf("%d entries are kept after %d, want %d, which fit 64 MiB", got, n+1, min(n+1, kept))
+			t.Fatalf("%d entries are kept after %d, want %d, which fit", got, n+1, min(n+1, kept))
 		}
 	}
 	if len(o.entries) > 4*kept || o.waitingCount != 0 || o.waitingBytes != 0 {
 		t.Errorf("%d entries are kept, %d wait; want about %d and none", len(o.entries), o.waitingCount, kept)
+	}
+}
+
+// Of an instance that keeps nothing, the entry that is back stays until the next one is.
+func TestOutboxKeepsTheEntryThatIsBack(t *testing.T) {
+	o := testOutbox("one", "two")
+	o.maxKept = 1
+	o.batch(nil, 1000)
+	o.published(2, 2, someTime)
+	for n, want := range []string{"one", "two"} {
+		if e := o.accepted(someTime); string(e.Body) != want {
+			t.Errorf("entry %d that is back is %q, want %q", n, e.Body, want)
+		}
+	}
+	if o.keptBytes != len("two")+entryRoom {
+		t.Errorf("%d bytes are kept, want the last entry alone", o.keptBytes)
 	}
 }

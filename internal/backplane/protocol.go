@@ -77,7 +77,7 @@ func newProtocol(c config) *protocol {
 		config:      c,
 		membership:  membership{peers: make(map[string]*peer), suspects: make(map[string]bool)},
 		consistency: consistency{unknown: make(map[string]time.Time)},
-		outbox:      outbox{first: 2},
+		outbox:      newOutbox(c.MaxKept),
 		report:      report{status: Status{Why: "not started"}},
 	}
 }

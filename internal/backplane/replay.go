@@ -273,7 +273,7 @@ func (r *Replay) perform() {
 	}
 	clear(p.effects)
 	p.effects, p.records = p.effects[:0], nil
-	p.outbox = outbox{first: 2}
+	p.outbox = newOutbox(p.MaxKept)
 	p.consistency.rejoinReason = ""
 	clear(p.membership.suspects)
 }

@@ -25,7 +25,7 @@ type cluster struct {
 	log     *slog.Logger
 }
 
-// kindInProcess is the kind of a bus that keeps nothing beyond the process.
+// kindInProcess is the kind of a bus that keeps nothing beyond the process, and never brings another instance.
 const kindInProcess = "in process"
 
 // newCluster chooses the bus by the configuration. It opens no connection.

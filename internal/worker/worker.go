@@ -145,6 +145,9 @@ func assemble(config Config, log *slog.Logger, c *cluster) (*Worker, error) {
 		options.Credits = serviceBusCredits
 		options.Connected = func() bool { return w.engine.Connected() > 0 }
 	}
+	if c.kind == kindInProcess {
+		options.MaxKept = 1 // no log lacks what this one has
+	}
 	if w.storage != nil {
 		options.Archived = c.service != nil
 		options.Recorder = w.storage.recorder
