@@ -138,6 +138,16 @@ func (a *Account) Take(k Kind, n float64) (wait time.Duration, ok bool) {
 	return a.bucketLocked(k).TakeN(a.table.limits[k], n, time.Since(a.table.start))
 }
 
+// PutBack puts back n of a kind that were taken from the account.
+func (a *Account) PutBack(k Kind, n float64) {
+	if a == nil || a.table.slots[k] < 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.bucketLocked(k).PutBack(n)
+}
+
 // Take takes one of a kind from the account of a key.
 func (t *Table) Take(key string, k Kind) (wait time.Duration, ok bool) {
 	a := t.Open(key)
@@ -171,6 +181,18 @@ func (t *Table) TakeBytes(key []byte, k Kind) (wait time.Duration, ok bool) {
 		a = t.addLocked(string(key))
 	}
 	return a.Take(k, 1)
+}
+
+// PutBackBytes puts back what TakeBytes took.
+func (t *Table) PutBackBytes(key []byte, k Kind) {
+	if len(key) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a := t.accounts[string(key)]; a != nil { // else it is full
+		a.PutBack(k, 1)
+	}
 }
 
 // levels is how finely a sweep tells apart how much was taken from accounts.

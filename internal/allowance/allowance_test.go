@@ -94,10 +94,20 @@ func testKinds(t *testing.T) {
 		if _, ok := table.TakeBytes([]byte("a"), k); ok != (k == allowance.Requests) {
 			t.Errorf("one of kind %d behind its burst: %t", k, ok)
 		}
+		account.PutBack(k, 1)
+		if _, ok := table.TakeBytes([]byte("a"), k); !ok {
+			t.Errorf("one of kind %d that was put back is not there", k)
+		}
+		table.PutBackBytes([]byte("a"), k)
+		if _, ok := account.Take(k, 1); !ok {
+			t.Errorf("one of kind %d that was put back by the key is not there", k)
+		}
 	}
 	if _, ok := table.TakeBytes(nil, allowance.Messages); !ok {
 		t.Error("a key that is empty has a limit")
 	}
+	table.PutBackBytes(nil, allowance.Messages)
+	table.PutBackBytes([]byte("never taken from"), allowance.Messages)
 }
 
 // Too many accounts that nobody uses make the table forget some: those that have most left, so that nobody renews an

@@ -71,6 +71,30 @@ func TestMessageRateSurvivesLeavingAndReconnecting(t *testing.T) {
 	a.checkOthers()
 }
 
+// However many users an address sends for, what they say counts by its size: everybody in a room is sent all of it.
+func TestLargestMessagesOfOneAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	a, address, n := newArena(t), newAddress(), 0
+	largest := combining(16_000)
+	started := time.Now()
+	for i := range 20 {
+		c := a.join(address, fmt.Sprint("Mallory ", i))
+		for range 10 {
+			if c.reply("user message", largest)["ok"] == true {
+				n++
+			}
+		}
+		_ = c.conn.Close()
+	}
+	// 200 KiB at once, and 100 more each second.
+	atMost(t, n, 13+int(time.Since(started).Seconds()*100/16))
+	reply := a.join(address, "Somebody else there").reply("user message", "hi")
+	if wait, _ := reply["wait"].(float64); reply["ok"] != true && (reply["code"] != "too_fast" || wait > 1000) {
+		t.Errorf("a small message of the same address = %v, want it sent, or soon", reply)
+	}
+	a.checkOthers()
+}
+
 // atMost allows for what comes in while the test runs on a slow machine.
 func atMost(t *testing.T, n, most int) {
 	t.Helper()

@@ -52,6 +52,10 @@ var errFull = errors.New("log is full")
 
 // newCluster starts replicas named a, b, c ... within a bubble of synctest.
 func newCluster(t testing.TB, n int, o Options) *cluster {
+	return newClusterOver(t, n, o, engineio.Options{})
+}
+
+func newClusterOver(t testing.TB, n int, o Options, transport engineio.Options) *cluster {
 	c := &cluster{t: t}
 	c.changed = sync.NewCond(&c.mu)
 	var appliers sync.WaitGroup
@@ -62,7 +66,7 @@ func newCluster(t testing.TB, n int, o Options) *cluster {
 	for _, r := range c.replicas {
 		server := socketio.NewServer(socketio.Options{Recovery: r.Recovery()})
 		r.Attach(server.Of("/"), Backplane{Instance: r.name, Log: r, Suspect: r.suspected, Cluster: c.members(r.name)})
-		r.host = socketiotest.Pipe(t, server, engineio.Options{})
+		r.host = socketiotest.Pipe(t, server, transport)
 		appliers.Go(r.apply)
 	}
 	t.Cleanup(func() {

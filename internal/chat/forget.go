@@ -27,7 +27,7 @@ func (c *Chat) onForget(r *request) {
 	if !c.local.allowNamedLocked(r) {
 		return
 	}
-	if wait, ok := c.local.take(r.client, allowance.Rooms); !ok {
+	if wait, ok := c.local.take(r.client, allowance.Rooms, 1); !ok {
 		c.refuseRequestLocked(r, state.TooFast, wait)
 		return
 	}

@@ -14,7 +14,7 @@ func (q *commands) onMessage(r *request) {
 		q.refuseRequestLocked(r, state.NoName, 0)
 		return
 	}
-	if q.local.allowLocked(r, q.local.takeMessage) {
+	if q.local.allowLocked(r, q.local.takeMessage(say.Text)) {
 		say.Room = q.state.Meant(say.Room)
 		say.Token, say.From = q.speaker(r.client)
 		q.requestLocked(r, say)

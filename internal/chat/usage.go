@@ -75,25 +75,41 @@ func (u *usage) accountOf(cl *client) []byte {
 	return u.account[:]
 }
 
-// take takes one of a kind from what the client's connection, user and address may use, or returns how long to wait.
-func (l *localClients) take(cl *client, k allowance.Kind) (wait time.Duration, ok bool) {
-	if wait, ok = cl.usage.bucket(k).Take(l.limits[k], time.Since(l.start)); !ok {
-		return wait, false
+// take takes one of a kind from what the client's connection and user may use, and n of it from what its address may.
+// If one of them has too little it takes nothing from any, so that a client whose address is busy keeps what is its
+// own, and returns how long to wait.
+func (l *localClients) take(cl *client, k allowance.Kind, n float64) (wait time.Duration, ok bool) {
+	connection, user := cl.usage.bucket(k), cl.usage.accountOf(cl)
+	wait, byConnection := connection.Take(l.limits[k], time.Since(l.start))
+	userWait, byUser := l.users.TakeBytes(user, k)
+	wait = max(wait, userWait)
+	ok = byConnection && byUser
+	if ok {
+		wait, ok = cl.socket.TakeAllowance(k, n)
 	}
-	if wait, ok = l.users.TakeBytes(cl.usage.accountOf(cl), k); !ok {
-		return wait, false
+	if ok {
+		return 0, true
 	}
-	return cl.socket.TakeAllowance(k)
+	if byConnection {
+		connection.PutBack(1)
+	}
+	if byUser {
+		l.users.PutBackBytes(user, k)
+	}
+	return wait, false
 }
 
-// takeMessage takes a message from what a client may use, or returns how long to wait.
-func (l *localClients) takeMessage(cl *client) (wait time.Duration, ok bool) {
-	return l.take(cl, allowance.Messages)
-}
-
-// takeRequest takes another request from what a client may use, or returns how long to wait.
+// takeRequest takes a request from what a client may use, or returns how long to wait.
 func (l *localClients) takeRequest(cl *client) (wait time.Duration, ok bool) {
-	return l.take(cl, allowance.Requests)
+	return l.take(cl, allowance.Requests, 1)
+}
+
+// takeMessage returns a function that takes a message from what a client may use, or returns how long to wait. Of what
+// its address may say a message takes one for each KiB that it begins, because everybody in the room is sent all of it.
+func (l *localClients) takeMessage(text string) func(*client) (wait time.Duration, ok bool) {
+	return func(cl *client) (wait time.Duration, ok bool) {
+		return l.take(cl, allowance.Messages, float64((len(text)+1023)/1024))
+	}
 }
 
 // allowLocked reports whether a request is within the client's budget and the chat is not closed. If not, it refuses
@@ -127,7 +143,7 @@ func (l *localClients) allowRoomLocked(r *request, room string) bool {
 	if l.state.Room(room) != nil {
 		return true
 	}
-	wait, ok := l.take(r.client, allowance.Rooms)
+	wait, ok := l.take(r.client, allowance.Rooms, 1)
 	if !ok {
 		l.refuseRequestLocked(r, state.TooFast, wait)
 	}

@@ -92,7 +92,7 @@ func (s *Session) Refused() {
 	s.Close(errTooManyRefusals)
 }
 
-// TakeAllowance takes one of a kind from the account of the client's address, or returns how long to wait.
-func (s *Session) TakeAllowance(k allowance.Kind) (wait time.Duration, ok bool) {
-	return s.usage.account.Take(k, 1)
+// TakeAllowance takes n of a kind from the account of the client's address, or nothing and returns how long to wait.
+func (s *Session) TakeAllowance(k allowance.Kind, n float64) (wait time.Duration, ok bool) {
+	return s.usage.account.Take(k, n)
 }

@@ -103,9 +103,9 @@ func (s *Socket) SetData(v any) {
 // Refused counts an event of the client that was refused, see [engineio.Session.Refused].
 func (s *Socket) Refused() { s.client.session.Refused() }
 
-// TakeAllowance takes one of a kind from the account of the client's address, or returns how long to wait.
-func (s *Socket) TakeAllowance(k allowance.Kind) (wait time.Duration, ok bool) {
-	return s.client.session.TakeAllowance(k)
+// TakeAllowance takes n of a kind from the account of the client's address, or nothing and returns how long to wait.
+func (s *Socket) TakeAllowance(k allowance.Kind, n float64) (wait time.Duration, ok bool) {
+	return s.client.session.TakeAllowance(k, n)
 }
 
 // ConnectionData returns the value that SetConnectionData stored last. It is kept as long as the connection, where Data

@@ -47,6 +47,9 @@ func (b *Bucket) TakeN(l Limit, n float64, now time.Duration) (wait time.Duratio
 	return 0, true
 }
 
+// PutBack puts back n tokens that were taken, as if they had not been.
+func (b *Bucket) PutBack(n float64) { b.taken = max(0, b.taken-float32(n)) }
+
 // Used returns the part of a full bucket that is missing: 0 of one that is full, 1 of one that has nothing to give.
 func (b *Bucket) Used(l Limit, now time.Duration) float64 {
 	if l.Rate <= 0 {

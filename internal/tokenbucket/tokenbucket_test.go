@@ -40,6 +40,45 @@ func TestRefusalNamesTheWait(t *testing.T) {
 	}
 }
 
+func TestWhatIsPutBackWasNeverTaken(t *testing.T) {
+	limit := tokenbucket.NewLimit(1, 4)
+	var b tokenbucket.Bucket
+	b.TakeN(limit, 3, time.Hour)
+	b.TakeN(limit, 1, time.Hour)
+	b.PutBack(1)
+	if used := b.Used(limit, time.Hour); used != 0.75 {
+		t.Errorf("%v of the bucket are used after one of four taken was put back, want 0.75", used)
+	}
+	b.TakeN(limit, 1, time.Hour+2*time.Second)
+	b.PutBack(1)
+	if used := b.Used(limit, time.Hour+2*time.Second); used != 0.25 {
+		t.Errorf("%v are used two seconds later, want 0.25", used)
+	}
+	b.PutBack(9)
+	if _, ok := b.TakeN(limit, 4, time.Hour+2*time.Second); !ok {
+		t.Error("a bucket that is full gives less than it holds")
+	}
+	if _, ok := b.Take(limit, time.Hour+2*time.Second); ok {
+		t.Error("a bucket that got more than it had given gives more than it holds")
+	}
+}
+
+// What is larger than a bucket waits until the bucket is full, and is paid afterwards.
+func TestMoreThanABucketHoldsIsPaidLater(t *testing.T) {
+	limit := tokenbucket.NewLimit(1, 2)
+	var b tokenbucket.Bucket
+	b.Take(limit, time.Hour)
+	if wait, ok := b.TakeN(limit, 16, time.Hour); ok || wait != time.Second {
+		t.Errorf("TakeN of a bucket that is not full = %v, %t, want 1s, false", wait, ok)
+	}
+	if _, ok := b.TakeN(limit, 16, time.Hour+time.Second); !ok {
+		t.Error("a full bucket gives nothing")
+	}
+	if wait, ok := b.Take(limit, time.Hour+time.Second); ok || wait != 15*time.Second {
+		t.Errorf("Take of a bucket in debt = %v, %t, want 15s, false", wait, ok)
+	}
+}
+
 func TestBorrowGoesIntoDebt(t *testing.T) {
 	limit := tokenbucket.NewLimit(10, 2)
 	var b tokenbucket.Bucket
