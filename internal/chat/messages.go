@@ -2,34 +2,66 @@ package chat
 
 import "chatapp/internal/chat/state"
 
+// cheapText is the size of a text, in bytes, up to which it costs less to check than to look first whether the client
+// may say anything at all.
+const cheapText = 1 << 10
+
 func (q *commands) onMessage(r *request) {
-	say, code := q.parseMessage(r)
+	typed, code := q.textArgument(r)
+	if code != state.Accepted {
+		q.refuse(r, code)
+		return
+	}
+	large := len(typed) > cheapText
+	if large && !q.allowText(r, typed) {
+		return
+	}
+	say, code := q.parseMessage(r, typed)
 	if code != state.Accepted {
 		q.refuse(r, code)
 		return
 	}
 	q.mu.Lock()
 	defer q.unlock()
-	if !r.client.isNamed() {
+	switch {
+	case !r.client.isNamed():
 		q.refuseRequestLocked(r, state.NoName, 0)
-		return
-	}
-	if q.local.allowLocked(r, q.local.takeMessage(say.Text)) {
+	case large || q.local.allowLocked(r, q.local.takeMessage(say.Text)):
 		say.Room = q.state.Meant(say.Room)
 		say.Token, say.From = q.speaker(r.client)
 		q.requestLocked(r, say)
 	}
 }
 
-func (c *core) parseMessage(r *request) (*state.Say, state.Code) {
+// textArgument returns the text of a message, as it came, unless it has more bytes than any may have.
+func (c *core) textArgument(r *request) (string, state.Code) {
 	// Every byte of the text takes six in JSON at most. A longer argument is refused before it costs anything.
 	if len(r.Raw(0)) > 6*c.options.MaxMessageBytes+2 {
-		return nil, state.TooLong
+		return "", state.TooLong
 	}
-	typed, ok := r.String(0)
-	if !ok {
-		return nil, state.BadArgument
+	switch typed, ok := r.String(0); {
+	case !ok:
+		return "", state.BadArgument
+	case len(typed) > c.options.MaxMessageBytes:
+		return "", state.TooLong
+	default:
+		return typed, state.Accepted
 	}
+}
+
+// allowText reports whether a client may say a text that is large. To count its grapheme clusters takes more time than
+// anything else that the server does with a message that it refuses, so it counts, be it accepted in the end or not.
+func (q *commands) allowText(r *request, text string) bool {
+	q.mu.Lock()
+	defer q.unlock()
+	if !r.client.isNamed() {
+		q.refuseRequestLocked(r, state.NoName, 0)
+		return false
+	}
+	return q.local.allowLocked(r, q.local.takeMessage(text))
+}
+
+func (c *core) parseMessage(r *request, typed string) (*state.Say, state.Code) {
 	text, code := state.ParseText(typed, c.options.MaxMessageLength, c.options.MaxMessageBytes)
 	var options struct {
 		Room *string `json:"room"`

@@ -46,6 +46,28 @@ func TestMessagesOfAnAddressCountBySize(t *testing.T) {
 	}
 }
 
+// What checking a large text costs counts: a client that may say nothing is refused without it.
+func TestLargeTextIsCheckedOnlyIfItMayBeSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann := clusterOfAddress(t, Options{MessageRate: 100, MaxMessageLength: 2000}, 2).join("Ann")
+		tooLong := func(why string, bytes int, code string) {
+			t.Helper()
+			if answer := ann.say(bytes); !strings.Contains(answer, code) {
+				t.Errorf("%s = %s, want %s", why, answer, code)
+			}
+		}
+		tooLong("the first long text", 2001, "too_long")
+		tooLong("another", 2001, "too_long")
+		tooLong("one more than the address may say", 2001, "too_fast")
+		tooLong("one that is refused for its bytes alone", 16<<10+1, "too_long")
+		time.Sleep(time.Second)
+		tooLong("a long text a second later", 2001, "too_long")
+		if said := ann.saysMost(1); said != 0 {
+			t.Errorf("%d messages were said at once behind it, want none", said)
+		}
+	})
+}
+
 // A message that its address may not say any more takes nothing from what its user and connection may say. One that its
 // user may not say takes nothing from what the address may. Either way the client is told how long to wait.
 func TestRefusedMessageTakesNothing(t *testing.T) {
