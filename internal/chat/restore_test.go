@@ -120,8 +120,9 @@ func TestRefusedNicknameLeavesTheFormerOne(t *testing.T) {
 		})
 		time.Sleep(time.Minute) // longer than her nickname is kept while she is away
 		ann.drain()
-		ann.sent("still here")
 		bob.drain()
+		ann.sent("still here")
+		bob.Want("her message", `2["user message","Ann","still here",*`)
 		ann.Send(`28["user message","as Ann"]`)
 		bob.Want("her nickname", `2["user message","Ann","as Ann",*`)
 		c.agree()
