@@ -71,7 +71,7 @@ func (s *State) record(name string, l Line) Line {
 	if l.Kind == MessageLine || r.used == 0 {
 		r.used = s.log.time
 	}
-	r.lines = append(r.lines, l)
+	r.add(l)
 	s.charge(r, l.size())
 	if len(r.lines) > s.bounds.RoomLines {
 		s.trim(r, len(r.lines)-s.bounds.RoomLines)
@@ -80,6 +80,22 @@ func (s *State) record(name string, l Line) Line {
 		s.trimLargest()
 	}
 	return l
+}
+
+// add appends a line. Once dropped lines have left a quarter as much memory unused as the others take, it moves those
+// there, so that a room that is as large as it may be allocates nothing.
+func (r *Room) add(l Line) {
+	n := len(r.lines)
+	full := n == cap(r.lines)
+	if full && cap(r.memory)-n > n/4 {
+		r.lines = append(r.memory, r.lines...)
+		clear(r.memory[n:cap(r.memory)])
+		full = false
+	}
+	r.lines = append(r.lines, l)
+	if full {
+		r.memory = r.lines[:0]
+	}
 }
 
 // trim drops a room's n oldest lines.

@@ -13,6 +13,7 @@ type Room struct {
 	key     string // by which names that look alike are one; "": nobody has entered the room by rules 2 yet
 	members map[uint64]*User
 	lines   []Line // oldest first
+	memory  []Line // no lines, with the capacity of which lines has the end; nil: not known
 	trimmed uint64 // number of the last line dropped from the front, or the State's when the room was created
 	active  uint64 // number of the last event here
 	used    int64  // when somebody last said something here, or it was made, by the log's time

@@ -267,3 +267,29 @@ func TestHistoryStaysWithinItsBounds(t *testing.T) {
 	}
 	s.check()
 }
+
+// A room that is as large as it may be has the right lines, in memory that is not allocated anew.
+func TestFullRoomKeepsItsMemory(t *testing.T) {
+	const bound = 40
+	s := New(Bounds{RoomLines: bound})
+	claim := claimOf(1, "Ann")
+	s.Apply(Entry{Instance: "there"}, &claim)
+	r, first := s.rooms[Lobby], 0
+	for n := range 20 * bound {
+		say := Command{Conn: 1, Action: &Say{Room: Lobby, Text: fmt.Sprint(n), CID: fmt.Sprint(n)}}
+		s.Apply(Entry{Instance: "there"}, &say)
+		switch {
+		case n < 2*bound:
+			first = cap(r.memory)
+		case cap(r.memory) != first:
+			t.Fatalf("after %d messages there is room for %d lines, want for %d as before", n, cap(r.memory), first)
+		case r.lines[0].Text != fmt.Sprint(n-bound+1) || r.lines[bound-1].Text != fmt.Sprint(n):
+			t.Fatalf("after message %d the lines are %q to %q", n, r.lines[0].Text, r.lines[len(r.lines)-1].Text)
+		}
+	}
+	for _, l := range r.memory[:cap(r.memory)][len(r.lines)+cap(r.memory)-cap(r.lines):] {
+		if l != (Line{}) {
+			t.Errorf("memory behind the last line holds %+v", l)
+		}
+	}
+}
