@@ -26,7 +26,7 @@ func TestClientsShareTheWayToTheLogByPerson(t *testing.T) {
 			return accounts
 		}
 		for _, person := range []string{"Ann", "Bob", "Ann"} {
-			id := "id of " + person
+			id := "subject id of " + person
 			if got := said(person); !slices.Equal(got, []string{id, id, id}) {
 				t.Errorf("commands of %s have the accounts %q, want claim, message and end in %q", person, got, id)
 			}
@@ -48,12 +48,39 @@ func TestClientsShareTheWayToTheLogByAddress(t *testing.T) {
 		defer a.mu.Unlock()
 		clients := a.local.sorted()
 		ann, bob := clients[0], clients[1]
-		if address := ann.socket.Handshake().Counted; ann.account() != address || bob.account() != address {
-			t.Errorf("accounts are %q and %q, want %q", ann.account(), bob.account(), address)
+		want := "address " + ann.socket.Handshake().Counted
+		if ann.account() != want || bob.account() != want {
+			t.Errorf("accounts are %q and %q, want %q", ann.account(), bob.account(), want)
 		}
 		ann.socket.Handshake().Counted, bob.socket.Handshake().Counted = "", ""
 		if ann.account() == "" || bob.account() == "" || ann.account() == bob.account() {
 			t.Errorf("accounts are %q and %q, want one for each", ann.account(), bob.account())
+		}
+	})
+}
+
+// A person whose id reads like the address, or the socket, of somebody else shares nothing with them.
+func TestPersonNamedLikeAnAddressHasAnotherAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newCluster(t, 1, Options{}).replicas[0]
+		a.visit("")
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		guest := a.local.sorted()[0]
+		address := guest.socket.Handshake().Counted
+		for _, id := range []string{address, "address " + address, guest.socket.ID(), "socket " + guest.socket.ID()} {
+			person := &client{socket: guest.socket, assigned: &assigned{subject: id}}
+			if person.account() == guest.account() {
+				t.Errorf("the person %q has the account of a guest", id)
+			}
+			if a.nicknames.originLocked(person) == a.nicknames.originLocked(guest) {
+				t.Errorf("the person %q has the share of a guest", id)
+			}
+			guest.socket.Handshake().Counted = ""
+			if person.account() == guest.account() {
+				t.Errorf("the person %q has the account of a socket", id)
+			}
+			guest.socket.Handshake().Counted = address
 		}
 	})
 }

@@ -31,11 +31,8 @@ func (n *nicknames) newClaim(cl *client, token state.Hash) *state.Claim {
 // originLocked returns what the client's user shares rooms and history by with others: the person that is signed in, or
 // else the address; zero if neither is known.
 func (n *nicknames) originLocked(cl *client) state.Hash {
-	if cl.assigned != nil {
-		return n.state.OriginOf("subject " + cl.assigned.subject)
-	}
-	if address := cl.socket.Handshake().Counted; address != "" {
-		return n.state.OriginOf("address " + address)
+	if identity := cl.identity(); identity != "" {
+		return n.state.OriginOf(identity)
 	}
 	return state.Hash{}
 }

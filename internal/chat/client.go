@@ -89,13 +89,22 @@ func (cl *client) mayListen(room string) bool {
 	return room == state.Lobby || cl.user != nil && slices.Contains(cl.user.Rooms(), room)
 }
 
-// account returns what clients share the way to the log by: the person that is signed in, or else the address. A client
-// of which neither is known has an account of its own.
+// account returns what clients share the way to the log by: what identifies them, see identity. A client of which
+// nothing is known has an account of its own.
 func (cl *client) account() string {
+	return cmp.Or(cl.identity(), "socket "+cl.socket.ID())
+}
+
+// identity returns the person that is signed in, or else the address, in words that set the two apart: an identity
+// provider's id may read like an address. It is "" where neither is known.
+func (cl *client) identity() string {
 	if cl.assigned != nil {
-		return cl.assigned.subject
+		return "subject " + cl.assigned.subject
 	}
-	return cmp.Or(cl.socket.Handshake().Counted, cl.socket.ID())
+	if address := cl.socket.Handshake().Counted; address != "" {
+		return "address " + address
+	}
+	return ""
 }
 
 // socketID returns the public id of the socket; "" for nil.

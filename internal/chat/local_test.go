@@ -65,7 +65,7 @@ func TestRefusedCommandsKeepNoOtherAccountWaiting(t *testing.T) {
 		leave["Ann"]()
 		leave["Bob"]()
 		want("while the log takes nothing,", 3)
-		a.set(func(r *replica) { r.full, r.filled = false, "id of Ann" })
+		a.set(func(r *replica) { r.full, r.filled = false, "subject id of Ann" })
 		time.Sleep(2 * retryEvery)
 		synctest.Wait()
 		want("after Bob's command was retried,", 2)
