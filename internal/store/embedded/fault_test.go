@@ -105,22 +105,29 @@ func TestTornWriteIsCut(t *testing.T) {
 	}
 }
 
-// Damage that whole records follow is not what a crash leaves: nothing is cut.
+// Damage that whole records follow is not what a crash leaves. It is reported to whoever reads the log, since a reader
+// that took it for the end of the log would begin without what follows; and nothing is cut.
 func TestDamagedLogIsReported(t *testing.T) {
 	folder := t.TempDir()
 	s := claimed(t, folder, Options{NoSync: true})
-	fill(t, s, 1, 3)
+	fill(t, s, 1, 1)
+	early, err := Open(folder, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer early.Close()
+	fill(t, s, 2, 3)
 	s.Close()
 	log := the(t, folder, nameLog)
 	damage(t, log, "text 2")
 	before, _ := os.ReadFile(log)
-	s, err := Open(folder, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Claim(t.Context()); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), log) {
-		t.Errorf("Claim() = %v, want ErrCorrupt and the file's name", err)
+	_, openErr := Open(folder, Options{})
+	_, headErr := early.Head(t.Context())
+	_, claimErr := early.Claim(t.Context())
+	for call, err := range map[string]error{"Open()": openErr, "Head()": headErr, "Claim()": claimErr} {
+		if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), log) {
+			t.Errorf("%s = %v, want ErrCorrupt and the file's name", call, err)
+		}
 	}
 	if after, _ := os.ReadFile(log); !bytes.Equal(before, after) {
 		t.Error("Claim() has changed the damaged log")

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +115,8 @@ func readLogHead(f *os.File) (previousEnd int64, salt uint32, err error) {
 	return previousEnd, salt, nil
 }
 
-// followLogLocked reads the rest of a log, up to end if that is not negative.
+// followLogLocked reads the rest of a log, up to end if that is not negative. It leaves out what a crash has left of
+// the last write, and what the writer has not written whole yet.
 func (d *disk) followLogLocked(s *state, number uint64, end int64) error {
 	path := d.Path(nameLog, number)
 	f, err := os.Open(path)
@@ -152,42 +154,42 @@ func (d *disk) followLogLocked(s *state, number uint64, end int64) error {
 		}
 		return fmt.Errorf("read %s: it ends at offset %d, not at %d: %w", path, log.end+int64(n), end, store.ErrCorrupt)
 	}
-	return s.readLocked(log, b)
+	left, err := s.readLocked(log, b)
+	if err != nil || !open || folder.Torn(left, log.salt, recordKinds) {
+		return err
+	}
+	again := make([]byte, len(left))
+	if _, err := f.ReadAt(again, log.end); err != nil || !bytes.Equal(again, left) {
+		return errChanged // the writer has put another record in the place of one that it has taken back
+	}
+	return fmt.Errorf("read %s: the record at offset %d is damaged, and others behind it are not: %w", path, log.end,
+		store.ErrCorrupt)
 }
 
-// readLocked applies the records that follow in a log, up to the first that is not whole.
-func (s *state) readLocked(log *logFile, b []byte) error {
+// readLocked applies the records that follow in a log, up to the first that is not whole. It returns what is left.
+func (s *state) readLocked(log *logFile, b []byte) (left []byte, err error) {
 	for {
 		body, rest, ok := folder.NextRecord(b, log.salt)
 		if !ok {
-			return nil
+			return b, nil
 		}
 		r, err := decodeRecord(body)
 		if err == nil {
 			err = s.applyLocked(r, log, log.end+folder.RecordHead)
 		}
 		if err != nil {
-			return fmt.Errorf("read the record at offset %d of %s: %w", log.end, log.path, err)
+			return nil, fmt.Errorf("read the record at offset %d of %s: %w", log.end, log.path, err)
 		}
 		log.end += int64(len(b) - len(rest))
 		b = rest
 	}
 }
 
-// cut removes what a crash has left of the last write to a log. It returns an error that wraps store.ErrCorrupt if that
-// is not all that is wrong.
+// cut removes what a crash has left of the last write to a log. The log has been read, so that is all that follows.
 func (d *disk) cut(log *logFile, f *os.File) error {
 	info, err := f.Stat()
 	if err != nil || info.Size() == log.end {
 		return err
-	}
-	b := make([]byte, info.Size()-log.end)
-	if n, err := f.ReadAt(b, log.end); err != nil && n < len(b) {
-		return fmt.Errorf("read %s: %w", log.path, err)
-	}
-	if !folder.Torn(b, log.salt, recordKinds) {
-		return fmt.Errorf("read %s: the record at offset %d is damaged, and others behind it are not: %w",
-			log.path, log.end, store.ErrCorrupt)
 	}
 	if err := f.Truncate(log.end); err != nil {
 		return err
