@@ -27,7 +27,9 @@
 // it, and at a new archivist that has joined by a snapshot.
 //
 // A store whose log has lost against the one that the node follows is rewound to the branch. A store that has no log in
-// common with the node's is left alone, and nothing is saved: it may be the only copy of somebody's chat.
+// common with the node's is left alone, and nothing is saved: it may be the only copy of somebody's chat. So is, where
+// nothing joins the processes, a store that another process has written since this one read it: it has told its clients
+// that all of that is saved.
 //
 // # Concurrency
 //

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,6 +174,70 @@ func TestStoreOfAnotherLogIsLeftAlone(t *testing.T) {
 		}
 		other.wantStored([]string{"i1 says 1"})
 	})
+}
+
+// Where nothing joins two processes, the later one never drops what the earlier one has acknowledged as saved. It says
+// that it has to be started again, and then goes on behind that.
+func TestStoreThatAnotherProcessHasWrittenIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, more := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			first := newCluster(t, 13)
+			i := first.start(recorder.Options{})
+			first.wantReady()
+			i.say()
+			sleep(time.Second)
+
+			late := newCluster(t, 14)
+			late.store, late.names = first.store, 1
+			var held atomic.Bool
+			held.Store(true)
+			late.wrap = func(s store.Store) store.Store { return heldStore{s, &held} }
+			j := late.start(recorder.Options{})
+			late.wantReady()
+			j.say()
+			if more {
+				i.say()
+			}
+			sleep(time.Second)
+			first.kill()
+			want := []string{"i1 says 1", "i2 says 1", "i2 says 2"}
+			if more {
+				want = []string{"i1 says 1", "i1 says 2", "i2 says 1"}
+			}
+			held.Store(false)
+			sleep(time.Minute)
+			j.say()
+			sleep(time.Minute)
+			s := j.recorder.Status()
+			if s.Saved == more || more && !strings.Contains(s.Why, "has to be started again") {
+				t.Errorf("more=%v: Status() = %+v, want that it is saved, or why not", more, s)
+			}
+			if more {
+				first.wantStored(want[:2])
+				late.kill()
+				late.acked = nil // they were told that nothing is saved
+				late.start(recorder.Options{})
+				late.wantReady()
+				late.live[0].node.Append([]byte(want[2]))
+				sleep(time.Second)
+			}
+			first.wantStored(want)
+		})
+	}
+}
+
+// heldStore can't be claimed as long as another process holds it.
+type heldStore struct {
+	store.Store
+	held *atomic.Bool
+}
+
+func (h heldStore) Claim(ctx context.Context) (store.Head, error) {
+	if h.held.Load() {
+		return store.Head{}, store.ErrInUse
+	}
+	return h.Store.Claim(ctx)
 }
 
 // rewinds counts the batches that drop what the store has.

@@ -75,6 +75,8 @@ func inWords(err error) string {
 		return "the store is full"
 	case errors.Is(err, store.ErrInUse), errors.Is(err, store.ErrFenced):
 		return "another process writes the store"
+	case errors.Is(err, errOvertaken):
+		return "another process has written the store, and this one has to be started again"
 	case errors.Is(err, errForeign):
 		return "the store has the log of another chat"
 	}

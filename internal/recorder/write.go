@@ -171,6 +171,12 @@ func (r *Recorder) prepare(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	behind, err := r.branch(ctx, head, at)
+	if errors.Is(err, errOvertaken) {
+		r.mu.Lock()
+		r.head.claimed, r.head.refused = false, err
+		r.mu.Unlock()
+		return false, errors.Join(err, r.source.Close()) // so that another process can write
+	}
 	if err != nil {
 		return false, err
 	}
@@ -198,11 +204,30 @@ func (r *Recorder) claim(parent context.Context) error {
 	return nil
 }
 
-var errForeign = errors.New("the store has the log of another chat: empty it, or set another one")
+var (
+	errForeign = errors.New("the store has the log of another chat: empty it, or set another one")
 
-// branch returns the index up to which the store has the log that the state follows. Where it has more of that than
-// the state, another instance has written it, and this one is late: it writes on when it has come so far.
+	errOvertaken = errors.New("another process has stored more since this one read the store: start this one again, " +
+		"and it goes on behind that")
+)
+
+// branch returns the index up to which the store has the log that the state follows, and behind which it is written on.
+// Where a bus joins the instances, what the store has more than that is of a log that has lost. Without one it is
+// another process's, whose clients were told that it is saved.
 func (r *Recorder) branch(ctx context.Context, head store.Head, at backplane.Lineage) (uint64, error) {
+	index, err := r.common(ctx, head, at)
+	switch {
+	case !r.options.Behind && (errors.Is(err, errForeign) || err == nil && index < head.Index):
+		return 0, errOvertaken
+	case err == nil && index < head.Index:
+		r.options.Logger.Warn("store rewound: its log has lost against another one", "index", index, "from", head.Index)
+	}
+	return index, err
+}
+
+// common returns the index up to which the store and the state have the same log. Where the store has more of it than
+// the state, another instance has written it, and this one is late: it writes on when it has come so far.
+func (r *Recorder) common(ctx context.Context, head store.Head, at backplane.Lineage) (uint64, error) {
 	if head.Index == 0 {
 		return 0, nil
 	}
@@ -223,8 +248,6 @@ func (r *Recorder) branch(ctx context.Context, head store.Head, at backplane.Lin
 		return 0, fmt.Errorf("read the history of the store: %w", err)
 	}
 	if common, ok := stored.Common(at); ok {
-		r.options.Logger.Warn("store rewound: its log has lost against another one", "index", common.Index,
-			"from", head.Index)
 		return common.Index, nil
 	}
 	return 0, errForeign
