@@ -148,8 +148,6 @@ func (b *Bus) checkSending(parent context.Context) error {
 // explain says what is missing and where, for the person who has to provide it.
 func (b *Bus) explain(err error) string {
 	where := fmt.Sprintf("topic %q of %s", b.options.Topic, b.endpoint.host)
-	var sb *azservicebus.Error
-	var condition *amqp.Error
 	var dns *net.DNSError
 	var authentication *azidentity.AuthenticationFailedError
 	switch code := status(err); {
@@ -160,15 +158,29 @@ func (b *Bus) explain(err error) string {
 			"Azure Service Bus Data Owner, which takes effect some minutes after its assignment", where)
 	case code == http.StatusNotFound:
 		return "there is no " + where
-	case errors.As(err, &sb) && sb.Code == azservicebus.CodeUnauthorizedAccess,
-		errors.As(err, &condition) && condition.Condition == amqp.ErrCondUnauthorizedAccess:
+	case unauthorized(err):
 		return fmt.Sprintf("the right Listen or Send is missing on %s: %s", where, firstLine(err))
-	case errors.As(err, &sb) && sb.Code == azservicebus.CodeNotFound:
+	case notFound(err):
 		return fmt.Sprintf("there is no subscription %q of %s", b.options.Subscription, where)
 	case errors.As(err, &dns):
 		return fmt.Sprintf("the name %s is not known", dns.Name)
 	}
 	return "service bus returns an error: " + firstLine(err)
+}
+
+// notFound reports whether an entity that a link was to be attached to does not exist. The SDK has a code for that, but
+// returns some errors of go-amqp as they are.
+func notFound(err error) bool { return is(err, azservicebus.CodeNotFound, amqp.ErrCondNotFound) }
+
+// unauthorized reports whether a right is missing on an entity that a link was to be attached to.
+func unauthorized(err error) bool {
+	return is(err, azservicebus.CodeUnauthorizedAccess, amqp.ErrCondUnauthorizedAccess)
+}
+
+func is(err error, code azservicebus.Code, condition amqp.ErrCond) bool {
+	var sb *azservicebus.Error
+	var peer *amqp.Error
+	return errors.As(err, &sb) && sb.Code == code || errors.As(err, &peer) && peer.Condition == condition
 }
 
 func firstLine(err error) string {

@@ -42,11 +42,7 @@ func (b *Bus) Gather(ctx context.Context, body []byte) error {
 }
 
 // isMissing reports whether the queue does not exist, or this instance may not use it.
-func isMissing(err error) bool {
-	var sb *azservicebus.Error
-	return errors.As(err, &sb) &&
-		(sb.Code == azservicebus.CodeNotFound || sb.Code == azservicebus.CodeUnauthorizedAccess)
-}
+func isMissing(err error) bool { return notFound(err) || unauthorized(err) }
 
 // Combine creates the queue if it is missing and the instance may, waits for its session, and reads it.
 func (b *Bus) Combine(ctx context.Context, elected func(), deliver func(body []byte, done func())) error {

@@ -2,7 +2,6 @@ package servicebus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,8 +50,7 @@ func (b *Bus) Receive(ctx context.Context, deliver func(body []byte, enqueued ti
 // afterFailure finds out whether the subscription still exists. If not, messages published since
 // its deletion are lost to this instance.
 func (b *Bus) afterFailure(ctx context.Context, failure error) error {
-	var sb *azservicebus.Error
-	if !errors.As(failure, &sb) || sb.Code != azservicebus.CodeNotFound {
+	if !notFound(failure) {
 		return fmt.Errorf("receive: %w", failure)
 	}
 	b.lost = true

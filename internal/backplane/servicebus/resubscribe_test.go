@@ -14,7 +14,9 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
+	"github.com/Azure/go-amqp"
 
 	"chatapp/internal/backplane"
 	"chatapp/internal/emulator/emulatortest"
@@ -92,6 +94,26 @@ func TestAnswerLostOnSubscribingAgain(t *testing.T) {
 				t.Errorf("got %q, want what was published after", got[20])
 			}
 		})
+	}
+}
+
+// The SDK has a code for a missing subscription where Service Bus grants no token for it, and returns go-amqp's error
+// where the subscription is deleted between the token and the link. Either one tells Receive of the gap.
+func TestMissingSubscriptionIsKnownByEitherError(t *testing.T) {
+	t.Parallel()
+	e := emulatortest.Start(t)
+	b := open(t, options(t, e, "b"))
+	for _, err := range []error{
+		&azservicebus.Error{Code: azservicebus.CodeNotFound},
+		&amqp.Error{Condition: amqp.ErrCondNotFound},
+	} {
+		// It fails unless the round before has created the subscription again.
+		if err := e.Delete("chat/Subscriptions/" + b.Instance()); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.afterFailure(t.Context(), err); !errors.Is(got, backplane.ErrGap) {
+			t.Errorf("afterFailure(%#v) = %v, want ErrGap", err, got)
+		}
 	}
 }
 
