@@ -23,8 +23,8 @@ func (c *Chat) Apply(e Entry) error {
 	var p *pendingCommand
 	if e.Instance == c.local.instance {
 		p = c.commands.take(command.Ref)
-		c.auditEvictionsLocked(p, rooms, lines)
 	}
+	c.auditEvictionsLocked(p, changes, rooms, lines)
 	switch command.Action.(type) {
 	case *state.Retain, *state.Adjust:
 		c.linesDroppedLocked()

@@ -30,6 +30,7 @@ type Chat struct {
 	presence   presence
 	resumption resumption
 	nicknames  nicknames
+	floods     floods
 }
 
 // New returns a chat without users. Attach makes it accessible.

@@ -29,6 +29,7 @@ type pendingCommand struct {
 	ack         socketio.Ack
 	others      acks // of a claim: of further requests that it answers
 	appended    time.Time
+	account     string           // of the client
 	secret      string           // of a claim: the resume token that the client receives
 	resumes     bool             // of a claim: it was made for the client, which has not requested a nickname
 	provisional *provisionalLine // of a message that clients have received before the log had it; nil: none
@@ -44,7 +45,7 @@ func newCommands(c *core, local *localClients, lastRef uint64) commands {
 // expect registers a command that is about to be appended, and encodes it.
 func (q *commands) expect(p *pendingCommand) []byte {
 	q.lastRef++
-	p.command.Ref, p.appended = q.lastRef, time.Now()
+	p.command.Ref, p.appended, p.account = q.lastRef, time.Now(), p.client.account()
 	switch a := p.command.Action.(type) {
 	case *state.Say:
 		if a.CID == "" {
@@ -103,7 +104,7 @@ func (q *commands) appendLocked(p *pendingCommand) error {
 	if p.span != nil {
 		trace = p.span.Trace()
 	}
-	if err := q.backplane.Log.AppendFor(body, p.client.account(), trace); err != nil {
+	if err := q.backplane.Log.AppendFor(body, p.account, trace); err != nil {
 		q.forget(p)
 		q.logger().Warn("log refuses an entry", "err", err)
 		return err

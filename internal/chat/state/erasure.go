@@ -193,9 +193,9 @@ func (s *State) eraseLines(u *User) {
 			if l.Author != author {
 				continue
 			}
-			was := l.size()
+			was := l.Size()
 			*l = l.Erased()
-			s.charge(r, l.size()-was)
+			s.charge(r, l.Size()-was)
 			if l.Hidden() {
 				r.hidden++
 			}

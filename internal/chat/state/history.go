@@ -51,8 +51,8 @@ func (l *Line) Erased() Line {
 	return Line{Log: l.Log, Seq: l.Seq, Check: l.Check, Kind: l.Kind, Time: l.Time}
 }
 
-// size is about the memory that a line takes.
-func (l *Line) size() int {
+// Size is about the memory that a line takes.
+func (l *Line) Size() int {
 	return 128 + len(l.From) + len(l.Was) + len(l.Text) + len(l.CID)
 }
 
@@ -72,7 +72,7 @@ func (s *State) record(name string, l Line) Line {
 		r.used = s.log.time
 	}
 	r.add(l)
-	s.charge(r, l.size())
+	s.charge(r, l.Size())
 	if len(r.lines) > s.bounds.RoomLines {
 		s.trim(r, len(r.lines)-s.bounds.RoomLines)
 	}
@@ -101,7 +101,7 @@ func (r *Room) add(l Line) {
 // trim drops a room's n oldest lines.
 func (s *State) trim(r *Room, n int) {
 	for i := range n {
-		s.charge(r, -r.lines[i].size())
+		s.charge(r, -r.lines[i].Size())
 		r.trimmed, r.trimmedAt = r.lines[i].Seq, r.lines[i].Time
 		if r.lines[i].Hidden() {
 			r.hidden--

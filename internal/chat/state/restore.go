@@ -147,7 +147,7 @@ func (s *State) restoreRoom(saved *savedRoom, key string) error {
 			len(l.CID) > MaxCID {
 			return fmt.Errorf("line %d of room %q is invalid", l.Seq, saved.Name)
 		}
-		size += l.size()
+		size += l.Size()
 	}
 	r := &Room{name: saved.Name, key: key, members: make(map[uint64]*User), lines: saved.Lines,
 		trimmed: saved.Trimmed, active: saved.Active, used: saved.Used, maker: saved.Maker}
