@@ -149,6 +149,43 @@ func TestNextPersonFindsNothing(t *testing.T) {
 	}
 }
 
+// TestLeavingEndsTheIdentityInEveryTab leaves the chat in a tab while another one rests, and while a third is asleep.
+func TestLeavingEndsTheIdentityInEveryTab(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	w := openWindow(t, s.url(0), windowOptions{})
+	w.enter("Ann")
+	w.run(`location.hash = 'garden'`)
+	w.wait("the garden is shown", `document.querySelector('#title').textContent === '#garden'
+		&& document.querySelector('.notice') !== null`)
+	w.write("a draft of Ann's")
+	w.run(`globalThis.second = open(location.href)
+		globalThis.there = (selector) => second.document.querySelector(selector)`)
+	w.wait("a copy says that the first is in use", `there('#banner-text').textContent.startsWith('You chat as Ann')`)
+	w.run(`there('#message').value = "another draft of Ann's"
+		there('#message').dispatchEvent(new Event('input'))`)
+	w.wait("its draft is saved", `second.sessionStorage.getItem('chatapp.drafts').includes('another')`)
+	w.run(`globalThis.asleep = { ...second.sessionStorage }
+		document.querySelector('.settings').open = true`)
+	w.click("#leave")
+	w.click("#leave-confirm")
+	const asksWithoutAName = `second.document.activeElement.id === 'nick' && there('#nick').value === ''
+		&& there('#title').textContent === '#lobby' && there('#banner').hidden && there('#message').value === ''
+		&& there('#pulse').dataset.phase === 'online'
+		&& !JSON.stringify({...second.sessionStorage, ...localStorage}).includes('Ann')`
+	w.wait("the tab that rests asks for a name", asksWithoutAName)
+	w.run(`for (const [key, value] of Object.entries(asleep)) second.sessionStorage.setItem(key, value)
+		second.location.reload()`)
+	w.wait("a tab that slept asks for a name as well",
+		`second.performance.getEntriesByType('navigation')[0].type === 'reload' && `+asksWithoutAName)
+	w.run(`second.close()`)
+	w.wait("the lobby is shown", `location.hash === '' && document.activeElement.id === 'nick'`)
+	w.enter("Eve")
+	if rooms := eval[string](w, `[...chatapp.state.rooms.keys()].join()`); rooms != "lobby" {
+		t.Errorf("the next person is in %s, want lobby", rooms)
+	}
+}
+
 func TestRoomsHaveAddressesAndUnreadCounts(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 2)

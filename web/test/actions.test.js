@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, mock, test } from 'node:test'
 import { createActions } from '../page/js/actions.js'
 import { createOutbox } from '../page/js/outbox.js'
+import { recordEnd } from '../page/js/ended.js'
 import { roomNamed } from '../page/js/rooms.js'
 import { state } from '../page/js/state.js'
 import { browser, tab } from '../page/js/storage.js'
@@ -218,6 +219,25 @@ test('the next person finds nothing of the one who left', async () => {
   assert.equal(connection.of('user message').length, 1)
   assert.deepEqual(roomNamed('lobby').lines.map(({ text }) => text), ['hi'])
   assert.deepEqual([state.me.name, tab.read('requested-name', undefined, any)], ['Ben', 'Ben'])
+})
+
+test('an identity that ends in another tab ends here', async () => {
+  await enter()
+  tab.write('drafts', { lobby: 'a draft' })
+  browser.write('ended', undefined)
+  actions.followLeave() // another value was stored
+  assert.equal(state.me.name, 'Ann')
+  state.link.replaced = true
+  recordEnd('t')
+  let retries = 0
+  connection.retry = () => { retries++ }
+  actions.followLeave()
+  assert.deepEqual([state.me.name, state.nicknameDialog.open, tab.read('drafts', 'none', any)],
+    ['', true, 'none'])
+  // This tab may be the one that is connected.
+  assert.deepEqual([connection.emitted, retries, state.link.replaced], [[['leave']], 1, false])
+  actions.followLeave()
+  assert.equal(retries, 1)
 })
 
 test('a claim that is answered after leaving does not enter the chat', async () => {

@@ -8,6 +8,7 @@ import {
   roomNamed, forgetRoom, setPeople, addOlder, clearUnread, disownRooms, firstID, ownLines,
 } from './rooms.js'
 import { clearMarker } from './reading.js'
+import { hasEnded } from './ended.js'
 import { endIdentity, onIdentityEnd } from './identity.js'
 
 /** @import { Connection } from './connection.js' */
@@ -263,6 +264,14 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     navigation.go(lobby)
   }
 
+  /** Ends the identity here as well if its user has left the chat in another tab. */
+  function followLeave() {
+    if (!hasEnded(state.me.token)) return
+    leaveChat()
+    state.link.replaced = false
+    connection.retry()
+  }
+
   function saveRooms() {
     tab.write('rooms', [...state.rooms.values()].filter((room) => room.joined)
       .map((room) => room.name))
@@ -373,9 +382,8 @@ export function createActions({ connection, outbox, toLine, navigation }) {
   }
 
   return {
-    claimName, handleNamed, handleUnnamed, showRoom, leaveRoom, leaveChat, loadOlder,
-    refreshDirectory, refreshStatus,
-    sendMessage, setTyping, requestRename, goOnHere, search,
-    retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
+    claimName, handleNamed, handleUnnamed, showRoom, leaveRoom, leaveChat, followLeave,
+    loadOlder, refreshDirectory, refreshStatus, sendMessage, setTyping, requestRename, goOnHere,
+    search, retry: outbox.retry, discard: outbox.discard, reconnect: connection.retry,
   }
 }

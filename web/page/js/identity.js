@@ -6,6 +6,7 @@
 // before and after, and drops an answer to somebody who has left.
 
 import { state, changed } from './state.js'
+import { recordEnd } from './ended.js'
 import { browser, tab } from './storage.js'
 
 /** @type {Set<() => void>} */
@@ -22,6 +23,7 @@ export function onIdentityEnd(forget) {
 
 /** Ends the identity. The next person at this computer finds nothing of it. */
 export function endIdentity() {
+  recordEnd(state.me.token)
   state.me = { name: '', requestedName: '', token: undefined }
   state.offset = ''
   state.timings = []

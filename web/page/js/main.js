@@ -117,6 +117,7 @@ roomNamed(lobby)
 addEventListener('hashchange', showAddressedPlace)
 showAddressedPlace()
 addEventListener('pagehide', saveRead)
+addEventListener('storage', actions.followLeave)
 
 const nicknameDialog = createNicknameDialog({
   card: byId('naming', HTMLElement), form: byId('set-nickname', HTMLFormElement),

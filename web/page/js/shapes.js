@@ -23,6 +23,18 @@ export const isStrings = (value) => Array.isArray(value) && value.every(isString
 
 /**
  * @param {unknown} value
+ * @returns {value is number}
+ */
+export const isNumber = (value) => typeof value === 'number'
+
+/**
+ * @param {unknown} value
+ * @returns {value is number[]}
+ */
+export const isNumbers = (value) => Array.isArray(value) && value.every(isNumber)
+
+/**
+ * @param {unknown} value
  * @returns {value is Record<string, unknown>}
  */
 export const isObject = (value) =>

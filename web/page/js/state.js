@@ -2,6 +2,7 @@
 // what the user does, and outbox.js by both. The views draw it. Every change is followed by
 // changed(topic).
 
+import './ended.js' // which clears the tab before anything reads it
 import { now } from './clock.js'
 import { tab, browser } from './storage.js'
 import { isBoolean, isString } from './shapes.js'

@@ -1,0 +1,39 @@
+// Which identities have ended in this browser. Other tabs may hold the same one: a tab that rests,
+// one that the browser has put to sleep, or one that is closed and opened again. They learn here
+// that its user has left, and forget it as well.
+
+import { browser, tab } from './storage.js'
+import { isNumbers, isString } from './shapes.js'
+
+const kept = 50 // identities
+const key = 'ended'
+
+/**
+ * Returns a number that tells tokens apart. It does not tell the token.
+ *
+ * @param {string} token
+ */
+function markOf(token) {
+  let hash = 2166136261
+  for (let i = 0; i < token.length; i++) hash = Math.imul(hash ^ token.charCodeAt(i), 16777619)
+  return hash >>> 0
+}
+
+/**
+ * Records that the identity of a token has ended.
+ *
+ * @param {string | undefined} token
+ */
+export function recordEnd(token) {
+  if (token) browser.write(key, [...browser.read(key, [], isNumbers), markOf(token)].slice(-kept))
+}
+
+/**
+ * Reports whether the identity of a token has ended, in whichever tab.
+ *
+ * @param {string | undefined} token
+ */
+export const hasEnded = (token) =>
+  token !== undefined && browser.read(key, [], isNumbers).includes(markOf(token))
+
+if (hasEnded(tab.read('token', undefined, isString))) tab.clear()
