@@ -175,12 +175,19 @@ func TestLeavingEndsTheIdentityInEveryTab(t *testing.T) {
 		&& !JSON.stringify({...second.sessionStorage, ...localStorage}).includes('Ann')`
 	w.wait("the tab that rests asks for a name", asksWithoutAName)
 	w.run(`for (const [key, value] of Object.entries(asleep)) second.sessionStorage.setItem(key, value)
+		second.history.pushState({ seen: 0 }, '', '#garden')
 		second.location.reload()`)
 	w.wait("a tab that slept asks for a name as well",
 		`second.performance.getEntriesByType('navigation')[0].type === 'reload' && `+asksWithoutAName)
 	w.run(`second.close()`)
 	w.wait("the lobby is shown", `location.hash === '' && document.activeElement.id === 'nick'`)
+	w.run(`history.back(); await new Promise((done) => addEventListener('hashchange', done, { once: true }))`)
+	w.wait("Back does not lead to a room of the person who left", `location.hash === ''
+		&& document.querySelector('#title').textContent === '#lobby'`)
 	w.enter("Eve")
+	w.reload()
+	w.wait("the next person stays after a reload", `document.querySelector('#people .name')?.textContent === 'Eve'
+		&& document.querySelector('#title').textContent === '#lobby'`)
 	if rooms := eval[string](w, `[...chatapp.state.rooms.keys()].join()`); rooms != "lobby" {
 		t.Errorf("the next person is in %s, want lobby", rooms)
 	}

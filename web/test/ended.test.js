@@ -8,7 +8,7 @@ const { recordEnd: endElsewhere } = await import('../page/js/ended.js?elsewhere'
 endElsewhere('a token')
 tab.write('token', 'a token')
 tab.write('drafts', { lobby: 'half a sentence' })
-const { hasEnded, recordEnd } = await import('../page/js/ended.js')
+const { hasEnded, predecessorCount, recordEnd } = await import('../page/js/ended.js')
 
 test('an identity that has ended is known by its token', () => {
   recordEnd('Ann')
@@ -22,6 +22,8 @@ test('an identity that has ended is known by its token', () => {
 test('a tab of an identity that has ended elsewhere keeps nothing of it', () => {
   assert.ok(hasEnded('a token'))
   for (const key of ['token', 'drafts']) assert.equal(tab.read(key, undefined, any), undefined, key)
+  assert.equal(predecessorCount(), 1)
+  assert.equal(tab.read('predecessors', 0, any), 1)
 })
 
 test('the last identities are known', () => {

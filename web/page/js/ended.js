@@ -3,7 +3,7 @@
 // that its user has left, and forget it as well.
 
 import { browser, tab } from './storage.js'
-import { isNumbers, isString } from './shapes.js'
+import { isNumber, isNumbers, isString } from './shapes.js'
 
 const kept = 50 // identities
 const key = 'ended'
@@ -36,4 +36,18 @@ export function recordEnd(token) {
 export const hasEnded = (token) =>
   token !== undefined && browser.read(key, [], isNumbers).includes(markOf(token))
 
-if (hasEnded(tab.read('token', undefined, isString))) tab.clear()
+let predecessors = tab.read('predecessors', 0, isNumber)
+
+/**
+ * Returns how many people have left the chat in this tab before the present one. Places in the
+ * tab's history that an earlier one has visited are told apart by it.
+ */
+export const predecessorCount = () => predecessors
+
+/** Removes what the tab keeps of its identity. The next person in it finds nothing. */
+export function clearTab() {
+  tab.clear()
+  tab.write('predecessors', ++predecessors)
+}
+
+if (hasEnded(tab.read('token', undefined, isString))) clearTab()

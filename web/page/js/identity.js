@@ -6,8 +6,8 @@
 // before and after, and drops an answer to somebody who has left.
 
 import { state, changed } from './state.js'
-import { recordEnd } from './ended.js'
-import { browser, tab } from './storage.js'
+import { clearTab, recordEnd } from './ended.js'
+import { browser } from './storage.js'
 
 /** @type {Set<() => void>} */
 const parts = new Set()
@@ -31,7 +31,7 @@ export function endIdentity() {
   state.wantedLine = null
   state.leftRooms.clear()
   for (const forget of parts) forget()
-  tab.clear()
+  clearTab()
   browser.write('nickname', undefined)
   state.nicknameDialog = { open: true, renaming: false, busy: false, refusal: null }
   changed('me', 'nickname', 'rooms', 'room', 'lines', 'outbox', 'people', 'typing', 'timings')

@@ -14,6 +14,7 @@ import { createEvents } from './events.js'
 import { addLine, roomNamed, withdrawAll } from './rooms.js'
 import { saveRead } from './reading.js'
 import { settings } from './settings.js'
+import { predecessorCount } from './ended.js'
 import { resetClock } from './timings.js'
 import { createTabs } from './tabs.js'
 import { createTrouble, reachServer } from './trouble.js'
@@ -197,16 +198,18 @@ start()
 
 /**
  * Shows the room, and the message, that the address names. Back does not return to a room that was
- * left.
+ * left, nor to one of somebody who has left the chat.
  */
 function showAddressedPlace() {
   const { room, line } = placeOfHash(location.hash)
-  const wasSeen = history.state?.seen === true // so Back or Forward leads here
-  const wasLeft = wasSeen && state.leftRooms.has(room)
-  if (wasLeft) history.replaceState({ seen: true }, '', hashOfRoom(lobby))
-  else history.replaceState({ seen: true }, '')
+  const seen = predecessorCount()
+  const seenBy = history.state?.seen // not undefined: Back, Forward or a reload leads here
+  const isOfAnother = typeof seenBy === 'number' && seenBy !== seen
+  const wasLeft = isOfAnother || seenBy !== undefined && state.leftRooms.has(room)
+  if (wasLeft) history.replaceState({ seen }, '', hashOfRoom(lobby))
+  else history.replaceState({ seen }, '')
   actions.showRoom(wasLeft ? lobby : room)
-  state.wantedLine = line ? { room, id: line } : null
+  state.wantedLine = line && !wasLeft ? { room, id: line } : null
   if (line) changed('lines')
 }
 
