@@ -72,10 +72,18 @@ func TestFormsOfLines(t *testing.T) {
 		Date.now = () => now() + 86400000
 		document.dispatchEvent(new Event('visibilitychange'))`)
 	ann.wait("the day has another name after midnight", `document.querySelector('.day').textContent === 'Yesterday'`)
+	ann.run(`const now = Date.now
+		Date.now = () => now() + 86400000
+		receive('user message', ['Ben', 'of the next day', { room: 'lobby', time: Date.now() }, '0.zz.a'])`)
+	ann.waitForMessage("Ben", "of the next day")
+	days := eval[[]string](ann, `[...document.querySelectorAll('.day')].map((e) => e.textContent)`)
+	if len(days) != 2 || days[0] == "Yesterday" || days[1] != "Today" {
+		t.Errorf("two days after the first one, with a line of the last one, the days are %q", days)
+	}
 	ann.wait("no beginning is claimed where lines were dropped",
 		`document.querySelector('.older').textContent === 'Older messages are not kept.'`)
 
-	ann.run(`const text = [...document.querySelectorAll('.text')].at(-1)
+	ann.run(`const text = [...document.querySelectorAll('.text')].at(-2)
 		getSelection().selectAllChildren(text)`)
 	ben.send("lobby", "while text is selected")
 	ann.waitForMessage("Ben", "while text is selected")

@@ -70,6 +70,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   function draw() {
     const wanted = state.rooms.get(state.room)
     if (!wanted) return
+    nameDays() // before a line of another day comes
     const isOther = wanted !== room
     // Most of so many lines would be removed again at once.
     const isFlooded = following && drawn.isFarFrom(pastNumber(wanted)) && !drawn.hasSelection()
