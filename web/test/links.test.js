@@ -64,6 +64,15 @@ test('a word that follows without a space does not become part of the host or pa
     ['https://example.orgで見る', 'https://example.org'],
     ['https://example.org/aを参照してください', 'https://example.org/a'],
     ['https://example.org에서.그리고', 'https://example.org'],
+    ['https://ko.wikipedia.org/wiki/대한민국_(국가)에서', 'https://ko.wikipedia.org/wiki/대한민국_(국가)'],
+    ['https://example.org/a_(b)은', 'https://example.org/a_(b)'],
+    ['https://example.org/a_[b]を見る', 'https://example.org/a_[b]'],
+    ['https://example.orgครับ', 'https://example.org'],
+    ['https://www.example.comແລ້ວ', 'https://www.example.com'],
+    ['https://example.orgи', 'https://example.org'],
+    ['https://пример.рф/', 'https://пример.рф/'],
+    ['https://a.vermögensberater/x', 'https://a.vermögensberater/x'],
+    ['https://пример.com/я', 'https://пример.com/я'],
     ['https://ko.wikipedia.org/wiki/C언어', 'https://ko.wikipedia.org/wiki/C언어'],
   ]) assert.deepEqual(linksIn(text), [want], text)
 })

@@ -16,6 +16,9 @@ const cjk = /[\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Han}ー]/v
 // ASCII, followed by a script that puts no space between words
 const mixed =
   /^([A-Za-z0-9\-]*[A-Za-z0-9])(?=[\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Han}])/v
+// A top-level domain has letters of one script, so a sentence goes on after this one: in Thai, Lao,
+// Khmer and others that put no space between words, or where somebody forgot it.
+const asciiDomain = /^[A-Za-z]{2,}(?=[\p{L}--\p{sc=Latin}])/v
 // Top-level domains after which a sentence may go on in their own script.
 const nativeDomains = ['한국', '닷컴', '닷넷', '삼성', '中国', '中國', '香港', '台湾', '台灣', '公司', '网络', '网址', '商城',
   'みんな', 'コム', 'セール', 'ストア']
@@ -23,9 +26,9 @@ const nativeDomains = ['한국', '닷컴', '닷넷', '삼성', '中国', '中國
 // Words that follow a name without a space.
 const particles = '에서는|에서도|에서|에게|에는|에도|에|으로|로|은|는|이고|이며|이라고|이랑|이나|이|가|을|를|의|와|과|도|만|부터|까지|처럼|보다|' +
   '라고|랑|인데|입니다|이에요|예요|をご|を|には|に|では|で|から|まで|より|です|が|は|へ|と|の|も|や'
-const particleAtEnd = new RegExp(`(?<=[A-Za-z0-9\\/=%\\-])(?:${particles})$`, 'v')
+const particleAtEnd = new RegExp(`(?<=[A-Za-z0-9\\/=%\\-\\)\\]])(?:${particles})$`, 'v')
 // Japanese goes on after a particle.
-const goesOn = /(?<=[A-Za-z0-9\/=%\-])[をにではがへとのもや]\p{L}*$/v
+const goesOn = /(?<=[A-Za-z0-9\/=%\-\)\]])[をにではがへとのもや]\p{L}*$/v
 
 // What never belongs to an address: spaces, controls, invisible and bidirectional characters,
 // quotation marks, full-width punctuation and brackets. ZWNJ and ZWJ join letters.
@@ -155,7 +158,10 @@ function hostEnd(text, at) {
   if (!last || !/[\p{L}\p{N}]/v.test(last.text)) return undefined
   const whole = last.start + last.text.length
   // which covers a label that mixes scripts, such as www.lg전자.kr
-  if (!cjk.test(last.text)) return whole
+  if (!cjk.test(last.text)) {
+    const domain = labels.length > 1 && asciiDomain.exec(last.text)
+    return domain ? last.start + domain[0].length : whole
+  }
   for (const [i, { start, text: name }] of labels.entries()) {
     const ascii = mixed.exec(name)?.[1]
     if (ascii !== undefined && (i > 0 || labels.length === 1)) return start + ascii.length
