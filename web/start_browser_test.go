@@ -51,6 +51,18 @@ func TestFailureToStartIsExplained(t *testing.T) {
 	w.navigate(s.url(0) + "/?shape")
 	w.wait("values of another shape are not read", `document.activeElement.id === 'nick'`)
 
+	w.do("forbid what a browser without cookies forbids", command(page.AddScriptToEvaluateOnNewDocument,
+		page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+			const forbid = () => { throw new DOMException('', 'SecurityError') }
+			globalThis.BroadcastChannel = class { constructor() { forbid() } }
+			for (const name of ['localStorage', 'sessionStorage', 'caches']) {
+				Object.defineProperty(globalThis, name, { get: forbid })
+			}`}))
+	w.navigate(s.url(0) + "/?forbidden")
+	w.enter("Ann")
+	w.send("without cookies")
+	w.waitForMessage("me", "without cookies")
+
 	w.expectErrors()
 	w.do("remove a feature", command(page.AddScriptToEvaluateOnNewDocument,
 		page.AddScriptToEvaluateOnNewDocumentParams{Source: `delete Intl.Segmenter`}))

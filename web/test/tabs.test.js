@@ -1,7 +1,7 @@
 import { settled } from './environment.js'
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { createTabs } from '../page/js/tabs.js'
+import { createTabs, openChannel } from '../page/js/tabs.js'
 
 mock.timers.enable({ apis: ['setTimeout'] })
 
@@ -24,6 +24,25 @@ test('a tab finds who chats in another', async () => {
   createTabs({ channel: one, inUse: () => ann })
   createTabs({ channel: two, inUse: () => undefined })
   assert.deepEqual(await createTabs({ channel: three, inUse: () => undefined }).find(), ann)
+})
+
+test('a tab finds who chats in one with an older page, which names no messages', async () => {
+  const [one, two] = channels(2)
+  const older = { name: 'Ann', token: 't', rooms: ['lobby'] }
+  createTabs({ channel: one, inUse: () => older })
+  const found = await createTabs({ channel: two, inUse: () => undefined }).find()
+  assert.deepEqual(found, { ...ann, cids: [] })
+})
+
+test('without a channel a tab is alone', async () => {
+  const { BroadcastChannel } = globalThis
+  globalThis.BroadcastChannel = class { constructor() { throw new Error('forbidden') } }
+  const channel = openChannel('chatapp')
+  globalThis.BroadcastChannel = BroadcastChannel
+  const found = createTabs({ channel, inUse: () => ann, locks: locksOf(1) }).find()
+  mock.timers.tick(1000)
+  await settled()
+  assert.equal(await found, undefined)
 })
 
 const locksOf = (tabs) => ({

@@ -16,7 +16,7 @@ import { saveRead } from './reading.js'
 import { settings } from './settings.js'
 import { predecessorCount } from './ended.js'
 import { resetClock } from './timings.js'
-import { createTabs } from './tabs.js'
+import { createTabs, openChannel } from './tabs.js'
 import { createTrouble, reachServer } from './trouble.js'
 import { applySettings } from './view/appearance.js'
 import { createBanner } from './view/banner.js'
@@ -66,7 +66,7 @@ const outbox = createOutbox(connection, (cid) => {
 })
 const trouble = createTrouble({ reach: reachServer })
 const tabs = createTabs({
-  channel: new BroadcastChannel('chatapp ' + location.pathname), locks: navigator.locks,
+  channel: openChannel('chatapp ' + location.pathname), locks: navigator.locks,
   inUse: () => {
     const { name, token } = state.me
     const joined = [...state.rooms.values()].filter((room) => room.joined).map((room) => room.name)

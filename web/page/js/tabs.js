@@ -17,6 +17,21 @@ const nobody = 'nobody'
  */
 
 /**
+ * Opens a channel to the other tabs; to none where the browser forbids it, as some do where they
+ * keep no cookies.
+ *
+ * @param {string} name
+ * @returns {Pick<BroadcastChannel, 'postMessage' | 'addEventListener'>}
+ */
+export function openChannel(name) {
+  try {
+    return new BroadcastChannel(name)
+  } catch {
+    return Object.assign(new EventTarget(), { postMessage() {} })
+  }
+}
+
+/**
  * @param {object} options
  * @param {Pick<BroadcastChannel, 'postMessage' | 'addEventListener'>} options.channel that all tabs
  *   share
@@ -31,7 +46,7 @@ export function createTabs({ channel, inUse, onSent, locks }) {
 
   channel.addEventListener('message', (event) => {
     if (event.data === 'who') channel.postMessage(inUse() ?? nobody)
-    else if (isElsewhere(event.data)) heard?.(event.data)
+    else if (isElsewhere(event.data)) heard?.({ cids: [], ...event.data })
     else if (event.data === nobody) heard?.(undefined)
     else if (isOwnMessage(event.data)) onSent?.(event.data)
   })
@@ -89,11 +104,12 @@ export function createTabs({ channel, inUse, onSent, locks }) {
 
 /**
  * @param {unknown} value
- * @returns {value is Elsewhere}
+ * @returns {value is Omit<Elsewhere, 'cids'> & Partial<Elsewhere>} without cids where the other tab
+ *   has an older page
  */
 const isElsewhere = (value) =>
   isObject(value) && isString(value.name) && isString(value.token) && isStrings(value.rooms) &&
-  isStrings(value.cids)
+  (!('cids' in value) || isStrings(value.cids))
 
 /**
  * @param {unknown} value
