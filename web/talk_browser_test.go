@@ -47,6 +47,31 @@ func TestFormsOfLines(t *testing.T) {
 	ann.wait("coming and going is hidden, renaming is not",
 		`[...document.querySelectorAll('.notice')].filter((e) => e.checkVisibility()).length === 1`)
 
+	ben.send("lobby", "שלום לכולם!\nIn English (too).")
+	ann.waitForMessage("Ben", "שלום לכולם!\nIn English (too).")
+	type places struct{ First, Second, Middle float64 }
+	if got := eval[places](ann, `(() => {
+		const text = [...document.querySelectorAll('.text')].at(-1)
+		const placeOf = (n) => {
+			const range = document.createRange()
+			range.setStart(text.firstChild, n)
+			range.setEnd(text.firstChild, n + 1)
+			return range.getBoundingClientRect().left
+		}
+		const { left, width } = text.getBoundingClientRect()
+		return { First: placeOf(0), Second: placeOf(12), Middle: left + width / 2 }
+	})()`); got.First < got.Middle || got.Second > got.Middle {
+		t.Errorf("a line in Hebrew begins at %.0f px, one in English at %.0f; want right and left of %.0f",
+			got.First, got.Second, got.Middle)
+	}
+	for _, id := range []string{"message", "visit-name"} {
+		ann.focus("#" + id)
+		ann.write("שלום!")
+		if got := eval[string](ann, `getComputedStyle(document.activeElement).direction`); got != "rtl" {
+			t.Errorf("what is written in Hebrew in %s goes from %s, want rtl", id, got)
+		}
+		ann.run(`document.activeElement.value = ''`)
+	}
 	ben.send("lobby", "👍🏽 👩‍👩‍👧")
 	ann.wait("a message of emoji is large",
 		`[...document.querySelectorAll('.text')].at(-1).classList.contains('emoji')`)

@@ -67,9 +67,10 @@ export function createSearch(
   /** @param {Line & { room: string }} line */
   function resultElement({ id = '', room, from, text, time }) {
     const shown = text.length > longestShown ? text.slice(0, longestShown) + '…' : text
-    const where = ` · #${room} · ${dayName(time)}, ${clockTime(time)}`
+    const when = ` · ${dayName(time)}, ${clockTime(time)}`
     return h('li', null, h('a', { href: hashOfLine(room, id) },
-      h('span', { class: 'found-head' }, nodesOf([{ name: from }, where])),
+      h('span', { class: 'found-head' }, nodesOf([{ name: from }]), ' · #', h('bdi', null, room),
+        when),
       h('span', { class: 'found-text', dir: 'auto' }, shown)))
   }
 
