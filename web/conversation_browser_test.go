@@ -234,9 +234,9 @@ func TestThousandsOfLines(t *testing.T) {
 	ann.do("emulate paper", command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}))
 	ann.wait("all lines that are drawn go onto paper, and no time lies over a text", `(() => {
 		const message = document.querySelector('.blocks .message:not(.head)')
-		const room = parseFloat(getComputedStyle(message.querySelector('.text')).paddingInlineEnd)
 		return getComputedStyle(document.querySelector('#composer')).display === 'none'
 			&& document.documentElement.scrollHeight > 3 * innerHeight
-			&& message.querySelector('.at').getBoundingClientRect().width <= room
+			&& message.querySelector('.text').getBoundingClientRect().right
+				<= message.querySelector('.at').getBoundingClientRect().left
 	})()`)
 }

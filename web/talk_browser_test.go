@@ -47,11 +47,20 @@ func TestFormsOfLines(t *testing.T) {
 	ann.wait("coming and going is hidden, renaming is not",
 		`[...document.querySelectorAll('.notice')].filter((e) => e.checkVisibility()).length === 1`)
 
+	ben.send("lobby", "The author stands here.")
 	ben.send("lobby", "שלום לכולם!\nIn English (too).")
 	ann.waitForMessage("Ben", "שלום לכולם!\nIn English (too).")
-	type places struct{ First, Second, Middle float64 }
+	ann.send("שלום")
+	ann.waitForMessage("me", "שלום")
+	if !eval[bool](ann, `(() => {
+		const rect = (selector) => document.querySelector(selector).getBoundingClientRect()
+		return rect('.message.own:last-child .text').right <= rect('.message.own:last-child .mark-sent').left
+	})()`) {
+		t.Error("the mark of an own message lies over its text in Hebrew")
+	}
+	type places struct{ First, Second, Middle, Time float64 }
 	if got := eval[places](ann, `(() => {
-		const text = [...document.querySelectorAll('.text')].at(-1)
+		const text = [...document.querySelectorAll('.text')].at(-2)
 		const placeOf = (n) => {
 			const range = document.createRange()
 			range.setStart(text.firstChild, n)
@@ -59,10 +68,11 @@ func TestFormsOfLines(t *testing.T) {
 			return range.getBoundingClientRect().left
 		}
 		const { left, width } = text.getBoundingClientRect()
-		return { First: placeOf(0), Second: placeOf(12), Middle: left + width / 2 }
-	})()`); got.First < got.Middle || got.Second > got.Middle {
-		t.Errorf("a line in Hebrew begins at %.0f px, one in English at %.0f; want right and left of %.0f",
-			got.First, got.Second, got.Middle)
+		const time = text.closest('.message').querySelector(':scope > .at').getBoundingClientRect().left
+		return { First: placeOf(0), Second: placeOf(12), Middle: left + width / 2, Time: time }
+	})()`); got.First < got.Middle || got.Second > got.Middle || got.Time > got.Middle {
+		t.Errorf("a line in Hebrew begins at %.0f px, one in English at %.0f, the time at %.0f; "+
+			"want right, left and left of %.0f", got.First, got.Second, got.Time, got.Middle)
 	}
 	for _, id := range []string{"message", "visit-name"} {
 		ann.focus("#" + id)
