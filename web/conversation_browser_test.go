@@ -193,7 +193,16 @@ func TestThousandsOfLines(t *testing.T) {
 				"want at most 1,000, 1,500, true and none", step, got.Most, got.Seen, got.InOrder, got.Jumps)
 		}
 	}
+	ann.run(`const { state, changed } = chatapp
+		const time = Date.now()
+		state.outbox.push({ cid: 'failed', room: 'lobby', text: 'failed', time, status: 'failed', until: 0 })
+		changed('outbox')`)
+	ann.focus(".tail .line-actions button")
 	scroll(-900, `document.querySelector('.older').textContent.startsWith('This is the beginning')`)
+	if at := eval[string](ann, `document.activeElement.id`); at != "lines" {
+		t.Errorf("the focus is at %q after scrolling far from what had it, want %q", at, "lines")
+	}
+	ann.run(`chatapp.state.outbox = []; chatapp.changed('outbox')`)
 	ann.run(`document.querySelector('#lines').scrollTop = 0; await ` + nextFrames)
 	if n := eval[int](ann, `document.querySelectorAll('.blocks .message').length`); n > 1000 {
 		t.Errorf("%d lines are drawn at the beginning, want at most 1,000", n)

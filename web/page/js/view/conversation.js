@@ -87,6 +87,19 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   }
 
   /**
+   * Calls change, and leaves the focus in the conversation if what has it goes away.
+   *
+   * @param {() => void} change
+   */
+  function keepFocus(change) {
+    const isInside = scroller.contains(document.activeElement)
+    change()
+    const { activeElement } = document
+    if (isInside && (activeElement === document.body || !activeElement?.checkVisibility()))
+      scroller.focus({ preventScroll: true })
+  }
+
+  /**
    * Shows a message, and asks for older lines as long as it is among them.
    *
    * @param {Room} of
@@ -353,7 +366,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
       drawJump()
     }
     lastScrollTop = scroller.scrollTop
-    if (room) showMore(room)
+    keepFocus(() => { if (room) showMore(room) })
     fixHeightsLater()
   }
 
@@ -400,12 +413,12 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   })
   new ResizeObserver(resized).observe(scroller)
   watch(['lines', 'room', 'outbox', 'link', 'me'], () => {
-    draw()
+    keepFocus(draw)
     fixHeightsLater()
   })
   watch(['settings'], () => {
     epoch = -1
-    draw()
+    keepFocus(draw)
   })
   document.addEventListener('visibilitychange', nameDays)
   setInterval(nameDays, dayEvery)
