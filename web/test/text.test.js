@@ -27,6 +27,12 @@ for (const [input, want] of [
   ['```\na < b\n```', [codeBlock('a < b')]],
   ['```go\n\n`b` ``` c\n```\nd', [{ ...codeBlock('\n`b` ``` c'), label: 'go' }, text('d')]],
   ['a\n~~~~\n~~~\n~~~~~', [text('a'), codeBlock('~~~')]],
+  ['  ```\n  a\n   b\nc\n  ```', [codeBlock('a\n b\nc')]],
+  ['```\n  a\n  ```', [codeBlock('  a')]],
+  ['**see https://example.org/ now**', [{
+    ...bold('see https://example.org/ now'),
+    parts: [text('see '), link('https://example.org/'), text(' now')],
+  }]],
   ['```\nnever closed', [codeBlock('never closed')]],
   ['    ```\nindented', [text('    ```\nindented')]],
   ['``a ` b`` and ```c```', [code('a ` b'), text(' and '), code('c')]],

@@ -4,16 +4,18 @@
 import { findLinks } from './links.js'
 
 /**
- * label is the language that a code block names, room the one that a link leads to.
+ * label is the language that a code block names, room the one that a link leads to. Parts are there
+ * where a bold text has links.
  * @typedef {object} Segment
  * @property {'text' | 'link' | 'room' | 'code' | 'codeBlock' | 'bold'} kind
  * @property {string} text
+ * @property {Segment[]} [parts]
  * @property {string} [label]
  * @property {string} [room]
  */
 
 // A fence as in CommonMark 4.5: three or more, indented by at most three spaces.
-const fence = /^ {0,3}(`{3,}|~{3,})(.*)$/
+const fence = /^( {0,3})(`{3,}|~{3,})(.*)$/
 const inline = /(`+)(?!`)|\*\*([^*\n]+)\*\*/g
 
 /**
@@ -38,9 +40,10 @@ export function parse(text) {
     while (end < lines.length && !closes(lines[end], opening.marks)) end++
     if (plain.length > 0) parseInline(plain.join('\n'), segments)
     const [label] = opening.info.split(/\s/, 1)
-    segments.push({
-      kind: 'codeBlock', text: lines.slice(i + 1, end).join('\n'), ...(label && { label }),
-    })
+    // Lines lose as many spaces as stand before the opening fence.
+    const indentation = new RegExp(`^ {0,${opening.indentation}}`)
+    const code = lines.slice(i + 1, end).map((line) => line.replace(indentation, ''))
+    segments.push({ kind: 'codeBlock', text: code.join('\n'), ...(label && { label }) })
     plain = []
     i = end
   }
@@ -52,9 +55,9 @@ export function parse(text) {
 function openingFence(line) {
   const match = fence.exec(line)
   if (!match) return undefined
-  const [, marks, rest] = match
+  const [, { length: indentation }, marks, rest] = match
   if (marks[0] === '`' && rest.includes('`')) return undefined // a code span
-  return { marks, info: rest.trim() }
+  return { indentation, marks, info: rest.trim() }
 }
 
 /**
@@ -63,8 +66,9 @@ function openingFence(line) {
  */
 function closes(line, marks) {
   const match = fence.exec(line)
-  return match !== null && match[1][0] === marks[0] && match[1].length >= marks.length &&
-    match[2].trim() === ''
+  if (!match) return false
+  const [, , closing, rest] = match
+  return closing[0] === marks[0] && closing.length >= marks.length && rest.trim() === ''
 }
 
 /**
@@ -80,7 +84,11 @@ function parseInline(text, segments) {
     const [whole, marks, bold] = match
     if (bold !== undefined) {
       addText(text.slice(end, match.index), segments)
-      segments.push({ kind: 'bold', text: bold })
+      /** @type {Segment[]} */
+      const parts = []
+      addText(bold, parts)
+      const hasLinks = parts.some(({ kind }) => kind !== 'text')
+      segments.push({ kind: 'bold', text: bold, ...(hasLinks && { parts }) })
       end = match.index + whole.length
       continue
     }

@@ -92,8 +92,11 @@ function messageElement(line, withAuthor, room) {
     provisional && h('p', { class: 'line-state' }, t('provisional')))
 }
 
-/** @param {Segment} segment */
-function segmentNode({ kind, text, label, room = '' }) {
+/**
+ * @param {Segment} segment
+ * @returns {Node | string}
+ */
+function segmentNode({ kind, text, label, room = '', parts }) {
   switch (kind) {
     case 'link': return linkNode(text)
     case 'room': return h('a', { href: hashOfRoom(room), class: 'room-link' }, h('bdi', null, text))
@@ -104,7 +107,7 @@ function segmentNode({ kind, text, label, room = '' }) {
         tabindex: '0', role: 'group', 'aria-label': label || t('code'), 'data-label': label,
         dir: 'ltr',
       }, h('code', null, text))
-    case 'bold': return h('strong', null, text)
+    case 'bold': return h('strong', null, parts?.map(segmentNode) ?? text)
     default: return text
   }
 }
