@@ -98,4 +98,11 @@ func TestMessagesAreReadOutAndNotified(t *testing.T) {
 	ann.run(`shown[0].onclick()`)
 	ann.wait("the notification leads to its room",
 		`document.querySelector('#title').textContent === '#lobby' && shown[0].closed`)
+
+	ann.run(`location.hash = ''`)
+	ben.send("lobby", "four")
+	ann.wait("another notification is shown", `shown.length === 2 && document.title.startsWith('(')`)
+	ann.run(`document.querySelector('#leave').click(); document.querySelector('#leave-confirm').click()`)
+	ann.wait("the next person sees nothing of it", `!document.querySelector('#naming').hidden && shown[1].closed
+		&& document.title === '#lobby – chatapp'`)
 }

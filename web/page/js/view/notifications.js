@@ -5,6 +5,7 @@ import { h } from '../dom.js'
 import { settings } from '../settings.js'
 import { state, watch, changed, lobby } from '../state.js'
 import { addUnread, clearMarker } from '../reading.js'
+import { onIdentityEnd } from '../identity.js'
 import { pieces, t } from '../i18n.js'
 import { nodesOf } from './line.js'
 
@@ -26,6 +27,8 @@ const announcedFor = 4000
  */
 export function createNotifications({ announcer, typing, goTo }) {
   let unseen = 0 // messages since the tab was hidden
+  /** @type {Set<Notification>} */
+  const shown = new Set() // by the system
   /** @type {{ room: Room, line: Line, isShown: boolean }[]} */
   let waiting = [] // messages to be read out
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -89,6 +92,8 @@ export function createNotifications({ announcer, typing, goTo }) {
     try {
       const notification = new Notification(title,
         { body: line.text.slice(0, 200), tag: 'chatapp ' + room.name, icon })
+      shown.add(notification)
+      notification.onclose = () => { shown.delete(notification) }
       notification.onclick = () => {
         window.focus()
         goTo(room.name)
@@ -124,6 +129,13 @@ export function createNotifications({ announcer, typing, goTo }) {
     unseen = 0
     if (room) room.unread = 0
     changed('rooms', 'lines')
+    drawTitle()
+  })
+  onIdentityEnd(() => {
+    for (const notification of shown) notification.close()
+    shown.clear()
+    waiting = []
+    unseen = 0
     drawTitle()
   })
   watch(['room', 'settings'], drawTitle)
