@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,7 +39,17 @@ func TestEveryLanguageExplainsAFailedStart(t *testing.T) {
 	for _, match := range used {
 		needed = append(needed, match[1]+match[2])
 	}
+	guide, err := os.ReadFile("MAKE-IT-YOURS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := regexp.MustCompile(`\d+(\.\d+)?`)
+	versions := number.FindAllString(regexp.MustCompile(`Chrome or Edge [^,]+, Firefox \S+ or Safari \S+\d`).
+		FindString(string(guide)), -1)
 	for _, tag := range languages() {
+		if got := number.FindAllString(served[tag]["old"], -1); len(got) != 3 || !slices.Equal(got, versions) {
+			t.Errorf("%s names the versions %q of browsers, MAKE-IT-YOURS.md %q", tag, got, versions)
+		}
 		own := texts(t, "page/js/languages/"+tag+".js")
 		for _, name := range needed {
 			if !slices.Contains(own, "start."+name) || served[tag][name] == "" {
