@@ -208,4 +208,18 @@ func TestWaysOfTheComposer(t *testing.T) {
 	if got := max.texts(); !slices.Contains(got, "second new") {
 		t.Errorf("around the message there are %q", got)
 	}
+
+	nina := openWindow(t, s.url(0), windowOptions{})
+	nina.enter("Nina")
+	nina.waitForMessage("Ben", "more")
+	s.proxies[0].pause()
+	nina.run(`location.hash = ` + encode(link[strings.Index(link, "#"):]))
+	nina.wait("the page says that it goes back to a message",
+		`document.querySelector('#jump').textContent === 'Loading older messages · Cancel'`)
+	nina.click("#jump")
+	nina.wait("it goes back no more",
+		`document.querySelector('#jump').hidden && document.activeElement.id === 'message'`)
+	s.proxies[0].resume()
+	nina.wait("the end stays in view", `document.querySelector('#pulse').dataset.phase === 'online'
+		&& !chatapp.state.rooms.get('lobby').loading && !document.querySelector('.target') && `+atEnd)
 }

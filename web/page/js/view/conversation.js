@@ -5,6 +5,7 @@
 // there; any other change leaves what is on the screen exactly where it is.
 
 import { closest, h, keyed, setText, elements, find } from '../dom.js'
+import { now } from '../clock.js'
 import { state, watch } from '../state.js'
 import { calendar } from '../calendar.js'
 import { t, dayName } from '../i18n.js'
@@ -27,6 +28,7 @@ const endMargin = 24 // px from the end that still count as the end
 const measureDelay = 200 // ms
 const statusEvery = 500 // ms between two updates of how messages are being sent
 const targetFor = 4000 // ms for which the message that the address names is marked
+const seekingShownAfter = 400 // ms
 const dayEvery = 60000 // ms between two looks at the calendar
 
 /**
@@ -57,6 +59,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
   let width = 0
   let height = 0 // of the view when the end was last scrolled to
   let lastScrollTop = 0
+  let soughtSince = Infinity // a message that is not loaded yet, as now() counts
 
   /**
    * Reports whether the log has one line before another.
@@ -81,6 +84,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     drawTail(wanted)
     drawOlder(wanted)
     if (state.wantedLine?.room === wanted.name) seek(wanted, state.wantedLine.id)
+    if (!state.wantedLine) soughtSince = Infinity
     if (following && !drawn.hasSelection()) toEnd()
     else drawJump()
     showMore(wanted)
@@ -110,6 +114,13 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     if (at >= 0) showLine(of, firstNumber(of) + at)
     else if (of.lines.length === 0 || of.loading) return
     else if (of.more && !of.olderRefusal && isOlder(id, of.lines[0].id)) {
+      if (soughtSince === Infinity) {
+        soughtSince = now()
+        setTimeout(() => {
+          drawJump()
+          if (soughtSince < Infinity) announce(t('loadingOlder'))
+        }, seekingShownAfter + 10)
+      }
       if (state.link.phase === 'online') actions.loadOlder(of)
       return
     } else announce(t('lineGone'))
@@ -148,6 +159,7 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     if (room) room.reading = false
     room = wanted
     epoch = wanted.epoch
+    if (isOther) soughtSince = Infinity
     if (isOther || !anchor) {
       following = true
       newBelow = 0
@@ -335,8 +347,12 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
 
   function drawJump() {
     if (room) room.reading = !following
-    jump.hidden = following
-    if (!following) setText(jump, newBelow > 0 ? t('newMessages', { n: newBelow }) : t('toEnd'))
+    const isSeeking = now() - soughtSince >= seekingShownAfter
+    jump.hidden = following && !isSeeking
+    jump.classList.toggle('seeking', isSeeking)
+    if (isSeeking) setText(jump, `${t('loadingOlder')} · ${t('cancel')}`)
+    else if (!following)
+      setText(jump, newBelow > 0 ? t('newMessages', { n: newBelow }) : t('toEnd'))
     jump.classList.toggle('fresh', newBelow > 0)
   }
 
@@ -406,6 +422,8 @@ export function createConversation({ scroller, jump, message, actions, edit, ann
     setText(button, t(isFolded ? 'unfold' : 'foldAgain'))
   })
   jump.addEventListener('click', () => {
+    state.wantedLine = null
+    soughtSince = Infinity
     toEnd()
     drawn.prune()
     toEnd()
