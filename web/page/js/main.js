@@ -126,7 +126,7 @@ const nicknameDialog = createNicknameDialog({
   error: byId('nickname-err', HTMLElement), cancel: byId('nick-cancel', HTMLButtonElement),
   submitButton: byId('nick-go', HTMLButtonElement), status: byId('naming-state', HTMLElement),
   place: byId('naming-place', HTMLElement), elsewhere: byId('elsewhere', HTMLElement),
-  goOn: byId('go-on', HTMLElement), app, message, actions,
+  goOn: byId('go-on', HTMLElement), app, message, reload: () => location.reload(), actions,
 })
 createSettings({
   languageButtons: byId('languages', HTMLElement), languages: byId('language', HTMLSelectElement),

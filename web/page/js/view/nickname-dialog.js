@@ -1,4 +1,6 @@
-// The dialog that asks for a nickname: at the beginning, after a refusal, and to change it.
+// The dialog that asks for a nickname: at the beginning, after a refusal, and to change it. It asks
+// nothing of people whose name a proxy decides: they see it after they have left the chat, or if
+// the server could not let them in.
 
 import { find, setText } from '../dom.js'
 import { state, watch, changed } from '../state.js'
@@ -25,6 +27,7 @@ import { nodesOf } from './line.js'
  * @param {HTMLButtonElement} options.submitButton
  * @param {HTMLElement} options.app inert while the dialog is open
  * @param {HTMLElement} options.message has the focus afterwards
+ * @param {() => void} options.reload opens the page anew
  * @param {Pick<Actions, 'claimName' | 'goOnHere'>} options.actions
  */
 export function createNicknameDialog(options) {
@@ -40,6 +43,7 @@ export function createNicknameDialog(options) {
     card.hidden = !open
     app.inert = open
     cancel.hidden = !nicknameDialog.renaming
+    field.hidden = find(form, 'label').hidden = state.signedIn
     field.placeholder = t('nicknamePlaceholder')
     setText(error, refusal ? explain(refusal) : '')
     field.setAttribute('aria-invalid', String(Boolean(refusal)))
@@ -53,10 +57,11 @@ export function createNicknameDialog(options) {
       find(options.elsewhere, 'span').replaceChildren(...nodesOf(pieces('elsewhere', { name })))
       options.goOn.replaceChildren(...nodesOf(pieces('goOnAs', { name })))
     }
+    const first = state.signedIn ? submitButton : field
     if (open && !wasOpen) {
-      field.focus()
+      first.focus()
       field.select()
-    } else if (refusal && refusal !== lastRefusal) field.focus()
+    } else if (refusal && refusal !== lastRefusal) first.focus()
     if (!open && wasOpen) message.focus()
     wasOpen = open
     lastRefusal = refusal
@@ -77,7 +82,8 @@ export function createNicknameDialog(options) {
   /** @param {SubmitEvent} event */
   function submit(event) {
     event.preventDefault()
-    if (field.value.trim() === '') field.focus()
+    if (state.signedIn) options.reload() // the server lets in whoever connects
+    else if (field.value.trim() === '') field.focus()
     else options.actions.claimName(field.value)
   }
 
