@@ -193,6 +193,13 @@ func TestLeavingEndsTheIdentityInEveryTab(t *testing.T) {
 	if rooms := eval[string](w, `[...chatapp.state.rooms.keys()].join()`); rooms != "lobby" {
 		t.Errorf("the next person is in %s, want lobby", rooms)
 	}
+
+	w.run(`let mark = 2166136261
+		for (const c of chatapp.state.me.token) mark = Math.imul(mark ^ c.charCodeAt(0), 16777619)
+		localStorage.setItem('chatapp.ended', JSON.stringify([mark >>> 0]))
+		dispatchEvent(new Event('pageshow'))`)
+	w.wait("a page that Back brings back asks for a name", `document.activeElement.id === 'nick'
+		&& document.activeElement.value === ''`)
 }
 
 func TestRoomsHaveAddressesAndUnreadCounts(t *testing.T) {

@@ -119,6 +119,7 @@ addEventListener('hashchange', showAddressedPlace)
 showAddressedPlace()
 addEventListener('pagehide', saveRead)
 addEventListener('storage', actions.followLeave)
+addEventListener('pageshow', actions.followLeave) // no page that Back brings back has heard of it
 
 const nicknameDialog = createNicknameDialog({
   card: byId('naming', HTMLElement), form: byId('set-nickname', HTMLFormElement),
