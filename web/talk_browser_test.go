@@ -82,6 +82,9 @@ func TestFormsOfLines(t *testing.T) {
 		}
 		ann.run(`document.activeElement.value = ''`)
 	}
+	ben.send("lobby", "see "+s.url(0)+"/?from=mail#garden")
+	ann.wait("an address of this page leads to its room, also with a query",
+		`[...document.querySelectorAll('.text')].at(-1).querySelector('a')?.getAttribute('href') === '#garden'`)
 	ben.send("lobby", "👍🏽 👩‍👩‍👧")
 	ann.wait("a message of emoji is large",
 		`[...document.querySelectorAll('.text')].at(-1).classList.contains('emoji')`)

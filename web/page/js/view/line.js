@@ -118,8 +118,8 @@ function segmentNode({ kind, text, label, room = '', parts }) {
  * @param {string} address
  */
 function linkNode(address) {
-  const { origin, pathname, search, hash, hostname } = new URL(address)
-  if (origin === location.origin && pathname === location.pathname && search === location.search) {
+  const { origin, pathname, hash, hostname } = new URL(address)
+  if (origin === location.origin && pathname === location.pathname) { // whatever the query says
     return h('a', { href: hash || hashOfRoom(lobby) }, address)
   }
   // Where letters of other scripts look like those of a well-known host, the name on the wire
