@@ -25,7 +25,8 @@ function markOf(token) {
  * @param {string | undefined} token
  */
 export function recordEnd(token) {
-  if (token) browser.write(key, [...browser.read(key, [], isNumbers), markOf(token)].slice(-kept))
+  if (!token || hasEnded(token)) return // another tab has recorded it
+  browser.write(key, [...browser.read(key, [], isNumbers), markOf(token)].slice(-kept))
 }
 
 /**

@@ -4,6 +4,7 @@
 import { setText } from '../dom.js'
 import { now } from '../clock.js'
 import { state, watch } from '../state.js'
+import { onIdentityEnd } from '../identity.js'
 import { t } from '../i18n.js'
 
 /** @import { Actions } from '../actions.js' */
@@ -98,5 +99,6 @@ export function createBanner({ banner, text, action, announce, actions }) {
 
   action.addEventListener('click', actions.reconnect)
   addEventListener('offline', draw)
+  onIdentityEnd(() => setText(text, '')) // it may name the user
   watch(['link', 'cluster', 'nickname', 'settings'], draw)
 }
