@@ -59,7 +59,7 @@ func (c *client) identify(s *Socket) {
 				return
 			}
 		}
-		s.pid = newID()
+		s.pid = newPrivateID(auth.PID)
 	}
 	switch {
 	case !c.isV3():
@@ -76,6 +76,33 @@ func newID() string {
 	var b [15]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// A private id is 120 random bits, its root, and 48 more. A client that can't be recovered keeps the root of the id
+// that it presents. The rest changes: from an id that stays the same, clients conclude that they were recovered.
+const (
+	rootLength      = 20 // as text
+	privateIDLength = 28
+)
+
+// newPrivateID returns a private id for a client that has presented one; "" or anything else: it has presented none.
+func newPrivateID(presented string) string {
+	root := rootOf(presented)
+	if root == "" {
+		root = newID()
+	}
+	return root + newID()[:privateIDLength-rootLength]
+}
+
+// rootOf returns the root of a private id, or "" for anything else. Earlier versions gave out roots alone.
+func rootOf(pid string) string {
+	if len(pid) != privateIDLength && len(pid) != rootLength {
+		return ""
+	}
+	if _, err := base64.RawURLEncoding.DecodeString(pid); err != nil {
+		return ""
+	}
+	return pid[:rootLength]
 }
 
 // admit puts the socket into its namespace and calls OnConnect's functions. From the first on other

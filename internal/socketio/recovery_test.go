@@ -116,7 +116,9 @@ func TestRecoveredClientGetsWhatItMissed(t *testing.T) {
 		host := socketiotest.Pipe(t, server, engineio.Options{})
 		c := host.Dial("")
 		first := join(t, c, "")
+		rootOf := func(id identity) string { return log.nsp.Socket(id.SID).PrivateRoot() }
 		synctest.Wait()
+		root := rootOf(first)
 		log.publish("room", "one")
 		c.Want("an event with its offset", `2["news","one","1"]`)
 		c.Close()
@@ -137,13 +139,15 @@ func TestRecoveredClientGetsWhatItMissed(t *testing.T) {
 		for _, row := range []struct {
 			name         string
 			deliberately bool
+			keepsRoot    bool
 			auth         func(pid string) string
 		}{
-			{"after leaving on purpose", true, func(pid string) string { return back(strconv.Quote(pid), `"4"`) }},
-			{"with a wrong pid", false, func(string) string { return back(`"guessed"`, `"4"`) }},
-			{"with an unknown offset", false, func(pid string) string { return back(strconv.Quote(pid), `"9"`) }},
-			{"without an offset", false, func(pid string) string { return fmt.Sprintf(`{"pid":%q}`, pid) }},
-			{"with values that are no strings", false, func(string) string { return back(`1`, `{}`) }},
+			{"after leaving on purpose", true, true,
+				func(pid string) string { return back(strconv.Quote(pid), `"4"`) }},
+			{"with a wrong pid", false, false, func(string) string { return back(`"guessed"`, `"4"`) }},
+			{"with an unknown offset", false, true, func(pid string) string { return back(strconv.Quote(pid), `"9"`) }},
+			{"without an offset", false, true, func(pid string) string { return fmt.Sprintf(`{"pid":%q}`, pid) }},
+			{"with values that are no strings", false, false, func(string) string { return back(`1`, `{}`) }},
 		} {
 			if row.deliberately {
 				c.Send(`1`)
@@ -158,8 +162,33 @@ func TestRecoveredClientGetsWhatItMissed(t *testing.T) {
 			}
 			second = next
 			synctest.Wait()
+			now := rootOf(second)
+			if !strings.HasPrefix(second.PID, now) || len(now) < 20 || (now == root) != row.keepsRoot {
+				t.Errorf("%s: the root of %q is %q and was %q, want the same: %v", row.name, second.PID, now, root,
+					row.keepsRoot)
+			}
+			root = now
 		}
 	})
+}
+
+// Clients may still have private ids of a version that made them shorter, and anything else.
+func TestRootOfPresentedPrivateIDIsKeptIfItIsOne(t *testing.T) {
+	server := socketio.NewServer(socketio.Options{Recovery: func(_, _, _ string) (socketio.Restored, bool) {
+		return socketio.Restored{}, false
+	}})
+	server.Of("/")
+	host := socketiotest.Serve(t, server, engineio.Options{})
+	const root = "AbCdEfGhIjKlMnOpQrSt"
+	for pid, keeps := range map[string]bool{
+		root: true, root + "12345678": true, root + "1": false, root + "1234567=": false, root[:19] + ".": false,
+		strings.Repeat(root, 2): false, "": false,
+	} {
+		id := join(t, host.Dial(""), fmt.Sprintf(`{"pid":%q}`, pid))
+		if len(id.PID) != len(root)+8 || id.PID == pid || strings.HasPrefix(id.PID, root) != keeps {
+			t.Errorf("a client that presents %q is given %q, want the root kept: %v", pid, id.PID, keeps)
+		}
+	}
 }
 
 func TestRecoveringClientSupersedesItsOldConnection(t *testing.T) {

@@ -83,6 +83,11 @@ func (s *Socket) logID() string {
 // these can't recover.
 func (s *Socket) PrivateID() string { return s.pid }
 
+// PrivateRoot returns the part of the private id that stays the same when the client returns to any server and can't be
+// recovered. It is as secret as the private id. A client may present an id that no server has given out: then it is
+// what the client has chosen. It is "" where PrivateID is, or is none that a server has made.
+func (s *Socket) PrivateRoot() string { return rootOf(s.pid) }
+
 // Recovered reports whether the socket continues an earlier one whose connection was lost.
 func (s *Socket) Recovered() bool { return s.recovered }
 
