@@ -25,7 +25,9 @@ func (c *Claim) apply(s *State, from origin) Outcome {
 		if c.Key == "" {
 			return Outcome{Code: NameLost}
 		}
-		return Outcome{Code: NameTaken}
+		if wanted = s.variantFor(u, c); wanted.Key == "" {
+			return Outcome{Code: NameTaken}
+		}
 	}
 	if now := u.binding(); u.status == Connected && now.ConnID != from.conn && c.Born < now.born {
 		// The claim was long under way: the user is on a socket that was connected later. Messages from this one count.
@@ -44,6 +46,16 @@ func (c *Claim) apply(s *State, from origin) Outcome {
 		s.setName(u, wanted, from.time)
 	}
 	return Outcome{User: u}
+}
+
+// apply claims the former user of the client, if there is one, and else does what the claim does.
+func (c *Move) apply(s *State, from origin) Outcome {
+	claim := c.Claim
+	u := s.byClient[c.Former]
+	if u != nil && s.byToken[claim.Token] == nil && (!c.OfOrigin || u.origin == claim.Origin) {
+		claim.Token = u.token
+	}
+	return claim.apply(s, from)
 }
 
 // isLate reports whether a claim of u was under way while its client became another user, on a socket that was
@@ -65,7 +77,7 @@ func (s *State) claimNew(from origin, c *Claim) Outcome {
 		return Outcome{Code: Overloaded}
 	case s.byKey[name.Key] == nil:
 	case c.Variant:
-		if name = s.variant(name); len(name.Name) > maxKeyBytes || len(name.Key) > maxKeyBytes {
+		if name = s.variant(name); name.Key == "" {
 			return Outcome{Code: NameTaken}
 		}
 	default:
@@ -78,12 +90,30 @@ func (s *State) claimNew(from origin, c *Claim) Outcome {
 	return Outcome{User: u}
 }
 
-// variant returns the first free nickname that is made from one that is taken.
+// variantFor returns the nickname that a known user gets which claims one that is taken: the one that it has, or else a
+// variant, if it accepts that; the zero Nickname: none.
+func (s *State) variantFor(u *User, c *Claim) Nickname {
+	switch {
+	case !c.Variant || s.log.rules < MoveSince:
+		return Nickname{}
+	case u.status != Expired:
+		return u.name
+	}
+	return s.variant(Nickname{Name: c.Name, Key: c.Key})
+}
+
+// variant returns the first free nickname that is made from one that is taken; the zero Nickname if that is too long.
 func (s *State) variant(name Nickname) Nickname {
 	for n := 2; ; n++ {
-		if key := name.Key + " " + variantKey(n); s.byKey[key] == nil {
-			return Nickname{Name: name.Name + " " + strconv.Itoa(n), Key: key}
+		key := name.Key + " " + variantKey(n)
+		if s.byKey[key] != nil {
+			continue
 		}
+		free := Nickname{Name: name.Name + " " + strconv.Itoa(n), Key: key}
+		if len(free.Name) > maxKeyBytes || len(free.Key) > maxKeyBytes {
+			return Nickname{}
+		}
+		return free
 	}
 }
 

@@ -63,6 +63,7 @@ const (
 	confirmErasedKind
 	retainKind
 	adjustKind
+	moveKind
 	kinds
 )
 
@@ -153,6 +154,16 @@ type Enter struct {
 	RoomLimit uint64 // how many rooms it may be in
 }
 
+// Move is the Claim of a client that has presented the private id of an earlier socket, which its instance did not know
+// as anybody's. The log may know it: then the claim is one of the user that was on that socket. It comes with version 7
+// of the rules.
+type Move struct {
+	_        struct{} `cbor:",toarray"`
+	Claim    Claim
+	Former   Hash // the client instance that the client was: of the private id that it has presented
+	OfOrigin bool // only a user of the claim's Origin is meant: of the person that is signed in
+}
+
 // newAction creates the action of a kind to decode into.
 var newAction = [kinds]func() Action{
 	claimKind:      func() Action { return new(Claim) },
@@ -170,6 +181,8 @@ var newAction = [kinds]func() Action{
 	confirmErasedKind: func() Action { return new(ConfirmErased) },
 	retainKind:        func() Action { return new(Retain) },
 	adjustKind:        func() Action { return new(Adjust) },
+
+	moveKind: func() Action { return new(Move) },
 }
 
 func (*Claim) kind() kind      { return claimKind }
@@ -187,13 +200,18 @@ func (*Forget) kind() kind        { return forgetKind }
 func (*ConfirmErased) kind() kind { return confirmErasedKind }
 func (*Retain) kind() kind        { return retainKind }
 
+func (*Move) kind() kind { return moveKind }
+
 func (*Enter) since() uint64 { return EnterSince }
+func (*Move) since() uint64  { return MoveSince }
 
 func (c *Claim) valid() bool {
 	return (c.Name == "") == (c.Key == "") && len(c.Name) <= maxKeyBytes && len(c.Key) <= maxKeyBytes &&
 		len(c.SID) <= MaxSID && c.HoldMillis <= MaxHoldMillis && c.Protocol <= V4 && len(c.Rooms) <= maxList &&
 		!slices.ContainsFunc(c.Rooms, func(room string) bool { return !validRoom(room) })
 }
+
+func (c *Move) valid() bool { return c.Claim.valid() && c.Former != Hash{} }
 
 func (c *Rename) valid() bool {
 	return c.Name != "" && c.Key != "" && len(c.Name) <= maxKeyBytes && len(c.Key) <= maxKeyBytes

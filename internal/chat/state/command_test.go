@@ -40,6 +40,10 @@ var commands = []struct {
 	{"retain", Command{Action: &Retain{Before: 5}}, "03 0d 83 00 00 81 05"},
 	{"adjust", Command{Action: NewAdjust(Settings{Bounds: Bounds{RoomLines: 7}, RetentionMillis: 5})},
 		"03 0e 83 00 00 82 8a " + defaultBounds + " 05"},
+	{"move", Command{Ref: 1, Conn: 2, Action: &Move{Claim: Claim{Name: "Ann", Key: "ann", Token: Hash{1},
+		Rooms: []string{}}, Former: Hash{4}, OfOrigin: true}},
+		"03 0f 83 01 02 83 8c 63416e6e 63616e6e 5001" + zeros + " 5000" + zeros + " 60 00 00 f4 00 00 80 5000" + zeros +
+			" 5004" + zeros + " f5"},
 }
 
 // defaultBounds are the bounds of rooms of 7 lines.
@@ -79,7 +83,7 @@ func TestMalformedCommandsAreRefused(t *testing.T) {
 		{"earlier version", "02 03 83 01 02 80", errUnknown},
 		{"later version", "04 03 83 01 02 80", errUnknown},
 		{"kind 0", "03 00 83 01 02 80", errUnknown},
-		{"kind of a later release", "03 0f 83 01 02 80", errUnknown},
+		{"kind of a later release", "03 10 83 01 02 80", errUnknown},
 		{"cut off", "03 03 83 01 18", errMalformed},
 		{"action missing", "03 03 82 01 02", errMalformed},
 		{"action null", "03 03 83 01 02 f6", errMalformed},

@@ -61,15 +61,7 @@ func (w *walk) stamp() Stamp {
 func (w *walk) action() Action {
 	switch kind(1 + w.random.IntN(int(kinds)-1)) {
 	case claimKind:
-		c := &Claim{Token: Hash{byte(w.n(6))}, Client: Hash{byte(w.n(5))}, SID: fmt.Sprint(w.n(3)), Born: w.n(50),
-			Protocol: Protocol(w.n(2)), Variant: w.n(3) == 0, HoldMillis: w.n(3) * 1000, RoomLimit: w.n(5)}
-		if w.n(3) > 0 {
-			c.Name, c.Key = w.name()
-		}
-		for range w.n(4) {
-			c.Rooms = append(c.Rooms, w.room())
-		}
-		return c
+		return w.claim()
 	case renameKind:
 		name, key := w.name()
 		return &Rename{Name: name, Key: key}
@@ -103,9 +95,26 @@ func (w *walk) action() Action {
 			return &LeaveChat{}
 		}
 		return NewAdjust(Settings{Bounds: w.bounds(), RetentionMillis: w.random.Int64N(100)})
+	case moveKind:
+		if w.state.Rules() < MoveSince {
+			return &LeaveChat{}
+		}
+		return &Move{Claim: *w.claim(), Former: Hash{byte(1 + w.n(5))}, OfOrigin: w.n(2) == 0}
 	default:
 		return &Typing{Room: w.room(), On: w.n(2) == 0}
 	}
+}
+
+func (w *walk) claim() *Claim {
+	c := &Claim{Token: Hash{byte(w.n(6))}, Client: Hash{byte(w.n(5))}, SID: fmt.Sprint(w.n(3)), Born: w.n(50),
+		Protocol: Protocol(w.n(2)), Variant: w.n(3) == 0, HoldMillis: w.n(3) * 1000, RoomLimit: w.n(5)}
+	if w.n(3) > 0 {
+		c.Name, c.Key = w.name()
+	}
+	for range w.n(4) {
+		c.Rooms = append(c.Rooms, w.room())
+	}
+	return c
 }
 
 // step applies one random entry.

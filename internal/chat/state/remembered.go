@@ -61,6 +61,12 @@ func (s *State) SaidAt(token Hash, cid string) (Position, bool) {
 	return Position{}, false
 }
 
+// IsOver reports whether the user with a token has been here and does not come back: it has had itself forgotten, or
+// has said something lately and has left since.
+func (s *State) IsOver(token Hash) bool {
+	return s.IsForgotten(token) || s.byToken[token] == nil && s.said.sayers[token] != nil
+}
+
 // remember notes that the user with a token has said a message.
 func (s *State) remember(token, key Hash, at Position) {
 	s.said.add(&rememberedMessage{key: key, at: at, time: s.log.time}, token)

@@ -18,7 +18,10 @@ package state
 // Version 5 refuses a claim that was under way while its client became another user.
 //
 // Version 6 does so also when that user has lost its connection meanwhile.
-const Rules = 6
+//
+// Version 7 finds the user of a client whose instance does not know it: it adds Move. A user that is known is given a
+// variant of a nickname that is taken, where its claim accepts one.
+const Rules = 7
 
 // EnterSince is the first version that knows Enter, and in which rooms have keys.
 const EnterSince = 2
@@ -34,6 +37,10 @@ const lateClaimSince = 5
 
 // laterUserSince is the first version in which that user need not be connected.
 const laterUserSince = 6
+
+// MoveSince is the first version that knows Move, and in which no claim that accepts a variant is refused because its
+// nickname is taken, be its user known or not.
+const MoveSince = 7
 
 // Rules returns the version of the rules that the State follows.
 func (s *State) Rules() uint64 { return s.log.rules }

@@ -116,6 +116,122 @@ func TestLateClaimEndsNoLaterUserOfTheClient(t *testing.T) {
 	}
 }
 
+// The claim of a user that is known may accept a variant of its nickname, too: the user may be known only since the
+// claim was appended.
+func TestKnownUserReceivesVariant(t *testing.T) {
+	again := func() Command {
+		c := variantOf(3, "Ann")
+		c.Action.(*Claim).Token = Hash{2}
+		return c
+	}
+	for _, rules := range []uint64{MoveSince - 1, MoveSince} {
+		s := newScript(t)
+		s.state.log.rules = rules
+		s.do("a", claimOf(1, "Ann"))
+		s.want("a variant", s.do("a", variantOf(2, "Ann")), "Ann 2 at a2; Ann 2 joins lobby")
+		s.do("a", disconnect(2, 30_000))
+		want := [2]string{"name_taken", "name_taken"}
+		if rules == MoveSince {
+			want = [2]string{"Ann 2 at b3; Ann 2 back", "Ann 3 at b3; Ann 3 joins lobby"}
+		}
+		s.want("it keeps the one that it has", s.do("b", again()), want[0])
+		s.do("b", disconnect(3, 0))
+		s.do("a", disconnect(2, 0))
+		expired := s.state.UserByToken(Hash{2})
+		if expired.Status() != Expired {
+			s.do("a", expire(expired.Stamp()))
+		}
+		s.do("b", claimOf(4, "Ann 2"))
+		s.want("it has none any more", s.do("b", again()), want[1])
+		c := again()
+		c.Action.(*Claim).Variant = false
+		s.do("a", disconnect(3, 0))
+		s.do("b", disconnect(3, 0))
+		s.want("it accepts none", s.do("b", c), "name_taken")
+		s.check()
+	}
+}
+
+// A client's instance may not know the private id that the client presents, and so which user it was. The log may.
+func TestMovedClientIsItsFormerUser(t *testing.T) {
+	ann := Hash{1, 1} // of Ann's private id, see claimOf
+	move := func(former, origin Hash, ofOrigin bool) Command {
+		c := claimOf(9, "Anna")
+		c.Action.(*Claim).Origin = origin
+		return Command{Conn: 9, Action: &Move{Claim: *c.Action.(*Claim), Former: former, OfOrigin: ofOrigin}}
+	}
+	const moves, isNew = "Anna at b9 not a1; Ann is Anna in lobby", "Anna at b9; Anna joins lobby"
+	leave := Command{Conn: 1, Action: &LeaveChat{}}
+	for _, test := range []struct {
+		why   string
+		does  []Command // between the claim of Ann and the move
+		moves Command
+		want  string
+	}{
+		{"the log knows it", nil, move(ann, Hash{}, false), moves},
+		{"it is nobody's", nil, move(Hash{7}, Hash{}, false), isNew},
+		{"it is that of the person", nil, move(ann, Hash{5}, true), moves},
+		{"it is that of another person", nil, move(ann, Hash{6}, true), isNew},
+		{"its user has left", []Command{leave}, move(ann, Hash{}, false), isNew},
+		{"its user has expired", []Command{disconnect(1, 0)}, move(ann, Hash{}, false), isNew},
+	} {
+		s := newScript(t)
+		c := claimOf(1, "Ann")
+		c.Action.(*Claim).Origin = Hash{5}
+		s.do("a", c)
+		before := s.state.UserByToken(Hash{1})
+		for _, c := range test.does {
+			s.do("a", c)
+		}
+		s.want(test.why, s.do("b", test.moves), test.want)
+		now := s.state.UserOn(ConnID{"b", 9})
+		if same := test.why == "its user has expired" || test.want == moves; (now == before) != same {
+			t.Errorf("%s: the same user: %v, want %v", test.why, now == before, same)
+		}
+		s.check()
+	}
+
+	s := newScript(t)
+	s.do("a", claimOf(1, "Ann"))
+	s.do("b", claimOf(9, "Zoe"))
+	s.do("b", disconnect(9, 30_000))
+	s.want("its token says who it is", s.do("b", move(ann, Hash{}, false)),
+		"Anna at b9; Anna back; Zoe is Anna in lobby")
+
+	s = newScript(t)
+	s.state.log.rules = MoveSince - 1
+	c := move(ann, Hash{}, false)
+	s.at.Number++
+	if o, changes, err := s.state.Apply(s.at, &c); o.Code != Unavailable || changes != nil || err == nil {
+		t.Errorf("by older rules, Move is applied: %v, %v, %v", o, changes, err)
+	}
+}
+
+func TestUserThatHasSaidSomethingAndLeftIsOver(t *testing.T) {
+	s := newScript(t)
+	say := sayOf(1, "hi")
+	say.Action.(*Say).CID = "1"
+	over := func(why string, want bool) {
+		t.Helper()
+		if got := s.state.IsOver(Hash{1}); got != want {
+			t.Errorf("%s: over %v, want %v", why, got, want)
+		}
+	}
+	over("nobody", false)
+	s.do("a", claimOf(1, "Ann"))
+	s.do("a", say)
+	over("connected", false)
+	s.do("a", disconnect(1, 0))
+	over("expired", false)
+	s.do("a", claimOf(1, "Ann"))
+	s.do("a", Command{Conn: 1, Action: &LeaveChat{}})
+	over("has left", true)
+	s.do("a", claimOf(1, "Ann"))
+	over("is back", false)
+	s.do("a", Command{Conn: 1, Action: &Forget{}})
+	over("is forgotten", true)
+}
+
 func TestExpiredUserReturnsUntilForgotten(t *testing.T) {
 	s := newScript(t)
 	s.populate()
