@@ -52,12 +52,20 @@ func sidOf(s *socketio.Socket) string {
 }
 
 // newNameClaim returns the claim of a nickname that a client requests. One of the 4.x protocol can't be refused a
-// nickname, so it accepts a variant.
+// nickname, so it accepts a variant. secret is the resume token that the client has sent; "": none.
 func (n *nicknames) newNameClaim(cl *client, name state.Nickname, secret string, p state.Protocol) *pendingCommand {
+	moved := secret == "" && cl.former != state.Hash{} && n.state.Rules() >= state.MoveSince
+	if secret == "" {
+		secret = n.secretLocked(cl, p == state.V4 || cl.assigned != nil)
+	}
 	claim := n.newClaim(cl, state.HashOf(secret))
 	claim.Name, claim.Key = name.Name, name.Key
 	claim.Protocol, claim.Variant = p, p == state.V4
-	return &pendingCommand{command: state.Command{Action: claim}, client: cl, secret: secret}
+	var action state.Action = claim
+	if moved {
+		action = &state.Move{Claim: *claim, Former: cl.former, OfOrigin: cl.assigned != nil}
+	}
+	return &pendingCommand{command: state.Command{Action: action}, client: cl, secret: secret}
 }
 
 // newResumingClaim returns a claim that the client has not requested.
@@ -144,7 +152,7 @@ func (n *nicknames) refuseClaimLocked(p *pendingCommand, requested *requestedNam
 // claimRequestedLocked claims the nickname that a client has requested while an earlier claim was pending. It reports
 // false, and tells the client, if the log takes no entry.
 func (n *nicknames) claimRequestedLocked(cl *client, requested *requestedName) bool {
-	p := n.newNameClaim(cl, requested.name, newSecret(), state.V4)
+	p := n.newNameClaim(cl, requested.name, "", state.V4)
 	p.event, p.others = "add user", requested.acks
 	if len(p.others) > 0 {
 		p.ack, p.others = p.others[0], p.others[1:]

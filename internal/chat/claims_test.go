@@ -23,11 +23,11 @@ func TestRequestsBehindPendingClaimKeepTheirOrder(t *testing.T) {
 		synctest.Wait()
 		a.set(func(r *replica) { r.paused = false })
 		bob.Want("taken", `31[true,{"ok":false,"code":"name_taken",*`)
-		bob.Want("granted", `32[false,{"ok":true,"name":"Bob","token":"*"*}]`)
+		token := tokenOf(t, bob.nextLike("granted", `32[false,{"ok":true,"name":"Bob",`))
 		bob.Want("session", `2["session",{*"name":"Bob"*`)
 		bob.Want("list", `2["nicknames",{"Ann":"Ann","Bob":"Bob"},*`)
 		bob.Want("renamed, with the same token",
-			`33[false,{"ok":true,"name":"Bobby","room":"lobby","rooms":["lobby"]}]`)
+			`33[false,{"ok":true,"name":"Bobby","token":"`+token+`","room":"lobby","rooms":["lobby"]}]`)
 		bob.Want("session", `2["session",{*"name":"Bobby"*`)
 		bob.Want("list", `2["nicknames",{"Ann":"Ann","Bobby":"Bobby"},*`)
 		bob.Want("said", `34[{"ok":true,*`)

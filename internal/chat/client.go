@@ -3,7 +3,10 @@ package chat
 import (
 	"cmp"
 	crand "crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -21,12 +24,14 @@ type client struct {
 	assigned *assigned  // of a user that a proxy has signed in; nil: nicknames are free to choose
 
 	// Guarded by Chat.mu.
+	former   state.Hash     // the client instance that it says it was and this instance did not know; zero: none
 	user     *state.User    // that the log has bound to it; nil: none
 	token    state.Hash     // of its user, once it has or had one
 	name     state.Nickname // of its user, to claim it again should the log disconnect this instance's users
 	claims   claims
 	protocol state.Protocol
 	ended    bool
+	left     uint8    // how often it has left the chat on this socket, see nicknames.secretLocked
 	rooms    []string // that it listens to
 	ahead    *ahead   // it has received more of the log than this instance has applied; nil: the usual case
 	usage    *usage
@@ -120,6 +125,42 @@ func newSecret() string {
 	var random [16]byte
 	_, _ = crand.Read(random[:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(random[:])
+}
+
+// secretLocked returns the resume token for a claim of a client that has sent none. variant says that the claim must
+// not be refused, as that of a known user was by earlier rules.
+//
+// The client may have claimed at another instance, of which nothing has been heard yet, and may have lost the
+// connection before it received a token. So the token follows from what the client presents here as it did there, the
+// root of its private id: both claims are then of one user, and a message that the client sends again is one message.
+// Nobody else knows the root, and the token of a person that is signed in is of use to that person alone.
+//
+// A user that has left is over, and so is one that is forgotten: what the client says next is somebody else's. Then
+// two instances may make different tokens, which Move provides for.
+func (n *nicknames) secretLocked(cl *client, variant bool) string {
+	root, subject := cl.socket.PrivateRoot(), ""
+	if root == "" || variant && n.state.Rules() < state.MoveSince {
+		return newSecret()
+	}
+	if cl.assigned != nil {
+		subject = cl.assigned.subject
+	}
+	for number := int(cl.left); number < math.MaxUint8; number++ {
+		sum := sha256.Sum256(fmt.Appendf(nil, "resume token %d of %s %q", number, root, subject))
+		secret := base64.RawURLEncoding.EncodeToString(sum[:16])
+		if token := state.HashOf(secret); !n.state.IsOver(token) {
+			return secret
+		}
+	}
+	return newSecret()
+}
+
+// endUser notes that the client's user ends: its next one has another resume token.
+func (cl *client) endUser() {
+	cl.former = state.Hash{}
+	if cl.left < math.MaxUint8 {
+		cl.left++
+	}
 }
 
 // isSecret reports whether a token looks like one of newSecret. Others are not accepted: a client that chose one might

@@ -46,14 +46,12 @@ func newCommands(c *core, local *localClients, lastRef uint64) commands {
 func (q *commands) expect(p *pendingCommand) []byte {
 	q.lastRef++
 	p.command.Ref, p.appended, p.account = q.lastRef, time.Now(), p.client.account()
-	switch a := p.command.Action.(type) {
-	case *state.Say:
-		if a.CID == "" {
-			a.CID = "." + strconv.FormatUint(p.command.Ref, 36) // every message has a different one
-		}
-	case *state.Claim:
+	if say, ok := p.command.Action.(*state.Say); ok && say.CID == "" {
+		say.CID = "." + strconv.FormatUint(p.command.Ref, 36) // every message has a different one
+	}
+	if claim := p.claim(); claim != nil {
 		p.client.claims.pending++
-		q.claims[p.client] = a
+		q.claims[p.client] = claim
 	}
 	q.pending[p.command.Ref] = p
 	return p.command.Encode()
@@ -92,8 +90,13 @@ func (q *commands) speaker(cl *client) (state.Hash, string) {
 
 // claim returns the claim that the command is; nil if it is another command.
 func (p *pendingCommand) claim() *state.Claim {
-	claim, _ := p.command.Action.(*state.Claim)
-	return claim
+	switch action := p.command.Action.(type) {
+	case *state.Claim:
+		return action
+	case *state.Move:
+		return &action.Claim
+	}
+	return nil
 }
 
 // appendLocked appends a client's command to the log. It returns the error of the log.

@@ -36,6 +36,9 @@ func (c *Chat) connect(s *socketio.Socket) {
 	recovered, _ := s.Data().(*known)
 	s.SetData(cl)
 	user := c.identifyLocked(recovered, auth.Token, auth.PID)
+	if user == nil && auth.PID != "" {
+		cl.former = state.HashOf(auth.PID)
+	}
 	if user != nil && !c.nicknames.mayBeLocked(cl, user.origin) {
 		user = nil // somebody else is signed in now
 	}

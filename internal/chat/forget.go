@@ -35,6 +35,7 @@ func (c *Chat) onForget(r *request) {
 		c.refuseRequestLocked(r, state.Overloaded, 0)
 		return
 	}
+	r.client.endUser()
 	c.commands.requestLocked(r, &state.Forget{Stored: c.history.store != nil})
 }
 

@@ -111,6 +111,7 @@ func (q *commands) onLeave(r *request) {
 	switch room = q.state.Meant(room); {
 	case !q.local.allowNamedLocked(r):
 	case room == state.Lobby:
+		r.client.endUser()
 		q.requestLocked(r, &state.LeaveChat{})
 	default:
 		q.requestLocked(r, &state.Leave{Room: room})

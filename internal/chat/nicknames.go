@@ -47,14 +47,14 @@ func (n *nicknames) claimLocked(r *request, name state.Nickname, secret string, 
 		return
 	}
 	if !isSecret(secret) || n.state.IsForgotten(state.HashOf(secret)) {
-		secret = newSecret()
+		secret = ""
 	}
 	if u := n.state.UserByToken(state.HashOf(secret)); u != nil && !n.mayBeLocked(r.client, u.Origin()) {
-		secret = newSecret() // the token is that of another person
-	} else {
-		n.suspectLocked(u)
+		secret = "" // the token is that of another person
 	}
-	n.commands.appendRequestLocked(r, n.newNameClaim(r.client, name, secret, p))
+	claim := n.newNameClaim(r.client, name, secret, p)
+	n.suspectLocked(n.state.UserByToken(claim.claim().Token))
+	n.commands.appendRequestLocked(r, claim)
 }
 
 func (n *nicknames) onRename(r *request) {

@@ -57,7 +57,7 @@ func (n *nicknames) mayBeLocked(cl *client, origin state.Hash) bool {
 // claimAssignedLocked claims the nickname of a user that is signed in. If another window of the user has it, this one
 // receives a variant.
 func (n *nicknames) claimAssignedLocked(cl *client) {
-	p := n.newNameClaim(cl, cl.assigned.Nickname, newSecret(), state.V09)
+	p := n.newNameClaim(cl, cl.assigned.Nickname, "", state.V09)
 	p.claim().Variant = true
 	p.event = "nickname"
 	if n.commands.appendLocked(p) != nil {
