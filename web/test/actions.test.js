@@ -42,7 +42,9 @@ async function enter(name = 'Ann') {
 
 test('a claimed name enters the chat', async () => {
   actions.claimName('  Ann ')
-  assert.deepEqual(connection.last('nickname').args, ['Ann', {}])
+  const [name, { token }] = connection.last('nickname').args
+  assert.equal(name, 'Ann')
+  assert.match(token, /^[\w-]{21}[AQgw]$/, 'the token is one that the server accepts')
   assert.ok(state.nicknameDialog.busy)
   await connection.last('nickname')
     .answer(false, { ok: true, name: 'Ann', token: 't', rooms: ['lobby'] })
@@ -51,6 +53,22 @@ test('a claimed name enters the chat', async () => {
   assert.ok(roomNamed('lobby').joined)
   const kept = ['requested-name', 'token', 'rooms'].map((key) => tab.read(key, undefined, any))
   assert.deepEqual(kept, ['Ann', 't', ['lobby']])
+})
+
+test('all claims of a user have one token, and those of the next user another', async () => {
+  const token = () => connection.last('nickname').args[1].token
+  actions.claimName('Ann')
+  const first = token()
+  await connection.last('nickname').lose()
+  actions.handleUnnamed() // the session of the next connection
+  assert.equal(connection.of('nickname').length, 2)
+  assert.equal(token(), first)
+  await connection.last('nickname')
+    .answer(false, { ok: true, name: 'Ann', token: first, rooms: ['lobby'] })
+  assert.equal(state.me.token, first)
+  actions.leaveChat()
+  actions.claimName('Bea')
+  assert.notEqual(token(), first)
 })
 
 test('a refused name keeps the dialog open', async () => {
@@ -76,7 +94,7 @@ test('a claim without a connection is made by the next session', async () => {
   assert.equal(connection.calls.length, 0)
   state.link.phase = 'online'
   actions.handleUnnamed()
-  assert.deepEqual(connection.last('nickname').args, ['Ann', {}])
+  assert.equal(connection.last('nickname').args[0], 'Ann')
   await connection.last('nickname').lose()
   assert.ok(state.nicknameDialog.busy)
   actions.handleUnnamed()

@@ -9,7 +9,7 @@ import {
 } from './rooms.js'
 import { clearMarker } from './reading.js'
 import { hasEnded } from './ended.js'
-import { endIdentity, onIdentityEnd } from './identity.js'
+import { endIdentity, newToken, onIdentityEnd } from './identity.js'
 
 /** @import { Connection } from './connection.js' */
 /** @import { Outbox } from './outbox.js' */
@@ -62,9 +62,9 @@ export function createActions({ connection, outbox, toLine, navigation }) {
     if (claiming || state.link.phase !== 'online') return // the next `session` makes the claim
     claiming = true
     try {
-      const options = me.token ? { token: me.token } : {}
+      if (!me.name) me.token ??= newToken()
       const answer = me.name ? connection.call('rename', requested)
-        : connection.call('nickname', requested, options)
+        : connection.call('nickname', requested, { token: me.token })
       /** @type {any[]} */
       const [taken, detail] = await answer
       if (me !== state.me) return

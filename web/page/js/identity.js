@@ -21,6 +21,15 @@ export function onIdentityEnd(forget) {
   parts.add(forget)
 }
 
+/**
+ * Returns a resume token for a new user. The page makes it, so that all its claims are of one user,
+ * also where one is lost with the server that took it and is found only later.
+ */
+export function newToken() {
+  const random = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)))
+  return btoa(random).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+}
+
 /** Ends the identity. The next person at this computer finds nothing of it. */
 export function endIdentity() {
   recordEnd(state.me.token)
