@@ -99,6 +99,9 @@ export function createBanner({ banner, text, action, announce, actions }) {
 
   action.addEventListener('click', actions.reconnect)
   addEventListener('offline', draw)
-  onIdentityEnd(() => setText(text, '')) // it may name the user
+  onIdentityEnd(() => {
+    hide()
+    setText(text, '') // it may name the user
+  })
   watch(['link', 'cluster', 'nickname', 'settings'], draw)
 }
