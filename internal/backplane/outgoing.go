@@ -241,12 +241,13 @@ func (p *protocol) nextUnicast(u *unicast) message {
 func (p *protocol) published(now time.Time, m *message, size int, err error) (pause time.Duration) {
 	if errors.Is(err, ErrBusy) {
 		p.counters.Busy++
+		p.silence.refused(now)
 		return p.pause(now, &p.outgoing.pace, err)
 	}
 	if err != nil {
 		p.counters.Failures++
-	} else if p.outgoing.pace.retry > 0 {
-		p.silence.sendsAgainAt = now
+	} else {
+		p.silence.taken(now, p.outgoing.pace.retry > 0)
 	}
 	if o := &p.outgoing; err == nil {
 		o.slowest = max(min(now.Sub(o.takenAt), maxSlowest), o.slowest*7/8)

@@ -15,6 +15,7 @@ const (
 
 // silence finds that the bus has gone silent, or delivers again.
 type silence struct {
+	refusedSince time.Time     // since when the bus has been too busy for what this instance sends; zero: it is not
 	sendsAgainAt time.Time     // when a send succeeded after others had failed; zero: something came since, or never
 	againAt      time.Time     // when Receive was last called again for its silence
 	after        time.Duration // how long it may be silent until then; 0: silentReceive
@@ -28,6 +29,26 @@ func (p *protocol) heard(now time.Time) {
 		p.silence.endedAt = now
 	}
 	p.signs.receivedAt = now
+}
+
+// refused notes that the bus is too busy to take a message.
+func (s *silence) refused(now time.Time) {
+	if s.refusedSince.IsZero() {
+		s.refusedSince = now
+	}
+}
+
+// taken notes that the bus has taken a message, and whether calls before it had failed. While the bus was too busy,
+// nothing may have come because nobody could send. So the calls of Receive that delivered nothing then do not make
+// this instance more patient now.
+func (s *silence) taken(now time.Time, failed bool) {
+	if failed {
+		s.sendsAgainAt = now
+	}
+	if !s.refusedSince.IsZero() && now.Sub(s.refusedSince) >= silentReceive {
+		s.after = 0
+	}
+	s.refusedSince = time.Time{}
 }
 
 // wasSilent reports whether what comes now and was sent at a time may be late only because nothing at all came.
