@@ -1,5 +1,5 @@
-// Alert rules: instances out of sync, refused requests, Service Bus busy, unread messages, the store out of reach. They
-// send mail.
+// Alert rules: instances out of sync, refused requests, evictions, Service Bus busy, unread messages, the store out of
+// reach. They send mail.
 
 import { resourceTags } from '../settings.bicep'
 
@@ -74,6 +74,13 @@ var logAlerts = [
     query: '''metrics
 | summarize Refusals = sum(tolong(M["chat.refusals"]) + tolong(M["chat.transport.refusals"])) by Instance
 | where Refusals > 5000'''
+  }
+  {
+    name: 'evictions'
+    text: 'In fifteen minutes over 100 rooms were closed for others, or 100 slow clients cut. The log names who did it.'
+    query: '''metrics
+| summarize Rooms = sum(tolong(M["chat.rooms.given_up"])), Cut = sum(tolong(M["chat.slow_consumers"])) by Instance
+| where Rooms > 100 or Cut > 100'''
   }
   {
     name: 'silent'
