@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"chatapp/internal/store"
 )
@@ -174,6 +176,66 @@ func TestDamagedPageIsReportedAlone(t *testing.T) {
 		t.Errorf("Lines() of what is newer than the damage = %+v, %v, want line 34 and more", page, err)
 	}
 	wantHead(t, s, 34)
+}
+
+// A damaged page keeps nothing in other pages that has to go, and no files from being merged. It is reported each time,
+// since nobody knows what it has, and goes with its file when that is old enough.
+func TestDamagedPageKeepsNothingElse(t *testing.T) {
+	folder := t.TempDir()
+	s := claimed(t, folder, Options{NoSync: true})
+	fill(t, s, 1, 30)
+	keep := func(*store.Line) store.Change { return store.Keep }
+	if err := s.Rewrite(t.Context(), 30, keep); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	damage(t, the(t, folder, nameLines), "text 22") // in room 1, behind those of room 0
+	s = claimed(t, folder, Options{NoSync: true})
+	secrets := []string{"text 3", "text 4", "text 5", "text 32"} // the first and third before and behind the damage
+	want := map[string]int{"room 0": 9, "room 2": 9}
+	for n := uint64(31); n < 31+3*mergeFiles; n++ { // a file each
+		fill(t, s, n, n)
+		err := s.Rewrite(t.Context(), n, func(l *store.Line) store.Change {
+			if slices.Contains(secrets, string(l.Body)) {
+				return store.Drop
+			}
+			return store.Keep
+		})
+		if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "lines 1 to 28") {
+			t.Fatalf("Rewrite() = %v, want ErrCorrupt and the lines", err)
+		}
+		if n%3 != 1 && n != 32 {
+			want[fmt.Sprint("room ", n%3)]++
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(folder, nameLines+"*"))
+	if err != nil || len(files) >= mergeFiles {
+		t.Errorf("there are %d files of lines, %v, want them merged", len(files), err)
+	}
+	for _, reopened := range []bool{false, true} {
+		if reopened {
+			s.Close()
+			s = claimed(t, folder, Options{NoSync: true})
+		}
+		for room, lines := range want {
+			page, err := s.Lines(t.Context(), room, 0, 100)
+			if err != nil || len(page.Lines) != lines {
+				t.Errorf("%s has %d lines, %v, want %d", room, len(page.Lines), err, lines)
+			}
+			for _, l := range page.Lines {
+				if slices.Contains(secrets, string(l.Body)) {
+					t.Errorf("%s still has %q", room, l.Body)
+				}
+			}
+		}
+		if _, err := s.Lines(t.Context(), "room 1", 0, 100); !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("Lines() of the damaged page = %v, want ErrCorrupt", err)
+		}
+	}
+	if err := s.DropLines(t.Context(), time.UnixMilli(1<<50)); err != nil {
+		t.Errorf("DropLines() of whole files = %v", err)
+	}
+	s.Close()
 }
 
 func TestFullDisk(t *testing.T) {

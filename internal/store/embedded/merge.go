@@ -4,8 +4,6 @@ import (
 	"math/bits"
 	"os"
 	"slices"
-
-	"chatapp/internal/store"
 )
 
 // mergeFiles is how many neighbouring files of one size class are merged into one.
@@ -153,12 +151,8 @@ func (s *Store) mergeFilesLocked(old []*pageFile) error {
 			}
 			open[p.file.path] = f
 		}
-		var lines []store.Line
-		if lines, err = p.read(f); err != nil {
-			break // a damaged page stays alone in its file
-		}
-		for _, line := range below(lines, p.cut) {
-			w.add(line)
+		if err = w.addPage(p, f); err != nil {
+			break
 		}
 	}
 	if err != nil {

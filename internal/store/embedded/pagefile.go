@@ -100,12 +100,24 @@ func (file *pageFile) readIndex(f *os.File) (err error) {
 
 // read reads a page. The lines' bodies are not shared.
 func (p *page) read(f *os.File) ([]store.Line, error) {
+	b, err := p.encoded(f)
+	if err != nil {
+		return nil, err
+	}
+	return p.decode(b)
+}
+
+// encoded reads a page as the file has it.
+func (p *page) encoded(f *os.File) ([]byte, error) {
 	b := make([]byte, p.size)
 	if _, err := f.ReadAt(b, int64(p.at)); err != nil {
 		return nil, fmt.Errorf("read the page at offset %d of %s: %w", p.at, p.file.path, err)
 	}
-	var lines []store.Line
-	err := error(store.ErrCorrupt)
+	return b, nil
+}
+
+func (p *page) decode(b []byte) (lines []store.Line, err error) {
+	err = store.ErrCorrupt
 	if folder.Checksum(b) == p.sum {
 		lines, err = decodePage(b, p.room)
 	}
@@ -171,23 +183,48 @@ func (w *pageWriter) add(line store.Line) {
 	w.file.times = times{min(w.file.times.oldest, line.Time), max(w.file.times.newest, line.Time)}
 }
 
+// addPage writes what counts of a page of another file. A damaged page goes on as it is, so that it fails what reads it
+// and nothing else.
+func (w *pageWriter) addPage(p cutPage, f *os.File) error {
+	b, err := p.encoded(f)
+	if err != nil {
+		return err
+	}
+	lines, err := p.decode(b)
+	for _, line := range below(lines, p.cut) {
+		w.add(line)
+	}
+	if err == nil || p.firstIndex > p.cut {
+		return nil
+	}
+	w.flush()
+	t := p.file.times // those of the page are not known
+	w.file.times = times{min(w.file.times.oldest, t.oldest), max(w.file.times.newest, t.newest)}
+	w.page(*p.page, b)
+	return nil
+}
+
 func (w *pageWriter) flush() {
 	if len(w.lines) == 0 {
 		return
 	}
 	first, last := w.lines[0], w.lines[len(w.lines)-1]
 	b := appendPage(nil, w.lines)
-	w.put(appendPageHead(nil, first.Room, b))
-	room := first.Room
-	if n := len(w.file.pages); n > 0 && w.file.pages[n-1].room == room {
-		room = w.file.pages[n-1].room // pages of one room share it
-	}
-	w.file.pages = append(w.file.pages, page{file: w.file, room: room, at: w.at, size: uint32(len(b)),
-		sum: folder.Checksum(b), count: uint32(len(w.lines)), firstSeq: first.Seq, lastSeq: last.Seq,
-		firstIndex: first.Index, lastIndex: last.Index})
-	w.file.lastIndex = max(w.file.lastIndex, last.Index)
-	w.put(b)
+	w.page(page{room: first.Room, sum: folder.Checksum(b), count: uint32(len(w.lines)), firstSeq: first.Seq,
+		lastSeq: last.Seq, firstIndex: first.Index, lastIndex: last.Index}, b)
 	w.lines, w.bytes = w.lines[:0], 0
+}
+
+// page writes an encoded page.
+func (w *pageWriter) page(p page, b []byte) {
+	w.put(appendPageHead(nil, p.room, p.sum, b))
+	if n := len(w.file.pages); n > 0 && w.file.pages[n-1].room == p.room {
+		p.room = w.file.pages[n-1].room // pages of one room share it
+	}
+	p.file, p.at, p.size = w.file, w.at, uint32(len(b))
+	w.file.pages = append(w.file.pages, p)
+	w.file.lastIndex = max(w.file.lastIndex, p.lastIndex)
+	w.put(b)
 }
 
 // finish makes the file last. It returns nil if no line was added.

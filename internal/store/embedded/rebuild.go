@@ -17,12 +17,12 @@ const (
 	endOfPages = 'e'
 )
 
-// appendPageHead encodes the head of an encoded page of a room.
-func appendPageHead(b []byte, room string, encoded []byte) []byte {
+// appendPageHead encodes the head of an encoded page of a room, and its checksum.
+func appendPageHead(b []byte, room string, sum uint32, encoded []byte) []byte {
 	start := len(b)
 	b = append(b, headOfPage)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(encoded)))
-	b = binary.BigEndian.AppendUint32(b, folder.Checksum(encoded))
+	b = binary.BigEndian.AppendUint32(b, sum)
 	b = appendBytes(b, room)
 	return binary.BigEndian.AppendUint32(b, folder.Checksum(b[start:]))
 }

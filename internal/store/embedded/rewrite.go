@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,7 +12,8 @@ import (
 )
 
 // rewriteLocked writes a file again with what change says about its lines, if that changes anything or a part of the
-// file has been dropped. It needs upkeep held.
+// file has been dropped. Damaged pages stay as they are. Where it meets one it does the rest, and returns an error that
+// wraps store.ErrCorrupt. It needs upkeep held.
 func (s *Store) rewriteLocked(ctx context.Context, file *pageFile, change func(*store.Line) store.Change) error {
 	st := s.current.Load()
 	cuts := st.cuts([]*pageFile{file})
@@ -26,20 +28,27 @@ func (s *Store) rewriteLocked(ctx context.Context, file *pageFile, change func(*
 			return err
 		}
 		for i := range pages {
-			lines, err := pages[i].read(f)
-			if err != nil {
+			if err := w.addPage(cutPage{&pages[i], cuts[0]}, f); err != nil {
 				return err
-			}
-			for _, line := range lines {
-				w.add(line)
 			}
 		}
 		return nil
 	}
+	var damaged error
 	for i := range file.pages {
 		var lines []store.Line
 		if err = ctx.Err(); err == nil {
 			lines, err = file.pages[i].read(f)
+		}
+		if errors.Is(err, store.ErrCorrupt) {
+			damaged = errors.Join(damaged, err)
+			if err = nil; w != nil {
+				err = w.addPage(cutPage{&file.pages[i], cuts[0]}, f)
+			}
+			if err != nil {
+				break
+			}
+			continue
 		}
 		if err != nil {
 			break
@@ -61,13 +70,13 @@ func (s *Store) rewriteLocked(ctx context.Context, file *pageFile, change func(*
 		if w != nil {
 			w.abandon()
 		}
-		return err
+		return errors.Join(err, damaged)
 	}
 	written, err := w.finish()
 	if err != nil {
 		return err
 	}
-	return s.replaceLocked([]*pageFile{file}, cuts, written)
+	return errors.Join(s.replaceLocked([]*pageFile{file}, cuts, written), damaged)
 }
 
 // changeLines returns what becomes of lines, and whether that is anything else.
@@ -88,22 +97,34 @@ func changeLines(lines []store.Line, change func(*store.Line) store.Change) (kep
 	return kept, changed
 }
 
-// change runs what a method that removes something does once all logs are pages.
-func (s *Store) change(what string, do func(*state) error) error {
+// change runs for each file of a list what a method that removes something does, once all logs are pages. Damaged pages
+// keep it from no other file.
+func (s *Store) change(what string, files func(*state) *[]*pageFile, do func(*state, *pageFile) error) error {
 	s.upkeep.Lock()
 	defer s.upkeep.Unlock()
-	err := s.sealAllLocked()
-	if err == nil {
-		err = do(s.current.Load())
+	fail := func(err error) error { return fmt.Errorf("%s in %s: %w", what, s.d.Dir, explain(err)) }
+	if err := s.sealAllLocked(); err != nil {
+		return fail(err)
 	}
-	if err == nil {
-		err = s.mergeLocked()
+	st := s.current.Load()
+	var damaged error
+	for _, file := range st.snapshot(files(st)) {
+		err := do(st, file)
+		switch {
+		case errors.Is(err, store.ErrCorrupt):
+			damaged = errors.Join(damaged, err)
+		case err != nil:
+			return fail(err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("%s in %s: %w", what, s.d.Dir, explain(err))
+	if err := errors.Join(s.mergeLocked(), damaged); err != nil {
+		return fail(err)
 	}
 	return nil
 }
+
+func filesOfLines(st *state) *[]*pageFile   { return &st.lines }
+func filesOfEntries(st *state) *[]*pageFile { return &st.old }
 
 // DropEntries implements store.Store.
 func (s *Store) DropEntries(ctx context.Context, through uint64) error {
@@ -121,27 +142,21 @@ func (s *Store) DropEntries(ctx context.Context, through uint64) error {
 	if err != nil {
 		return err
 	}
-	return s.change("drop entries", func(st *state) error {
+	return s.change("drop entries", filesOfEntries, func(st *state, file *pageFile) error {
 		st.mu.RLock()
 		floor := st.kept.Floor
 		st.mu.RUnlock()
-		for _, file := range st.snapshot(&st.old) {
-			cut := st.cuts([]*pageFile{file})
-			var err error
-			switch first, last := file.pages[0].firstSeq, min(file.lastIndex, cut[0]); {
-			case last <= floor || cut[0] < first:
-				err = s.replaceLocked([]*pageFile{file}, cut, nil)
-			case first <= floor || cut[0] < file.lastIndex:
-				err = s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
-					if l.Seq <= floor {
-						return store.Drop
-					}
-					return store.Keep
-				})
-			}
-			if err != nil {
-				return err
-			}
+		cut := st.cuts([]*pageFile{file})
+		switch first, last := file.pages[0].firstSeq, min(file.lastIndex, cut[0]); {
+		case last <= floor || cut[0] < first:
+			return s.replaceLocked([]*pageFile{file}, cut, nil)
+		case first <= floor || cut[0] < file.lastIndex:
+			return s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
+				if l.Seq <= floor {
+					return store.Drop
+				}
+				return store.Keep
+			})
 		}
 		return nil
 	})
@@ -149,42 +164,30 @@ func (s *Store) DropEntries(ctx context.Context, through uint64) error {
 
 // Rewrite implements store.Store.
 func (s *Store) Rewrite(ctx context.Context, through uint64, change func(*store.Line) store.Change) error {
-	return s.change("rewrite lines", func(st *state) error {
-		for _, file := range st.snapshot(&st.lines) {
-			err := s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
-				if l.Seq > through {
-					return store.Keep
-				}
-				return change(l)
-			})
-			if err != nil {
-				return err
+	return s.change("rewrite lines", filesOfLines, func(_ *state, file *pageFile) error {
+		return s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
+			if l.Seq > through {
+				return store.Keep
 			}
-		}
-		return nil
+			return change(l)
+		})
 	})
 }
 
 // DropLines implements store.Store.
 func (s *Store) DropLines(ctx context.Context, before time.Time) error {
 	limit := before.UnixMilli()
-	return s.change("drop lines", func(st *state) error {
-		for _, file := range st.snapshot(&st.lines) {
-			var err error
-			switch {
-			case file.times.newest < limit:
-				err = s.replaceLocked([]*pageFile{file}, st.cuts([]*pageFile{file}), nil)
-			case file.times.oldest < limit:
-				err = s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
-					if l.Time < limit {
-						return store.Drop
-					}
-					return store.Keep
-				})
-			}
-			if err != nil {
-				return err
-			}
+	return s.change("drop lines", filesOfLines, func(st *state, file *pageFile) error {
+		switch {
+		case file.times.newest < limit:
+			return s.replaceLocked([]*pageFile{file}, st.cuts([]*pageFile{file}), nil)
+		case file.times.oldest < limit:
+			return s.rewriteLocked(ctx, file, func(l *store.Line) store.Change {
+				if l.Time < limit {
+					return store.Drop
+				}
+				return store.Keep
+			})
 		}
 		return nil
 	})
