@@ -69,6 +69,35 @@ func TestEvictionIsVoidIfMoreWasAccepted(t *testing.T) {
 	}
 }
 
+// An instance that has left follows no further: as soon as it has, the others may follow rules that it does not know.
+func TestInstanceThatHasLeftFollowsNoFurther(t *testing.T) {
+	p := testProtocol("a")
+	p.knows = 1
+	p.log.records["a"].Rules = 2
+	p.close(someTime)
+	p.receive(someTime, &envelope{
+		Version: 2,
+		Kind:    kindLog, From: "me", Epoch: 10, First: 2, Items: []item{p.outbox.entries[0].item},
+	}, 0)
+	if got := gone(p); !slices.Equal(got, []string{"me"}) {
+		t.Fatalf("gone are %q, want this instance", got)
+	}
+	raise := control{Rules: 2}
+	p.receive(someTime, &envelope{
+		Version: 2,
+		Kind:    kindLog, From: "a", Epoch: 10, First: 2,
+		Items: []item{{Kind: entryRaise, Seq: 1, Body: raise.encode()}},
+	}, 0)
+	for _, e := range p.effects {
+		if e.kind == effectRaise {
+			t.Errorf("it follows rules %d, and knows 1", e.rules)
+		}
+	}
+	if !p.flushed() {
+		t.Error("it does not end")
+	}
+}
+
 func TestUnknownInstanceWithLongerLogWins(t *testing.T) {
 	for _, test := range []struct {
 		name   string

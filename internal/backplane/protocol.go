@@ -198,6 +198,9 @@ func (p *protocol) receiveBatch(now time.Time, e *envelope, size int) {
 		p.older(e)
 		return
 	}
+	if p.outgoing.leaveBack {
+		return // this instance is no member any more: the others need not go by what this build knows
+	}
 	if p.join != nil {
 		p.buffer(now, e, size)
 		return
