@@ -49,9 +49,9 @@ type attack struct {
 	run  func(ctx context.Context, a *arena, address string)
 }
 
-// hostile opens a raw WebSocket, sends frames in turn, up to five in a millisecond so that the attackers leave some of
-// the machine, and begins again where it is closed.
-func hostile(reads bool, frames func(name string) []string) func(context.Context, *arena, string) {
+// connecting opens raw WebSockets from an address, one after the other, each for as long as use takes. name is another
+// one each time.
+func connecting(reads bool, use func(conn *websocket.Conn, name string)) func(context.Context, *arena, string) {
 	return func(ctx context.Context, a *arena, address string) {
 		for n := 0; ctx.Err() == nil; n++ {
 			header := http.Header{"X-Forwarded-For": {address}}
@@ -64,18 +64,38 @@ func hostile(reads bool, frames func(name string) []string) func(context.Context
 			if reads {
 				go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }()
 			}
-			for sent := 0; ; sent++ {
-				all := frames(fmt.Sprint("M", address[len(address)-3:], n))
-				if conn.WriteMessage(websocket.TextMessage, []byte(all[min(sent, len(all)-1)])) != nil {
-					break
-				}
-				if sent%5 == 4 {
-					time.Sleep(time.Millisecond)
-				}
-			}
+			use(conn, fmt.Sprint("M", address[len(address)-3:], n))
 			stop()
 			_ = conn.Close()
 		}
+	}
+}
+
+// hostile sends frames in turn, up to five in a millisecond so that the attackers leave some of the machine, until it
+// is closed.
+func hostile(reads bool, frames func(name string) []string) func(context.Context, *arena, string) {
+	return connecting(reads, func(conn *websocket.Conn, name string) {
+		for sent := 0; ; sent++ {
+			all := frames(name)
+			if conn.WriteMessage(websocket.TextMessage, []byte(all[min(sent, len(all)-1)])) != nil {
+				return
+			}
+			if sent%5 == 4 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+	})
+}
+
+// largestMessages says as much as each user may at once, so that nothing is refused.
+func largestMessages() func(conn *websocket.Conn, name string) {
+	say := []byte(frame("user message", combining(16_000)))
+	return func(conn *websocket.Conn, name string) {
+		err := conn.WriteMessage(websocket.TextMessage, []byte(frame("nickname", name)))
+		for sent := 0; sent < 10 && err == nil; sent++ {
+			err = conn.WriteMessage(websocket.TextMessage, say)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -96,27 +116,7 @@ var attacks = []attack{
 	{"largest messages", hostile(true, func(name string) []string {
 		return []string{frame("nickname", name), frame("user message", combining(16_000))}
 	})},
-	{"largest messages of many users", func(ctx context.Context, a *arena, address string) {
-		say := []byte(frame("user message", combining(16_000)))
-		for n := 0; ctx.Err() == nil; n++ { // each user says as much as it may at once, so that nothing is refused
-			header := http.Header{"X-Forwarded-For": {address}}
-			conn, _, err := websocket.DefaultDialer.DialContext(ctx, "ws://"+a.Address+"/ws", header)
-			if err != nil {
-				time.Sleep(10 * time.Millisecond)
-				continue
-			}
-			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-			go func() { _, _ = io.Copy(io.Discard, conn.NetConn()) }()
-			name := []byte(frame("nickname", fmt.Sprint("M", address[len(address)-3:], n)))
-			err = conn.WriteMessage(websocket.TextMessage, name)
-			for sent := 0; sent < 10 && err == nil; sent++ {
-				err = conn.WriteMessage(websocket.TextMessage, say)
-			}
-			time.Sleep(time.Millisecond)
-			stop()
-			_ = conn.Close()
-		}
-	}},
+	{"largest messages of many users", connecting(true, largestMessages())},
 	{"history that is not read", hostile(false, func(string) []string {
 		return []string{frame("history", map[string]any{"limit": 100})}
 	})},
