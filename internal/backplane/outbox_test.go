@@ -156,7 +156,7 @@ func TestOutboxDropsOldEntries(t *testing.T) {
 	}
 }
 
-// Of an instance that keeps nothing, the entry that is back stays until the next one is.
+// An instance that keeps nothing keeps the entry that is back until the next one is.
 func TestOutboxKeepsTheEntryThatIsBack(t *testing.T) {
 	o := testOutbox("one", "two")
 	o.maxKept = 1
