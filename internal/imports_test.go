@@ -34,7 +34,7 @@ var table = map[string]rule{
 	"internal/worker": {
 		ours: []string{"internal/allowance", "internal/audit", "internal/engineio", "internal/socketio",
 			"internal/chat",
-			"internal/tokenbucket", "internal/backplane", "internal/recorder", "internal/store",
+			"internal/tokenbucket", "internal/backplane", "internal/pause", "internal/recorder", "internal/store",
 			"internal/store/azuretable", "internal/store/embedded",
 			"internal/backplane/inprocess", "internal/backplane/servicebus", "web"},
 		outside: []string{"go.opentelemetry.io",
@@ -67,13 +67,14 @@ var table = map[string]rule{
 	},
 	"internal/corecbor": {},
 	"internal/backplane": {
-		ours:    []string{"internal/corecbor", "internal/tokenbucket"},
+		ours:    []string{"internal/corecbor", "internal/pause", "internal/tokenbucket"},
 		outside: []string{"github.com/fxamacker/cbor"},
 	},
 	"internal/recorder":                {ours: []string{"internal/backplane", "internal/store"}},
 	"internal/backplane/inprocess":     {ours: []string{"internal/backplane"}},
-	"internal/backplane/backplanetest": {ours: []string{"internal/backplane", "internal/waittest"}},
-	"internal/backplane/servicebus":    {ours: []string{"internal/backplane"}, outside: []string{"github.com/Azure"}},
+	"internal/backplane/backplanetest": {ours: []string{"internal/backplane", "internal/pause", "internal/waittest"}},
+	"internal/backplane/servicebus": {ours: []string{"internal/backplane", "internal/pause"},
+		outside: []string{"github.com/Azure"}},
 	"internal/emulator": {
 		ours: []string{"internal/emulator/amqp", "internal/emulator/broker", "internal/emulator/journal",
 			"internal/emulator/management"},
@@ -87,7 +88,7 @@ var table = map[string]rule{
 	"internal/emulator/management":       {ours: []string{"internal/emulator/broker"}},
 	"internal/attacktest":                {}, // tests alone
 	"internal/chaostest":                 {}, // tests alone
-	"internal/chatcheck":                 {ours: []string{"internal/chatclient"}},
+	"internal/chatcheck":                 {ours: []string{"internal/chatclient", "internal/pause"}},
 	"internal/chatclient":                {},
 	"internal/emulator/emulatortest":     {ours: []string{"internal/emulator", "internal/emulator/broker"}},
 	"internal/logtest":                   {}, // tests alone
@@ -110,6 +111,7 @@ var table = map[string]rule{
 		ours: []string{"internal/backplane", "internal/waittest", "internal/worker"},
 	},
 	"internal":             {},
+	"internal/pause":       {},
 	"internal/timerheap":   {},
 	"internal/tokenbucket": {},
 	"infra":                {},

@@ -3,6 +3,8 @@ package backplane
 import (
 	"context"
 	"time"
+
+	"chatapp/internal/pause"
 )
 
 // combine owns the calls of the bus's Combine, which waits until this instance is the combiner.
@@ -32,7 +34,7 @@ func (n *Node) combine(ctx context.Context) {
 		n.mu.Lock()
 		wait := n.protocol.combineEnded(time.Now(), err)
 		n.unlock()
-		if ctx.Err() != nil || !pause(ctx, wait) {
+		if ctx.Err() != nil || pause.For(ctx, wait) != nil {
 			return
 		}
 	}

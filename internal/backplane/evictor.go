@@ -3,13 +3,15 @@ package backplane
 import (
 	"context"
 	"time"
+
+	"chatapp/internal/pause"
 )
 
 // manage owns the calls of the bus's Evict and Subscriptions, one at a time.
 func (n *Node) manage(ctx context.Context) {
 	for {
 		wait, ok := n.manageOnce(ctx)
-		if ctx.Err() != nil || !pause(ctx, wait) {
+		if ctx.Err() != nil || pause.For(ctx, wait) != nil {
 			return
 		}
 		if ok {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"chatapp/internal/pause"
 )
 
 // receive hands to the loop what the bus delivers. It calls Receive again whenever that returns, or
@@ -30,7 +32,7 @@ func (n *Node) receive(ctx context.Context) {
 		n.mu.Lock()
 		wait := n.protocol.receiveEnded(time.Now(), err, delivered, interrupted)
 		n.unlock()
-		if !pause(ctx, wait) {
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 	}

@@ -3,6 +3,8 @@ package backplane
 import (
 	"context"
 	"time"
+
+	"chatapp/internal/pause"
 )
 
 // send owns the one message that is under way to the bus.
@@ -23,7 +25,7 @@ func (n *Node) send(ctx context.Context) {
 			items = m.envelope.Items
 		}
 		wait := n.publish(ctx, &m)
-		if ctx.Err() != nil || !pause(ctx, wait) {
+		if ctx.Err() != nil || pause.For(ctx, wait) != nil {
 			return
 		}
 	}
@@ -77,19 +79,4 @@ func (n *Node) publish(ctx context.Context, m *message) (wait time.Duration) {
 		observe(m.count, size)
 	}
 	return wait
-}
-
-// pause waits, and reports false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatapp/internal/chatclient"
+	"chatapp/internal/pause"
 )
 
 // Options configure a client.
@@ -190,7 +191,7 @@ func (c *Client) Send(ctx context.Context, text string) (Sent, error) {
 		case a.Code != "too_fast" && a.Code != "overloaded" && a.Code != "unavailable" && a.Code != "no_name":
 			return sent, fmt.Errorf("send %q: refused: %s: %s", text, a.Code, a.Message)
 		}
-		if err := pause(ctx, max(time.Duration(a.Wait)*time.Millisecond, 100*time.Millisecond)); err != nil {
+		if err := pause.For(ctx, max(time.Duration(a.Wait)*time.Millisecond, 100*time.Millisecond)); err != nil {
 			return sent, fmt.Errorf("send %q: refused: %s: %w", text, a.Code, err)
 		}
 	}
@@ -276,17 +277,6 @@ func (c *Client) end(before func(*chatclient.Conn) error) {
 	}
 	<-c.done
 	c.cancel()
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // decode decodes as many arguments as there are values; one that is nil is skipped.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatapp/internal/chatclient"
+	"chatapp/internal/pause"
 )
 
 // The pauses between two attempts to connect are those of Socket.IO's clients, only shorter.
@@ -44,7 +45,7 @@ func (c *Client) run(ctx context.Context) {
 		if accepted {
 			wait = firstPause
 		}
-		if pause(ctx, longer+wait/2+rand.N(wait)) != nil {
+		if pause.For(ctx, longer+wait/2+rand.N(wait)) != nil {
 			break
 		}
 		wait = min(2*wait, maxPause)

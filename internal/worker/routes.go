@@ -1,13 +1,13 @@
 package worker
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"chatapp/internal/allowance"
+	"chatapp/internal/pause"
 	"chatapp/web"
 )
 
@@ -77,7 +77,7 @@ func (w *Worker) limitRequests(next http.Handler) http.Handler {
 		if probe {
 			wait = min(wait, maxProbeWait)
 		}
-		if !pause(r.Context(), wait) {
+		if wait > 0 && pause.For(r.Context(), wait) != nil {
 			return
 		}
 		if wait, ok := w.addresses.Take(address, allowance.HTTPRequests); !ok && !probe {
@@ -98,21 +98,6 @@ const maxProbeWait = 250 * time.Millisecond
 
 // isProbe reports whether a request asks how the worker is.
 func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
-
-// pause waits for a time. It reports whether ctx outlived that.
-func pause(ctx context.Context, wait time.Duration) bool {
-	if wait <= 0 {
-		return true
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 // serveMetrics answers direct requests only, and none with METRICS_PORT. All others get 404.
 func (w *Worker) serveMetrics(rw http.ResponseWriter, r *http.Request) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatapp/internal/chat"
+	"chatapp/internal/pause"
 	"chatapp/internal/recorder"
 	"chatapp/internal/store"
 	"chatapp/internal/store/azuretable"
@@ -102,11 +103,7 @@ func (s *storage) run(ctx context.Context) {
 func (s *storage) keepUp(ctx context.Context) {
 	wait := s.every
 	for {
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 		wait = s.every

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatapp/internal/backplane"
+	"chatapp/internal/pause"
 )
 
 // Bus is a member of a Topic. It implements backplane.Bus, Evictor, Lister and Multicaster.
@@ -210,7 +211,7 @@ func (t *Topic) delay(ctx context.Context) error {
 	t.mu.Lock()
 	onWay := t.timeLocked(t.faults.PublishTime)
 	t.mu.Unlock()
-	return sleep(ctx, onWay)
+	return pause.For(ctx, onWay)
 }
 
 // passable waits while the member is stalled, and fails while it is cut.
@@ -278,18 +279,4 @@ func (b *Bus) next() (m queued, wait time.Duration, changed <-chan struct{}, err
 	m = b.queue[0]
 	b.queue = b.queue[1:]
 	return m, 0, nil, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/go-amqp"
+
+	"chatapp/internal/pause"
 )
 
 // waiting is the reason why the bus is not open, and since when there is one.
@@ -49,7 +51,7 @@ const (
 // effect. It returns a *TopicError for a topic that waiting does not repair.
 func (b *Bus) Open(ctx context.Context) error {
 	var logged time.Time
-	for pause := b.options.retry; ; pause = min(2*pause, maxRetry) {
+	for wait := b.options.retry; ; wait = min(2*wait, maxRetry) {
 		err := b.try(ctx)
 		var unusable *TopicError
 		switch {
@@ -73,12 +75,8 @@ func (b *Bus) Open(ctx context.Context) error {
 			b.options.Logger.Warn("waiting for service bus",
 				"reason", why, "for", time.Since(since).Round(time.Second), "err", err)
 		}
-		timer := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := pause.For(ctx, wait/2+rand.N(wait)); err != nil {
+			return err
 		}
 	}
 }
